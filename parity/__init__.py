@@ -1,0 +1,1 @@
+"""Holds PyTorch's training step to a hand-derived reference, within tolerances that are derived."""

@@ -1,0 +1,26 @@
+"""The reference as a backend: :func:`refimpl.training.train` in float64."""
+
+from __future__ import annotations
+
+from parity.experiment import Experiment
+from parity.formulation import Formulation, realise
+from refimpl.trajectory import Trajectory
+from refimpl.training import train
+
+
+def run_reference(experiment: Experiment, formulation: Formulation) -> Trajectory:
+    """The trajectory that mathematics and float64 give, for comparison side by side."""
+    material = experiment.draw()
+    form = realise(experiment, formulation)
+    inputs = material.inputs
+    validation = (inputs["X_validation"], inputs["y_validation"]) if "X_validation" in inputs else None
+    return train(
+        form.in_gradient,
+        form.groups,
+        material.params,
+        inputs["X"],
+        inputs["y"],
+        material.order,
+        schedule=form.schedule,
+        validation=validation,
+    )

@@ -1,0 +1,342 @@
+"""PyTorch: the same experiment through ``torch.nn`` and ``torch.optim``, or by hand, recorded step by step."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from parity.backends.base import Setting
+from parity.backends.torch_arithmetic import profiles
+from parity.backends.torch_manual import UPDATES, squared_error_gradient
+from parity.errors import InputError, Unsupported
+from parity.experiment import Experiment, Material
+from parity.formulation import Realised, realise
+from refimpl.losses import SquaredError
+from refimpl.models import Linear
+from refimpl.penalties import L1, L2, ElasticNet
+from refimpl.schedules import Constant, Exponential, Step
+from refimpl.trajectory import SideEffect, Trajectory
+from refimpl.training import hyper_parameters, scheduled, stack_states
+from refimpl.types import Array, Optimizer, Penalty
+
+FLAGS = {
+    "for-loop": {"foreach": False, "fused": False},
+    "foreach": {"foreach": True, "fused": False},
+    "fused": {"foreach": False, "fused": True},
+}
+
+
+class TorchBackend:
+    """Any device torch has."""
+
+    name = "torch"
+
+    def devices(self) -> list[str]:
+        """``cpu``, and the accelerator if this machine has one."""
+        if torch.accelerator.is_available():
+            return ["cpu", str(torch.accelerator.current_accelerator())]
+        return ["cpu"]
+
+    def check_device(self, device: str) -> None:
+        """Raise :class:`InputError` unless a tensor can be made and read back there."""
+        try:
+            torch.zeros(1, device=device).cpu()
+        except Exception as error:  # noqa: BLE001  # torch raises AssertionError, RuntimeError, NotImplementedError …
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            allowed = ", ".join(self.devices())
+            raise InputError(f"--device {device}: torch cannot use it ({reason}); available here: {allowed}") from error
+
+    def run(self, experiment: Experiment, setting: Setting) -> Trajectory:
+        form = realise(experiment, setting.formulation)
+        material = experiment.draw()
+        if not isinstance(experiment.model, Linear) or not isinstance(experiment.loss, SquaredError):
+            raise Unsupported("the torch backend has the linear model and squared error")
+        with tf32(setting.tf32):
+            run = _ByHand if setting.formulation == "manual" else _Autograd
+            return run(experiment, form, material, setting).train()
+
+
+class _Run:
+    """The loop and the recording; subclasses take one step. Everything recorded is copied, exactly, to float64."""
+
+    def __init__(self, experiment: Experiment, form: Realised, material: Material, setting: Setting) -> None:
+        self.form, self.material, self.setting, self.schedule = form, material, setting, experiment.schedule
+        self.loss: SquaredError = experiment.loss  # type: ignore[assignment]  # checked by the backend
+        self.dtype: torch.dtype = getattr(torch, setting.dtype)
+        self.inputs = {name: self.tensor(array[0]) for name, array in material.inputs.items()}
+        self.params = {name: self.tensor(array[0]) for name, array in material.params.items()}
+        self.side_effects: list[SideEffect] = []
+        self.epoch = self.step_number = 0
+
+    def tensor(self, array: Array) -> Tensor:
+        return torch.tensor(array, dtype=torch.float64).to(self.setting.device, self.dtype)
+
+    # What a subclass does at one step, on tensors of the batch:
+    def step(self, X: Tensor, y: Tensor) -> tuple[float, float, dict[str, Array]]:
+        """Take one step; return loss, objective and the gradients that the optimizer was given."""
+        raise AssertionError("subclasses take the step")
+
+    def state(self) -> dict[str, dict[str, Tensor]]:
+        """The optimizer's state tensors by parameter."""
+        raise AssertionError("subclasses keep the state")
+
+    def end_of_epoch(self) -> None:
+        """Advance a schedule that counts epochs."""
+
+    def evaluate(self, X: Tensor, y: Tensor) -> float:
+        """The loss without penalty on all rows."""
+        outputs = nn.functional.linear(X, self.params["weight"], self.params.get("bias"))
+        mse: Tensor = nn.functional.mse_loss(outputs, y, reduction=self.loss.reduction)
+        return (mse if self.loss.factor == 1 else self.loss.factor * mse).item()
+
+    def train(self) -> Trajectory:
+        inputs_before = record(self.inputs)
+        params, gradients, states = [record(self.params)], [], [self.recorded_state()]
+        loss, objective, norm = [], [], [self.norm()]
+        train_loss, validation_loss = [], []
+
+        def record_epoch() -> None:
+            with torch.no_grad():
+                train_loss.append([self.evaluate(self.inputs["X"], self.inputs["y"])])
+                if "X_validation" in self.inputs:
+                    validation = self.evaluate(self.inputs["X_validation"], self.inputs["y_validation"])
+                    validation_loss.append([validation])
+
+        record_epoch()
+        for batches in self.material.order:
+            for rows in batches:
+                index = torch.tensor(rows, device=self.setting.device)
+                X, y = self.inputs["X"][index], self.inputs["y"][index]
+                step_loss, step_objective, gradient = self.step(X, y)
+                loss.append([step_loss])
+                objective.append([step_objective])
+                gradients.append(gradient)
+                params.append(record(self.params))
+                states.append(self.recorded_state())
+                norm.append(self.norm())
+                self.step_number += 1
+            record_epoch()
+            self.epoch += 1
+            self.end_of_epoch()
+
+        self.compare("inputs/", inputs_before, record(self.inputs))
+        form = profiles(self.setting, batch=self.material.order[0][0].size, features=self.inputs["X"].shape[1])
+        return Trajectory(
+            params={name: np.stack([p[name] for p in params]) for name in self.params},
+            gradients={name: np.stack([g[name] for g in gradients]) for name in self.params},
+            state=stack_states(states),
+            loss=np.array(loss),
+            objective=np.array(objective),
+            norm=np.array(norm),
+            train_loss=np.array(train_loss),
+            validation_loss=np.array(validation_loss) if validation_loss else None,
+            inputs=inputs_before,
+            formats=self.formats(),
+            side_effects=tuple(self.side_effects),
+            meta={"backend": "torch", "versions": versions(), **asdict(self.setting), "profile": form},
+        )
+
+    def norm(self) -> list[float]:
+        return [torch.linalg.vector_norm(self.params["weight"].detach()).item()]
+
+    def recorded_state(self) -> dict[str, dict[str, Array]]:
+        return {name: record(tensors) for name, tensors in self.state().items()}
+
+    def formats(self) -> dict[str, str]:
+        """The dtype of each tensor, read off the tensor itself."""
+        found = {name: dtype_name(tensor) for name, tensor in self.params.items()}
+        for name, tensors in self.state().items():
+            found |= {f"{name}/{key}": dtype_name(tensor) for key, tensor in tensors.items()}
+        return found
+
+    def compare(self, what: str, before: Mapping[str, Array], after: Mapping[str, Array]) -> None:
+        """Note the first element of each array that changed and should not have."""
+        for name, old in before.items():
+            changed = np.argwhere(~((old == after[name]) | (np.isnan(old) & np.isnan(after[name]))))
+            if len(changed):
+                index = tuple(int(i) for i in changed[0])
+                values = float(old[index]), float(after[name][index])
+                self.side_effects.append(SideEffect(self.step_number, what + name, index[1:], *values))
+
+
+class _Autograd(_Run):
+    """``nn.Linear``, autograd and ``torch.optim``; penalties that are in the gradient are part of the loss."""
+
+    def __init__(self, experiment: Experiment, form: Realised, material: Material, setting: Setting) -> None:
+        super().__init__(experiment, form, material, setting)
+        self.net = nn.Linear(self.inputs["X"].shape[1], 1, bias="bias" in self.params).to(setting.device, self.dtype)
+        with torch.no_grad():
+            for name, parameter in self.net.named_parameters():
+                parameter.copy_(self.params[name])
+        self.params = dict(self.net.named_parameters())
+        groups = [
+            {"params": [self.params[name]], **torch_options(optimizer)} for name, optimizer in form.optimizers.items()
+        ]
+        kinds = {type(optimizer).__name__ for optimizer in form.optimizers.values()}
+        if len(kinds) > 1:
+            raise Unsupported(f"one torch optimizer cannot be {' and '.join(sorted(kinds))} at once")
+        with in_torchs_words():
+            kind = getattr(torch.optim, kinds.pop())
+            self.optimizer: torch.optim.Optimizer = kind(groups, **FLAGS[setting.implementation])
+        self.scheduler = torch_schedule(self.schedule, self.optimizer)
+
+    def state(self) -> dict[str, dict[str, Tensor]]:
+        return {
+            name: {key: v for key, v in self.optimizer.state[parameter].items() if isinstance(v, Tensor)}
+            for name, parameter in self.params.items()
+        }
+
+    def step(self, X: Tensor, y: Tensor) -> tuple[float, float, dict[str, Array]]:
+        self.optimizer.zero_grad()
+        with in_torchs_words() if self.step_number == 0 else contextlib.nullcontext():
+            outputs = self.net(X)
+            if self.setting.formulation == "loss":  # as one writes it from scratch
+                r = outputs - y
+                loss = self.loss.factor * (r * r).mean() if self.loss.reduction == "mean" else self.loss.factor * (r * r).sum()
+            else:
+                mse = nn.functional.mse_loss(outputs, y, reduction=self.loss.reduction)
+                loss = mse if self.loss.factor == 1 else self.loss.factor * mse
+            penalised = loss
+            for name, penalty in self.form.in_gradient.terms:
+                penalised = penalised + penalty_value(penalty, self.params[name])
+            penalised.backward()
+            gradient = record({name: parameter.grad for name, parameter in self.params.items()})
+            self.optimizer.step()
+        after = record({name: parameter.grad for name, parameter in self.params.items()})
+        self.compare("gradients/", gradient, after)
+        if self.scheduler is not None and self.schedule.per == "step":
+            self.scheduler.step()
+        return loss.item(), penalised.item(), gradient
+
+    def end_of_epoch(self) -> None:
+        if self.scheduler is not None and self.schedule.per == "epoch":
+            self.scheduler.step()
+
+
+class _ByHand(_Run):
+    """Gradient and update from :mod:`parity.backends.torch_manual`."""
+
+    def __init__(self, experiment: Experiment, form: Realised, material: Material, setting: Setting) -> None:
+        if setting.implementation != "for-loop":
+            raise Unsupported(f"written by hand there is no {setting.implementation} implementation")
+        super().__init__(experiment, form, material, setting)
+        self.states: dict[str, dict[str, Tensor]] = {name: {} for name in self.params}
+
+    def state(self) -> dict[str, dict[str, Tensor]]:
+        return self.states
+
+    @torch.no_grad()
+    def step(self, X: Tensor, y: Tensor) -> tuple[float, float, dict[str, Array]]:
+        with in_torchs_words() if self.step_number == 0 else contextlib.nullcontext():
+            weight, bias = self.params["weight"], self.params.get("bias")
+            factor, mean = float(self.loss.factor), self.loss.reduction == "mean"
+            loss, gradient = squared_error_gradient(X, y, weight, bias, factor=factor, mean=mean)
+            objective = loss
+            for name, penalty in self.form.in_gradient.terms:
+                objective = objective + penalty_value(penalty, self.params[name])
+                gradient[name] = gradient[name] + penalty_gradient(penalty, self.params[name])
+            recorded = record(gradient)
+            count = self.epoch if self.schedule.per == "epoch" else self.step_number
+            for name, base in self.form.optimizers.items():
+                optimizer = scheduled(base, self.schedule, count)
+                update, options = UPDATES[type(optimizer).__name__], torch_options(optimizer)
+                self.states[name] = update(self.params[name], gradient[name], self.states[name], **options)
+        self.compare("gradients/", recorded, record(gradient))
+        return loss.item(), objective.item(), recorded
+
+
+# -- the reference's words in torch's ------------------------------------------------------------------------------
+
+
+def torch_options(optimizer: Optimizer) -> dict[str, Any]:
+    """An optimizer's options as Python numbers, under torch's names."""
+    options: dict[str, Any] = dict(hyper_parameters(optimizer))
+    if optimizer.decay == "proximal":
+        options["l1"], options["l2"] = strengths(optimizer.penalty)  # type: ignore[attr-defined]
+    for flag in ("nesterov", "maximize"):
+        if hasattr(optimizer, flag):
+            options[flag] = getattr(optimizer, flag)
+    return options
+
+
+def torch_schedule(schedule: Any, optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LRScheduler | None:
+    """torch's own scheduler, or None for a constant rate."""
+    make: dict[type, Callable[[], torch.optim.lr_scheduler.LRScheduler | None]] = {
+        Constant: lambda: None,
+        Step: lambda: torch.optim.lr_scheduler.StepLR(optimizer, schedule.step_size, schedule.gamma),
+        Exponential: lambda: torch.optim.lr_scheduler.ExponentialLR(optimizer, schedule.gamma),
+    }
+    return make[type(schedule)]()
+
+
+def strengths(penalty: Penalty | None) -> tuple[float, float]:
+    """(λ₁, λ₂) of ``λ₁‖w‖₁ + λ₂/2‖w‖²``."""
+    match penalty:
+        case None:
+            return 0.0, 0.0
+        case L1(strength=l1):
+            return float(l1), 0.0
+        case L2(strength=l2):
+            return 0.0, float(l2)
+        case ElasticNet(l1=l1, l2=l2):
+            return float(l1), float(l2)
+    raise Unsupported(f"the torch backend has no {type(penalty).__name__}")
+
+
+def penalty_value(penalty: Penalty, w: Tensor) -> Tensor:
+    """``λ₁‖w‖₁ + λ₂/2‖w‖²`` as one writes it in torch."""
+    l1, l2 = strengths(penalty)
+    terms = [l1 * w.abs().sum()] if l1 else []
+    terms += [l2 / 2 * (w * w).sum()] if l2 else []
+    return sum(terms, torch.zeros((), dtype=w.dtype, device=w.device)) if len(terms) != 1 else terms[0]
+
+
+def penalty_gradient(penalty: Penalty, w: Tensor) -> Tensor:
+    """``λ₁ sign(w) + λ₂w``."""
+    l1, l2 = strengths(penalty)
+    if not l1:
+        return l2 * w
+    return l1 * torch.sign(w) + l2 * w if l2 else l1 * torch.sign(w)
+
+
+# -- recording -----------------------------------------------------------------------------------------------------
+
+
+def record(tensors: Mapping[str, Any]) -> dict[str, Array]:
+    """Exact float64 copies with the axis of runs, ``(1, …)``."""
+    return {name: t.detach().to("cpu", torch.float64, copy=True).numpy()[None] for name, t in tensors.items()}
+
+
+def dtype_name(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def versions() -> dict[str, str]:
+    return {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
+
+
+@contextlib.contextmanager
+def in_torchs_words() -> Iterator[None]:
+    """What torch refuses before the first step is done is unsupported, in torch's words."""
+    try:
+        yield
+    except (RuntimeError, NotImplementedError, TypeError, ValueError, AttributeError) as error:
+        raise Unsupported(str(error).splitlines()[0]) from error
+
+
+@contextlib.contextmanager
+def tf32(on: bool) -> Iterator[None]:
+    """Matrix products in float32 on CUDA: with TF32 operands, or, by default, without; restored afterwards."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high" if on else "highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)

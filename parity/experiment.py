@@ -1,0 +1,109 @@
+"""An experiment: everything that decides what a training run computes, as immutable data.
+
+Nothing in it belongs to a framework. Made from the reference's own objects, in Python or from a TOML file
+(:mod:`parity.experiment_file`)::
+
+    Experiment(
+        name="mine", data=Gaussian(train_rows=20, features=200), epochs=10,
+        loss=SquaredError(factor=0.5, reduction="mean"), penalties=(L2(strength=3.0),),
+        optimizer=SGD(lr=0.01), init={"weight": Normal(std=0.01)}, batches=Batches(size=5),
+    )
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+
+from refimpl.batches import Batches, Order
+from refimpl.datasets.dataset import Dataset
+from refimpl.datasets.generator import Generator
+from refimpl.errors import ParameterError
+from refimpl.initial_weights import Init, draw_all
+from refimpl.models import Linear
+from refimpl.problem import Problem
+from refimpl.schedules import Constant
+from refimpl.training import Group
+from refimpl.types import Array, Loss, Model, Optimizer, Penalty, Schedule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """One training run.
+
+    ``data``: a generator or a file. ``loss``: with its factor and reduction. ``penalties``: terms of the objective; how
+    a framework realises them (in the loss, or as ``weight_decay``) is the *formulation*, chosen when it is run.
+    ``optimizer``: of every parameter that is in no group. ``groups``: other optimizers for the parameters they name.
+    ``init``: by parameter; a parameter without one starts at 0. ``batches``, ``epochs``: the order of the rows.
+    ``seed``: of data, initial weights and batch order, each with a stream of its own.
+    Raises :class:`refimpl.errors.RefimplError` where the parts do not fit together.
+    """
+
+    name: str
+    data: Generator
+    loss: Loss
+    optimizer: Optimizer
+    epochs: int
+    penalties: tuple[Penalty, ...] = ()
+    groups: tuple[Group, ...] = ()
+    schedule: Schedule = Constant()  # noqa: RUF009  # frozen
+    init: Mapping[str, Init] = field(default_factory=dict)
+    batches: Batches = Batches()  # noqa: RUF009  # frozen
+    model: Model = Linear()  # noqa: RUF009  # frozen
+    seed: int = 0
+    title: str = ""
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        for name, least in (("epochs", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise ParameterError(
+                    name, given=getattr(self, name), allowed=f"an integer ≥ {least}", remedy=f"change {name}"
+                )
+        Problem(model=self.model, loss=self.loss, penalties=self.penalties)
+        self.optimizers  # noqa: B018  # raises where a group names an unknown parameter or one twice
+
+    @property
+    def optimizers(self) -> dict[str, Optimizer]:
+        """The optimizer of each parameter, in the model's order."""
+        chosen: dict[str, Optimizer] = dict.fromkeys(self.model.ndim, self.optimizer)
+        seen: set[str] = set()
+        for group in self.groups:
+            for name in group.parameters:
+                if name not in chosen or name in seen:
+                    given = f"{name!r} twice" if name in seen else repr(name)
+                    raise ParameterError(
+                        "groups.parameters", given=given, allowed=", ".join(chosen), remedy="name each at most once"
+                    )
+                seen.add(name)
+                chosen[name] = group.optimizer
+        return chosen
+
+    def draw(self) -> Material:
+        """Data, initial weights and batch order, made from the seed: the same for every framework."""
+        data_seed, init_seed, order_seed = np.random.SeedSequence(self.seed).spawn(3)
+        dataset = self.data.make(np.random.default_rng(data_seed))
+        _, rows, features = dataset.X.shape
+        shapes = self.model.shapes(features)
+        return Material(
+            dataset=dataset,
+            params=draw_all(self.init, shapes, features, dataset.truth, np.random.default_rng(init_seed)),
+            order=self.batches.draw(rows, self.epochs, np.random.default_rng(order_seed)),
+        )
+
+
+@dataclass(frozen=True)
+class Material:
+    """The arrays of an experiment: ``dataset``, initial ``params`` ``(1, …)`` and the ``order`` of batches."""
+
+    dataset: Dataset
+    params: Mapping[str, Array]
+    order: Order
+
+    @property
+    def inputs(self) -> dict[str, Array]:
+        """The data by the names that a trajectory uses."""
+        found = {f.name: getattr(self.dataset, f.name) for f in fields(self.dataset) if f.name != "truth"}
+        return {name: array for name, array in found.items() if array is not None}

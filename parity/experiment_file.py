@@ -1,0 +1,206 @@
+"""Experiments as TOML: read, validated with messages that name the key, and written back.
+
+The schema is not written down a second time: it is read off the reference's dataclasses. ``kind`` names an entry of the
+registry, the other keys are its fields, msgspec checks their types and the dataclass their ranges.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+import tomli_w
+
+from parity.errors import InputError, nearest
+from parity.experiment import Experiment
+from refimpl.batches import Batches
+from refimpl.datasets import DATASETS
+from refimpl.errors import RefimplError
+from refimpl.initial_weights import INITS
+from refimpl.losses import LOSSES
+from refimpl.models import MODELS
+from refimpl.optimizers import OPTIMIZERS
+from refimpl.penalties import PENALTIES
+from refimpl.schedules import SCHEDULES
+from refimpl.training import Group
+from refimpl.types import number_fields
+
+REGISTRIES: dict[str, Mapping[str, type]] = {
+    "data": DATASETS,
+    "model": MODELS,
+    "loss": LOSSES,
+    "penalties": PENALTIES,
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "init": INITS,
+}
+PLAIN = {"name": str, "title": str, "source": str, "seed": int, "epochs": int}
+TABLES = (*REGISTRIES, "groups", "batches")
+
+
+def load(path: Path) -> Experiment:
+    """Read an experiment file; relative data paths are relative to it. Raises :class:`InputError`."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); give a readable TOML file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: is not TOML ({error}); see `parity show s0-scratch-lam3` for an example") from error
+    document.setdefault("name", path.stem)
+    try:
+        experiment = from_dict(document)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    where = getattr(experiment.data, "path", None)
+    if where is not None:  # data from a file
+        moved = {"path": str(path.parent / where)}
+        if getattr(experiment.data, "validation_path", None):
+            moved["validation_path"] = str(path.parent / experiment.data.validation_path)  # type: ignore[attr-defined]
+        return replace(experiment, data=replace(experiment.data, **moved))  # type: ignore[type-var]
+    return experiment
+
+
+def from_dict(document: Mapping[str, Any]) -> Experiment:
+    """An experiment from the plain data of its TOML. Raises :class:`InputError`, which names the key."""
+    allowed = (*PLAIN, *TABLES)
+    for key in document:
+        if key not in allowed:
+            raise InputError(f"{key}: unknown key; allowed: {', '.join(allowed)}{nearest(key, allowed)}")
+    for key in ("data", "loss", "optimizer", "epochs"):
+        if key not in document:
+            raise InputError(f"{key}: is missing; add {'it' if key in PLAIN else f'a table [{key}]'}")
+    parts: dict[str, Any] = {key: _typed(document[key], kind, key) for key, kind in PLAIN.items() if key in document}
+    for key in ("data", "model", "loss", "optimizer", "schedule"):
+        if key in document:
+            parts[key] = _entry(key, document[key], key)
+    parts["penalties"] = tuple(
+        _entry("penalties", table, f"penalties[{i}]") for i, table in enumerate(_list(document, "penalties"))
+    )
+    init = _typed(document.get("init", {}), dict[str, Any], "init")
+    parts["init"] = {name: _entry("init", table, f"init.{name}") for name, table in init.items()}
+    if "batches" in document:
+        parts["batches"] = _build(Batches, document["batches"], "batches")
+    parts["groups"] = tuple(
+        _group(document["optimizer"], table, f"groups[{i}]") for i, table in enumerate(_list(document, "groups"))
+    )
+    try:
+        return Experiment(**parts)
+    except RefimplError as error:
+        raise InputError(str(error)) from error
+
+
+def to_toml(experiment: Experiment) -> str:
+    """The experiment as TOML that :func:`load` reads back to an equal one."""
+    document: dict[str, Any] = {key: getattr(experiment, key) for key in PLAIN}
+    for key in ("data", "model", "loss", "optimizer", "schedule"):
+        document[key] = _table(REGISTRIES[key], getattr(experiment, key))
+    document["batches"] = _fields(experiment.batches)
+    document["init"] = {name: _table(INITS, init) for name, init in experiment.init.items()}
+    document["penalties"] = [_table(PENALTIES, penalty) for penalty in experiment.penalties]
+    document["groups"] = [
+        {"parameters": list(group.parameters), **_table(OPTIMIZERS, group.optimizer)} for group in experiment.groups
+    ]
+    return tomli_w.dumps({key: value for key, value in document.items() if value not in ("", [], {})})
+
+
+# -- reading ------------------------------------------------------------------------------------------------------
+
+
+def _list(document: Mapping[str, Any], key: str) -> list[Any]:
+    return _typed(document.get(key, []), list[Any], key)  # type: ignore[no-any-return]
+
+
+def _entry(registry: str, table: Any, where: str) -> Any:
+    """The object that a table with ``kind`` describes."""
+    known = REGISTRIES[registry]
+    table = dict(_typed(table, dict[str, Any], where))
+    kind = table.pop("kind", next(iter(known)) if len(known) == 1 else None)
+    if kind not in known:
+        given = f"{kind!r} is unknown" if kind is not None else "is missing"
+        raise InputError(f"{where}.kind: {given}; allowed: {', '.join(known)}{nearest(str(kind), known)}")
+    return _build(known[kind], table, where)
+
+
+def _group(optimizer: Any, table: Any, where: str) -> Group:
+    """A parameter group: the main optimizer's table with the group's keys on top."""
+    table = dict(_typed(table, dict[str, Any], where))
+    if "parameters" not in table:
+        raise InputError(f'{where}.parameters: is missing; name the parameters, as in parameters = ["bias"]')
+    parameters = _typed(table.pop("parameters"), tuple[str, ...], f"{where}.parameters")
+    same_kind = table.get("kind", optimizer.get("kind")) == optimizer.get("kind")
+    merged = {**optimizer, **table} if same_kind else table
+    return Group(parameters=parameters, optimizer=_entry("optimizer", merged, where))
+
+
+def _build(cls: type, table: Any, where: str) -> Any:
+    """``cls(**table)``, its types checked by msgspec and its ranges by itself."""
+    table = _typed(table, dict[str, Any], where)
+    allowed = [field.name for field in _settable(cls)]
+    for key in table:
+        if key not in allowed:
+            raise InputError(f"{where}.{key}: unknown key; allowed: {', '.join(allowed)}{nearest(key, allowed)}")
+    for field in _settable(cls):
+        if field.name not in table and field.default is MISSING and field.default_factory is MISSING:
+            raise InputError(f"{where}.{field.name}: is missing; add {field.name} to [{where}]")
+    hints = _schema(cls)
+    values = {key: _typed(value, hints[key], f"{where}.{key}") for key, value in table.items()}
+    try:
+        return cls(**values)
+    except RefimplError as error:
+        raise InputError(f"{where}.{error}") from error
+
+
+def _typed(value: Any, kind: Any, where: str) -> Any:
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        wanted = re.search(r"[Ee]xpected `([^`]+)`", str(error))
+        allowed = f"a value of type {wanted[1]}" if wanted else str(error).replace("Invalid enum value", "another value")
+        if options := [repr(option) for option in get_args(kind) if isinstance(option, str)]:
+            allowed = ", ".join(options)
+        raise InputError(f"{where}: given {value!r}; allowed: {allowed}; change {where}") from error
+
+
+def _settable(cls: type) -> list[Field[Any]]:
+    """The fields that a file can set; a nested object (the prox's penalty) is not one of them."""
+    return [field for field in fields(cls) if field.name in _schema(cls)]
+
+
+@cache
+def _schema(cls: type) -> dict[str, Any]:
+    """Field name → type as msgspec knows it: a hyper-parameter is one float."""
+    hints = get_type_hints(cls)
+    plain = (str, int, float, bool, tuple, types.NoneType)
+    found: dict[str, Any] = {}
+    for field in fields(cls):
+        if field.name in number_fields(cls):
+            found[field.name] = float
+        else:
+            hint = hints[field.name]
+            parts = [getattr(part, "__origin__", part) for part in get_args(hint) or (hint,)]
+            if all(part in plain or isinstance(part, str) or part is ... for part in parts):
+                found[field.name] = hint
+    return found
+
+
+# -- writing ------------------------------------------------------------------------------------------------------
+
+
+def _table(registry: Mapping[str, type], obj: Any) -> dict[str, Any]:
+    kind = next(name for name, cls in registry.items() if cls is type(obj))
+    return {"kind": kind, **_fields(obj)}
+
+
+def _fields(obj: Any) -> dict[str, Any]:
+    assert is_dataclass(obj)
+    values = {name: getattr(obj, name) for name in _schema(type(obj))}
+    return {
+        name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if value is not None
+    }

@@ -1,0 +1,135 @@
+"""What a correct run may have: expected values with their allowance, and the comparison of a candidate with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from refimpl.arithmetic.bounded import Bounded
+from refimpl.arithmetic.exact import fits
+from refimpl.arithmetic.formats import Format
+from refimpl.types import Array
+
+
+@dataclass(frozen=True)
+class Expected:
+    """One quantity at some steps, all arrays ``(steps, …)``; ``allowance`` is 0 where ``exact``, ∞ where nothing is known."""
+
+    quantity: str
+    steps: Array
+    candidate: Array
+    value: Array
+    allowance: Array
+    exact: Array
+
+    @property
+    def share(self) -> Array:
+        """|candidate − value| ÷ allowance, elementwise: above 1 no correct implementation can be."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            error = np.abs(self.candidate - self.value)
+            share = np.where(error == 0, 0, error / self.allowance)
+        unknown = np.isinf(self.allowance)
+        return np.where(unknown, 0, np.where(np.isnan(share), np.inf, share))
+
+
+def expect(quantity: str, steps: Array, candidate: Array, bounded: Bounded, store: Format) -> Expected:
+    """From a value with its error: plus half a unit in the last place where the result is stored in less than it was computed in."""
+    error = bounded.error
+    if store.digits < bounded.profile.compute.digits:
+        reach = np.abs(bounded.value) + error
+        stored = error + store.half_ulp(np.where(np.isfinite(reach), reach, 1))
+        error = np.where(reach <= store.largest, stored, np.inf)
+    error = np.where(np.isnan(bounded.value), np.inf, error)
+    return Expected(quantity, steps, np.asarray(candidate, np.longdouble), bounded.value, error, np.zeros(error.shape, bool))
+
+
+def sharpen(expected: Expected, exact: Any, format: Format) -> Expected:
+    """Tolerance zero where the exact result shows that no rounding can have happened."""
+    is_exact = fits(exact, format)
+    value = np.where(is_exact, np.vectorize(float, otypes=[np.longdouble])(exact), expected.value)
+    return replace(expected, value=value, allowance=np.where(is_exact, 0, expected.allowance), exact=is_exact)
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """The first element of a quantity that no correct implementation can have."""
+
+    quantity: str
+    step: int
+    index: tuple[int, ...]
+    candidate: float
+    expected: float
+    allowance: float
+
+    def __str__(self) -> str:
+        where = f"[{', '.join(map(str, self.index))}]" if self.index else ""
+        return (
+            f"{self.quantity}{where} at step {self.step}: {self.candidate!r}, "
+            f"expected {self.expected!r} ± {self.allowance:.3g}"
+        )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A quantity over the whole run.
+
+    ``steps`` and ``share``: the largest error ÷ allowance per step. ``used``: the largest of all, over elements with a
+    rounding allowance. ``exact``: number of elements held to equality; ``unknown``: number without any bound.
+    """
+
+    quantity: str
+    steps: Array
+    share: Array
+    used: float
+    elements: int
+    exact: int
+    unknown: int
+    disagreement: Disagreement | None
+
+
+def compare(pieces: Iterable[Expected]) -> list[Comparison]:
+    """One comparison per quantity, in the order in which they first appear."""
+    by_quantity: dict[str, list[Expected]] = {}
+    for piece in pieces:
+        by_quantity.setdefault(piece.quantity, []).append(piece)
+    return [_compare(quantity, some) for quantity, some in by_quantity.items()]
+
+
+def _compare(quantity: str, pieces: list[Expected]) -> Comparison:
+    steps = np.concatenate([piece.steps for piece in pieces])
+    order = np.argsort(steps, kind="stable")
+    shares = [piece.share for piece in pieces]
+    per_step = np.concatenate([share.reshape(len(share), -1).max(axis=1, initial=0) for share in shares])
+    rounding = [np.max(np.where(piece.exact, 0, share), initial=0) for piece, share in zip(pieces, shares, strict=True)]
+    found = [_first(piece, share) for piece, share in zip(pieces, shares, strict=True)]
+    return Comparison(
+        quantity=quantity,
+        steps=steps[order],
+        share=per_step[order].astype(float),
+        used=float(max(rounding)),
+        elements=sum(share.size for share in shares),
+        exact=sum(int(piece.exact.sum()) for piece in pieces),
+        unknown=sum(int(np.isinf(piece.allowance).sum()) for piece in pieces),
+        disagreement=min((d for d in found if d is not None), key=lambda d: d.step, default=None),
+    )
+
+
+def _first(piece: Expected, share: Array) -> Disagreement | None:
+    """The worst element of the first step that disagrees."""
+    wrong = share.reshape(len(share), -1).max(axis=1, initial=0) > 1
+    if not wrong.any():
+        return None
+    position = min(np.flatnonzero(wrong), key=lambda i: piece.steps[i])
+    index = np.unravel_index(int(np.argmax(share[position])), share[position].shape)
+    where = (position, *index)
+    return Disagreement(
+        quantity=piece.quantity,
+        step=int(piece.steps[position]),
+        index=tuple(int(i) for i in index),
+        candidate=float(piece.candidate[where]),
+        expected=float(piece.value[where]),
+        allowance=float(piece.allowance[where]),
+    )

@@ -1,0 +1,352 @@
+"""Running-error arithmetic: a value with a bound on the rounding error that a correct implementation can make.
+
+The same formula that gives the reference trajectory runs on :class:`Bounded` arrays; what comes out is the
+tolerance. ``x̂`` being what the implementation has, ``|x̂ − x| ≤ eₓ`` is kept through every operation
+(Wilkinson 1963; Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., §3.3)::
+
+    x ± y : e = eₓ + e_y                              then rounding: e ← e + u(|x ± y| + e)
+    x · y : e = |x|e_y + |y|eₓ + eₓe_y                then rounding, + τ
+    x / y : e = (eₓ + |x/y|e_y) / (|y| − e_y)         then rounding, + τ; unbounded where |y| ≤ e_y
+    √x    : e = √x − √(x − eₓ)                        then rounding, + τ; the wider side of the two
+    xᵏ    : e = (|x| + eₓ)ᵏ − |x|ᵏ                    then k − 1 roundings
+    A @ B : e = |A|E_B + E_A|B| + E_A E_B + γₙ(|A| + E_A)(|B| + E_B),   γₙ = n·u_acc/(1 − n·u_acc)
+    Σ     : e = Σeᵢ + γₙ₋₁ Σ(|xᵢ| + eᵢ)               any order of summation, any use of FMA
+    max, min, |·|, − : errors pass through
+
+``u`` is the unit roundoff of the arithmetic that the implementation computes in (its *profile*), ``τ`` half its
+smallest subnormal. Hyper-parameters are *scalars*: exact doubles, whose expressions among themselves (``1 − β``,
+``η/c₁``) are rounded at the profile's scalar precision, and which are rounded once to the compute precision when they
+meet a tensor.
+
+The carrier is ``longdouble``; its own unit roundoff is added to each ``u``, so that bounds stay valid on platforms where it
+is no wider than a double.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from refimpl.arithmetic.formats import FORMATS, Format
+from refimpl.types import Array
+
+CARRIER = np.longdouble
+CARRIER_U = np.finfo(CARRIER).eps / 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """What is known of the arithmetic of an implementation; where something is unknown, take the worse.
+
+    ``compute``: the format every elementwise operation is rounded to. ``accumulate``: the format of the additions in
+    matrix products and sums. ``scalar``: the format of expressions of hyper-parameters. ``operands``: the format that
+    operands of matrix products are rounded to first (TF32), if any. ``form``: multiplies u, 1 for an implementation of
+    the same form as the formula, 2 for an unknown algebraically equal one. ``flush``: subnormal numbers become zero.
+    """
+
+    compute: Format
+    accumulate: Format
+    scalar: Format = FORMATS["float64"]
+    operands: Format | None = None
+    form: float = 1.0
+    flush: bool = False
+
+    def u(self, format: Format) -> Any:
+        """Unit roundoff of one operation, the carrier's own included."""
+        return CARRIER(self.form * format.u) + CARRIER_U
+
+    def tau(self, format: Format) -> Any:
+        """Largest absolute error of an underflow."""
+        return format.smallest_normal if self.flush else format.tiny
+
+
+class Undecided(ArithmeticError):
+    """A comparison whose outcome rounding errors could change was used as a plain truth value."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """An elementwise comparison: ``likely`` from the values, ``undecided`` where the errors could turn it."""
+
+    likely: Array
+    undecided: Array
+
+    def __bool__(self) -> bool:
+        if np.any(self.undecided):
+            raise Undecided("rounding errors could turn this comparison; use where(), which takes both branches")
+        return bool(self.likely)
+
+
+class Bounded(NDArrayOperatorsMixin):
+    """``value`` and ``error`` (both ``longdouble``, same shape), under ``profile``; ``scalar`` for hyper-parameters."""
+
+    __slots__ = ("error", "profile", "scalar", "value")
+
+    def __init__(self, value: Any, error: Any, profile: Profile, *, scalar: bool = False) -> None:
+        self.value: Array = np.asarray(value, CARRIER)
+        self.error: Array = np.broadcast_to(np.asarray(error, CARRIER), self.value.shape)
+        self.profile, self.scalar = profile, scalar
+
+    # -- making ---------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def tensor(cls, value: Any, profile: Profile) -> Bounded:
+        """A stored tensor: known exactly."""
+        return cls(value, 0, profile)
+
+    @classmethod
+    def hyper(cls, value: Any, profile: Profile) -> Bounded:
+        """A hyper-parameter: the double that was given, rounded where the profile keeps scalars in less."""
+        exact = np.asarray(value, CARRIER)
+        return cls(exact, np.abs(exact - profile.scalar.round(exact)), profile, scalar=True)
+
+    def _rounded(self, value: Array, error: Array, *, format: Format, underflow: bool, times: Any = 1) -> Bounded:
+        """The result of an operation, rounded to ``format`` ``times`` times; unbounded where it may overflow."""
+        magnitude = np.abs(value) + error
+        error = error + times * self.profile.u(format) * magnitude
+        if underflow:
+            error = error + times * self.profile.tau(format)
+        error = np.where((magnitude <= format.largest) & ~np.isnan(error), error, np.inf)
+        return Bounded(value, error, self.profile, scalar=self.scalar)
+
+    @property
+    def format(self) -> Format:
+        """What an elementwise result is rounded to."""
+        return self.profile.scalar if self.scalar else self.profile.compute
+
+    def entering(self) -> Bounded:
+        """This scalar as it is when it meets a tensor: rounded once to the compute precision, if that is lower."""
+        compute = self.profile.compute
+        if not self.scalar or compute.digits >= self.profile.scalar.digits:
+            return Bounded(self.value, self.error, self.profile)
+        known = np.abs(self.value - compute.round(self.value))  # an exact scalar's rounding is known exactly
+        unknown = self.error + self.profile.u(compute) * (np.abs(self.value) + self.error) + compute.tiny
+        return Bounded(self.value, np.where(self.error == 0, known, unknown), self.profile)
+
+    # -- NumPy's protocols ----------------------------------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        operation = OPERATIONS.get(ufunc)
+        if operation is None or method != "__call__" or kwargs:
+            return NotImplemented
+        operands = [x if isinstance(x, Bounded) else self._constant(x) for x in inputs]
+        if ufunc is np.power:
+            return operation(operands[0], inputs[1])
+        if any(x.scalar for x in operands) and not all(x.scalar for x in operands):
+            operands = [x.entering() for x in operands]
+        return operation(*operands)
+
+    def __array_function__(self, function: Any, types: Any, args: Sequence[Any], kwargs: Any) -> Any:
+        if function is np.where and len(args) == 3 and not kwargs:
+            return where(*args)
+        return NotImplemented
+
+    def _constant(self, x: Any) -> Bounded:
+        """An integer or a double is an exact scalar, an array an exact tensor."""
+        is_array = isinstance(x, np.ndarray) and x.ndim > 0
+        return Bounded(x, 0, self.profile, scalar=not is_array)
+
+    # -- shape ----------------------------------------------------------------------------------------------------
+
+    def _moved(self, move: Callable[[Array], Array]) -> Bounded:
+        return Bounded(move(self.value), move(self.error), self.profile, scalar=self.scalar)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.value.shape
+
+    @property
+    def ndim(self) -> int:
+        return self.value.ndim
+
+    @property
+    def size(self) -> int:
+        return self.value.size
+
+    @property
+    def T(self) -> Bounded:  # noqa: N802  # NumPy's name
+        return self._moved(lambda x: x.T)
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __getitem__(self, index: Any) -> Bounded:
+        return self._moved(lambda x: x[index])
+
+    def reshape(self, *shape: int) -> Bounded:
+        return self._moved(lambda x: x.reshape(*shape))
+
+    def swapaxes(self, first: int, second: int) -> Bounded:
+        return self._moved(lambda x: x.swapaxes(first, second))
+
+    # -- reductions -----------------------------------------------------------------------------------------------
+
+    def sum(self, axis: int) -> Bounded:
+        """Σ along one axis, in any order."""
+        n = self.shape[axis]
+        magnitude = (np.abs(self.value) + self.error).sum(axis=axis)
+        error = self.error.sum(axis=axis) + gamma(n - 1, self.profile) * magnitude
+        return self._accumulated(self.value.sum(axis=axis), error)
+
+    def _accumulated(self, value: Array, error: Array) -> Bounded:
+        """A sum, rounded to the compute precision where it was accumulated in another."""
+        if self.profile.accumulate == self.format:
+            error = np.where(np.abs(value) + error <= self.format.largest, error, np.inf)
+            return Bounded(value, error, self.profile, scalar=self.scalar)
+        return self._rounded(value, error, format=self.format, underflow=True)
+
+    def __repr__(self) -> str:
+        return f"Bounded({self.value!r} ± {self.error!r})"
+
+
+def gamma(n: int, profile: Profile) -> Any:
+    """γₙ = nu/(1 − nu): the relative error of n roundings; unbounded where nu ≥ 1."""
+    nu = n * profile.u(profile.accumulate)
+    return nu / (1 - nu) if nu < 1 else CARRIER(np.inf)
+
+
+def add(x: Bounded, y: Bounded) -> Bounded:
+    return x._rounded(x.value + y.value, x.error + y.error, format=x.format, underflow=x.profile.flush)
+
+
+def subtract(x: Bounded, y: Bounded) -> Bounded:
+    return add(x, negative(y))
+
+
+def negative(x: Bounded) -> Bounded:
+    return Bounded(-x.value, x.error, x.profile, scalar=x.scalar)
+
+
+def multiply(x: Bounded, y: Bounded) -> Bounded:
+    error = np.abs(x.value) * y.error + np.abs(y.value) * x.error + x.error * y.error
+    return x._rounded(x.value * y.value, error, format=x.format, underflow=True)
+
+
+def divide(x: Bounded, y: Bounded) -> Bounded:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = x.value / y.value
+        room = np.abs(y.value) - y.error
+        error = np.where(room > 0, (x.error + np.abs(value) * y.error) / room, np.inf)
+        return x._rounded(value, error, format=x.format, underflow=True)
+
+
+def sqrt(x: Bounded) -> Bounded:
+    with np.errstate(invalid="ignore"):
+        root = np.sqrt(x.value)
+        below = np.sqrt(np.maximum(x.value - x.error, 0))
+        reach = root + below
+        # √x − √(x − e) = e/(√x + √(x − e)), without cancellation; all of √x (or √e at 0) where x − e < 0
+        error = np.where(x.error < x.value, x.error / np.where(reach > 0, reach, 1), np.sqrt(np.abs(x.value) + x.error))
+        return x._rounded(root, error, format=x.format, underflow=True)
+
+
+def power(x: Bounded, k: Any) -> Bounded:
+    """xᵏ for integers k ≥ 0 (one, or an array of them), by k − 1 multiplications."""
+    k = np.asarray(k)
+    if k.dtype.kind not in "iu" or np.any(k < 0):
+        raise TypeError(f"Bounded ** {k!r}: only integer exponents ≥ 0")
+    value = x.value**k
+    return x._rounded(
+        value,
+        (np.abs(x.value) + x.error) ** k - np.abs(value),
+        format=x.format,
+        underflow=bool(np.any(k > 1)),
+        times=np.maximum(k - 1, 0),
+    )
+
+
+def square(x: Bounded) -> Bounded:
+    return multiply(x, x)
+
+
+def absolute(x: Bounded) -> Bounded:
+    return Bounded(np.abs(x.value), x.error, x.profile, scalar=x.scalar)
+
+
+def maximum(x: Bounded, y: Bounded) -> Bounded:
+    return Bounded(np.maximum(x.value, y.value), np.maximum(x.error, y.error), x.profile, scalar=x.scalar)
+
+
+def minimum(x: Bounded, y: Bounded) -> Bounded:
+    return Bounded(np.minimum(x.value, y.value), np.maximum(x.error, y.error), x.profile, scalar=x.scalar)
+
+
+def sign(x: Bounded) -> Bounded:
+    """±1, or 0; where the error could turn it, the reach to the farthest of −1, 0 and 1."""
+    value = np.sign(x.value)
+    undecided = (np.abs(x.value) <= x.error) & (x.error > 0)
+    return Bounded(value, np.where(undecided, 1 + np.abs(value), 0), x.profile, scalar=x.scalar)
+
+
+def matmul(a: Bounded, b: Bounded) -> Bounded:
+    a, b = _as_operand(a), _as_operand(b)
+    n = a.shape[-1]
+    magnitude_a, magnitude_b = np.abs(a.value), np.abs(b.value)
+    error = np.zeros((), CARRIER)
+    if np.any(b.error):
+        error = error + magnitude_a @ b.error  # |A|E_B
+    if np.any(a.error):
+        error = error + a.error @ (magnitude_b + b.error)  # E_A(|B| + E_B)
+    reach = magnitude_a @ magnitude_b + error
+    underflows = n * a.profile.tau(a.profile.accumulate)
+    return a._accumulated(a.value @ b.value, error + gamma(n, a.profile) * reach + underflows)
+
+
+def vecdot(a: Bounded, b: Bounded) -> Bounded:
+    """Σ aᵢbᵢ along the last axis."""
+    return matmul(a[..., None, :], b[..., :, None])[..., 0, 0]
+
+
+def _as_operand(x: Bounded) -> Bounded:
+    """An operand of a matrix product, rounded first where the profile says so."""
+    if x.profile.operands is None:
+        return x
+    u = x.profile.u(x.profile.operands)
+    return Bounded(x.value, x.error + u * (np.abs(x.value) + x.error), x.profile)
+
+
+def _comparison(holds: Callable[[Array, Array], Array]) -> Callable[[Bounded, Bounded], Decision]:
+    def compare(x: Bounded, y: Bounded) -> Decision:
+        error = x.error + y.error
+        return Decision(holds(x.value, y.value), (np.abs(x.value - y.value) <= error) & (error > 0))
+
+    return compare
+
+
+def where(condition: Any, x: Any, y: Any) -> Bounded:
+    """Elementwise choice; where the condition is undecided, the hull of both branches."""
+    profile = next(z.profile for z in (x, y) if isinstance(z, Bounded))
+    x, y = (z if isinstance(z, Bounded) else Bounded(z, 0, profile) for z in (x, y))
+    decision = condition if isinstance(condition, Decision) else Decision(np.asarray(condition), np.False_)
+    value = np.where(decision.likely, x.value, y.value)
+    hull = np.maximum(np.abs(x.value - value) + x.error, np.abs(y.value - value) + y.error)
+    error = np.where(decision.undecided, hull, np.where(decision.likely, x.error, y.error))
+    return Bounded(value, error, profile, scalar=x.scalar and y.scalar)
+
+
+OPERATIONS: dict[np.ufunc, Callable[..., Any]] = {
+    np.add: add,
+    np.subtract: subtract,
+    np.negative: negative,
+    np.multiply: multiply,
+    np.divide: divide,
+    np.sqrt: sqrt,
+    np.power: power,
+    np.square: square,
+    np.absolute: absolute,
+    np.maximum: maximum,
+    np.minimum: minimum,
+    np.sign: sign,
+    np.matmul: matmul,
+    np.vecdot: vecdot,
+    np.greater: _comparison(np.greater),
+    np.greater_equal: _comparison(np.greater_equal),
+    np.less: _comparison(np.less),
+    np.less_equal: _comparison(np.less_equal),
+    np.equal: _comparison(np.equal),
+    np.not_equal: _comparison(np.not_equal),
+}

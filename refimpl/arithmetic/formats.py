@@ -1,0 +1,67 @@
+"""The binary floating-point formats that a framework stores and computes in.
+
+A format with ``t`` significant bits rounds to nearest with relative error at most ``u = 2⁻ᵗ``; results below the
+normal range have absolute error at most half the smallest subnormal, ``2^(emin − t)``.
+Source: IEEE 754-2019, table 3.5; bfloat16 is float32 with 16 bits fewer; TF32 keeps 10 stored bits of float32.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from refimpl.types import Array
+
+
+@dataclass(frozen=True)
+class Format:
+    """``digits`` t: bits of the significand, the hidden one included; ``emin``: exponent of the smallest normal."""
+
+    name: str
+    digits: int
+    emin: int
+
+    @property
+    def u(self) -> float:
+        """Unit roundoff 2⁻ᵗ: half the distance from 1 to the next number."""
+        return 2.0**-self.digits
+
+    @property
+    def largest(self) -> np.longdouble:
+        """The largest finite number, (2 − 2u)·2^emax with emax = 1 − emin."""
+        return np.ldexp(np.longdouble(2 - 2 * np.longdouble(self.u)), 1 - self.emin)
+
+    @property
+    def tiny(self) -> np.longdouble:
+        """Half the smallest subnormal: the largest error of a rounding below the normal range."""
+        half = np.ldexp(np.longdouble(1), self.emin - self.digits)
+        return half if half > 0 else np.finfo(np.longdouble).smallest_subnormal
+
+    @property
+    def smallest_normal(self) -> np.longdouble:
+        """2^emin."""
+        return np.ldexp(np.longdouble(1), self.emin)
+
+    def half_ulp(self, x: Array) -> Array:
+        """Half the distance between neighbouring numbers at ``|x|``: the largest error of rounding x to nearest.
+
+        For 2ᵉ ≤ |x| < 2ᵉ⁺¹ the spacing is 2^(e − t + 1), so half of it is 2^(e − t).
+        """
+        _, exponent = np.frexp(np.abs(x))  # |x| = m·2^exponent with ½ ≤ m < 1, so e = exponent − 1
+        return np.maximum(np.ldexp(np.longdouble(1), exponent - 1 - self.digits), self.tiny)
+
+    def round(self, x: Array) -> Array:
+        """x rounded to the nearest number of this format, ties to even, in ``longdouble``."""
+        x = np.asarray(x, np.longdouble)
+        spacing = 2 * self.half_ulp(x)
+        return np.rint(x / spacing) * spacing
+
+
+FORMATS = {
+    "float64": Format("float64", 53, -1022),
+    "float32": Format("float32", 24, -126),
+    "bfloat16": Format("bfloat16", 8, -126),
+    "float16": Format("float16", 11, -14),
+    "tf32": Format("tf32", 11, -126),
+}

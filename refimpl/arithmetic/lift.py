@@ -1,0 +1,53 @@
+"""Carry an object's numbers to another arithmetic, or to another shape, before a formula runs.
+
+Python turns ``0.01 * Fraction(1, 3)`` into a float without a word, and rounds ``1 − β`` before a high-precision
+number sees it. So every hyper-parameter is converted first; the formulas contain integers only, which are exact in
+every arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
+
+from refimpl.types import number_fields, off
+
+T = TypeVar("T")
+
+
+def map_numbers(obj: T, function: Callable[[Any], Any]) -> T:
+    """A copy of the dataclass ``obj`` with ``function`` applied to every number, in nested dataclasses too."""
+    numbers = number_fields(type(obj))
+    changes: dict[str, Any] = {}
+    for field in fields(obj):  # type: ignore[arg-type]  # T is a dataclass by contract
+        value = getattr(obj, field.name)
+        if field.name in numbers:
+            changed = tuple(map(function, value)) if isinstance(value, tuple) else function(value)
+        elif is_dataclass(value) and not isinstance(value, type):
+            changed = map_numbers(value, function)
+        else:
+            continue
+        if changed is not value:
+            changes[field.name] = changed
+    return replace(obj, **changes) if changes else obj  # type: ignore[type-var]
+
+
+def lift(obj: T, number: Callable[[Any], Any]) -> T:
+    """Every hyper-parameter of ``obj`` converted by ``number``, exactly.
+
+    A plain 0 becomes the integer 0, which is exact in every arithmetic: formulas use it to leave a term out.
+    """
+    return map_numbers(obj, lambda value: 0 if off(value) else number(value))
+
+
+def align(obj: T, ndim: int) -> T:
+    """Hyper-parameters with one value per run, ``(runs,)``, shaped ``(runs, 1, …)`` to meet an array of ``ndim`` axes."""
+
+    def shaped(value: Any) -> Any:
+        per_run = isinstance(value, np.ndarray) and value.ndim == 1
+        return value.reshape(-1, *(1,) * (ndim - 1)) if per_run else value
+
+    return map_numbers(obj, shaped)

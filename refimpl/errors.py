@@ -1,0 +1,27 @@
+"""Exceptions of the reference: each names what was given, what is allowed and what to do."""
+
+from __future__ import annotations
+
+
+class RefimplError(ValueError):
+    """Bad input, said in one line: ``what: given …; allowed …; remedy``.
+
+    ``what`` is the name of the argument, key or file; ``given`` the value received; ``allowed``
+    the values that are accepted; ``remedy`` what the reader should do next.
+    """
+
+    def __init__(self, what: str, *, given: object, allowed: str, remedy: str) -> None:
+        self.what, self.given, self.allowed, self.remedy = what, given, allowed, remedy
+        super().__init__(f"{what}: given {given}; allowed: {allowed}; {remedy}")
+
+
+class ParameterError(RefimplError):
+    """A hyper-parameter or option is outside its range, or names something that does not exist."""
+
+
+class ShapeError(RefimplError):
+    """Arrays whose shapes do not fit together."""
+
+
+class DataError(RefimplError):
+    """A data file that cannot be read as ``X, y``: the message names file, row and column."""

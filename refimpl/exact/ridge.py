@@ -1,0 +1,135 @@
+"""Ridge regression in closed form, for any number of strengths from one factorisation.
+
+Minimise ``J(w, b) = c·reduce(rᵢ²) + λ/2·‖w‖²`` with ``rᵢ = xᵢ·w + b − yᵢ``. Dividing J by ``c/N``, with ``N = n`` for the
+mean and ``1`` for the sum, leaves ``Σ rᵢ² + α‖w‖²`` with ``α = λN/(2c)``::
+
+    loss and penalty      α         the sum of squares and its penalty, as scikit-learn's Ridge(alpha) has them
+    ½·mean + λ/2·‖w‖²     nλ
+       mean + λ/2·‖w‖²    nλ/2      torch.nn.MSELoss() with weight_decay = λ
+       mean + λ·‖w‖²      nλ        a penalty without the ½ has strength 2λ here
+    ½·mean + λ·‖w‖²       2nλ
+    ½·sum  + λ/2·‖w‖²     λ
+       sum  + λ/2·‖w‖²    λ/2
+       sum  + λ·‖w‖²      λ
+
+∂J/∂b = 0 gives ``b = ȳ − x̄·w``, so the unpenalised intercept is eliminated by centring: ``X_c = X − 1x̄ᵀ``,
+``y_c = y − 1ȳ``. With the thin singular value decomposition ``X_c = U diag(s) Vᵀ``, ∂J/∂w = 0 reads
+``V(diag(s²) + α)Vᵀw = V diag(s) Uᵀy_c``, whence::
+
+    w(α) = V diag(fᵢ/sᵢ) Uᵀ y_c       fᵢ = s²/(s² + α), the filter factors; their sum is the degrees of freedom
+
+The singular values up to ``max(n, p)·ε·s₁`` are zero to working precision and are left out: at λ = 0 this gives, of all
+minimisers, the one of least ``‖w‖``. A QR factorisation first (of ``[X_c y_c]``, or of ``X_cᵀ`` where p ≥ n) leaves a
+decomposition of a square matrix of size min(n, p) (Chan 1982); orthogonal transformations only, so no digits are lost.
+
+Source: Golub & Van Loan, *Matrix Computations*, §6.1.4; Hastie, Tibshirani & Friedman, *The Elements of Statistical
+Learning*, §3.4.1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import qr, svd
+
+from refimpl.datasets.dataset import Dataset
+from refimpl.errors import ParameterError
+from refimpl.losses.squared_error import SquaredError
+from refimpl.types import Array, Number, Params
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)  # eq=False: arrays have no single truth value
+class RidgeSolution:
+    """One minimiser per strength, along the axis of runs.
+
+    ``params``: ``weight`` ``(k, 1, p)`` and, with an intercept, ``bias`` ``(k, 1)``. ``alpha``: α ``(k,)``.
+    ``minimum_norm``: ``(k,)``, True where the minimiser is not unique and the one of least ``‖w‖`` is given.
+    ``rank``: of the centred X. ``singular_values``: all min(n, p) of them, decreasing. ``degrees_of_freedom``:
+    Σfᵢ ``(k,)``, the intercept not counted.
+    """
+
+    params: Params
+    alpha: Array
+    minimum_norm: npt.NDArray[np.bool_]
+    rank: int
+    singular_values: Array
+    degrees_of_freedom: Array
+
+    @property
+    def message(self) -> str:
+        """Whether the minimisers are unique, in words."""
+        features = self.params["weight"].shape[2]
+        if not np.any(self.minimum_norm):
+            return "every minimiser is unique"
+        return (
+            f"run {', '.join(map(str, np.flatnonzero(self.minimum_norm)))}: λ = 0 and X has rank {self.rank} for {features} "
+            "features, so the minimiser is not unique; given is the one of minimum norm ‖w‖; λ > 0 makes it unique"
+        )
+
+
+def alpha_for(loss: SquaredError, strength: Number, rows: int) -> Array:
+    """α = λN/(2c) such that ``Σrᵢ² + α‖w‖²`` has the minimiser of ``loss + λ/2·‖w‖²``; the shape of ``strength``.
+
+    Raises :class:`ParameterError` where c = 0: then there is no loss to weigh λ against.
+    """
+    if not np.all(np.asarray(loss.factor) > 0):
+        raise ParameterError("factor", given=loss.factor, allowed="a number > 0", remedy="take ½ or 1")
+    terms = rows if loss.reduction == "mean" else 1  # N
+    return np.asarray(strength * np.float64(terms) / (2 * loss.factor))  # λN/(2c)
+
+
+def ridge(X: Array, y: Array, loss: SquaredError, strengths: Number, *, intercept: bool = True) -> RidgeSolution:
+    """The minimisers of ``loss + λ/2·‖w‖²`` for each λ in ``strengths``, a float or ``(k,)``.
+
+    ``X`` ``(1, n, p)``, ``y`` ``(1, n, 1)``, float64. Without ``intercept`` the model is ``X wᵀ`` and nothing is centred.
+    Raises :class:`ShapeError`, :class:`DataError` (nan, inf, another dtype) and :class:`ParameterError`.
+    """
+    Dataset(X=X, y=y)  # checks both
+    strengths = np.atleast_1d(np.asarray(strengths, np.float64))
+    if strengths.ndim != 1 or strengths.size == 0 or not np.all(np.isfinite(strengths) & (strengths >= 0)):
+        raise ParameterError("strengths", given=strengths, allowed="finite numbers ≥ 0, (k,)", remedy="change strengths")
+    n, p = X.shape[1:]
+    alpha = alpha_for(loss, strengths, n)
+    features, targets = X[0], y[0]
+    if intercept:
+        (features, x_mean), (targets, y_mean) = _centred(features), _centred(targets)  # X_c, x̄; y_c, ȳ
+
+    if n > p:
+        _, R = qr(np.column_stack([features, targets]), mode="raw", overwrite_a=True, check_finite=False)
+        core, targets = R[:p, :p], R[:p, p:]  # [X_c y_c] = Q [R Qᵀy_c]
+    else:
+        basis, R = qr(features.T, mode="economic", check_finite=False)  # X_cᵀ = Q R, so X_c = Rᵀ Qᵀ
+        core = R.T
+    U, s, Vt = svd(core, full_matrices=False, overwrite_a=True, check_finite=False)
+
+    rank = int(np.sum(s > max(n, p) * np.finfo(np.float64).eps * s[0]))
+    kept = s[:rank]
+    filters = kept / (kept + alpha[:, None] / kept)  # s²/(s² + α), (k, rank)
+    weight = (filters / kept * (U[:, :rank].T @ targets)[:, 0]) @ Vt[:rank]  # V diag(f/s) Uᵀ y_c
+    if n <= p:
+        weight = weight @ basis.T  # from the coordinates of the basis to those of the features
+    params = {"weight": weight[:, None, :]}
+    if intercept:
+        params["bias"] = y_mean - (weight @ x_mean)[:, None]  # ȳ − x̄·w
+    return RidgeSolution(
+        params=params,
+        alpha=alpha,
+        minimum_norm=(alpha == 0) & (rank < p),
+        rank=rank,
+        singular_values=s,
+        degrees_of_freedom=filters.sum(axis=1),  # Σ s²/(s² + α)
+    )
+
+
+def _centred(columns: Array) -> tuple[Array, Array]:
+    """The columns minus their means, and the means.
+
+    The rounding of a mean that is large beside the spread leaves a constant column behind, which would count as
+    one more direction of rank; the second pass removes it.
+    """
+    first = columns.mean(axis=0)
+    spread = columns - first
+    second = spread.mean(axis=0)
+    return spread - second, first + second

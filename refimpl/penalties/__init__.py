@@ -1,0 +1,9 @@
+"""Penalties by the name that an experiment file uses."""
+
+from refimpl.penalties.elastic_net import ElasticNet
+from refimpl.penalties.l1 import L1
+from refimpl.penalties.l2 import L2
+
+PENALTIES = {"l1": L1, "l2": L2, "elastic_net": ElasticNet}
+
+__all__ = ["L1", "L2", "PENALTIES", "ElasticNet"]

@@ -1,0 +1,22 @@
+"""The learning rate that never changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from refimpl.types import Number, check_fields
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constant:
+    """η_k = η₀."""
+
+    per: Literal["epoch", "step"] = "epoch"
+
+    __post_init__ = check_fields
+
+    def at(self, count: Any, base: Mapping[str, Number]) -> dict[str, Number]:
+        del count, base
+        return {}

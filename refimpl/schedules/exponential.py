@@ -1,0 +1,22 @@
+"""Exponential decay: ``η_k = η₀·γ^k``, as ``torch.optim.lr_scheduler.ExponentialLR``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from refimpl.types import NonNegative, Number, check_fields
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exponential:
+    """Multiply the learning rate by ``gamma`` at every advance."""
+
+    gamma: NonNegative
+    per: Literal["epoch", "step"] = "epoch"
+
+    __post_init__ = check_fields
+
+    def at(self, count: Any, base: Mapping[str, Number]) -> dict[str, Number]:
+        return {"lr": base["lr"] * self.gamma**count}  # η₀ γ^k

@@ -1,0 +1,131 @@
+"""What a training run recorded, per step and per epoch, whichever framework it ran in."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from refimpl.errors import DataError
+from refimpl.types import Array
+
+
+@dataclass(frozen=True)
+class SideEffect:
+    """Something that a step moved and should not have: element ``index`` of ``tensor`` at ``step``."""
+
+    step: int
+    tensor: str
+    index: tuple[int, ...]
+    before: float
+    after: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trajectory:
+    """The record of a run of K steps in E epochs; every array has the axis of runs after that of steps.
+
+    ``params[name]``            (K + 1, runs, …): before each step, and at the end
+    ``gradients[name]``         (K, runs, …): what the optimizer was given
+    ``state[name][key]``        (K + 1 or K, runs, …): before each step and at the end; K where the key exists only
+                                after the first step. Entries are aligned at the end.
+    ``loss``, ``objective``     (K, runs): of the batch, without and with the penalties, before the step
+    ``norm``                    (K + 1, runs): ‖w‖₂ of the model's weights
+    ``train_loss``, ``validation_loss``   (E + 1, runs): without penalty, before each epoch and at the end
+    ``inputs[name]``            the data as this run had them: ``X``, ``y``, ``X_validation``, ``y_validation``
+    ``formats[tensor]``         the dtype a tensor was stored in; here all are float64, which holds each exactly
+    ``meta``                    where it ran: backend, device, versions, …
+
+    A run that recorded losses only has the final ``params`` (length 1, aligned at the end) and no gradients.
+    """
+
+    params: Mapping[str, Array]
+    gradients: Mapping[str, Array]
+    state: Mapping[str, Mapping[str, Array]]
+    loss: Array
+    objective: Array
+    norm: Array
+    train_loss: Array
+    validation_loss: Array | None
+    inputs: Mapping[str, Array] = field(default_factory=dict)
+    formats: Mapping[str, str] = field(default_factory=dict)
+    side_effects: tuple[SideEffect, ...] = ()
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> int:
+        """K."""
+        return len(self.loss)
+
+    def state_before(self, step: int) -> dict[str, dict[str, Array]]:
+        """The optimizer's state by parameter before ``step``; keys that did not exist yet are absent."""
+        found: dict[str, dict[str, Array]] = {}
+        for name, states in self.state.items():
+            found[name] = {}
+            for key, values in states.items():
+                index = step - (self.steps + 1 - len(values))
+                if index >= 0:
+                    found[name][key] = values[index]
+        return found
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write one ``.npz`` (arrays, and the rest as JSON text); the file appears whole or not at all."""
+        arrays = {f"params/{name}": values for name, values in self.params.items()}
+        arrays |= {f"gradients/{name}": values for name, values in self.gradients.items()}
+        arrays |= {f"state/{name}/{key}": v for name, states in self.state.items() for key, v in states.items()}
+        arrays |= {f"inputs/{name}": values for name, values in self.inputs.items()}
+        arrays |= {"loss": self.loss, "objective": self.objective, "norm": self.norm, "train_loss": self.train_loss}
+        if self.validation_loss is not None:
+            arrays["validation_loss"] = self.validation_loss
+        rest = {
+            "schema": 1,
+            "formats": dict(self.formats),
+            "side_effects": [vars(effect) for effect in self.side_effects],
+            "meta": dict(self.meta),
+        }
+        final = Path(path)
+        temporary = final.with_name(f".{final.name}.{os.getpid()}.tmp")
+        try:
+            with temporary.open("wb") as file:
+                np.savez_compressed(file, json=np.array(json.dumps(rest)), **arrays)
+            temporary.replace(final)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Trajectory:
+        """Read what :meth:`save` wrote. Raises :class:`DataError` for any other file."""
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+            rest = json.loads(str(arrays.pop("json")))
+            loss, objective, norm = arrays.pop("loss"), arrays.pop("objective"), arrays.pop("norm")
+            train_loss, validation_loss = arrays.pop("train_loss"), arrays.pop("validation_loss", None)
+        except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+            raise DataError(
+                str(path), given=f"no trajectory ({error})", allowed="a file written by Trajectory.save", remedy="run again"
+            ) from error
+        tree: dict[str, dict[str, Any]] = {"params": {}, "gradients": {}, "state": {}, "inputs": {}}
+        for path_in_archive, values in arrays.items():
+            branch, name, *key = path_in_archive.split("/")
+            if key:
+                tree[branch].setdefault(name, {})[key[0]] = values
+            else:
+                tree[branch][name] = values
+        return cls(
+            **tree,
+            loss=loss,
+            objective=objective,
+            norm=norm,
+            train_loss=train_loss,
+            validation_loss=validation_loss,
+            formats=rest["formats"],
+            side_effects=tuple(SideEffect(**e | {"index": tuple(e["index"])}) for e in rest["side_effects"]),
+            meta=rest["meta"],
+        )

@@ -1,0 +1,187 @@
+"""The words of the project: arrays, parameters, hyper-parameters and the protocols.
+
+Every array carries one leading axis of independent runs, length 1 included: a linear weight is
+``(runs, 1, p)``, a bias ``(runs, 1)``, inputs ``(runs or 1, n, p)``, targets ``(runs or 1, n, 1)``.
+A hyper-parameter is a float, or one value per run, ``(runs,)``.
+
+The formulas of the package are plain arithmetic, so the elements may be ``float64``,
+``longdouble``, objects (``mpmath.mpf``, :class:`~refimpl.arithmetic.exact.Exact`), or a whole array may be a
+:class:`~refimpl.arithmetic.bounded.Bounded`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeAlias, get_args, get_type_hints, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from refimpl.errors import ParameterError
+
+Array: TypeAlias = npt.NDArray[Any]
+Params: TypeAlias = Mapping[str, Array]
+State: TypeAlias = Mapping[str, Array]
+Number: TypeAlias = float | Array
+"""A hyper-parameter: a float, one value per run, or either of them lifted to another arithmetic."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """The finite numbers that a hyper-parameter may take, both ends included unless ``open_high``."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    open_high: bool = False
+
+    def holds(self, value: Number) -> bool:
+        values = np.asarray(value, dtype=float)
+        below = values < self.high if self.open_high else values <= self.high
+        return bool(np.all(np.isfinite(values) & (values >= self.low) & below))
+
+    def __str__(self) -> str:
+        if math.isinf(self.low) and math.isinf(self.high):
+            return "a finite number"
+        if math.isinf(self.high):
+            return f"a finite number ≥ {self.low:g}"
+        return f"a number from {self.low:g} to {self.high:g}{' (excluded)' if self.open_high else ''}"
+
+
+Finite: TypeAlias = Annotated[Number, Range()]
+NonNegative: TypeAlias = Annotated[Number, Range(low=0)]
+
+
+@cache
+def number_fields(cls: type) -> Mapping[str, Range]:
+    """The fields of a dataclass that hold numbers, with the range of each (``Annotated[…, Range]``)."""
+    found = {}
+    for name, hint in get_type_hints(cls, include_extras=True).items():
+        ranges = [extra for extra in get_args(hint)[1:] if isinstance(extra, Range)]
+        if ranges and name in {field.name for field in fields(cls)}:
+            found[name] = ranges[0]
+    return found
+
+
+@cache
+def choice_fields(cls: type) -> Mapping[str, tuple[Any, ...]]:
+    """The fields of a dataclass that take one of a few named values (``Literal``)."""
+    hints = get_type_hints(cls)
+    return {f.name: get_args(hints[f.name]) for f in fields(cls) if getattr(hints[f.name], "__origin__", None) is Literal}
+
+
+def check_fields(self: Any) -> None:
+    """Raise :class:`ParameterError` for a number outside its range; used as ``__post_init__``.
+
+    Numbers that were lifted to another arithmetic were checked before and pass.
+    """
+    for name, allowed in number_fields(type(self)).items():
+        value = getattr(self, name)
+        for each in value if isinstance(value, tuple) else (value,):
+            plain = isinstance(each, int | float) or (isinstance(each, np.ndarray) and each.dtype.kind in "fiub")
+            if isinstance(each, bool | str | None) or (plain and not allowed.holds(each)):
+                raise ParameterError(name, given=repr(value), allowed=str(allowed), remedy=f"change {name}")
+    for name, choices in choice_fields(type(self)).items():
+        if getattr(self, name) not in choices:
+            options = ", ".join(map(repr, choices))
+            raise ParameterError(name, given=repr(getattr(self, name)), allowed=options, remedy="choose one of them")
+
+
+def off(value: Number) -> bool:
+    """True for a hyper-parameter that is plainly 0, which switches its term off, as in torch.
+
+    Lifting keeps 0 as it is, because 0 is exact in every arithmetic; one value per run is never off.
+    """
+    return isinstance(value, int | float) and value == 0
+
+
+class Model(Protocol):
+    """Outputs and their hand-derived derivative."""
+
+    @property
+    def ndim(self) -> Mapping[str, int]:
+        """Number of axes of each parameter, the axis of runs included."""
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """The parameters whose joint Euclidean norm is "the weight norm"."""
+
+    def shapes(self, features: int) -> dict[str, tuple[int, ...]]:
+        """torch's shape of each parameter, without the axis of runs."""
+
+    def forward(self, params: Params, X: Array) -> Array:
+        """Outputs ``(runs, n, outputs)``."""
+
+    def backward(self, params: Params, X: Array, upstream: Array) -> dict[str, Array]:
+        """Gradient by parameter, from ``upstream`` = ∂loss/∂outputs ``(runs, n, outputs)``."""
+
+
+@runtime_checkable
+class LinearModel(Model, Protocol):
+    """A model whose gradient lies in the span of known rows, whatever the loss (TOLERANCE: projected check)."""
+
+    def rows(self, X: Array) -> Array:
+        """``(runs or 1, n, q)``: every gradient, parameters concatenated, is a combination of these rows."""
+
+
+class Loss(Protocol):
+    """A function of outputs and targets; every reduction runs over all axes but the first."""
+
+    def value(self, outputs: Array, targets: Array) -> Array:
+        """``(runs,)``."""
+
+    def gradient(self, outputs: Array, targets: Array) -> Array:
+        """∂value/∂outputs, of the shape of ``outputs``."""
+
+
+class Penalty(Protocol):
+    """Ω(w), added to the loss for each parameter it names.
+
+    ``value`` takes strengths that are floats or ``(runs,)``; the elementwise functions take strengths that broadcast
+    against ``w``, which :func:`refimpl.arithmetic.lift.align` makes of them.
+    """
+
+    @property
+    def parameters(self) -> tuple[str, ...]: ...
+
+    def value(self, w: Array) -> Array:
+        """``(runs,)``."""
+
+    def subgradient(self, w: Array) -> Array:
+        """One element of ∂Ω(w)."""
+
+    def prox(self, w: Array, step: Number) -> Array:
+        """argmin over v of ½‖v − w‖² + step·Ω(v)."""
+
+    def distance(self, w: Array, gradient: Array) -> Array:
+        """Elementwise distance of −gradient to ∂Ω(w): 0 everywhere exactly at an optimum."""
+
+
+Decay: TypeAlias = Literal["coupled", "decoupled", "proximal"]
+"""What an optimizer does with an L2 penalty of its own: adds λw to the gradient (``coupled``), shrinks the weights beside
+the step (``decoupled``), or takes any penalty by its proximal operator (``proximal``)."""
+
+
+class Optimizer(Protocol):
+    """One array's update, with torch's field names; both functions are pure."""
+
+    decay: ClassVar[Decay]
+
+    def init(self, param: Array) -> State:
+        """State before the first step, with torch's keys; a key that torch makes later is absent."""
+
+    def step(self, param: Array, grad: Array, state: State) -> tuple[Array, State]:
+        """The parameter and the state after one step."""
+
+
+class Schedule(Protocol):
+    """Hyper-parameters as a function of how often the schedule was advanced."""
+
+    @property
+    def per(self) -> Literal["epoch", "step"]:
+        """What advances it."""
+
+    def at(self, count: Any, base: Mapping[str, Number]) -> dict[str, Number]:
+        """The hyper-parameters that differ from ``base`` after ``count`` advances (an int or an array of them)."""
