@@ -1,1 +1,46 @@
-"""Holds PyTorch's training step to a hand-derived reference, within tolerances that are derived."""
+"""Holds PyTorch's training step to a hand-derived reference, within tolerances that are derived.
+
+::
+
+    import parity
+
+    report = parity.run(parity.load("s0-scratch-lam3"), dtypes=["float32"])
+    for one in report.runs:
+        print(one.setting, one.verdict.name, one.verdict.text)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from parity.experiment import Experiment
+    from parity.judge.verdict import Verdict
+    from parity.runner import Report, Run, run
+
+__all__ = ["Experiment", "Report", "Run", "Verdict", "load", "run"]
+
+_HOME = {
+    "Experiment": "parity.experiment",
+    "Report": "parity.runner",
+    "Run": "parity.runner",
+    "Verdict": "parity.judge.verdict",
+    "run": "parity.runner",
+}
+
+
+def load(name_or_file: str) -> Experiment:
+    """The experiment of that name in the gallery, or in that ``.toml`` file. Raises :class:`parity.errors.InputError`."""
+    from parity import gallery
+    from parity.experiment_file import load as load_file
+
+    return load_file(gallery.find(name_or_file)[0])
+
+
+def __getattr__(name: str) -> Any:
+    """The public names, imported when they are first used: ``import parity`` costs nothing."""
+    from importlib import import_module
+
+    if name not in _HOME:
+        raise AttributeError(f"module 'parity' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

@@ -67,7 +67,7 @@ def _reading(where: str) -> Iterator[None]:
     except Exception as error:  # on a broken archive numpy, zipfile and zlib raise more than a dozen types
         raise DataError(
             where,
-            given=" ".join(f"content that numpy cannot read ({type(error).__name__}: {error})".split()),
+            given=f"content that numpy cannot read ({type(error).__name__}: {str(error)!r})",  # repr: one line
             allowed="arrays of numbers; Python objects are never loaded",
             remedy=WRITE,
         ) from None

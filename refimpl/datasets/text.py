@@ -87,9 +87,10 @@ def _records(where: str, text: str) -> Iterator[tuple[int, list[str]]]:
         try:
             record = next(reader, None)
         except csv.Error as error:
+            reason = str(error).replace("\t", "tab")  # it names the delimiter
             raise DataError(
                 f"{where}, line {line}",
-                given=f"a row that cannot be split into cells ({error})",
+                given=f"a row that cannot be split into cells ({reason})",
                 allowed="cells with quotes around them or without any",
                 remedy="correct the quotes",
             ) from None

@@ -33,6 +33,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import qr, svd
+from scipy.linalg.blas import dgemm
 
 from refimpl.datasets.dataset import Dataset
 from refimpl.errors import ParameterError
@@ -107,12 +108,14 @@ def ridge(X: Array, y: Array, loss: SquaredError, strengths: Number, *, intercep
     rank = int(np.sum(s > max(n, p) * np.finfo(np.float64).eps * s[0]))
     kept = s[:rank]
     filters = kept / (kept + alpha[:, None] / kept)  # s²/(s² + α), (k, rank)
-    weight = (filters / kept * (U[:, :rank].T @ targets)[:, 0]) @ Vt[:rank]  # V diag(f/s) Uᵀ y_c
+    # SciPy's BLAS here too: NumPy's is another library, whose waiting threads would slow the LAPACK calls above.
+    projected = dgemm(1.0, U[:, :rank], targets, trans_a=True)[:, 0]  # Uᵀ y_c
+    weight = dgemm(1.0, filters / kept * projected, Vt[:rank])  # V diag(f/s) Uᵀ y_c
     if n <= p:
-        weight = weight @ basis.T  # from the coordinates of the basis to those of the features
+        weight = dgemm(1.0, weight, basis, trans_b=True)  # from the coordinates of the basis to those of the features
     params = {"weight": weight[:, None, :]}
     if intercept:
-        params["bias"] = y_mean - (weight @ x_mean)[:, None]  # ȳ − x̄·w
+        params["bias"] = y_mean - np.sum(weight * x_mean, axis=1)[:, None]  # ȳ − x̄·w
     return RidgeSolution(
         params=params,
         alpha=alpha,

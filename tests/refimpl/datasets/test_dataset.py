@@ -33,6 +33,8 @@ def test_validation_and_truth_may_be_absent() -> None:
     [
         ({"X": np.ones((3, 2))}, r"X: given \(3, 2\)"),
         ({"X": np.ones((2, 3, 2))}, r"X: given \(2, 3, 2\)"),
+        ({"X": np.ones((1, 3))}, r"X: given \(1, 3\)"),
+        ({"X": np.ones((1, 3, 2, 1))}, r"X: given \(1, 3, 2, 1\)"),
         ({"X": np.ones((1, 0, 2))}, "X: given"),
         ({"X": np.ones((1, 3, 0))}, "X: given"),
         ({"y": np.ones((1, 3))}, r"y: given \(1, 3\); allowed: \(1, 3, 1\)"),

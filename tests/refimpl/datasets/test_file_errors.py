@@ -70,6 +70,10 @@ TEXTS = {
     "ragged row before a bad cell": ("1,2\n1\n1,x\n", "d.csv, line 2: given a row of 1"),
     "quote never closed": ('1,2\n3,"4\n5,6\n', "d.csv, line 2: given a row that cannot be split into cells"),
     "text after a quote": ('1,2\n"3"x,4\n', "d.csv, line 2: given a row that cannot be split into cells"),
+    "text after a quote, with tabs": (
+        '1\t"3"x\n',
+        "d.csv, line 1: given a row that cannot be split into cells ('tab' ",
+    ),
     "endless cell": ("1,2\n" + "9" * 200_000 + ",1\n", "d.csv, line 2: given a row that cannot be split into cells"),
     "long cell": ("1,2\n" + "a" * 1000 + ",1\n", "d.csv, line 2, column 1: given 'aaaaaaaaaaaa...aaaaaaaaaaaaa'"),
     "column without a name": (",a,b\n0,1,2\n", "d.csv, line 1, column 1: given a column without a name"),

@@ -1,0 +1,148 @@
+"""The command line: words in, exit code out; no logic."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import click
+import typer
+
+from parity.errors import InputError, nearest
+
+if TYPE_CHECKING:
+    from parity.experiment import Experiment
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Hold PyTorch's training step to a hand-derived reference, within tolerances that are derived.",
+)
+
+# Spelled out here, and held to the modules by a test, so that --help loads neither NumPy nor torch.
+DTYPE_NAMES = ("float64", "float32", "bfloat16", "float16")
+FORMULATION_NAMES = ("loss", "weight_decay", "manual")
+IMPLEMENTATION_NAMES = ("for-loop", "foreach", "fused")
+
+
+def choices(option: str, given: list[str], known: tuple[str, ...]) -> list[Any]:
+    """The values of a repeated option, ``all`` meaning each. Raises :class:`InputError`."""
+    for value in given:
+        if value not in (*known, "all"):
+            raise InputError(f"{option} {value}: unknown; allowed: {', '.join(known)}, all{nearest(value, known)}")
+    return list(known) if "all" in given else list(dict.fromkeys(given))
+
+
+@app.command("run")
+def run_command(
+    experiments: Annotated[list[str], typer.Argument(help="Names from `parity list`, patterns (s0-*) or files (.toml).")],
+    device: Annotated[list[str] | None, typer.Option(help="A torch device; default: the CPU, and an accelerator if there is one.")] = None,
+    dtype: Annotated[list[str], typer.Option(help="float64, float32, bfloat16, float16 or all.")] = ["float64", "float32"],  # noqa: B006
+    formulation: Annotated[list[str], typer.Option(help="loss, weight_decay, manual or all.")] = ["all"],  # noqa: B006
+    implementation: Annotated[list[str], typer.Option(help="for-loop, foreach, fused or all.")] = ["for-loop"],  # noqa: B006
+    tf32: Annotated[bool, typer.Option("--tf32", help="Let float32 matrix products on CUDA use TF32.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Results folder; default: a new one in parity-results/.")] = None,
+    json: Annotated[str | None, typer.Option(metavar="FILE|-", help="Write the report as JSON, too; - for standard output.")] = None,
+) -> None:
+    """Run experiments in the reference and in torch, compare them step by step, and say what differs."""
+    dtypes = choices("--dtype", dtype, DTYPE_NAMES)
+    formulations = choices("--formulation", formulation, FORMULATION_NAMES)
+    implementations = choices("--implementation", implementation, IMPLEMENTATION_NAMES)
+    wanted = [experiment for name in dict.fromkeys(experiments) for experiment in load_all(name)]
+
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from parity.report.files import write_whole
+    from parity.report.json import to_json
+    from parity.report.terminal import print_report
+    from parity.runner import run
+
+    console = Console(stderr=json == "-", width=None if sys.stdout.isatty() else 120)
+    columns = (TextColumn("{task.description:48}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=None)
+        report = run(
+            wanted,
+            devices=device or (),
+            dtypes=dtypes,
+            formulations=formulations,
+            implementations=implementations,
+            tf32=tf32,
+            out=out or new_folder(),
+            progress=lambda done, total, what: bar.update(task, completed=done, total=total, description=what),
+        )
+    print_report(report, console)
+    if json == "-":
+        print(to_json(report))
+    elif json is not None:
+        write_whole(Path(json), to_json(report) + "\n")
+    raise typer.Exit(report.exit_code)
+
+
+@app.command("list")
+def list_command() -> None:
+    """List the experiments that come with the package."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from parity import gallery
+
+    table = Table(box=None)
+    for column in ("name", "source", "what it is"):
+        table.add_column(column)
+    for name in gallery.names():
+        for experiment in load_all(name):
+            table.add_row(name, experiment.source, experiment.title)
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
+
+
+@app.command("show")
+def show_command(name: Annotated[str, typer.Argument(help="A name from `parity list`, or a file.")]) -> None:
+    """Print an experiment as the TOML that `parity run` reads: a file to start from."""
+    from parity.experiment_file import to_toml
+
+    for experiment in load_all(name):
+        print(to_toml(experiment), end="")
+
+
+def load_all(name: str) -> list[Experiment]:
+    """The experiments that a name, a pattern or a file stands for."""
+    from parity import gallery
+    from parity.experiment_file import load
+
+    return [load(path) for path in gallery.find(name)]
+
+
+def new_folder() -> Path:
+    """A folder for this run's results, named by the time."""
+    from datetime import datetime
+
+    return Path("parity-results") / datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The console script: one line for bad input and exit code 2, 130 when interrupted."""
+    try:
+        code = app(args=arguments, standalone_mode=False)
+    except click.exceptions.Exit as leaving:
+        code = leaving.exit_code
+    except (InputError, click.ClickException) as error:
+        message = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        print(f"parity: {' '.join(message.split())}", file=sys.stderr)
+        code = 2
+    except ValueError as error:
+        from refimpl.errors import RefimplError
+
+        if not isinstance(error, RefimplError):
+            raise
+        print(f"parity: {error}", file=sys.stderr)
+        code = 2
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        print("parity: interrupted; runs that had finished are in the results folder", file=sys.stderr)
+        code = 130
+    except BrokenPipeError:
+        code = 2
+    return int(code or 0)

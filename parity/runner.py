@@ -1,0 +1,268 @@
+"""Experiments × backends × settings → a report: the one place where everything meets."""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from parity.backends import backend as find_backend
+from parity.backends.base import DTYPES, Backend, Implementation, Setting
+from parity.backends.reference import run_reference
+from parity.errors import InputError, Unsupported
+from parity.experiment import Experiment
+from parity.formulation import FORMULATIONS, Formulation, realise
+from parity.judge.verdict import Verdict, judge
+from refimpl.exact.ridge import ridge
+from refimpl.losses import SquaredError
+from refimpl.models import Linear
+from refimpl.penalties import L2
+from refimpl.reductions import norm
+from refimpl.trajectory import Trajectory
+from refimpl.types import Array
+
+Progress = Callable[[int, int, str], None]
+"""Called with the number of runs done, their total and what runs next."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One experiment in one setting: what it recorded and what the judge says of it.
+
+    ``digits``: agreement of the free runs, −log₁₀ of the largest relative difference of the weights; it never decides.
+    ``ridge_distance``: ‖w − w*‖/‖w*‖ of the final weights to the exact minimiser, where the experiment has one.
+    ``repro``: the script that reproduces the first disagreement, if one was written.
+    """
+
+    experiment: Experiment
+    backend: str
+    setting: Setting
+    verdict: Verdict
+    trajectory: Trajectory | None = None
+    digits: float | None = None
+    ridge_distance: float | None = None
+    repro: Path | None = None
+
+    @property
+    def used(self) -> float | None:
+        """The largest share of the tolerance that any quantity used; None where nothing was compared."""
+        return max(self.verdict.used.values(), default=None)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The reference's own run of an experiment."""
+
+    experiment: Experiment
+    trajectory: Trajectory
+    ridge_distance: float | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """All runs, the reference's trajectories by experiment, the versions, and the folder with the results, if any."""
+
+    runs: tuple[Run, ...]
+    references: tuple[Reference, ...]
+    environment: dict[str, str]
+    folder: Path | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def exit_code(self) -> int:
+        """1 if anything disagrees; else 2 on an error or if nothing could be judged; else 0."""
+        if self.counts.get("disagree"):
+            return 1
+        return 2 if self.counts.get("error") or not self.counts.get("agree", 0) + self.counts.get("undecidable", 0) else 0
+
+
+def run(
+    experiments: Experiment | Sequence[Experiment],
+    *,
+    devices: Sequence[str] = (),
+    dtypes: Sequence[str] = ("float64", "float32"),
+    formulations: Sequence[Formulation] = FORMULATIONS,
+    implementations: Sequence[Implementation] = ("for-loop",),
+    backend: str | Backend = "torch",
+    tf32: bool = False,
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Run experiments in the reference and in a framework, and judge every run step by step.
+
+    ``devices``: by default all that the framework has on this machine. ``dtypes``, ``formulations``,
+    ``implementations``: every combination is run; written by hand (``manual``) there is only the for-loop.
+    ``out``: a folder for trajectories, pictures, ``report.json`` and reproduction scripts; None writes nothing.
+    Raises :class:`parity.errors.InputError`: unknown names, devices that cannot be used, a folder that cannot be written.
+    """
+    wanted = [experiments] if isinstance(experiments, Experiment) else list(experiments)
+    repeated = {e.name for e in wanted if [other.name for other in wanted].count(e.name) > 1}
+    if repeated:
+        raise InputError(f"{', '.join(sorted(repeated))}: given twice; give every experiment a name of its own")
+    for dtype in dtypes:
+        if dtype not in DTYPES:
+            raise InputError(f"dtype {dtype!r}: unknown; allowed: {', '.join(DTYPES)}")
+    framework = find_backend(backend) if isinstance(backend, str) else backend
+    devices = list(devices) or framework.devices()
+    for device in devices:
+        framework.check_device(device)
+    folder = _Folder(Path(out)) if out is not None else None
+
+    settings = list(_settings(devices, dtypes, formulations, implementations, tf32))
+    references, runs = [], []
+    for experiment in wanted:
+        reference = _reference(experiment)
+        references.append(reference)
+        if folder:
+            folder.save(reference.trajectory, experiment.name, "reference")
+        for setting in settings:
+            if progress:
+                progress(len(runs), len(wanted) * len(settings), f"{experiment.name} {setting}")
+            one = _run(framework, experiment, setting)
+            if folder:
+                one = folder.keep(one)
+            runs.append(one)
+    names = [one.verdict.name for one in runs]
+    report = Report(
+        runs=tuple(runs),
+        references=tuple(references),
+        environment=_environment(runs),
+        folder=folder.path if folder else None,
+        counts={name: names.count(name) for name in dict.fromkeys(names)},
+    )
+    if folder:
+        folder.finish(report)
+    if progress:
+        progress(len(runs), len(runs), "")
+    return report
+
+
+def _settings(
+    devices: Sequence[str],
+    dtypes: Sequence[str],
+    formulations: Sequence[Formulation],
+    implementations: Sequence[Implementation],
+    tf32: bool,
+) -> Iterator[Setting]:
+    for device in devices:
+        for dtype in dtypes:
+            for formulation in formulations:
+                for implementation in implementations:
+                    if formulation == "manual" and implementation != "for-loop" and len(implementations) > 1:
+                        continue  # by hand there is one implementation only
+                    yield Setting(
+                        device=device, dtype=dtype, formulation=formulation, implementation=implementation, tf32=tf32
+                    )
+
+
+def _reference(experiment: Experiment) -> Reference:
+    trajectory = run_reference(experiment, "loss" if experiment.optimizer.decay != "proximal" else "manual")
+    return Reference(experiment, trajectory, ridge_distance(experiment, trajectory))
+
+
+def _run(framework: Backend, experiment: Experiment, setting: Setting) -> Run:
+    """Run and judge; what a framework refuses is unsupported, what breaks is an error, and the others go on."""
+    try:
+        trajectory = framework.run(experiment, setting)
+        verdict = judge(experiment, trajectory)
+        free_run = run_reference(experiment, setting.formulation)
+    except Unsupported as refusal:
+        return Run(experiment, framework.name, setting, Verdict("unsupported", str(refusal)))
+    except Exception as error:  # noqa: BLE001  # whatever breaks in one run must not lose the others
+        text = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        return Run(experiment, framework.name, setting, Verdict("error", text))
+    return Run(
+        experiment,
+        framework.name,
+        setting,
+        verdict,
+        trajectory,
+        digits=free_run_digits(trajectory, free_run),
+        ridge_distance=ridge_distance(experiment, trajectory),
+    )
+
+
+def free_run_digits(trajectory: Trajectory, reference: Trajectory) -> float:
+    """−log₁₀ max_k ‖w_k − w_k^ref‖/‖w_k^ref‖ over the steps, all parameters together; ∞ for equal runs."""
+    candidate = [trajectory.params[name][:, 0] for name in trajectory.params]
+    truth = [reference.params[name][:, 0] for name in trajectory.params]
+    differences: list[Array] = [a - b for a, b in zip(candidate, truth, strict=True)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        worst = float(np.max(norm(*differences) / norm(*truth)))
+    return math.inf if worst == 0 else -math.log10(worst)
+
+
+def ridge_distance(experiment: Experiment, trajectory: Trajectory) -> float | None:
+    """‖w − w*‖/‖w*‖ to the ridge solution; None where the experiment's objective has no such unique minimiser."""
+    loss, model = experiment.loss, experiment.model
+    only_ridge = all(isinstance(p, L2) and p.parameters == ("weight",) for p in experiment.penalties)
+    descends = all(getattr(o, "weight_decay", 0) == 0 and not getattr(o, "maximize", False) for o in experiment.optimizers.values())
+    if not (isinstance(loss, SquaredError) and isinstance(model, Linear) and only_ridge and descends):
+        return None
+    dataset = experiment.draw().dataset
+    strength = sum(float(p.strength) for p in experiment.penalties if isinstance(p, L2))
+    solution = ridge(dataset.X, dataset.y, loss, np.array([strength]), intercept=model.bias)
+    truth = norm(solution.params["weight"])[0]
+    if solution.minimum_norm[0] or truth == 0:
+        return None
+    return float(norm(trajectory.params["weight"][-1] - solution.params["weight"])[0] / truth)
+
+
+def _environment(runs: Sequence[Run]) -> dict[str, str]:
+    """Versions and machine."""
+    from importlib.metadata import version
+
+    found = {"parity": version("parity"), "platform": platform.platform(), "machine": platform.machine()}
+    for one in runs:
+        if one.trajectory is not None:
+            versions: dict[str, Any] = one.trajectory.meta.get("versions", {})
+            found |= versions
+            if device := one.trajectory.meta.get("device_name"):
+                found[one.setting.device] = device
+    return found
+
+
+class _Folder:
+    """The results folder: every file appears whole or not at all, and earlier files stay until replaced."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            (path / "trajectories").mkdir(parents=True, exist_ok=True)
+            probe = path / ".writable"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written ({error.strerror}); choose another folder with --out") from error
+
+    def save(self, trajectory: Trajectory, experiment: str, name: str) -> None:
+        try:
+            trajectory.save(self.path / "trajectories" / f"{experiment}--{name}.npz")
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be written ({error.strerror}); choose another folder") from error
+
+    def keep(self, one: Run) -> Run:
+        """Save the trajectory and, at a disagreement, the script that reproduces it."""
+        from dataclasses import replace
+
+        from parity.report.repro import write_repro
+
+        if one.trajectory is None:
+            return one
+        name = str(one.setting).replace(" ", "-").replace(":", "")
+        self.save(one.trajectory, one.experiment.name, name)
+        if one.verdict.first is None:
+            return one
+        return replace(one, repro=write_repro(one, self.path / f"repro-{one.experiment.name}-{name}.py"))
+
+    def finish(self, report: Report) -> None:
+        from parity.report.json import write_json
+        from parity.report.plots import draw_all
+
+        draw_all(report, self.path)
+        write_json(report, self.path / "report.json")
