@@ -35,7 +35,7 @@ class Run:
     """One experiment in one setting: what it recorded and what the judge says of it.
 
     ``digits``: agreement of the free runs, −log₁₀ of the largest relative difference of the weights; it never decides.
-    ``ridge_distance``: ‖w − w*‖/‖w*‖ of the final weights to the exact minimiser, where the experiment has one.
+    ``ridge_distance``: ‖w − w*‖₂ of the final weights to the exact minimiser, where the experiment has one.
     ``repro``: the script that reproduces the first disagreement, if one was written.
     """
 
@@ -198,7 +198,7 @@ def free_run_digits(trajectory: Trajectory, reference: Trajectory) -> float:
 
 
 def ridge_distance(experiment: Experiment, trajectory: Trajectory) -> float | None:
-    """‖w − w*‖/‖w*‖ to the ridge solution; None where the experiment's objective has no such unique minimiser."""
+    """‖w − w*‖₂ to the ridge solution; None where the experiment's objective has no such unique minimiser."""
     loss, model = experiment.loss, experiment.model
     only_ridge = all(isinstance(p, L2) and p.parameters == ("weight",) for p in experiment.penalties)
     descends = all(getattr(o, "weight_decay", 0) == 0 and not getattr(o, "maximize", False) for o in experiment.optimizers.values())
@@ -207,10 +207,9 @@ def ridge_distance(experiment: Experiment, trajectory: Trajectory) -> float | No
     dataset = experiment.draw().dataset
     strength = sum(float(p.strength) for p in experiment.penalties if isinstance(p, L2))
     solution = ridge(dataset.X, dataset.y, loss, np.array([strength]), intercept=model.bias)
-    truth = norm(solution.params["weight"])[0]
-    if solution.minimum_norm[0] or truth == 0:
+    if solution.minimum_norm[0]:
         return None
-    return float(norm(trajectory.params["weight"][-1] - solution.params["weight"])[0] / truth)
+    return float(norm(trajectory.params["weight"][-1] - solution.params["weight"])[0])
 
 
 def _environment(runs: Sequence[Run]) -> dict[str, str]:

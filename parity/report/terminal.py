@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -23,7 +24,8 @@ def print_report(report: Report, console: Console) -> None:
         for one in runs:
             if one.verdict.name != "agree":
                 colour = STYLE[one.verdict.name]
-                console.print(f"  [{colour}]{one.verdict.name}[/] {escape(str(one.setting))}: {escape(one.verdict.text)}")
+                line = f"  [{colour}]{one.verdict.name}[/] {escape(str(one.setting))}: {escape(one.verdict.text)}"
+                console.print(line, soft_wrap=True)
                 if one.repro:
                     console.print(f"    reproduce with: python {escape(str(one.repro))}", soft_wrap=True)
         console.print()
@@ -38,7 +40,7 @@ def print_report(report: Report, console: Console) -> None:
 def _table(reference: Reference, runs: list[Run]) -> Table:
     experiment = reference.experiment
     title = f"{experiment.name}: {experiment.title}" if experiment.title else experiment.name
-    table = Table(title=escape(title), title_justify="left", title_style="bold")
+    table = Table(title=escape(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in ("run", "train loss", "valid. loss", "‖w‖₂", "½‖w‖²", "to ridge", "digits", "used", "verdict"):
         table.add_column(column, justify="left" if column in ("run", "verdict") else "right", no_wrap=True)
     t = reference.trajectory

@@ -135,10 +135,12 @@ class Bounded(NDArrayOperatorsMixin):
             return NotImplemented
         operands = [x if isinstance(x, Bounded) else self._constant(x) for x in inputs]
         if ufunc is np.power:
-            return operation(operands[0], inputs[1])
+            operands[1] = inputs[1]  # the exponent is an integer, not a rounded number
+            return operation(*operands)
         if any(x.scalar for x in operands) and not all(x.scalar for x in operands):
             operands = [x.entering() for x in operands]
-        return operation(*operands)
+        with np.errstate(all="ignore"):  # ∞ − ∞ and 0·∞ become unbounded in _rounded
+            return operation(*operands)
 
     def __array_function__(self, function: Any, types: Any, args: Sequence[Any], kwargs: Any) -> Any:
         if function is np.where and len(args) == 3 and not kwargs:
@@ -227,21 +229,18 @@ def multiply(x: Bounded, y: Bounded) -> Bounded:
 
 
 def divide(x: Bounded, y: Bounded) -> Bounded:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        value = x.value / y.value
-        room = np.abs(y.value) - y.error
-        error = np.where(room > 0, (x.error + np.abs(value) * y.error) / room, np.inf)
-        return x._rounded(value, error, format=x.format, underflow=True)
+    value = x.value / y.value
+    room = np.abs(y.value) - y.error
+    error = np.where(room > 0, (x.error + np.abs(value) * y.error) / room, np.inf)
+    return x._rounded(value, error, format=x.format, underflow=True)
 
 
 def sqrt(x: Bounded) -> Bounded:
-    with np.errstate(invalid="ignore"):
-        root = np.sqrt(x.value)
-        below = np.sqrt(np.maximum(x.value - x.error, 0))
-        reach = root + below
-        # √x − √(x − e) = e/(√x + √(x − e)), without cancellation; all of √x (or √e at 0) where x − e < 0
-        error = np.where(x.error < x.value, x.error / np.where(reach > 0, reach, 1), np.sqrt(np.abs(x.value) + x.error))
-        return x._rounded(root, error, format=x.format, underflow=True)
+    root = np.sqrt(x.value)
+    reach = root + np.sqrt(np.maximum(x.value - x.error, 0))
+    # √x − √(x − e) = e/(√x + √(x − e)), without cancellation; where x − e < 0 no more than √(x + e)
+    error = np.where(x.error < x.value, x.error / np.where(reach > 0, reach, 1), np.sqrt(np.abs(x.value) + x.error))
+    return x._rounded(root, error, format=x.format, underflow=True)
 
 
 def power(x: Bounded, k: Any) -> Bounded:

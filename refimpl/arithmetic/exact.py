@@ -39,7 +39,9 @@ class Exact:
 
     @classmethod
     def of(cls, number: float) -> Exact:
-        """A float or an integer, taken exactly."""
+        """A float or an integer, taken exactly; inf and nan fit no format, so nothing is ever concluded from them."""
+        if not math.isfinite(number):
+            return cls(Fraction(0), Fraction(1), math.inf)
         value = Fraction(number)
         return cls(value, abs(value), _grid(value))
 

@@ -1,7 +1,7 @@
 """Ridge regression in closed form, for any number of strengths from one factorisation.
 
-Minimise ``J(w, b) = c·reduce(rᵢ²) + λ/2·‖w‖²`` with ``rᵢ = xᵢ·w + b − yᵢ``. Dividing J by ``c/N``, with ``N = n`` for the
-mean and ``1`` for the sum, leaves ``Σ rᵢ² + α‖w‖²`` with ``α = λN/(2c)``::
+Minimise ``J(w, b) = c·reduce(rᵢ²) + λ/2·‖w‖²`` with ``rᵢ = xᵢ·w + b − yᵢ``. Dividing J by ``c/N``, with ``N = n`` for
+the mean and ``1`` for the sum, leaves ``Σ rᵢ² + α‖w‖²`` with ``α = λN/(2c)``::
 
     loss and penalty      α         the sum of squares and its penalty, as scikit-learn's Ridge(alpha) has them
     ½·mean + λ/2·‖w‖²     nλ
@@ -64,9 +64,10 @@ class RidgeSolution:
         features = self.params["weight"].shape[2]
         if not np.any(self.minimum_norm):
             return "every minimiser is unique"
+        runs = ", ".join(map(str, np.flatnonzero(self.minimum_norm)))
         return (
-            f"run {', '.join(map(str, np.flatnonzero(self.minimum_norm)))}: λ = 0 and X has rank {self.rank} for {features} "
-            "features, so the minimiser is not unique; given is the one of minimum norm ‖w‖; λ > 0 makes it unique"
+            f"run {runs}: λ = 0 and X has rank {self.rank} for {features} features, so the minimiser is not unique; "
+            "given is the one of minimum norm ‖w‖; λ > 0 makes it unique"
         )
 
 
@@ -84,13 +85,13 @@ def alpha_for(loss: SquaredError, strength: Number, rows: int) -> Array:
 def ridge(X: Array, y: Array, loss: SquaredError, strengths: Number, *, intercept: bool = True) -> RidgeSolution:
     """The minimisers of ``loss + λ/2·‖w‖²`` for each λ in ``strengths``, a float or ``(k,)``.
 
-    ``X`` ``(1, n, p)``, ``y`` ``(1, n, 1)``, float64. Without ``intercept`` the model is ``X wᵀ`` and nothing is centred.
+    ``X`` ``(1, n, p)``, ``y`` ``(1, n, 1)``, float64. Without ``intercept`` the model is ``X wᵀ``; nothing is centred.
     Raises :class:`ShapeError`, :class:`DataError` (nan, inf, another dtype) and :class:`ParameterError`.
     """
     Dataset(X=X, y=y)  # checks both
     strengths = np.atleast_1d(np.asarray(strengths, np.float64))
     if strengths.ndim != 1 or strengths.size == 0 or not np.all(np.isfinite(strengths) & (strengths >= 0)):
-        raise ParameterError("strengths", given=strengths, allowed="finite numbers ≥ 0, (k,)", remedy="change strengths")
+        raise ParameterError("strengths", given=strengths, allowed="finite numbers ≥ 0, (k,)", remedy="change them")
     n, p = X.shape[1:]
     alpha = alpha_for(loss, strengths, n)
     features, targets = X[0], y[0]

@@ -31,7 +31,7 @@ class ElasticNet:
 
     def value(self, w: Array) -> Array:
         """Σ(λ₁|w| + λ₂/2·w²), ``(runs,)``."""
-        return self.l1 * total(np.abs(w)) + self.l2 / 2 * squared_norm(w)
+        return self.l1 * total(np.abs(w)) + self.l2 * squared_norm(w) / 2
 
     def subgradient(self, w: Array) -> Array:
         """λ₁ sign(w) + λ₂w."""

@@ -31,7 +31,7 @@ class L2:
 
     def value(self, w: Array) -> Array:
         """λ/2·Σw², ``(runs,)``."""
-        return self.strength / 2 * squared_norm(w)
+        return self.strength * squared_norm(w) / 2
 
     def subgradient(self, w: Array) -> Array:
         """λw."""

@@ -45,8 +45,8 @@ TEXTS = {
     "first of several": ("a,b,c\n1,2,3\n4,no,x\nx,5,6\n", "d.csv, line 3, column 2 ('b'): given 'no'"),
     "number and names mixed in line 1": (
         "a,b,2020\n1,2,3\n",
-        "d.csv, line 1, column 1: given 'a'; allowed: a finite number, with a decimal point; correct the cell, "
-        'or remove the row, or set header to "yes" if this line holds names',
+        "d.csv, line 1, column 1: given 'a'; allowed: a finite number, with a decimal point; "
+        + 'correct the cell, or remove the row, or set header to "yes" if this line holds names',
     ),
     "nan": ("a,b\n1,nan\n", "d.csv, line 2, column 2 ('b'): given 'nan'"),
     "nan in line 1": ("NaN,NaN\n1,2\n", "d.csv, line 1, column 1: given 'NaN'"),
