@@ -16,21 +16,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from parity.experiment import Experiment
     from parity.judge.verdict import Verdict
-    from parity.runner import Report, Run, run
+    from parity.results import Report, Run
+    from parity.runner import run
 
 __all__ = ["Experiment", "Report", "Run", "Verdict", "load", "run"]
 
 _HOME = {
     "Experiment": "parity.experiment",
-    "Report": "parity.runner",
-    "Run": "parity.runner",
+    "Report": "parity.results",
+    "Run": "parity.results",
     "Verdict": "parity.judge.verdict",
     "run": "parity.runner",
 }
 
 
 def load(name_or_file: str) -> Experiment:
-    """The experiment of that name in the gallery, or in that ``.toml`` file. Raises :class:`parity.errors.InputError`."""
+    """The gallery's experiment of that name, or the one in that ``.toml`` file. Raises ``parity.errors.InputError``."""
     from parity import gallery
     from parity.experiment_file import load as load_file
 

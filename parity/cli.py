@@ -37,14 +37,23 @@ def choices(option: str, given: list[str], known: tuple[str, ...]) -> list[Any]:
 
 @app.command("run")
 def run_command(
-    experiments: Annotated[list[str], typer.Argument(help="Names from `parity list`, patterns (s0-*) or files (.toml).")],
-    device: Annotated[list[str] | None, typer.Option(help="A torch device; default: the CPU, and an accelerator if there is one.")] = None,
-    dtype: Annotated[list[str], typer.Option(help="float64, float32, bfloat16, float16 or all.")] = ["float64", "float32"],  # noqa: B006
-    formulation: Annotated[list[str], typer.Option(help="loss, weight_decay, manual or all.")] = ["all"],  # noqa: B006
-    implementation: Annotated[list[str], typer.Option(help="for-loop, foreach, fused or all.")] = ["for-loop"],  # noqa: B006
+    experiments: Annotated[
+        list[str], typer.Argument(help="Names from `parity list`, patterns (s0-*) or files (.toml).")
+    ],
+    device: Annotated[
+        list[str] | None, typer.Option(help="A torch device; default: the CPU, and an accelerator if there is one.")
+    ] = None,
+    dtype: Annotated[list[str], typer.Option(help="float64, float32, bfloat16, float16 or all.")] = [
+        "float64",
+        "float32",
+    ],
+    formulation: Annotated[list[str], typer.Option(help="loss, weight_decay, manual or all.")] = ["all"],
+    implementation: Annotated[list[str], typer.Option(help="for-loop, foreach, fused or all.")] = ["for-loop"],
     tf32: Annotated[bool, typer.Option("--tf32", help="Let float32 matrix products on CUDA use TF32.")] = False,
     out: Annotated[Path | None, typer.Option(help="Results folder; default: a new one in parity-results/.")] = None,
-    json: Annotated[str | None, typer.Option(metavar="FILE|-", help="Write the report as JSON, too; - for standard output.")] = None,
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE|-", help="Write the report as JSON, too; - for standard output.")
+    ] = None,
 ) -> None:
     """Run experiments in the reference and in torch, compare them step by step, and say what differs."""
     dtypes = choices("--dtype", dtype, DTYPE_NAMES)

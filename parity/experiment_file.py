@@ -162,7 +162,9 @@ def _typed(value: Any, kind: Any, where: str) -> Any:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         wanted = re.search(r"[Ee]xpected `([^`]+)`", str(error))
-        allowed = f"a value of type {wanted[1]}" if wanted else str(error).replace("Invalid enum value", "another value")
+        allowed = (
+            f"a value of type {wanted[1]}" if wanted else str(error).replace("Invalid enum value", "another value")
+        )
         if options := [repr(option) for option in get_args(kind) if isinstance(option, str)]:
             allowed = ", ".join(options)
         raise InputError(f"{where}: given {value!r}; allowed: {allowed}; change {where}") from error
@@ -174,7 +176,7 @@ def _settable(cls: type) -> list[Field[Any]]:
 
 
 @cache
-def _schema(cls: type) -> dict[str, Any]:
+def _schema(cls: Any) -> dict[str, Any]:
     """Field name → type as msgspec knows it: a hyper-parameter is one float."""
     hints = get_type_hints(cls)
     plain = (str, int, float, bool, tuple, types.NoneType)
@@ -200,7 +202,7 @@ def _table(registry: Mapping[str, type], obj: Any) -> dict[str, Any]:
 
 def _fields(obj: Any) -> dict[str, Any]:
     assert is_dataclass(obj)
-    values = {name: getattr(obj, name) for name in _schema(type(obj))}
+    values = {name: getattr(obj, name) for name in _schema(obj.__class__)}
     return {
         name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if value is not None
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ from parity.backends.base import DTYPES, Backend, Implementation, Setting
 from parity.backends.reference import run_reference
 from parity.errors import InputError, Unsupported
 from parity.experiment import Experiment
-from parity.formulation import FORMULATIONS, Formulation, realise
+from parity.formulation import FORMULATIONS, Formulation
 from parity.judge.verdict import Verdict, judge
+from parity.results import Reference, Report, Run
 from refimpl.exact.ridge import ridge
 from refimpl.losses import SquaredError
 from refimpl.models import Linear
@@ -28,57 +29,6 @@ from refimpl.types import Array
 
 Progress = Callable[[int, int, str], None]
 """Called with the number of runs done, their total and what runs next."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """One experiment in one setting: what it recorded and what the judge says of it.
-
-    ``digits``: agreement of the free runs, −log₁₀ of the largest relative difference of the weights; it never decides.
-    ``ridge_distance``: ‖w − w*‖₂ of the final weights to the exact minimiser, where the experiment has one.
-    ``repro``: the script that reproduces the first disagreement, if one was written.
-    """
-
-    experiment: Experiment
-    backend: str
-    setting: Setting
-    verdict: Verdict
-    trajectory: Trajectory | None = None
-    digits: float | None = None
-    ridge_distance: float | None = None
-    repro: Path | None = None
-
-    @property
-    def used(self) -> float | None:
-        """The largest share of the tolerance that any quantity used; None where nothing was compared."""
-        return max(self.verdict.used.values(), default=None)
-
-
-@dataclass(frozen=True)
-class Reference:
-    """The reference's own run of an experiment."""
-
-    experiment: Experiment
-    trajectory: Trajectory
-    ridge_distance: float | None
-
-
-@dataclass(frozen=True)
-class Report:
-    """All runs, the reference's trajectories by experiment, the versions, and the folder with the results, if any."""
-
-    runs: tuple[Run, ...]
-    references: tuple[Reference, ...]
-    environment: dict[str, str]
-    folder: Path | None = None
-    counts: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def exit_code(self) -> int:
-        """1 if anything disagrees; else 2 on an error or if nothing could be judged; else 0."""
-        if self.counts.get("disagree"):
-            return 1
-        return 2 if self.counts.get("error") or not self.counts.get("agree", 0) + self.counts.get("undecidable", 0) else 0
 
 
 def run(
@@ -98,7 +48,7 @@ def run(
     ``devices``: by default all that the framework has on this machine. ``dtypes``, ``formulations``,
     ``implementations``: every combination is run; written by hand (``manual``) there is only the for-loop.
     ``out``: a folder for trajectories, pictures, ``report.json`` and reproduction scripts; None writes nothing.
-    Raises :class:`parity.errors.InputError`: unknown names, devices that cannot be used, a folder that cannot be written.
+    Raises :class:`parity.errors.InputError`: unknown names, unusable devices, a folder that cannot be written.
     """
     wanted = [experiments] if isinstance(experiments, Experiment) else list(experiments)
     repeated = {e.name for e in wanted if [other.name for other in wanted].count(e.name) > 1}
@@ -114,7 +64,8 @@ def run(
     folder = _Folder(Path(out)) if out is not None else None
 
     settings = list(_settings(devices, dtypes, formulations, implementations, tf32))
-    references, runs = [], []
+    references: list[Reference] = []
+    runs: list[Run] = []
     for experiment in wanted:
         reference = _reference(experiment)
         references.append(reference)
@@ -173,7 +124,7 @@ def _run(framework: Backend, experiment: Experiment, setting: Setting) -> Run:
         free_run = run_reference(experiment, setting.formulation)
     except Unsupported as refusal:
         return Run(experiment, framework.name, setting, Verdict("unsupported", str(refusal)))
-    except Exception as error:  # noqa: BLE001  # whatever breaks in one run must not lose the others
+    except Exception as error:  # whatever breaks in one run must not lose the others
         text = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         return Run(experiment, framework.name, setting, Verdict("error", text))
     return Run(
@@ -201,7 +152,9 @@ def ridge_distance(experiment: Experiment, trajectory: Trajectory) -> float | No
     """‖w − w*‖₂ to the ridge solution; None where the experiment's objective has no such unique minimiser."""
     loss, model = experiment.loss, experiment.model
     only_ridge = all(isinstance(p, L2) and p.parameters == ("weight",) for p in experiment.penalties)
-    descends = all(getattr(o, "weight_decay", 0) == 0 and not getattr(o, "maximize", False) for o in experiment.optimizers.values())
+    descends = all(
+        getattr(o, "weight_decay", 0) == 0 and not getattr(o, "maximize", False) for o in experiment.optimizers.values()
+    )
     if not (isinstance(loss, SquaredError) and isinstance(model, Linear) and only_ridge and descends):
         return None
     dataset = experiment.draw().dataset
@@ -237,7 +190,9 @@ class _Folder:
             probe.touch()
             probe.unlink()
         except OSError as error:
-            raise InputError(f"{path}: cannot be written ({error.strerror}); choose another folder with --out") from error
+            raise InputError(
+                f"{path}: cannot be written ({error.strerror}); choose another folder with --out"
+            ) from error
 
     def save(self, trajectory: Trajectory, experiment: str, name: str) -> None:
         try:
@@ -247,8 +202,6 @@ class _Folder:
 
     def keep(self, one: Run) -> Run:
         """Save the trajectory and, at a disagreement, the script that reproduces it."""
-        from dataclasses import replace
-
         from parity.report.repro import write_repro
 
         if one.trajectory is None:

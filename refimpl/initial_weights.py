@@ -26,7 +26,8 @@ class Normal:
     std: NonNegative
     mean: Finite = 0.0
 
-    __post_init__ = check_fields
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def draw(self, shape: tuple[int, ...], features: int, truth: Array | None, rng: np.random.Generator) -> Array:
         del features, truth
@@ -39,7 +40,8 @@ class Constant:
 
     value: Finite = 0.0
 
-    __post_init__ = check_fields
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def draw(self, shape: tuple[int, ...], features: int, truth: Array | None, rng: np.random.Generator) -> Array:
         del features, truth, rng
@@ -123,7 +125,9 @@ def draw_all(
     """Each parameter ``(1, …)`` in the model's order; a parameter without an entry starts at 0."""
     for name in inits:
         if name not in shapes:
-            raise ParameterError("init", given=repr(name), allowed=", ".join(shapes), remedy="name the model's parameters")
+            raise ParameterError(
+                "init", given=repr(name), allowed=", ".join(shapes), remedy="name the model's parameters"
+            )
     drawn = {}
     for name, shape in shapes.items():
         true_value = truth.get(name) if truth is not None else None

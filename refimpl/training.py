@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -40,8 +40,8 @@ def hyper_parameters(optimizer: Optimizer) -> dict[str, Number]:
     return {name: getattr(optimizer, name) for name in number_fields(type(optimizer))}
 
 
-def scheduled(optimizer: Optimizer, schedule: Schedule, count: int) -> Optimizer:
-    """The optimizer with the hyper-parameters that the schedule sets after ``count`` advances."""
+def scheduled(optimizer: Optimizer, schedule: Schedule, count: Any) -> Optimizer:
+    """The optimizer with the hyper-parameters that the schedule sets after ``count`` advances (or an array of them)."""
     changes = schedule.at(count, hyper_parameters(optimizer))
     return replace(optimizer, **changes) if changes else optimizer  # type: ignore[type-var]  # optimizers are dataclasses
 
@@ -85,6 +85,8 @@ def train(
     Raises :class:`ShapeError` and :class:`ParameterError`.
     """
     check_shapes(problem, params, X, y)
+    if validation is not None:
+        check_shapes(problem, params, *validation)
     keep_freed_memory()
     base = optimizer_of_each(groups, problem.model.ndim)
     params = {name: np.array(param) for name, param in params.items()}
@@ -168,7 +170,10 @@ def check_shapes(problem: Problem, params: Params, X: Array, y: Array) -> None:
     """Raise :class:`ShapeError` unless data and parameters fit the model and one another."""
     if X.ndim != 3 or y.ndim != 3 or y.shape[2] != 1 or X.shape[1] != y.shape[1] or X.shape[1] == 0:
         raise ShapeError(
-            "X, y", given=f"{X.shape} and {y.shape}", allowed="(runs or 1, n, p) and (runs or 1, n, 1)", remedy="reshape"
+            "X, y",
+            given=f"{X.shape} and {y.shape}",
+            allowed="(runs or 1, n, p) and (runs or 1, n, 1)",
+            remedy="reshape",
         )
     shapes = problem.model.shapes(X.shape[2])
     if set(params) != set(shapes):

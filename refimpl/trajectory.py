@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,7 +74,10 @@ class Trajectory:
         return found
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write one ``.npz`` (arrays, and the rest as JSON text); the file appears whole or not at all."""
+        """Write one ``.npz`` (arrays, and the rest as JSON text); the file appears whole or not at all.
+
+        Raises :class:`DataError` for arrays of objects (``mpf``, ``Fraction``): they would have to be pickled.
+        """
         arrays = {f"params/{name}": values for name, values in self.params.items()}
         arrays |= {f"gradients/{name}": values for name, values in self.gradients.items()}
         arrays |= {f"state/{name}/{key}": v for name, states in self.state.items() for key, v in states.items()}
@@ -83,6 +85,13 @@ class Trajectory:
         arrays |= {"loss": self.loss, "objective": self.objective, "norm": self.norm, "train_loss": self.train_loss}
         if self.validation_loss is not None:
             arrays["validation_loss"] = self.validation_loss
+        if any(values.dtype.hasobject for values in arrays.values()):
+            raise DataError(
+                str(path),
+                given="arrays of objects",
+                allowed="arrays of numbers",
+                remedy="convert them to float64 first",
+            )
         rest = {
             "schema": 1,
             "formats": dict(self.formats),
@@ -93,7 +102,7 @@ class Trajectory:
         temporary = final.with_name(f".{final.name}.{os.getpid()}.tmp")
         try:
             with temporary.open("wb") as file:
-                np.savez_compressed(file, json=np.array(json.dumps(rest)), **arrays)
+                np.savez_compressed(file, **{"json": np.array(json.dumps(rest)), **arrays})  # type: ignore[arg-type]  # stub: bool
             temporary.replace(final)
         finally:
             temporary.unlink(missing_ok=True)
@@ -102,15 +111,22 @@ class Trajectory:
     def load(cls, path: str | os.PathLike[str]) -> Trajectory:
         """Read what :meth:`save` wrote. Raises :class:`DataError` for any other file."""
         try:
-            with np.load(path, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
-            rest = json.loads(str(arrays.pop("json")))
-            loss, objective, norm = arrays.pop("loss"), arrays.pop("objective"), arrays.pop("norm")
-            train_loss, validation_loss = arrays.pop("train_loss"), arrays.pop("validation_loss", None)
-        except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                return cls._from({name: archive[name] for name in archive.files})
+        except Exception as error:  # on a broken archive numpy, zipfile, zlib raise over a dozen types
             raise DataError(
-                str(path), given=f"no trajectory ({error})", allowed="a file written by Trajectory.save", remedy="run again"
+                str(path),
+                given=f"no trajectory ({error})",
+                allowed="a file written by Trajectory.save",
+                remedy="run again",
             ) from error
+
+    @classmethod
+    def _from(cls, arrays: dict[str, Array]) -> Trajectory:
+        """From the arrays of a file; any exception means that it is no trajectory."""
+        rest = json.loads(str(arrays.pop("json")))
+        loss, objective, norm = arrays.pop("loss"), arrays.pop("objective"), arrays.pop("norm")
+        train_loss, validation_loss = arrays.pop("train_loss"), arrays.pop("validation_loss", None)
         tree: dict[str, dict[str, Any]] = {"params": {}, "gradients": {}, "state": {}, "inputs": {}}
         for path_in_archive, values in arrays.items():
             branch, name, *key = path_in_archive.split("/")

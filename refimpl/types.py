@@ -55,7 +55,7 @@ NonNegative: TypeAlias = Annotated[Number, Range(low=0)]
 
 
 @cache
-def number_fields(cls: type) -> Mapping[str, Range]:
+def number_fields(cls: Any) -> Mapping[str, Range]:
     """The fields of a dataclass that hold numbers, with the range of each (``Annotated[…, Range]``)."""
     found = {}
     for name, hint in get_type_hints(cls, include_extras=True).items():
@@ -66,10 +66,12 @@ def number_fields(cls: type) -> Mapping[str, Range]:
 
 
 @cache
-def choice_fields(cls: type) -> Mapping[str, tuple[Any, ...]]:
+def choice_fields(cls: Any) -> Mapping[str, tuple[Any, ...]]:
     """The fields of a dataclass that take one of a few named values (``Literal``)."""
     hints = get_type_hints(cls)
-    return {f.name: get_args(hints[f.name]) for f in fields(cls) if getattr(hints[f.name], "__origin__", None) is Literal}
+    return {
+        f.name: get_args(hints[f.name]) for f in fields(cls) if getattr(hints[f.name], "__origin__", None) is Literal
+    }
 
 
 def check_fields(self: Any) -> None:
@@ -77,13 +79,13 @@ def check_fields(self: Any) -> None:
 
     Numbers that were lifted to another arithmetic were checked before and pass.
     """
-    for name, allowed in number_fields(type(self)).items():
+    for name, allowed in number_fields(self.__class__).items():
         value = getattr(self, name)
         for each in value if isinstance(value, tuple) else (value,):
             plain = isinstance(each, int | float) or (isinstance(each, np.ndarray) and each.dtype.kind in "fiub")
             if isinstance(each, bool | str | None) or (plain and not allowed.holds(each)):
                 raise ParameterError(name, given=repr(value), allowed=str(allowed), remedy=f"change {name}")
-    for name, choices in choice_fields(type(self)).items():
+    for name, choices in choice_fields(self.__class__).items():
         if getattr(self, name) not in choices:
             options = ", ".join(map(repr, choices))
             raise ParameterError(name, given=repr(getattr(self, name)), allowed=options, remedy="choose one of them")
@@ -160,8 +162,8 @@ class Penalty(Protocol):
 
 
 Decay: TypeAlias = Literal["coupled", "decoupled", "proximal"]
-"""What an optimizer does with an L2 penalty of its own: adds λw to the gradient (``coupled``), shrinks the weights beside
-the step (``decoupled``), or takes any penalty by its proximal operator (``proximal``)."""
+"""What an optimizer does with an L2 penalty of its own: adds λw to the gradient (``coupled``), shrinks the weights
+beside the step (``decoupled``), or takes any penalty by its proximal operator (``proximal``)."""
 
 
 class Optimizer(Protocol):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from parity.experiment import Experiment
 from parity.formulation import Formulation, realise
-from refimpl.trajectory import Trajectory
 from refimpl.training import train
+from refimpl.trajectory import Trajectory
 
 
 def run_reference(experiment: Experiment, formulation: Formulation) -> Trajectory:

@@ -1,8 +1,8 @@
 """The arithmetic that torch computes in: the profile from which the tolerance of a run is derived.
 
-Elementwise operations round to the dtype. Fused kernels on an accelerator load low precision into float32 and round once,
-at the store; on the CPU the elements after the last full vector are computed in the dtype itself (torch 2.13), so the
-wider bound is the one that holds.
+Elementwise operations round to the dtype. Fused kernels on an accelerator load low precision into float32 and round
+once, at the store; on the CPU the elements after the last full vector are computed in the dtype itself (torch 2.13), so
+the wider bound is the one that holds.
 What matrix products and sums accumulate in is measured, on the shapes of the run, because it depends on the kernel that
 a library chooses for them.
 """

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import platform
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -13,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from parity.backends.base import Setting
+from parity.backends.options import options_of, strengths
 from parity.backends.torch_arithmetic import profiles
 from parity.backends.torch_manual import UPDATES, squared_error_gradient
 from parity.errors import InputError, Unsupported
@@ -20,11 +23,10 @@ from parity.experiment import Experiment, Material
 from parity.formulation import Realised, realise
 from refimpl.losses import SquaredError
 from refimpl.models import Linear
-from refimpl.penalties import L1, L2, ElasticNet
 from refimpl.schedules import Constant, Exponential, Step
+from refimpl.training import scheduled, stack_states
 from refimpl.trajectory import SideEffect, Trajectory
-from refimpl.training import hyper_parameters, scheduled, stack_states
-from refimpl.types import Array, Optimizer, Penalty
+from refimpl.types import Array, Penalty
 
 FLAGS = {
     "for-loop": {"foreach": False, "fused": False},
@@ -48,7 +50,7 @@ class TorchBackend:
         """Raise :class:`InputError` unless a tensor can be made and read back there."""
         try:
             torch.zeros(1, device=device).cpu()
-        except Exception as error:  # noqa: BLE001  # torch raises AssertionError, RuntimeError, NotImplementedError …
+        except Exception as error:  # torch raises AssertionError, RuntimeError, NotImplementedError …
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             allowed = ", ".join(self.devices())
             raise InputError(f"--device {device}: torch cannot use it ({reason}); available here: {allowed}") from error
@@ -63,7 +65,7 @@ class TorchBackend:
             return run(experiment, form, material, setting).train()
 
 
-class _Run:
+class _Run(ABC):
     """The loop and the recording; subclasses take one step. Everything recorded is copied, exactly, to float64."""
 
     def __init__(self, experiment: Experiment, form: Realised, material: Material, setting: Setting) -> None:
@@ -78,16 +80,15 @@ class _Run:
     def tensor(self, array: Array) -> Tensor:
         return torch.tensor(array, dtype=torch.float64).to(self.setting.device, self.dtype)
 
-    # What a subclass does at one step, on tensors of the batch:
+    @abstractmethod
     def step(self, X: Tensor, y: Tensor) -> tuple[float, float, dict[str, Array]]:
         """Take one step; return loss, objective and the gradients that the optimizer was given."""
-        raise AssertionError("subclasses take the step")
 
+    @abstractmethod
     def state(self) -> dict[str, dict[str, Tensor]]:
         """The optimizer's state tensors by parameter."""
-        raise AssertionError("subclasses keep the state")
 
-    def end_of_epoch(self) -> None:
+    def end_of_epoch(self) -> None:  # noqa: B027  # nothing to advance by default
         """Advance a schedule that counts epochs."""
 
     def evaluate(self, X: Tensor, y: Tensor) -> float:
@@ -95,6 +96,11 @@ class _Run:
         outputs = nn.functional.linear(X, self.params["weight"], self.params.get("bias"))
         mse: Tensor = nn.functional.mse_loss(outputs, y, reduction=self.loss.reduction)
         return (mse if self.loss.factor == 1 else self.loss.factor * mse).item()
+
+    def provenance(self) -> dict[str, Any]:
+        """What else a reader of the trajectory needs to know."""
+        on_cpu = torch.device(self.setting.device).type == "cpu"
+        return {} if on_cpu else {"device_name": torch.get_device_module(self.setting.device).get_device_name()}
 
     def train(self) -> Trajectory:
         inputs_before = record(self.inputs)
@@ -140,7 +146,13 @@ class _Run:
             inputs=inputs_before,
             formats=self.formats(),
             side_effects=tuple(self.side_effects),
-            meta={"backend": "torch", "versions": versions(), **asdict(self.setting), "profile": form},
+            meta={
+                "backend": "torch",
+                "versions": versions(),
+                **asdict(self.setting),
+                "profile": form,
+                **self.provenance(),
+            },
         )
 
     def norm(self) -> list[float]:
@@ -177,7 +189,7 @@ class _Autograd(_Run):
                 parameter.copy_(self.params[name])
         self.params = dict(self.net.named_parameters())
         groups = [
-            {"params": [self.params[name]], **torch_options(optimizer)} for name, optimizer in form.optimizers.items()
+            {"params": [self.params[name]], **options_of(optimizer)} for name, optimizer in form.optimizers.items()
         ]
         kinds = {type(optimizer).__name__ for optimizer in form.optimizers.values()}
         if len(kinds) > 1:
@@ -199,7 +211,11 @@ class _Autograd(_Run):
             outputs = self.net(X)
             if self.setting.formulation == "loss":  # as one writes it from scratch
                 r = outputs - y
-                loss = self.loss.factor * (r * r).mean() if self.loss.reduction == "mean" else self.loss.factor * (r * r).sum()
+                loss = (
+                    self.loss.factor * (r * r).mean()
+                    if self.loss.reduction == "mean"
+                    else self.loss.factor * (r * r).sum()
+                )
             else:
                 mse = nn.functional.mse_loss(outputs, y, reduction=self.loss.reduction)
                 loss = mse if self.loss.factor == 1 else self.loss.factor * mse
@@ -232,6 +248,11 @@ class _ByHand(_Run):
     def state(self) -> dict[str, dict[str, Tensor]]:
         return self.states
 
+    def provenance(self) -> dict[str, Any]:
+        updates = {kind: UPDATES[kind] for kind in {type(o).__name__ for o in self.form.optimizers.values()}}
+        sources = {kind: [update.__name__, inspect.getsource(update)] for kind, update in updates.items()}
+        return super().provenance() | {"by_hand": sources}
+
     @torch.no_grad()
     def step(self, X: Tensor, y: Tensor) -> tuple[float, float, dict[str, Array]]:
         with in_torchs_words() if self.step_number == 0 else contextlib.nullcontext():
@@ -246,24 +267,13 @@ class _ByHand(_Run):
             count = self.epoch if self.schedule.per == "epoch" else self.step_number
             for name, base in self.form.optimizers.items():
                 optimizer = scheduled(base, self.schedule, count)
-                update, options = UPDATES[type(optimizer).__name__], torch_options(optimizer)
+                update, options = UPDATES[type(optimizer).__name__], options_of(optimizer)
                 self.states[name] = update(self.params[name], gradient[name], self.states[name], **options)
         self.compare("gradients/", recorded, record(gradient))
         return loss.item(), objective.item(), recorded
 
 
 # -- the reference's words in torch's ------------------------------------------------------------------------------
-
-
-def torch_options(optimizer: Optimizer) -> dict[str, Any]:
-    """An optimizer's options as Python numbers, under torch's names."""
-    options: dict[str, Any] = dict(hyper_parameters(optimizer))
-    if optimizer.decay == "proximal":
-        options["l1"], options["l2"] = strengths(optimizer.penalty)  # type: ignore[attr-defined]
-    for flag in ("nesterov", "maximize"):
-        if hasattr(optimizer, flag):
-            options[flag] = getattr(optimizer, flag)
-    return options
 
 
 def torch_schedule(schedule: Any, optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LRScheduler | None:
@@ -274,20 +284,6 @@ def torch_schedule(schedule: Any, optimizer: torch.optim.Optimizer) -> torch.opt
         Exponential: lambda: torch.optim.lr_scheduler.ExponentialLR(optimizer, schedule.gamma),
     }
     return make[type(schedule)]()
-
-
-def strengths(penalty: Penalty | None) -> tuple[float, float]:
-    """(λ₁, λ₂) of ``λ₁‖w‖₁ + λ₂/2‖w‖²``."""
-    match penalty:
-        case None:
-            return 0.0, 0.0
-        case L1(strength=l1):
-            return float(l1), 0.0
-        case L2(strength=l2):
-            return 0.0, float(l2)
-        case ElasticNet(l1=l1, l2=l2):
-            return float(l1), float(l2)
-    raise Unsupported(f"the torch backend has no {type(penalty).__name__}")
 
 
 def penalty_value(penalty: Penalty, w: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from refimpl.types import Array
 
 @dataclass(frozen=True)
 class Expected:
-    """One quantity at some steps, all arrays ``(steps, …)``; ``allowance`` is 0 where ``exact``, ∞ where nothing is known."""
+    """One quantity at some steps, all arrays ``(steps, …)``; ``allowance``: 0 where ``exact``, ∞ where unknown."""
 
     quantity: str
     steps: Array
@@ -36,14 +36,16 @@ class Expected:
 
 
 def expect(quantity: str, steps: Array, candidate: Array, bounded: Bounded, store: Format) -> Expected:
-    """From a value with its error: plus half a unit in the last place where the result is stored in less than it was computed in."""
+    """From a value with its error: plus half an ulp where the result is stored in less than it was computed in."""
     error = bounded.error
     if store.digits < bounded.profile.compute.digits:
         reach = np.abs(bounded.value) + error
         stored = error + store.half_ulp(np.where(np.isfinite(reach), reach, 1))
         error = np.where(reach <= store.largest, stored, np.inf)
     error = np.where(np.isnan(bounded.value), np.inf, error)
-    return Expected(quantity, steps, np.asarray(candidate, np.longdouble), bounded.value, error, np.zeros(error.shape, bool))
+    return Expected(
+        quantity, steps, np.asarray(candidate, np.longdouble), bounded.value, error, np.zeros(error.shape, bool)
+    )
 
 
 def sharpen(expected: Expected, exact: Any, format: Format) -> Expected:

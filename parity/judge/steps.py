@@ -1,7 +1,7 @@
 """The checks of one step, each started from the candidate's own numbers, for all steps of a run at once.
 
-Errors must not pile up over steps, so nothing is compared after a long free run that can be compared after one step: the
-steps of a run become the axis of runs, and the reference's formulas run once over all of them, in arithmetic that
+Errors must not pile up over steps, so nothing is compared after a long free run that can be compared after one step:
+the steps of a run become the axis of runs, and the reference's formulas run once over all of them, in arithmetic that
 carries the rounding error.
 
 ===================  ================================================================  =============================
@@ -36,8 +36,8 @@ from refimpl.arithmetic.bounded import Bounded, gamma
 from refimpl.arithmetic.formats import FORMATS, Format
 from refimpl.problem import Problem
 from refimpl.reductions import norm
-from refimpl.trajectory import Trajectory
 from refimpl.training import hyper_parameters, scheduled
+from refimpl.trajectory import Trajectory
 from refimpl.types import Array, LinearModel
 
 CHUNK = 200_000
@@ -72,7 +72,9 @@ class Checks:
 
     def start(self) -> Iterator[Expected]:
         """Initial weights and data: what was asked, rounded to the dtype, by way of float32 or directly."""
-        asked = {f"initial {name}": (value, self.trajectory.params[name][0]) for name, value in self.material.params.items()}
+        asked = {
+            f"initial {name}": (value, self.trajectory.params[name][0]) for name, value in self.material.params.items()
+        }
         inputs = self.material.inputs
         asked |= {f"data {name}": (value, self.trajectory.inputs[name]) for name, value in inputs.items()}
         for quantity, (value, candidate) in asked.items():
@@ -111,10 +113,10 @@ class Checks:
     def off_span(self, steps: Array) -> Iterator[Expected]:
         """The sharper look at the gradient of a linear model.
 
-        Whatever errors the forward pass made, the data gradient is a combination ``Σ δᵢ[xᵢ, 1]`` of the batch's rows. In the
-        orthogonal complement of their span, with orthonormal basis B, only the rounding errors ``e`` of forming that
-        combination remain: ``|P⊥(g − g_ref)| ≤ e + |B||B|ᵀe``, far below the bound of the whole. With the upstream δ known
-        only to ``e_δ``, ``e`` grows from its value at exact δ by at most (γₙ + u) of the whole bound.
+        Whatever errors the forward pass made, the data gradient is a combination ``Σ δᵢ[xᵢ, 1]`` of the batch's rows.
+        In the orthogonal complement of their span, with orthonormal basis B, only the rounding errors ``e`` of forming
+        that combination remain: ``|P⊥(g − g_ref)| ≤ e + |B||B|ᵀe``, far below the bound of the whole. With the upstream
+        δ known only to ``e_δ``, ``e`` grows from its value at exact δ by at most (γₙ + u) of the whole bound.
         """
         model = self.form.in_gradient.model
         assert isinstance(model, LinearModel)
@@ -128,12 +130,13 @@ class Checks:
         upstream: Any = problem.loss.gradient(problem.model.forward(params, X_bounded), y)
         profile = self.loss_arithmetic.profile
         known: Any = Bounded(upstream.value, 0, profile)
-        whole, combined = (problem.model.backward(params, X_bounded, delta) for delta in (upstream, known))
+        whole: Any = problem.model.backward(params, X_bounded, upstream)
+        combined: Any = problem.model.backward(params, X_bounded, known)
         second_order = gamma(n, profile) + profile.u(profile.compute)
-        combined = {
+        widened: Any = {
             name: Bounded(g.value, g.error + second_order * whole[name].error, profile) for name, g in combined.items()
         }
-        reference = problem.penalised(combined, params)
+        reference: Any = problem.penalised(widened, params)
         difference, error = [], []
         for name, bounded in reference.items():
             candidate = self.trajectory.gradients[name][steps, 0]
@@ -190,9 +193,13 @@ class Checks:
 
     def _after(self, name: str, quantity: str, steps: Array) -> Array | None:
         if quantity == f"update {name}":
-            return self.trajectory.params[name][steps + 1, 0]
+            weights: Array = self.trajectory.params[name][steps + 1, 0]
+            return weights
         values = self.trajectory.state.get(name, {}).get(quantity.split(".", 1)[1])
-        return None if values is None else values[steps + 1 - (self.trajectory.steps + 1 - len(values)), 0]
+        if values is None:
+            return None
+        found: Array = values[steps + 1 - (self.trajectory.steps + 1 - len(values)), 0]
+        return found
 
     def _stored(self, name: str, quantity: str) -> Format:
         """The format of the candidate's own tensor."""

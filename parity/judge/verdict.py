@@ -21,8 +21,8 @@ VerdictName = Literal["agree", "disagree", "undecidable", "unsupported", "error"
 class Verdict:
     """What the judge says of one trajectory.
 
-    ``used``: the largest share of the tolerance per quantity. ``undecidable``: hyper-parameters that this run cannot see;
-    apart from them it agrees. ``first``: where it first disagrees. ``text``: the same in one line.
+    ``used``: the largest share of the tolerance per quantity. ``undecidable``: hyper-parameters that this run cannot
+    see; apart from them it agrees. ``first``: where it first disagrees. ``text``: the same in one line.
     """
 
     name: VerdictName
@@ -37,7 +37,7 @@ class Verdict:
 
 
 def judge(experiment: Experiment, trajectory: Trajectory, *, form_factor: float = 1.0) -> Verdict:
-    """Hold a recorded run to the experiment, step by step. ``form_factor``: see :func:`parity.judge.profile.profile_of`."""
+    """Hold a recorded run to the experiment, step by step; for ``form_factor`` see :mod:`parity.judge.profile`."""
     form = realise(experiment, trajectory.meta.get("formulation", "loss"))
     material = experiment.draw()
     comparisons = tuple(compare(Checks(form, material, trajectory, form_factor=form_factor).all()))
@@ -59,7 +59,19 @@ def first_disagreement(trajectory: Trajectory, comparisons: tuple[Comparison, ..
     found += [
         Disagreement(f"untouched {e.tensor}", e.step, e.index, e.after, e.before, 0.0) for e in trajectory.side_effects
     ]
-    order = ("data", "initial", "train", "validation", "norm", "loss", "objective", "gradient", "untouched", "state", "update")
+    order = (
+        "data",
+        "initial",
+        "train",
+        "validation",
+        "norm",
+        "loss",
+        "objective",
+        "gradient",
+        "untouched",
+        "state",
+        "update",
+    )
 
     def position(disagreement: Disagreement) -> tuple[int, int]:
         return disagreement.step, order.index(disagreement.quantity.split()[0])
@@ -92,7 +104,7 @@ def neutral(form: Realised) -> Iterator[tuple[str, Realised]]:
 
 
 def _changed(obj: Any, hyper: str) -> Any:
-    """A copy with the neutral value, or ``obj`` itself where it does not have the hyper-parameter or has it switched off."""
+    """A copy with the neutral value; ``obj`` itself where it has no such hyper-parameter, or has it switched off."""
     value = getattr(obj, hyper, 0)
     if off(value):
         return obj

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from parity.report.files import write_whole
 
 if TYPE_CHECKING:
-    from parity.runner import Report, Run
+    from parity.results import Report, Run
 
 
 def to_json(report: Report) -> str:

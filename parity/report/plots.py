@@ -15,7 +15,7 @@ from parity.errors import InputError
 from refimpl.penalties import L2
 
 if TYPE_CHECKING:
-    from parity.runner import Reference, Report, Run
+    from parity.results import Reference, Report, Run
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe & Ito: told apart by everyone
 GROUPS = {
@@ -122,7 +122,9 @@ def norms(name: str, references: list[Reference], runs: list[Run]) -> Figure:
             marked = slice(i * every // max(1, len(_by_dtype(mine))), None, every)
             label = f"{penalty_label(reference)}, torch {dtype}"
             marker = "osD^"[i % 4]
-            axis.plot(steps[marked], some[0].trajectory.norm[marked, 0], marker, mfc="none", color=colour, ms=7, label=label)
+            axis.plot(
+                steps[marked], some[0].trajectory.norm[marked, 0], marker, mfc="none", color=colour, ms=7, label=label
+            )
     axis.set_xlabel("step")
     axis.set_ylabel("‖w‖₂")
     axis.set_ylim(bottom=0)
@@ -145,7 +147,7 @@ def tolerance(name: str, runs: list[Run]) -> Figure:
         axis.set_title(dtype, fontsize=11)
         axis.set_xlabel("step")
     axes[0].set_ylabel("error ÷ tolerance")
-    axes[-1].legend(fontsize=8, loc="lower right", framealpha=0.9)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=9, frameon=False)
     return figure
 
 

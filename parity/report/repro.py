@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 import numpy as np
 
+from parity.backends.options import options_of, strengths
 from parity.formulation import realise
 from parity.report.files import write_whole
-from refimpl.penalties import L1, L2, ElasticNet
+from refimpl.training import scheduled
 from refimpl.trajectory import Trajectory
-from refimpl.training import hyper_parameters, scheduled
 from refimpl.types import Array
 
 if TYPE_CHECKING:
-    from parity.runner import Run
+    from parity.results import Run
 
 
 def write_repro(one: Run, path: Path) -> Path:
@@ -55,8 +54,7 @@ def _step(one: Run, trajectory: Trajectory, what: str, subject: str) -> dict[str
     epoch = next(i for i, end in enumerate(np.cumsum([len(batches) for batches in material.order])) if step < end)
     count = epoch if form.schedule.per == "epoch" else step
     optimizer: Any = scheduled(form.optimizers[name], form.schedule, count)
-    options: dict[str, Any] = dict(hyper_parameters(optimizer))
-    options |= {flag: True for flag in ("nesterov", "maximize") if getattr(optimizer, flag, False)}
+    options = options_of(optimizer)
     state = trajectory.state_before(step).get(name, {})
     context = {
         "tensors": {
@@ -70,16 +68,17 @@ def _step(one: Run, trajectory: Trajectory, what: str, subject: str) -> dict[str
     }
     if one.setting.formulation != "manual":
         flags = {"foreach": one.setting.implementation == "foreach", "fused": one.setting.implementation == "fused"}
-        return context | {"kind": "torch.optim", "optimizer": type(optimizer).__name__, "options": _keywords(options | flags)}
-    from parity.backends.torch_backend import torch_options
-    from parity.backends.torch_manual import UPDATES
-
-    function = UPDATES[type(optimizer).__name__]
+        return context | {
+            "kind": "torch.optim",
+            "optimizer": type(optimizer).__name__,
+            "options": _keywords(options | flags),
+        }
+    function, source = trajectory.meta["by_hand"][type(optimizer).__name__]
     return context | {
         "kind": "by hand",
-        "source": inspect.getsource(function),
-        "function": function.__name__,
-        "options": _keywords(torch_options(optimizer)),
+        "source": source,
+        "function": function,
+        "options": _keywords(options_of(optimizer)),
     }
 
 
@@ -129,14 +128,9 @@ def _off_span_of_penalties(form: Any, params: dict[str, Array], X: Array) -> lis
 
 
 def _penalty_text(name: str, penalty: Any) -> str:
-    match penalty:
-        case L1(strength=l1):
-            return f"{l1!r} * {name}.abs().sum()"
-        case L2(strength=l2):
-            return f"{l2!r} / 2 * ({name} * {name}).sum()"
-        case ElasticNet(l1=l1, l2=l2):
-            return f"{l1!r} * {name}.abs().sum() + {l2!r} / 2 * ({name} * {name}).sum()"
-    return ""
+    l1, l2 = strengths(penalty)
+    terms = [f"{l1!r} * {name}.abs().sum()"] if l1 else []
+    return " + ".join(terms + ([f"{l2!r} / 2 * ({name} * {name}).sum()"] if l2 else []))
 
 
 def _keywords(options: dict[str, Any]) -> str:
@@ -156,6 +150,6 @@ def _template() -> jinja2.Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701  # Python, not HTML
+        autoescape=False,  # Python, not HTML
     )
     return environment.get_template("repro.py.j2")

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from parity.runner import Reference, Report, Run
+    from parity.results import Reference, Report, Run
 
 STYLE = {"agree": "green", "disagree": "bold red", "undecidable": "yellow", "unsupported": "dim", "error": "bold red"}
 
@@ -44,7 +44,16 @@ def _table(reference: Reference, runs: list[Run]) -> Table:
     for column in ("run", "train loss", "valid. loss", "‖w‖₂", "½‖w‖²", "to ridge", "digits", "used", "verdict"):
         table.add_column(column, justify="left" if column in ("run", "verdict") else "right", no_wrap=True)
     t = reference.trajectory
-    table.add_row("reference float64", *_values(t), _number(reference.ridge_distance), "", "", "", style="italic", end_section=True)
+    table.add_row(
+        "reference float64",
+        *_values(t),
+        _number(reference.ridge_distance),
+        "",
+        "",
+        "",
+        style="italic",
+        end_section=True,
+    )
     for one in runs:
         name = one.verdict.name
         values = _values(one.trajectory) if one.trajectory else [""] * 4

@@ -8,7 +8,7 @@ tolerance. ``x̂`` being what the implementation has, ``|x̂ − x| ≤ eₓ`` i
     x · y : e = |x|e_y + |y|eₓ + eₓe_y                then rounding, + τ
     x / y : e = (eₓ + |x/y|e_y) / (|y| − e_y)         then rounding, + τ; unbounded where |y| ≤ e_y
     √x    : e = √x − √(x − eₓ)                        then rounding, + τ; the wider side of the two
-    xᵏ    : e = (|x| + eₓ)ᵏ − |x|ᵏ                    then k − 1 roundings
+    xᵏ    : e = k·eₓ(|x| + eₓ)ᵏ⁻¹                     then k − 1 roundings
     A @ B : e = |A|E_B + E_A|B| + E_A E_B + γₙ(|A| + E_A)(|B| + E_B),   γₙ = n·u_acc/(1 − n·u_acc)
     Σ     : e = Σeᵢ + γₙ₋₁ Σ(|xᵢ| + eᵢ)               any order of summation, any use of FMA
     max, min, |·|, − : errors pass through
@@ -18,8 +18,8 @@ smallest subnormal. Hyper-parameters are *scalars*: exact doubles, whose express
 ``η/c₁``) are rounded at the profile's scalar precision, and which are rounded once to the compute precision when they
 meet a tensor.
 
-The carrier is ``longdouble``; its own unit roundoff is added to each ``u``, so that bounds stay valid on platforms where it
-is no wider than a double.
+The carrier is ``longdouble``; its own unit roundoff is added to each ``u``, so that bounds stay valid on platforms
+where it is no wider than a double.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ class Profile:
     ``compute``: the format every elementwise operation is rounded to. ``accumulate``: the format of the additions in
     matrix products and sums. ``scalar``: the format of expressions of hyper-parameters. ``operands``: the format that
     operands of matrix products are rounded to first (TF32), if any. ``form``: multiplies u, 1 for an implementation of
-    the same form as the formula, 2 for an unknown algebraically equal one. ``flush``: subnormal numbers become zero.
+    the same form as the formula, 2 for an unknown algebraically equal one. ``flush``: subnormal numbers are read and
+    written as zero.
     """
 
     compute: Format
@@ -127,6 +128,14 @@ class Bounded(NDArrayOperatorsMixin):
         unknown = self.error + self.profile.u(compute) * (np.abs(self.value) + self.error) + compute.tiny
         return Bounded(self.value, np.where(self.error == 0, known, unknown), self.profile)
 
+    def read(self) -> Bounded:
+        """This operand as an operation reads it: 0 where a device that flushes may hold a subnormal number."""
+        if not self.profile.flush:
+            return self
+        may_flush = np.abs(self.value) - self.error < self.format.smallest_normal
+        error = np.where(may_flush, np.maximum(self.error, np.abs(self.value)), self.error)
+        return Bounded(self.value, error, self.profile, scalar=self.scalar)
+
     # -- NumPy's protocols ----------------------------------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -135,10 +144,11 @@ class Bounded(NDArrayOperatorsMixin):
             return NotImplemented
         operands = [x if isinstance(x, Bounded) else self._constant(x) for x in inputs]
         if ufunc is np.power:
-            operands[1] = inputs[1]  # the exponent is an integer, not a rounded number
-            return operation(*operands)
-        if any(x.scalar for x in operands) and not all(x.scalar for x in operands):
-            operands = [x.entering() for x in operands]
+            operands = [operands[0].read(), inputs[1]]  # the exponent is an integer, not a rounded number
+        elif any(x.scalar for x in operands) and not all(x.scalar for x in operands):
+            operands = [x.entering().read() for x in operands]
+        else:
+            operands = [x.read() for x in operands]
         with np.errstate(all="ignore"):  # ∞ − ∞ and 0·∞ become unbounded in _rounded
             return operation(*operands)
 
@@ -191,13 +201,19 @@ class Bounded(NDArrayOperatorsMixin):
         """Σ along one axis, in any order."""
         n = self.shape[axis]
         magnitude = (np.abs(self.value) + self.error).sum(axis=axis)
-        error = self.error.sum(axis=axis) + gamma(n - 1, self.profile) * magnitude
-        return self._accumulated(self.value.sum(axis=axis), error)
+        with np.errstate(invalid="ignore"):  # 0·∞ becomes unbounded below
+            error = self.error.sum(axis=axis) + gamma(n - 1, self.profile) * magnitude
+        if self.profile.flush:
+            error = error + n * self.profile.tau(self.profile.accumulate)
+        return self._accumulated(self.value.sum(axis=axis), error, magnitude)
 
-    def _accumulated(self, value: Array, error: Array) -> Bounded:
-        """A sum, rounded to the compute precision where it was accumulated in another."""
+    def _accumulated(self, value: Array, error: Array, magnitude: Array) -> Bounded:
+        """A sum, rounded to the compute precision where it was accumulated in another.
+
+        Its partial sums reach ``magnitude`` = Σ|terms|, whatever they cancel to: unbounded where that may overflow.
+        """
+        error = np.where(magnitude + error <= self.profile.accumulate.largest, error, np.inf)
         if self.profile.accumulate == self.format:
-            error = np.where(np.abs(value) + error <= self.format.largest, error, np.inf)
             return Bounded(value, error, self.profile, scalar=self.scalar)
         return self._rounded(value, error, format=self.format, underflow=True)
 
@@ -248,10 +264,10 @@ def power(x: Bounded, k: Any) -> Bounded:
     k = np.asarray(k)
     if k.dtype.kind not in "iu" or np.any(k < 0):
         raise TypeError(f"Bounded ** {k!r}: only integer exponents ≥ 0")
-    value = x.value**k
+    error = k * x.error * (np.abs(x.value) + x.error) ** np.maximum(k - 1, 0)  # ≥ (|x| + e)ᵏ − |x|ᵏ, no cancellation
     return x._rounded(
-        value,
-        (np.abs(x.value) + x.error) ** k - np.abs(value),
+        x.value**k,
+        error,
         format=x.format,
         underflow=bool(np.any(k > 1)),
         times=np.maximum(k - 1, 0),
@@ -277,8 +293,9 @@ def minimum(x: Bounded, y: Bounded) -> Bounded:
 def sign(x: Bounded) -> Bounded:
     """±1, or 0; where the error could turn it, the reach to the farthest of −1, 0 and 1."""
     value = np.sign(x.value)
-    undecided = (np.abs(x.value) <= x.error) & (x.error > 0)
-    return Bounded(value, np.where(undecided, 1 + np.abs(value), 0), x.profile, scalar=x.scalar)
+    undecided = ~(np.abs(x.value) > x.error) & (x.error > 0)
+    error = np.where(np.isnan(value), np.inf, np.where(undecided, 1 + np.abs(value), 0))
+    return Bounded(value, error, x.profile, scalar=x.scalar)
 
 
 def matmul(a: Bounded, b: Bounded) -> Bounded:
@@ -292,7 +309,7 @@ def matmul(a: Bounded, b: Bounded) -> Bounded:
         error = error + a.error @ (magnitude_b + b.error)  # E_A(|B| + E_B)
     reach = magnitude_a @ magnitude_b + error
     underflows = n * a.profile.tau(a.profile.accumulate)
-    return a._accumulated(a.value @ b.value, error + gamma(n, a.profile) * reach + underflows)
+    return a._accumulated(a.value @ b.value, error + gamma(n, a.profile) * reach + underflows, reach)
 
 
 def vecdot(a: Bounded, b: Bounded) -> Bounded:
@@ -302,29 +319,32 @@ def vecdot(a: Bounded, b: Bounded) -> Bounded:
 
 def _as_operand(x: Bounded) -> Bounded:
     """An operand of a matrix product, rounded first where the profile says so."""
-    if x.profile.operands is None:
-        return x
-    u = x.profile.u(x.profile.operands)
-    return Bounded(x.value, x.error + u * (np.abs(x.value) + x.error), x.profile)
+    format = x.profile.operands
+    return x if format is None else x._rounded(x.value, x.error, format=format, underflow=True)
 
 
 def _comparison(holds: Callable[[Array, Array], Array]) -> Callable[[Bounded, Bounded], Decision]:
     def compare(x: Bounded, y: Bounded) -> Decision:
         error = x.error + y.error
-        return Decision(holds(x.value, y.value), (np.abs(x.value - y.value) <= error) & (error > 0))
+        unordered = ~(np.abs(x.value - y.value) > error)  # nan, from 0/0 or ∞ − ∞, decides nothing
+        return Decision(holds(x.value, y.value), unordered & (error > 0))
 
     return compare
 
 
 def where(condition: Any, x: Any, y: Any) -> Bounded:
     """Elementwise choice; where the condition is undecided, the hull of both branches."""
-    profile = next(z.profile for z in (x, y) if isinstance(z, Bounded))
-    x, y = (z if isinstance(z, Bounded) else Bounded(z, 0, profile) for z in (x, y))
-    decision = condition if isinstance(condition, Decision) else Decision(np.asarray(condition), np.False_)
+    some = next(z for z in (x, y) if isinstance(z, Bounded))
+    x, y = (z if isinstance(z, Bounded) else some._constant(z) for z in (x, y))
+    if x.scalar != y.scalar:
+        x, y = x.entering(), y.entering()
+    decision = condition if isinstance(condition, Decision) else Decision(np.asarray(condition), np.array(False))
     value = np.where(decision.likely, x.value, y.value)
-    hull = np.maximum(np.abs(x.value - value) + x.error, np.abs(y.value - value) + y.error)
+    with np.errstate(invalid="ignore"):  # ∞ − ∞ becomes unbounded
+        hull = np.maximum(np.abs(x.value - value) + x.error, np.abs(y.value - value) + y.error)
+    hull = np.where(np.isnan(hull), np.inf, hull)
     error = np.where(decision.undecided, hull, np.where(decision.likely, x.error, y.error))
-    return Bounded(value, error, profile, scalar=x.scalar and y.scalar)
+    return Bounded(value, error, some.profile, scalar=x.scalar)
 
 
 OPERATIONS: dict[np.ufunc, Callable[..., Any]] = {

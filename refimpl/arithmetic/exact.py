@@ -7,9 +7,9 @@ terms are multiples of ``2⁻ᵍ`` and their absolute values add up to ``bulk``:
     x · y : g = gₓ + g_y        bulk = bulkₓ · bulk_y
     x / 2ᵏ: g = gₓ + k          bulk = bulkₓ / 2ᵏ         (another divisor has no such grid: g = ∞)
 
-Every partial sum of such terms is a multiple of ``2⁻ᵍ`` no larger than ``bulk``. So where ``bulk ≤ 2^(t − g)``, a format with t
-significant bits holds each of them exactly: every order of summation, every factoring-out and every fused multiply-add
-gives the same, exact result, and the tolerance is zero.
+Every partial sum of such terms is a multiple of ``2⁻ᵍ`` no larger than ``bulk``. So where ``bulk ≤ 2^(t − g)``, a
+format with t significant bits holds each of them exactly: every order of summation, every factoring-out and every fused
+multiply-add gives the same, exact result, and the tolerance is zero.
 
 Python would turn ``0.01 * Fraction(1, 3)`` into a float; here a float operand raises ``TypeError``.
 """
@@ -34,22 +34,21 @@ class Exact:
 
     __slots__ = ("bulk", "grid", "value")
 
-    def __init__(self, value: Fraction, bulk: Fraction, grid: float) -> None:
+    def __init__(self, value: Fraction, bulk: Fraction | float, grid: float) -> None:
         self.value, self.bulk, self.grid = value, bulk, grid
 
     @classmethod
     def of(cls, number: float) -> Exact:
         """A float or an integer, taken exactly; inf and nan fit no format, so nothing is ever concluded from them."""
         if not math.isfinite(number):
-            return cls(Fraction(0), Fraction(1), math.inf)
+            return cls(Fraction(0), math.inf, math.inf)  # bulk ∞, so that 0 times it does not fit either
         value = Fraction(number)
         return cls(value, abs(value), _grid(value))
 
     def fits(self, format: Format) -> bool:
         """True where no correct implementation in this format can have rounded on the way here."""
-        return (
-            self.bulk == 0
-            or self.grid <= -format.emin
+        return self.bulk == 0 or (
+            self.grid <= -format.emin
             and self.bulk <= Fraction(2) ** (format.digits - int(self.grid))
             and self.bulk <= Fraction(int(format.largest))
         )
@@ -66,7 +65,9 @@ class Exact:
         return Exact(-self.value, self.bulk, self.grid)
 
     def __sub__(self, other: Any) -> Exact:
-        return NotImplemented if isinstance(other, np.ndarray) else self + -_operand(other)
+        if isinstance(other, np.ndarray):
+            return NotImplemented
+        return self + -_operand(other)
 
     def __rsub__(self, other: Any) -> Exact:
         return -self + other
@@ -91,6 +92,8 @@ class Exact:
     def __pow__(self, k: Any) -> Exact:
         if isinstance(k, np.ndarray):
             return NotImplemented
+        if not isinstance(k, Integral) or k < 0:
+            raise TypeError(f"{self!r} ** {k!r}: only integer exponents ≥ 0 are exact")
         return Exact(self.value ** int(k), self.bulk ** int(k), self.grid * int(k))
 
     def __abs__(self) -> Exact:

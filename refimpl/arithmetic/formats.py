@@ -8,6 +8,7 @@ Source: IEEE 754-2019, table 3.5; bfloat16 is float32 with 16 bits fewer; TF32 k
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -28,34 +29,36 @@ class Format:
         return 2.0**-self.digits
 
     @property
-    def largest(self) -> np.longdouble:
+    def largest(self) -> Any:
         """The largest finite number, (2 − 2u)·2^emax with emax = 1 − emin."""
         return np.ldexp(np.longdouble(2 - 2 * np.longdouble(self.u)), 1 - self.emin)
 
     @property
-    def tiny(self) -> np.longdouble:
+    def tiny(self) -> Any:
         """Half the smallest subnormal: the largest error of a rounding below the normal range."""
         half = np.ldexp(np.longdouble(1), self.emin - self.digits)
         return half if half > 0 else np.finfo(np.longdouble).smallest_subnormal
 
     @property
-    def smallest_normal(self) -> np.longdouble:
+    def smallest_normal(self) -> Any:
         """2^emin."""
         return np.ldexp(np.longdouble(1), self.emin)
 
-    def half_ulp(self, x: Array) -> Array:
+    def half_ulp(self, x: Array) -> Any:
         """Half the distance between neighbouring numbers at ``|x|``: the largest error of rounding x to nearest.
 
-        For 2ᵉ ≤ |x| < 2ᵉ⁺¹ the spacing is 2^(e − t + 1), so half of it is 2^(e − t).
+        For 2ᵉ ≤ |x| < 2ᵉ⁺¹ the spacing is 2^(e − t + 1), so half of it is 2^(e − t); at 0 it is that of the subnormals.
         """
-        _, exponent = np.frexp(np.abs(x))  # |x| = m·2^exponent with ½ ≤ m < 1, so e = exponent − 1
-        return np.maximum(np.ldexp(np.longdouble(1), exponent - 1 - self.digits), self.tiny)
+        _, exponent = np.frexp(np.abs(x))  # |x| = m·2^exponent with ½ ≤ m < 1, so e = exponent − 1; 0 = 0·2⁰
+        half = np.ldexp(np.longdouble(1), exponent - 1 - self.digits)
+        return np.where(x == 0, self.tiny, np.maximum(half, self.tiny))
 
-    def round(self, x: Array) -> Array:
-        """x rounded to the nearest number of this format, ties to even, in ``longdouble``."""
+    def round(self, x: Array) -> Any:
+        """x rounded to the nearest number of this format, ties to even, in ``longdouble``; ±∞ beyond the largest."""
         x = np.asarray(x, np.longdouble)
         spacing = 2 * self.half_ulp(x)
-        return np.rint(x / spacing) * spacing
+        rounded = np.rint(x / spacing) * spacing
+        return np.where(np.abs(rounded) > self.largest, np.copysign(np.inf, x), rounded)
 
 
 FORMATS = {

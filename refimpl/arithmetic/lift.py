@@ -20,7 +20,8 @@ T = TypeVar("T")
 
 def map_numbers(obj: T, function: Callable[[Any], Any]) -> T:
     """A copy of the dataclass ``obj`` with ``function`` applied to every number, in nested dataclasses too."""
-    numbers = number_fields(type(obj))
+    kind: Any = type(obj)
+    numbers = number_fields(kind)
     changes: dict[str, Any] = {}
     for field in fields(obj):  # type: ignore[arg-type]  # T is a dataclass by contract
         value = getattr(obj, field.name)
@@ -44,7 +45,7 @@ def lift(obj: T, number: Callable[[Any], Any]) -> T:
 
 
 def align(obj: T, ndim: int) -> T:
-    """Hyper-parameters with one value per run, ``(runs,)``, shaped ``(runs, 1, …)`` to meet an array of ``ndim`` axes."""
+    """One value per run, ``(runs,)``, shaped ``(runs, 1, …)`` to meet an array of ``ndim`` axes."""
 
     def shaped(value: Any) -> Any:
         per_run = isinstance(value, np.ndarray) and value.ndim == 1

@@ -112,7 +112,7 @@ class File:
 
 
 def _suffix(path: str) -> str:
-    return os.path.splitext(path)[1].lower()
+    return Path(path).suffix.lower()
 
 
 def _shown(path: str) -> str:
@@ -121,7 +121,7 @@ def _shown(path: str) -> str:
 
 def _read(path: str) -> bytes:
     where, suffixes = _shown(path), ".csv, .tsv or .npz"
-    if os.path.isdir(path):
+    if Path(path).is_dir():
         raise DataError(where, given="a directory", allowed=f"a {suffixes} file", remedy="name the file in it")
     if _suffix(path) not in (".csv", ".tsv", ".npz"):
         given = f"the suffix {_suffix(path)!r}"

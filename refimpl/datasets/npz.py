@@ -64,7 +64,7 @@ def _arrays(where: str, content: bytes) -> Mapping[str, Array]:
 def _reading(where: str) -> Iterator[None]:
     try:
         yield
-    except Exception as error:  # noqa: BLE001  # on a broken archive numpy, zipfile, zlib raise over a dozen types
+    except Exception as error:  # on a broken archive numpy, zipfile, zlib raise over a dozen types
         raise DataError(
             where,
             given=f"content that numpy cannot read ({type(error).__name__}: {str(error)!r})",  # repr: one line

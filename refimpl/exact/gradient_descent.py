@@ -1,23 +1,24 @@
 """Full-batch gradient descent at iterate k in closed form, with L2 penalties and momentum.
 
-The objective is ``½‖Aθ − t‖²`` (see :mod:`refimpl.exact.quadratic`). With ``A = U diag(σ) Vᵀ`` the Hessian is
-``V diag(σ²) Vᵀ``, and the step ``θ ← θ − η∇J(θ)`` falls apart into one scalar recursion per direction v. There, with
-``x = ησ²`` and ``γ = vᵀ∇J(θ₀)``, the distance travelled is ``vᵀ(θ_k − θ₀) = −ηγ ψ_k`` with ψ₀ = 0 and::
+The objective is ``½‖Aθ − t‖²`` (see :mod:`refimpl.exact.quadratic`). With ``A = U diag(σ) Vᵀ`` its gradient along a
+column v of V is ``σ²·vᵀθ − σ·uᵀt``, so the step ``θ ← θ − η∇J(θ)`` falls apart into one affine recursion per direction.
+With ``x = ησ²``::
 
-    ψ_{k+1} = ψ_k + (1 − xψ_k),        ψ_k = (1 − (1 − x)ᵏ)/x  →  k  as x → 0
+    θ_k = V [ρ_k(x)∘Vᵀθ₀ + ψ_k(x)∘ησ∘Uᵀt]
+    ρ_k = (1 − x)ᵏ                               what is left of θ₀
+    ψ_k = Σ_{j<k} (1 − x)ʲ = (1 − (1 − x)ᵏ)/x    how often t has been added; k at x = 0
 
-and since ``γ = σ uᵀ(Aθ₀ − t)``, all directions together::
+No minimiser is needed, so this holds where H is singular too. With momentum μ, a direction in units that make its
+step ``xz − 1`` does (m is torch's buffer in these units; m₀ = 0)::
 
-    θ_k = θ₀ − V diag(ησ ψ_k(ησ²)) Uᵀ(Aθ₀ − t)
+    m_{k+1} = μ m_k + (x z_k − 1)
+    z_{k+1} = z_k − m_{k+1}                  or  z_k − (x z_k − 1) − μ m_{k+1}  (Nesterov)
 
-which needs no minimiser, so it holds where H is singular too. With momentum μ, torch's buffer is ``γm_k``, m₀ = 0::
+an affine map of (z, m). Of the k-th power of its companion matrix, ρ_k is the entry z → z and ψ_k the entry 1 → z.
+Plain descent converges where ``η < 2/λ_max(H)``.
 
-    m_{k+1} = μ m_k + (1 − xψ_k)
-    ψ_{k+1} = ψ_k + m_{k+1}                          or  ψ_k + (1 − xψ_k) + μ m_{k+1}  (Nesterov)
-
-an affine map of (ψ, m): the k-th power of its companion matrix. Descent converges where ``η < 2/λ_max(H)``.
-
-Source: Goh 2017, *Why Momentum Really Works*; Higham, *Accuracy and Stability*, §1.14.1 for expm1.
+Source: Goh 2017, *Why Momentum Really Works*; for expm1, Higham, *Accuracy and Stability of Numerical Algorithms*,
+§1.14.1.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ from __future__ import annotations
 import numpy as np
 
 from refimpl.datasets.dataset import check_integer
-from refimpl.exact.powers import affine, power_minus_identity
 from refimpl.exact.quadratic import flatten, quadratic, unflatten
 from refimpl.optimizers.sgd import SGD
 from refimpl.problem import Problem
@@ -55,11 +55,10 @@ def iterate(
     start = flatten(problem, params, X.shape[2])
     U, sigma, Vt = np.linalg.svd(A, full_matrices=False)
     rate = np.reshape(lr, (-1, 1))
-    residual = (A @ start[:, :, None])[:, :, 0] - t  # Aθ₀ − t
-    x = rate * sigma**2
-    psi = _descent(x, steps) if momentum == 0 else _momentum(x, steps, momentum, nesterov)
-    along = rate * sigma * psi * (residual[:, None, :] @ U)[:, 0]  # diag(ησψ) Uᵀ(Aθ₀ − t)
-    return unflatten(problem, start - (along[:, None, :] @ Vt)[:, 0], X.shape[2])  # θ₀ − V…
+    x = rate * sigma**2  # ησ²
+    left, added = _descent(x, steps) if momentum == 0 else _momentum(x, steps, momentum, nesterov)
+    along = left * _apply(Vt, start) + added * rate * sigma * _apply(U.swapaxes(1, 2), t)  # ρ∘Vᵀθ₀ + ψ∘ησ∘Uᵀt
+    return unflatten(problem, _apply(Vt.swapaxes(1, 2), along), X.shape[2])  # V …
 
 
 def stability_limit(problem: Problem, X: Array) -> Array:
@@ -70,22 +69,37 @@ def stability_limit(problem: Problem, X: Array) -> Array:
     return limit
 
 
-def _descent(x: Array, k: int) -> Array:
-    """ψ_k = (1 − (1 − x)ᵏ)/x, elementwise, for x ≥ 0.
+def _apply(matrix: Array, vectors: Array) -> Array:
+    """Matrix times vector in each run."""
+    return (matrix @ vectors[:, :, None])[:, :, 0]
 
-    1 − x is exact for ½ ≤ x ≤ 2; for smaller x the digits of x are kept by (1 − x)ᵏ − 1 = expm1(k·log1p(−x)).
+
+def _descent(x: Array, k: int) -> tuple[Array, Array]:
+    """ρ_k = (1 − x)ᵏ and ψ_k = (1 − (1 − x)ᵏ)/x, elementwise, for x ≥ 0.
+
+    1 − x is exact for ½ ≤ x ≤ 2; for smaller x, its logarithm keeps the digits of x that 1 − x rounds away.
     """
-    small = -np.expm1(k * np.log1p(-np.minimum(x, 0.5)))
-    large = 1 - (1 - np.maximum(x, 0.5)) ** k
-    return np.where(x == 0, k, np.where(x < 0.5, small, large) / np.where(x == 0, 1, x))
+    logarithm = k * np.log1p(-np.minimum(x, 0.5))  # log (1 − x)ᵏ
+    power = (1 - np.maximum(x, 0.5)) ** k
+    left = np.where(x < 0.5, np.exp(logarithm), power)
+    gone = np.where(x < 0.5, -np.expm1(logarithm), 1 - power)  # 1 − (1 − x)ᵏ
+    return left, np.where(x == 0, k, gone / np.where(x == 0, 1, x))
 
 
-def _momentum(x: Array, k: int, mu: float, nesterov: bool) -> Array:
-    """ψ_k by the k-th power of the companion matrix of (ψ, m), for each x."""
-    reach = 1 + mu if nesterov else 1.0  # how often the new gradient enters ψ
-    E = np.empty((*x.shape, 2, 2))  # the map of (ψ, m), minus the identity
-    E[..., 0, 0], E[..., 0, 1] = -reach * x, mu * mu if nesterov else mu
-    E[..., 1, 0], E[..., 1, 1] = -x, mu - 1
-    c = np.broadcast_to(np.array([reach, 1.0]), (*x.shape, 2))
-    psi: Array = power_minus_identity(affine(E, c), k)[..., 0, 2]  # from ψ₀ = m₀ = 0
-    return psi
+def _momentum(x: Array, k: int, mu: float, nesterov: bool) -> tuple[Array, Array]:
+    """ρ_k and ψ_k from the k-th power of the companion matrix of (z, m, 1), for each x.
+
+    Repeated squaring of C = I + E works on ``Cᵏ − I``, because rounding I + E would lose the digits of E below u:
+    ``C^{j+k} − I = E_j + E_k + E_j E_k``. In ``longdouble``, so that ``1 + (ρ − 1)`` has digits left where ρ is small.
+    """
+    reach = 1 + mu if nesterov else 1.0  # how often the new gradient enters z
+    square = np.zeros((*x.shape, 3, 3), np.longdouble)  # E
+    square[..., 0, 0], square[..., 0, 1], square[..., 0, 2] = -reach * x, -mu * (mu if nesterov else 1), reach
+    square[..., 1, 0], square[..., 1, 1], square[..., 1, 2] = x, mu - 1, -1
+    power = np.zeros_like(square)
+    while k:
+        if k % 2:
+            power = power + square + power @ square  # E_j + E_k + E_j E_k
+        square = 2 * square + square @ square  # E_{2k} = 2E_k + E_k²
+        k //= 2
+    return (1 + power[..., 0, 0]).astype(np.float64), power[..., 0, 2].astype(np.float64)

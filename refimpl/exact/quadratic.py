@@ -18,31 +18,36 @@ from typing import Any
 
 import numpy as np
 
+from refimpl.arithmetic.lift import lift
 from refimpl.datasets.dataset import Dataset
 from refimpl.errors import ParameterError, ShapeError
 from refimpl.losses.squared_error import SquaredError
 from refimpl.models.linear import Linear
 from refimpl.penalties.l2 import L2
 from refimpl.problem import Problem
-from refimpl.types import Array, Number, Params
+from refimpl.types import Array, Params
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)  # eq=False: arrays have no single truth value
 class Quadratic:
-    """``M`` ``(n, q)``; ``y`` ``(n,)``; ``h`` a float; ``d`` ``(runs, q)``, one run unless λ has one value per run."""
+    """``M`` ``(n, q)``; ``y`` ``(n,)``; ``h`` ``()``; ``d`` ``(runs, q)``, one run unless λ has one value per run.
+
+    All are ``longdouble``, so that 2c/N and sums of strengths are not rounded to float64.
+    """
 
     M: Array
     y: Array
-    h: float
+    h: Array
     d: Array
 
     def stacked(self) -> tuple[Array, Array]:
-        """``A`` ``(runs, n + q, q)`` and ``t`` ``(runs, n + q)`` with J = ½‖Aθ − t‖²."""
+        """``A`` ``(runs, n + q, q)`` and ``t`` ``(runs, n + q)`` with J = ½‖Aθ − t‖², rounded to float64."""
         runs, q = self.d.shape
         data = np.broadcast_to(np.sqrt(self.h) * self.M, (runs, *self.M.shape))  # √h·M
         decay = np.sqrt(self.d)[:, :, None] * np.eye(q)  # diag(√d)
         targets = np.broadcast_to(np.sqrt(self.h) * self.y, (runs, len(self.y)))  # √h·y
-        return np.concatenate([data, decay], axis=1), np.concatenate([targets, np.zeros((runs, q))], axis=1)
+        A, t = np.concatenate([data, decay], axis=1), np.concatenate([targets, np.zeros((runs, q))], axis=1)
+        return A.astype(np.float64), t.astype(np.float64)
 
 
 def quadratic(problem: Problem, X: Array, y: Array) -> Quadratic:
@@ -57,17 +62,19 @@ def quadratic(problem: Problem, X: Array, y: Array) -> Quadratic:
         raise _not_quadratic("model", model, "Linear")
     if not isinstance(loss, SquaredError) or not isinstance(loss.factor, int | float):
         raise _not_quadratic("loss", loss, "SquaredError with one factor")
-    strengths: dict[str, Number] = dict.fromkeys(model.ndim, 0.0)
+    strengths: dict[str, Array] = dict.fromkeys(model.ndim, np.zeros(1, np.longdouble))
     for penalty in problem.penalties:
         if not isinstance(penalty, L2):
             raise _not_quadratic("penalties", penalty, "L2")
         for name in penalty.parameters:
             strengths[name] = strengths[name] + penalty.strength
     shapes = model.shapes(X.shape[2])
-    per_run = np.broadcast_arrays(*(np.atleast_1d(strengths[name]) for name in shapes))
+    per_run = np.broadcast_arrays(*(strengths[name] for name in shapes))
     sizes = [int(np.prod(shape)) for shape in shapes.values()]
     d = np.repeat(np.stack(per_run, axis=1), sizes, axis=1)  # each parameter's λ, once per coordinate
-    return Quadratic(M=model.rows(X)[0], y=y[0, :, 0], h=float(loss.hessian(y, y)[0, 0, 0]), d=d)
+    X, y = X.astype(np.longdouble), y.astype(np.longdouble)
+    h = lift(loss, np.longdouble).hessian(y, y)[0, 0, 0]  # 2c/N
+    return Quadratic(M=model.rows(X)[0], y=y[0, :, 0], h=h, d=d)
 
 
 def flatten(problem: Problem, params: Params, features: int) -> Array:

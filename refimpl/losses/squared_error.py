@@ -32,7 +32,8 @@ class SquaredError:
     factor: Annotated[Number, Range(low=0)]
     reduction: Literal["mean", "sum"]
 
-    __post_init__ = check_fields
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def divisor(self, outputs: Array) -> int:
         """N: the number of residuals in a run for the mean, 1 for the sum."""

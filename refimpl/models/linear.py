@@ -38,6 +38,7 @@ class Linear:
     def forward(self, params: Params, X: Array) -> Array:
         """Outputs ``(runs, n, 1)`` for inputs ``(runs or 1, n, p)``."""
         weight = params["weight"]
+        outputs: Array
         if X.shape[0] == 1:  # inputs shared by all runs: one matrix product for all of them
             outputs = (weight[:, 0, :] @ X[0].T)[:, :, None]  # X wᵀ
         else:
@@ -60,4 +61,5 @@ class Linear:
     def hessian(self, X: Array, curvature: Array) -> Array:
         """``[X 1]ᵀ diag(h) [X 1]``, ``(runs or 1, q, q)``, from ``curvature`` h ``(runs or 1, n, 1)``."""
         rows = self.rows(X)
-        return rows.swapaxes(1, 2) @ (curvature * rows)
+        hessian: Array = rows.swapaxes(1, 2) @ (curvature * rows)
+        return hessian

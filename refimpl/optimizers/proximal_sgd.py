@@ -24,7 +24,8 @@ class ProximalSGD:
     lr: NonNegative
     penalty: Penalty | None = None
 
-    __post_init__ = check_fields
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def init(self, param: Array) -> State:
         del param

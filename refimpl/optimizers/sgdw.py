@@ -31,7 +31,8 @@ class SGDW:
     weight_decay: NonNegative = 0.0
     nesterov: bool = False
 
-    __post_init__ = check_fields
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def init(self, param: Array) -> State:
         del param

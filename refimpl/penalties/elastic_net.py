@@ -27,7 +27,8 @@ class ElasticNet:
     l2: NonNegative
     parameters: tuple[str, ...] = ("weight",)
 
-    __post_init__ = check_fields
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def value(self, w: Array) -> Array:
         """Σ(λ₁|w| + λ₂/2·w²), ``(runs,)``."""

@@ -27,7 +27,8 @@ class L2:
     strength: NonNegative
     parameters: tuple[str, ...] = ("weight",)
 
-    __post_init__ = check_fields
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def value(self, w: Array) -> Array:
         """λ/2·Σw², ``(runs,)``."""

@@ -15,7 +15,8 @@ class Constant:
 
     per: Literal["epoch", "step"] = "epoch"
 
-    __post_init__ = check_fields
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def at(self, count: Any, base: Mapping[str, Number]) -> dict[str, Number]:
         del count, base

@@ -16,7 +16,8 @@ class Exponential:
     gamma: NonNegative
     per: Literal["epoch", "step"] = "epoch"
 
-    __post_init__ = check_fields
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def at(self, count: Any, base: Mapping[str, Number]) -> dict[str, Number]:
         return {"lr": base["lr"] * self.gamma**count}  # η₀ γ^k

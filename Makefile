@@ -1,0 +1,25 @@
+# `make run` does the main job, `make test` runs the tests; both make .venv first where it is absent.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test lint bench
+
+run: .venv/installed
+	$(BIN)/parity run 's0-*'
+
+test: .venv/installed
+	$(BIN)/pytest -q -n auto
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/installed
+	$(BIN)/python benchmarks/speed.py
+
+.venv/installed: pyproject.toml requirements.lock
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[test,bench]'
+	touch $@

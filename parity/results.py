@@ -1,0 +1,64 @@
+"""What a run of the tool found, as data: reports are made from it and compute nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from parity.backends.base import Setting
+from parity.experiment import Experiment
+from parity.judge.verdict import Verdict
+from refimpl.trajectory import Trajectory
+
+
+@dataclass(frozen=True)
+class Run:
+    """One experiment in one setting: what it recorded and what the judge says of it.
+
+    ``digits``: agreement of the free runs, −log₁₀ of the largest relative difference of the weights; it never decides.
+    ``ridge_distance``: ‖w − w*‖₂ of the final weights to the exact minimiser, where the experiment has one.
+    ``repro``: the script that reproduces the first disagreement, if one was written.
+    """
+
+    experiment: Experiment
+    backend: str
+    setting: Setting
+    verdict: Verdict
+    trajectory: Trajectory | None = None
+    digits: float | None = None
+    ridge_distance: float | None = None
+    repro: Path | None = None
+
+    @property
+    def used(self) -> float | None:
+        """The largest share of the tolerance that any quantity used; None where nothing was compared."""
+        return max(self.verdict.used.values(), default=None)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The reference's own run of an experiment."""
+
+    experiment: Experiment
+    trajectory: Trajectory
+    ridge_distance: float | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """All runs, the reference's trajectories by experiment, the versions, and the folder with the results, if any."""
+
+    runs: tuple[Run, ...]
+    references: tuple[Reference, ...]
+    environment: dict[str, str]
+    folder: Path | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def exit_code(self) -> int:
+        """1 if anything disagrees; else 2 on an error or if nothing could be judged; else 0."""
+        if self.counts.get("disagree"):
+            return 1
+        return (
+            2 if self.counts.get("error") or not self.counts.get("agree", 0) + self.counts.get("undecidable", 0) else 0
+        )
