@@ -50,6 +50,9 @@ def run_command(
     formulation: Annotated[list[str], typer.Option(help="loss, weight_decay, manual or all.")] = ["all"],
     implementation: Annotated[list[str], typer.Option(help="for-loop, foreach, fused or all.")] = ["for-loop"],
     tf32: Annotated[bool, typer.Option("--tf32", help="Let float32 matrix products on CUDA use TF32.")] = False,
+    form_factor: Annotated[
+        float, typer.Option(min=1, help="Multiplies the unit roundoff: 2 for code of unknown algebraic form.")
+    ] = 1.0,
     out: Annotated[Path | None, typer.Option(help="Results folder; default: a new one in parity-results/.")] = None,
     json: Annotated[
         str | None, typer.Option(metavar="FILE|-", help="Write the report as JSON, too; - for standard output.")
@@ -80,6 +83,7 @@ def run_command(
             formulations=formulations,
             implementations=implementations,
             tf32=tf32,
+            form_factor=form_factor,
             out=out or new_folder(),
             progress=lambda done, total, what: bar.update(task, completed=done, total=total, description=what),
         )

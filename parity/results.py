@@ -7,6 +7,7 @@ from pathlib import Path
 
 from parity.backends.base import Setting
 from parity.experiment import Experiment
+from parity.judge.free_run import FreeRun
 from parity.judge.verdict import Verdict
 from refimpl.trajectory import Trajectory
 
@@ -15,7 +16,7 @@ from refimpl.trajectory import Trajectory
 class Run:
     """One experiment in one setting: what it recorded and what the judge says of it.
 
-    ``digits``: agreement of the free runs, −log₁₀ of the largest relative difference of the weights; it never decides.
+    ``free_run``: how far the weights drifted from the reference's own; it never decides.
     ``ridge_distance``: ‖w − w*‖₂ of the final weights to the exact minimiser, where the experiment has one.
     ``repro``: the script that reproduces the first disagreement, if one was written.
     """
@@ -25,9 +26,14 @@ class Run:
     setting: Setting
     verdict: Verdict
     trajectory: Trajectory | None = None
-    digits: float | None = None
+    free_run: FreeRun | None = None
     ridge_distance: float | None = None
     repro: Path | None = None
+
+    @property
+    def digits(self) -> float | None:
+        """Agreement of the free runs: −log₁₀ of the largest relative difference of the weights."""
+        return None if self.free_run is None else self.free_run.digits
 
     @property
     def used(self) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -16,7 +15,9 @@ from parity.backends.base import DTYPES, Backend, Implementation, Setting
 from parity.backends.reference import run_reference
 from parity.errors import InputError, Unsupported
 from parity.experiment import Experiment
-from parity.formulation import FORMULATIONS, Formulation
+from parity.formulation import FORMULATIONS, Formulation, realise
+from parity.judge.free_run import free_run
+from parity.judge.steps import Checks
 from parity.judge.verdict import Verdict, judge
 from parity.results import Reference, Report, Run
 from refimpl.exact.ridge import ridge
@@ -25,7 +26,6 @@ from refimpl.models import Linear
 from refimpl.penalties import L2
 from refimpl.reductions import norm
 from refimpl.trajectory import Trajectory
-from refimpl.types import Array
 
 Progress = Callable[[int, int, str], None]
 """Called with the number of runs done, their total and what runs next."""
@@ -40,6 +40,7 @@ def run(
     implementations: Sequence[Implementation] = ("for-loop",),
     backend: str | Backend = "torch",
     tf32: bool = False,
+    form_factor: float = 1.0,
     out: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Report:
@@ -47,7 +48,9 @@ def run(
 
     ``devices``: by default all that the framework has on this machine. ``dtypes``, ``formulations``,
     ``implementations``: every combination is run; written by hand (``manual``) there is only the for-loop.
-    ``out``: a folder for trajectories, pictures, ``report.json`` and reproduction scripts; None writes nothing.
+    ``form_factor``: multiplies the unit roundoff; 1 where the framework computes in the form of the reference's
+    formulas, 2 for an unknown algebraically equal form. ``out``: a folder for trajectories, pictures, ``report.json``
+    and reproduction scripts; None writes nothing.
     Raises :class:`parity.errors.InputError`: unknown names, unusable devices, a folder that cannot be written.
     """
     wanted = [experiments] if isinstance(experiments, Experiment) else list(experiments)
@@ -74,7 +77,7 @@ def run(
         for setting in settings:
             if progress:
                 progress(len(runs), len(wanted) * len(settings), f"{experiment.name} {setting}")
-            one = _run(framework, experiment, setting)
+            one = _run(framework, experiment, setting, form_factor)
             if folder:
                 one = folder.keep(one)
             runs.append(one)
@@ -82,7 +85,7 @@ def run(
     report = Report(
         runs=tuple(runs),
         references=tuple(references),
-        environment=_environment(runs),
+        environment=_environment(runs) | {"form factor": f"{form_factor:g}"},
         folder=folder.path if folder else None,
         counts={name: names.count(name) for name in dict.fromkeys(names)},
     )
@@ -116,12 +119,12 @@ def _reference(experiment: Experiment) -> Reference:
     return Reference(experiment, trajectory, ridge_distance(experiment, trajectory))
 
 
-def _run(framework: Backend, experiment: Experiment, setting: Setting) -> Run:
+def _run(framework: Backend, experiment: Experiment, setting: Setting, form_factor: float) -> Run:
     """Run and judge; what a framework refuses is unsupported, what breaks is an error, and the others go on."""
     try:
         trajectory = framework.run(experiment, setting)
-        verdict = judge(experiment, trajectory)
-        free_run = run_reference(experiment, setting.formulation)
+        verdict = judge(experiment, trajectory, form_factor=form_factor)
+        drift = free_run(Checks(realise(experiment, setting.formulation), experiment.draw(), trajectory), trajectory)
     except Unsupported as refusal:
         return Run(experiment, framework.name, setting, Verdict("unsupported", str(refusal)))
     except Exception as error:  # whatever breaks in one run must not lose the others
@@ -133,19 +136,9 @@ def _run(framework: Backend, experiment: Experiment, setting: Setting) -> Run:
         setting,
         verdict,
         trajectory,
-        digits=free_run_digits(trajectory, free_run),
+        free_run=drift,
         ridge_distance=ridge_distance(experiment, trajectory),
     )
-
-
-def free_run_digits(trajectory: Trajectory, reference: Trajectory) -> float:
-    """−log₁₀ max_k ‖w_k − w_k^ref‖/‖w_k^ref‖ over the steps, all parameters together; ∞ for equal runs."""
-    candidate = [trajectory.params[name][:, 0] for name in trajectory.params]
-    truth = [reference.params[name][:, 0] for name in trajectory.params]
-    differences: list[Array] = [a - b for a, b in zip(candidate, truth, strict=True)]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        worst = float(np.max(norm(*differences) / norm(*truth)))
-    return math.inf if worst == 0 else -math.log10(worst)
 
 
 def ridge_distance(experiment: Experiment, trajectory: Trajectory) -> float | None:

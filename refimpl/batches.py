@@ -29,7 +29,7 @@ class Batches:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if self.size < 0:
+        if not isinstance(self.size, int) or self.size < 0:
             raise ParameterError("size", given=self.size, allowed="an integer ≥ 0", remedy="0 means the full batch")
 
     def draw(self, rows: int, epochs: int, rng: np.random.Generator) -> Order:

@@ -12,7 +12,7 @@ Data, initial weights and the order of batches are arguments, so that every fram
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -76,12 +76,14 @@ def train(
     schedule: Schedule | None = None,
     validation: tuple[Array, Array] | None = None,
     record: Literal["everything", "losses"] = "everything",
+    disturb: Callable[[int, dict[str, Array]], dict[str, Array]] | None = None,
 ) -> Trajectory:
     """Train and record.
 
     ``params``: ``(runs, …)`` each; ``X`` ``(runs or 1, n, p)``; ``y`` ``(runs or 1, n, 1)``; ``order`` from
     :meth:`refimpl.batches.Batches.draw`; ``validation``: another ``(X, y)``, evaluated once per epoch.
     ``record="losses"`` keeps losses, norms and the final parameters only, for sweeps over many runs.
+    ``disturb(step, params)`` returns the parameters to go on with, to study how errors of a step grow.
     Raises :class:`ShapeError` and :class:`ParameterError`.
     """
     check_shapes(problem, params, X, y)
@@ -126,6 +128,8 @@ def train(
             stepped = {name: optimizers[name].step(params[name], gradient[name], state[name]) for name in params}
             params = {name: param for name, (param, _) in stepped.items()}
             state = {name: new for name, (_, new) in stepped.items()}
+            if disturb is not None:
+                params = disturb(step, params)
 
             norms.append(norm(*(params[name] for name in weights)))
             if everything:

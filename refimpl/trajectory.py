@@ -97,6 +97,7 @@ class Trajectory:
             "formats": dict(self.formats),
             "side_effects": [vars(effect) for effect in self.side_effects],
             "meta": dict(self.meta),
+            "state": list(self.state),
         }
         final = Path(path)
         temporary = final.with_name(f".{final.name}.{os.getpid()}.tmp")
@@ -127,7 +128,8 @@ class Trajectory:
         rest = json.loads(str(arrays.pop("json")))
         loss, objective, norm = arrays.pop("loss"), arrays.pop("objective"), arrays.pop("norm")
         train_loss, validation_loss = arrays.pop("train_loss"), arrays.pop("validation_loss", None)
-        tree: dict[str, dict[str, Any]] = {"params": {}, "gradients": {}, "state": {}, "inputs": {}}
+        stateful: dict[str, Any] = {name: {} for name in rest["state"]}  # an optimizer without state leaves no array
+        tree: dict[str, dict[str, Any]] = {"params": {}, "gradients": {}, "state": stateful, "inputs": {}}
         for path_in_archive, values in arrays.items():
             branch, name, *key = path_in_archive.split("/")
             if key:

@@ -82,7 +82,8 @@ def check_fields(self: Any) -> None:
     for name, allowed in number_fields(self.__class__).items():
         value = getattr(self, name)
         for each in value if isinstance(value, tuple) else (value,):
-            plain = isinstance(each, int | float) or (isinstance(each, np.ndarray) and each.dtype.kind in "fiub")
+            array = isinstance(each, np.ndarray | np.generic)
+            plain = isinstance(each, int | float) or (array and each.dtype.kind in "fiub")
             if isinstance(each, bool | str | None) or (plain and not allowed.holds(each)):
                 raise ParameterError(name, given=repr(value), allowed=str(allowed), remedy=f"change {name}")
     for name, choices in choice_fields(self.__class__).items():

@@ -16,6 +16,7 @@ norm                 ‖w‖₂                                                 
 train loss …         the reference's, on all rows, once per epoch                      weights, data
 update w             one step of the reference's optimizer                             weights, gradient, state
 state w.key          the state after that step                                         weights, gradient, state
+whole step w         gradient and step together, where no gradients were recorded      weights, data, replayed state
 ===================  ================================================================  =============================
 """
 
@@ -60,10 +61,12 @@ class Checks:
 
     def all(self) -> Iterator[Expected]:
         """Every check, the sharpest first."""
-        for steps in self._chunks():
+        for steps in self.chunks():
             if self.trajectory.gradients:
                 yield from self.update(steps)
-                yield from self.loss_and_gradient(steps)
+            yield from self.loss_and_gradient(steps)
+        if not self.trajectory.gradients:
+            yield from self.whole_steps()
         yield from self.start()
         yield from self.norms()
         yield from self.epochs()
@@ -98,7 +101,7 @@ class Checks:
         for quantity, candidate in candidates.items():
             result = expect(quantity, steps, candidate, expected[quantity], self.dtype)
             yield sharpen(result, exact[quantity], self._narrowest()) if exact else result
-        if isinstance(self.form.in_gradient.model, LinearModel):
+        if self.trajectory.gradients and isinstance(self.form.in_gradient.model, LinearModel):
             yield from self.off_span(steps)
 
     def _loss_and_gradient(self, steps: Array, arithmetic: Arithmetic) -> dict[str, Any]:
@@ -157,27 +160,61 @@ class Checks:
 
     def update(self, steps: Array) -> Iterator[Expected]:
         """One step from the candidate's weights, gradient and state: the sharp check."""
-        for name in self.form.optimizers:
+        for name, states in self.trajectory.state.items():
             for some in self._same_state(name, steps):
-                bounded = self._step(name, some, self.update_arithmetic)
-                exact = self._step(name, some, self.rational) if self.rational else {}
+                bounded = self._recorded_step(name, some, self.update_arithmetic)
+                exact = self._recorded_step(name, some, self.rational) if self.rational else {}
                 for quantity, expected in bounded.items():
-                    candidate = self._after(name, quantity, some)
-                    if candidate is None:  # the reference keeps a state that the candidate does not have
-                        continue
-                    result = expect(quantity, some, candidate, expected, self._stored(name, quantity))
+                    result = expect(quantity, some, self._after(name, quantity, some), expected, self._stored(quantity))
                     yield sharpen(result, exact[quantity], self._narrowest()) if exact else result
+                for key in states:
+                    if f"state {name}.{key}" not in bounded:
+                        yield _should_not_exist(f"state {name}.{key}", some, states[key][-1:, 0])
 
-    def _step(self, name: str, steps: Array, arithmetic: Arithmetic) -> dict[str, Any]:
-        optimizer = self.form.optimizers[name]
+    def whole_steps(self) -> Iterator[Expected]:
+        """Only weights were recorded: gradient and step from the candidate's weights, the state replayed. Looser."""
+        states: dict[str, Any] = {name: {} for name in self.form.optimizers}
+        for step in range(self.trajectory.steps):
+            steps = np.array([step])
+            gradient = self._uncertain_gradient(steps)
+            for name in self.form.optimizers:
+                after, states[name] = self._step(name, steps, self.update_arithmetic, gradient[name], states[name])
+                candidate = self.trajectory.params[name][steps + 1, 0]
+                yield expect(f"whole step {name}", steps, candidate, after, self._stored(f"update {name}"))
+
+    def whole_step_allowance(self, steps: Array) -> dict[str, Array]:
+        """How far a correct step from the candidate's weights and state may lead, gradient included, by parameter."""
+        gradient = self._uncertain_gradient(steps)
+        found: dict[str, list[Array]] = {name: [] for name in self.form.optimizers}
+        for name, allowances in found.items():
+            for some in self._same_state(name, steps):
+                state = {key: self.update_arithmetic.tensor(values) for key, values in self._state(name, some).items()}
+                uncertain = gradient[name][np.searchsorted(steps, some)]
+                after, _ = self._step(name, some, self.update_arithmetic, uncertain, state)
+                stored = self._stored(f"update {name}")
+                allowances.append(expect("", some, np.zeros(after.shape), after, stored).allowance)
+        return {name: np.concatenate(allowances) for name, allowances in found.items()}
+
+    def _recorded_step(self, name: str, steps: Array, arithmetic: Arithmetic) -> dict[str, Any]:
+        state = {key: arithmetic.tensor(values) for key, values in self._state(name, steps).items()}
+        gradient = arithmetic.tensor(self.trajectory.gradients[name][steps, 0])
+        after, new_state = self._step(name, steps, arithmetic, gradient, state)
+        return {f"update {name}": after} | {f"state {name}.{key}": values for key, values in new_state.items()}
+
+    def _step(self, name: str, steps: Array, arithmetic: Arithmetic, gradient: Any, state: Any) -> tuple[Any, Any]:
+        """The reference's step from the candidate's weights, with the hyper-parameters of ``steps``."""
         param = self.trajectory.params[name][steps, 0]
         epochs = np.array([self.batches[step][0] for step in steps])
         count = (epochs if self.form.schedule.per == "epoch" else steps).reshape(-1, *(1,) * (param.ndim - 1))
-        lifted = scheduled(arithmetic.hyper(optimizer), arithmetic.hyper(self.form.schedule), count)
-        state = {key: arithmetic.tensor(values) for key, values in self._state(name, steps).items()}
-        gradient = arithmetic.tensor(self.trajectory.gradients[name][steps, 0])
-        after, new_state = lifted.step(arithmetic.tensor(param), gradient, state)
-        return {f"update {name}": after} | {f"state {name}.{key}": values for key, values in new_state.items()}
+        optimizer = arithmetic.hyper(self.form.optimizers[name])
+        lifted = scheduled(optimizer, arithmetic.hyper(self.form.schedule), count)
+        return lifted.step(arithmetic.tensor(param), gradient, state)
+
+    def _uncertain_gradient(self, steps: Array) -> dict[str, Any]:
+        """The gradient at the candidate's weights with its bound, as the optimizer's arithmetic sees it."""
+        found = self._loss_and_gradient(steps, self.loss_arithmetic)
+        gradients = {name: found[f"gradient {name}"] for name in self.form.optimizers}
+        return {name: Bounded(g.value, g.error, self.update_arithmetic.profile) for name, g in gradients.items()}
 
     def _state(self, name: str, steps: Array) -> dict[str, Array]:
         """State before ``steps``, which all have the same keys."""
@@ -191,19 +228,21 @@ class Checks:
         edges = np.searchsorted(steps, sorted(births))
         return [part for part in np.split(steps, edges) if len(part)]
 
-    def _after(self, name: str, quantity: str, steps: Array) -> Array | None:
+    def _after(self, name: str, quantity: str, steps: Array) -> Array:
+        """What the candidate has after ``steps``; nan where a state that must be there is not."""
         if quantity == f"update {name}":
             weights: Array = self.trajectory.params[name][steps + 1, 0]
             return weights
-        values = self.trajectory.state.get(name, {}).get(quantity.split(".", 1)[1])
+        values = self.trajectory.state[name].get(quantity.split(".", 1)[1])
         if values is None:
-            return None
-        found: Array = values[steps + 1 - (self.trajectory.steps + 1 - len(values)), 0]
-        return found
+            return np.full(self.trajectory.params[name][steps, 0].shape, np.nan)
+        index = steps + 1 - (self.trajectory.steps + 1 - len(values))
+        found: Array = values[np.maximum(index, 0), 0]
+        return np.where((index >= 0).reshape(-1, *(1,) * (found.ndim - 1)), found, np.nan)
 
-    def _stored(self, name: str, quantity: str) -> Format:
+    def _stored(self, quantity: str) -> Format:
         """The format of the candidate's own tensor."""
-        tensor = name if quantity == f"update {name}" else f"{name}/{quantity.split('.', 1)[1]}"
+        tensor = quantity.split(" ", 1)[1].replace(".", "/")
         return FORMATS[self.trajectory.formats.get(tensor, self.dtype.name)]
 
     # -- norms and losses per epoch -------------------------------------------------------------------------------
@@ -252,7 +291,7 @@ class Checks:
         _, X, y = self._inputs(steps)
         return self._params(steps, arithmetic), arithmetic.tensor(X), arithmetic.tensor(y)
 
-    def _chunks(self) -> Sequence[Array]:
+    def chunks(self) -> Sequence[Array]:
         """Steps in pieces of equal batch size that fit in memory; the first pieces are short, for a quick no."""
         sizes = np.array([len(rows) for _, rows in self.batches])
         features = self.trajectory.inputs["X"].shape[2]
@@ -271,3 +310,11 @@ class Checks:
 
 def _long(array: Array) -> Array:
     return np.asarray(array, np.longdouble)
+
+
+def _should_not_exist(quantity: str, steps: Array, candidate: Array) -> Expected:
+    """A state that the reference does not keep: nothing is expected, and nothing is allowed."""
+    nothing = np.full(candidate.shape, np.nan)
+    return Expected(
+        quantity, steps[:1], _long(candidate), nothing, np.zeros(candidate.shape), np.ones(candidate.shape, bool)
+    )

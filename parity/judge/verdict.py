@@ -44,7 +44,7 @@ def judge(experiment: Experiment, trajectory: Trajectory, *, form_factor: float 
     first = first_disagreement(trajectory, comparisons)
     if first is not None:
         return Verdict("disagree", str(first), comparisons, first=first)
-    if not any(c.elements > c.unknown for c in comparisons if c.quantity.startswith("update")):
+    if not any(c.elements > c.unknown for c in comparisons if c.quantity.startswith(("update", "whole step"))):
         return Verdict("undecidable", "no update has a bound: the numbers overflow", comparisons)
     unseen = tuple(name for name, other in neutral(form) if not _caught(other, material, trajectory, form_factor))
     if unseen:
@@ -71,6 +71,7 @@ def first_disagreement(trajectory: Trajectory, comparisons: tuple[Comparison, ..
         "untouched",
         "state",
         "update",
+        "whole",
     )
 
     def position(disagreement: Disagreement) -> tuple[int, int]:

@@ -28,7 +28,7 @@ GROUPS = {
 
 
 def draw_all(report: Report, folder: Path) -> list[Path]:
-    """Every picture into ``folder``: two per family of experiments, one per experiment."""
+    """Every picture into ``folder``: two per family of experiments, two per experiment."""
     paths = []
     for name, references in families(report.references).items():
         runs = [one for one in report.runs if one.experiment in [r.experiment for r in references]]
@@ -39,6 +39,8 @@ def draw_all(report: Report, folder: Path) -> list[Path]:
         if runs:
             picture = tolerance(reference.experiment.name, runs)
             paths.append(_save(picture, folder / f"{reference.experiment.name}--tolerance.png"))
+            picture = free_runs(reference.experiment.name, runs)
+            paths.append(_save(picture, folder / f"{reference.experiment.name}--free-run.png"))
     return paths
 
 
@@ -148,6 +150,29 @@ def tolerance(name: str, runs: list[Run]) -> Figure:
         axis.set_xlabel("step")
     axes[0].set_ylabel("error ÷ tolerance")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=9, frameon=False)
+    return figure
+
+
+def free_runs(name: str, runs: list[Run]) -> Figure:
+    """How far the weights drift from the reference's when both run freely, with the band of correct implementations."""
+    by_dtype = _by_dtype([one for one in runs if one.free_run is not None])
+    figure, axes = _figure(1, len(by_dtype), f"{name}: drift of the weights in free runs (shown, never deciding)")
+    for axis, (dtype, some) in zip(axes, by_dtype.items(), strict=True):
+        floor = 2.0**-53
+        for one, colour, style in zip(some, _cycle(), ["-", "--", ":"] * len(some), strict=False):
+            assert one.free_run is not None
+            steps = np.arange(len(one.free_run.difference))
+            label = f"{one.setting.formulation} {one.setting.implementation}"
+            axis.plot(steps, np.maximum(one.free_run.difference, floor), style, color=colour, lw=1.5, label=label)
+        bands = np.array([one.free_run.band for one in some if one.free_run is not None])
+        highest = np.maximum(bands.max(axis=0), floor)
+        steps = np.arange(len(highest))
+        axis.fill_between(steps, floor, highest, color="#999999", alpha=0.25, lw=0, label="correct implementations")
+        axis.set_yscale("log")
+        axis.set_title(dtype, fontsize=11)
+        axis.set_xlabel("step")
+    axes[0].set_ylabel("‖θ − θ_ref‖ ÷ ‖θ_ref‖")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9, frameon=False)
     return figure
 
 

@@ -180,7 +180,7 @@ class Bounded(NDArrayOperatorsMixin):
         return self.value.size
 
     @property
-    def T(self) -> Bounded:  # noqa: N802  # NumPy's name
+    def T(self) -> Bounded:  # NumPy's name
         return self._moved(lambda x: x.T)
 
     def __len__(self) -> int:

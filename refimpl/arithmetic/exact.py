@@ -70,7 +70,7 @@ class Exact:
         return self + -_operand(other)
 
     def __rsub__(self, other: Any) -> Exact:
-        return -self + other
+        return _operand(other) - self
 
     def __mul__(self, other: Any) -> Exact:
         if isinstance(other, np.ndarray):

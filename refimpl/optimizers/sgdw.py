@@ -17,6 +17,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
+from refimpl.errors import ParameterError
 from refimpl.types import Array, Decay, Finite, NonNegative, State, check_fields, off
 
 
@@ -33,6 +36,13 @@ class SGDW:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if isinstance(self.momentum, np.ndarray) and np.any(self.momentum == 0) and not off(self.dampening):
+            raise ParameterError(
+                "momentum",
+                given="a batch of runs of which some have momentum 0, with dampening",
+                allowed="momentum > 0 in every run of a dampened batch",
+                remedy="run them apart: without momentum the dampening is ignored",
+            )
 
     def init(self, param: Array) -> State:
         del param

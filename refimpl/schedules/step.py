@@ -24,7 +24,7 @@ class Step:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if self.step_size < 1:
+        if not isinstance(self.step_size, int) or self.step_size < 1:
             raise ParameterError("step_size", given=self.step_size, allowed="an integer ≥ 1", remedy="change step_size")
 
     def at(self, count: Any, base: Mapping[str, Number]) -> dict[str, Number]:

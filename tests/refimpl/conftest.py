@@ -1,0 +1,168 @@
+"""One example of every entry of every registry, and the arithmetics that formulas are run in.
+
+A test that names ``any_loss``, ``any_penalty``, ``any_optimizer``, ``any_schedule`` or ``any_init`` runs once for each
+example below; ``test_registries.py`` fails while an entry has none.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import settings
+
+from refimpl.arithmetic.exact import exact
+from refimpl.arithmetic.lift import lift
+from refimpl.initial_weights import INITS
+from refimpl.losses import LOSSES
+from refimpl.optimizers import OPTIMIZERS
+from refimpl.penalties import L1, L2, PENALTIES, ElasticNet
+from refimpl.schedules import SCHEDULES
+
+settings.register_profile("deterministic", derandomize=True, deadline=None, database=None)
+settings.load_profile("deterministic")
+
+REGISTRIES: dict[str, dict[str, Any]] = {
+    "loss": LOSSES,
+    "penalty": PENALTIES,
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+    "init": INITS,
+}
+
+EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
+    "loss": {
+        "squared_error": [
+            {"factor": 0.5, "reduction": "mean"},
+            {"factor": 1.0, "reduction": "sum"},
+            {"factor": 0.3, "reduction": "mean"},
+        ],
+    },
+    "penalty": {
+        "l1": [{"strength": 0.7}],
+        "l2": [{"strength": 0.7}],
+        "elastic_net": [{"l1": 0.7, "l2": 1.3}],
+    },
+    "optimizer": {
+        "sgd": [
+            {"lr": 0.1},
+            {"lr": 0.1, "weight_decay": 0.3},
+            {"lr": 0.1, "momentum": 0.9, "dampening": 0.4, "weight_decay": 0.3},
+            {"lr": 0.1, "momentum": 0.9, "nesterov": True, "maximize": True, "weight_decay": 0.3},
+        ],
+        "sgdw": [
+            {"lr": 0.1, "weight_decay": 0.3},
+            {"lr": 0.1, "momentum": 0.9, "dampening": 0.4, "weight_decay": 0.3},
+            {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.3},
+        ],
+        "proximal_sgd": [
+            {"lr": 0.1},
+            {"lr": 0.1, "penalty": L1(strength=0.7)},
+            {"lr": 0.1, "penalty": L2(strength=0.7)},
+            {"lr": 0.1, "penalty": ElasticNet(l1=0.7, l2=1.3)},
+        ],
+    },
+    "schedule": {
+        "constant": [{}],
+        "step": [{"step_size": 3, "gamma": 0.3}, {"step_size": 1, "gamma": 0.5, "per": "step"}],
+        "exponential": [{"gamma": 0.9}, {"gamma": 0.97, "per": "step"}],
+    },
+    "init": {
+        "normal": [{"std": 0.5}, {"std": 2.0, "mean": -1.0}],
+        "constant": [{}, {"value": 0.25}],
+        "torch_default": [{}],
+        "integers": [{}, {"low": 2, "high": 5}],
+        "truth": [{}],
+        "values": [{"values": (1.0, -2.0, 0.5, 3.0)}],
+    },
+}
+"""Constructor arguments, by registry and name."""
+
+WITH_ROOTS: set[str] = set()
+"""Entries of any registry whose formula takes a root or an exponential, and so cannot run in rationals."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    for kind, registry in REGISTRIES.items():
+        if f"any_{kind}" in metafunc.fixturenames:
+            made = [(f"{name}{i}", registry[name](**given)) for name in registry for i, given in enumerated(kind, name)]
+            metafunc.parametrize(f"any_{kind}", [entry for _, entry in made], ids=[label for label, _ in made])
+
+
+def enumerated(kind: str, name: str) -> list[tuple[int, dict[str, Any]]]:
+    return list(enumerate(EXAMPLES[kind].get(name, [])))
+
+
+@pytest.fixture(scope="session")
+def registries() -> dict[str, dict[str, Any]]:
+    return REGISTRIES
+
+
+@pytest.fixture(scope="session")
+def examples() -> dict[str, dict[str, list[dict[str, Any]]]]:
+    return EXAMPLES
+
+
+FIFTY_DIGITS = mpmath.MPContext()
+FIFTY_DIGITS.dps = 50
+
+
+class HighPrecision:
+    """``mpf`` numbers of 50 digits in object arrays: more than any float64 result can need."""
+
+    number = FIFTY_DIGITS.mpf
+
+    @staticmethod
+    def array(x: Any) -> Any:
+        objects = np.empty(np.shape(x), object)
+        objects[...] = np.frompyfunc(FIFTY_DIGITS.mpf, 1, 1)(x)
+        return objects
+
+    @staticmethod
+    def hyper(obj: Any) -> Any:
+        return lift(obj, FIFTY_DIGITS.mpf)
+
+
+class Rational:
+    """:class:`refimpl.arithmetic.exact.Exact` in object arrays."""
+
+    @staticmethod
+    def array(x: Any) -> Any:
+        return exact(np.asarray(x))
+
+    @staticmethod
+    def hyper(obj: Any) -> Any:
+        return lift(obj, exact)
+
+    @staticmethod
+    def allows(obj: Any) -> bool:
+        return all(type(obj) is not registry.get(name) for registry in REGISTRIES.values() for name in WITH_ROOTS)
+
+
+class LongDouble:
+    """The widest float of the platform."""
+
+    @staticmethod
+    def array(x: Any) -> Any:
+        return np.asarray(x, np.longdouble)
+
+    @staticmethod
+    def hyper(obj: Any) -> Any:
+        return lift(obj, np.longdouble)
+
+
+@pytest.fixture(scope="session")
+def high_precision() -> type[HighPrecision]:
+    return HighPrecision
+
+
+@pytest.fixture(scope="session")
+def rational() -> type[Rational]:
+    return Rational
+
+
+@pytest.fixture(scope="session")
+def long_double() -> type[LongDouble]:
+    return LongDouble
