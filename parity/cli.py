@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 
 from parity.errors import InputError, nearest
@@ -25,6 +24,7 @@ app = typer.Typer(
 DTYPE_NAMES = ("float64", "float32", "bfloat16", "float16")
 FORMULATION_NAMES = ("loss", "weight_decay", "manual")
 IMPLEMENTATION_NAMES = ("for-loop", "foreach", "fused")
+INTERRUPTED = 130
 
 
 def choices(option: str, given: list[str], known: tuple[str, ...]) -> list[Any]:
@@ -139,23 +139,24 @@ def new_folder() -> Path:
 def main(arguments: list[str] | None = None) -> int:
     """The console script: one line for bad input and exit code 2, 130 when interrupted."""
     try:
-        code = app(args=arguments, standalone_mode=False)
-    except click.exceptions.Exit as leaving:
-        code = leaving.exit_code
-    except (InputError, click.ClickException) as error:
-        message = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        print(f"parity: {' '.join(message.split())}", file=sys.stderr)
-        code = 2
-    except ValueError as error:
-        from refimpl.errors import RefimplError
-
-        if not isinstance(error, RefimplError):
-            raise
-        print(f"parity: {error}", file=sys.stderr)
-        code = 2
-    except (KeyboardInterrupt, click.exceptions.Abort):
-        print("parity: interrupted; runs that had finished are in the results folder", file=sys.stderr)
-        code = 130
+        code = int(app(args=arguments, standalone_mode=False) or 0)
+    except typer.TyperException as error:  # of the words on the command line; empty where the help was printed
+        return _say(f"{message}; see parity --help" if (message := error.format_message()) else "")
+    except InputError as error:
+        return _say(str(error))
+    except MemoryError as error:
+        return _say(f"not enough memory ({error}); give fewer rows, features or epochs")
     except BrokenPipeError:
-        code = 2
-    return int(code or 0)
+        return 2
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    if code == INTERRUPTED:  # typer's own way to say it, too
+        _say("interrupted; the trajectories of finished runs are in the results folder, its earlier report is kept")
+    return code
+
+
+def _say(message: str) -> int:
+    """One line for the reader, and the exit code of bad input."""
+    if message:
+        print(f"parity: {' '.join(message.split())}", file=sys.stderr)
+    return 2

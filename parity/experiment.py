@@ -12,13 +12,15 @@ Nothing in it belongs to a framework. Made from the reference's own objects, in 
 
 from __future__ import annotations
 
+import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
 import numpy as np
 
 from refimpl.batches import Batches, Order
-from refimpl.datasets.dataset import Dataset
+from refimpl.datasets.dataset import Dataset, first_not_finite
 from refimpl.datasets.generator import Generator
 from refimpl.errors import ParameterError
 from refimpl.initial_weights import Init, draw_all
@@ -28,6 +30,7 @@ from refimpl.schedules import Constant
 from refimpl.training import Group
 from refimpl.types import Array, Loss, Model, Optimizer, Penalty, Schedule
 
+NAME = re.compile(r"[^\W_][\w .+=,-]{0,99}")
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
@@ -57,6 +60,13 @@ class Experiment:
     source: str = ""
 
     def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise ParameterError(
+                "name",
+                given=reprlib.repr(self.name),
+                allowed="letters, digits, spaces and _ . + = , -, at most 100, the first a letter or a digit",
+                remedy="choose another name: files of results are called by it",
+            )
         for name, least in (("epochs", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise ParameterError(
@@ -87,9 +97,15 @@ class Experiment:
         dataset = self.data.make(np.random.default_rng(data_seed))
         _, rows, features = dataset.X.shape
         shapes = self.model.shapes(features)
+        with np.errstate(over="ignore", invalid="ignore"):  # said below
+            params = draw_all(self.init, shapes, features, dataset.truth, np.random.default_rng(init_seed))
+        for name, values in params.items():
+            if (bad := first_not_finite(values)) is not None:
+                where, number = f"init.{name}{list(bad[1:])}", float(values[bad])
+                raise ParameterError(where, given=number, allowed="a finite number", remedy=f"change init.{name}")
         return Material(
             dataset=dataset,
-            params=draw_all(self.init, shapes, features, dataset.truth, np.random.default_rng(init_seed)),
+            params=params,
             order=self.batches.draw(rows, self.epochs, np.random.default_rng(order_seed)),
         )
 

@@ -7,6 +7,7 @@ registry, the other keys are its fields, msgspec checks their types and the data
 from __future__ import annotations
 
 import re
+import reprlib
 import tomllib
 import types
 from collections.abc import Mapping
@@ -48,7 +49,7 @@ TABLES = (*REGISTRIES, "groups", "batches")
 def load(path: Path) -> Experiment:
     """Read an experiment file; relative data paths are relative to it. Raises :class:`InputError`."""
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); give a readable TOML file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -90,6 +91,7 @@ def from_dict(document: Mapping[str, Any]) -> Experiment:
     parts["groups"] = tuple(
         _group(document["optimizer"], table, f"groups[{i}]") for i, table in enumerate(_list(document, "groups"))
     )
+    _check_parameters(parts)
     try:
         return Experiment(**parts)
     except RefimplError as error:
@@ -117,11 +119,25 @@ def _list(document: Mapping[str, Any], key: str) -> list[Any]:
     return _typed(document.get(key, []), list[Any], key)  # type: ignore[no-any-return]
 
 
+def _check_parameters(parts: Mapping[str, Any]) -> None:
+    """Raise :class:`InputError` where a table names a parameter that the model does not have."""
+    known = tuple(parts.get("model", Experiment.model).ndim)
+    named = [(f"init.{name}", name) for name in parts["init"]]
+    for key in ("penalties", "groups"):
+        named += [(f"{key}[{i}].parameters", name) for i, part in enumerate(parts[key]) for name in part.parameters]
+    for where, name in named:
+        if name not in known:
+            raise InputError(
+                f"{where}: the model has no parameter {name!r}; it has {', '.join(known)}{nearest(name, known)}"
+            )
+
+
 def _entry(registry: str, table: Any, where: str) -> Any:
     """The object that a table with ``kind`` describes."""
     known = REGISTRIES[registry]
     table = dict(_typed(table, dict[str, Any], where))
     kind = table.pop("kind", next(iter(known)) if len(known) == 1 else None)
+    kind = kind if kind is None else _typed(kind, str, f"{where}.kind")
     if kind not in known:
         given = f"{kind!r} is unknown" if kind is not None else "is missing"
         raise InputError(f"{where}.kind: {given}; allowed: {', '.join(known)}{nearest(str(kind), known)}")
@@ -157,17 +173,23 @@ def _build(cls: type, table: Any, where: str) -> Any:
         raise InputError(f"{where}.{error}") from error
 
 
+TYPES = {"object": "table", "array": "list", "str": "text", "float": "number", "int": "integer", "bool": "boolean"}
+"""What msgspec calls a type, and what TOML calls it."""
+
+
 def _typed(value: Any, kind: Any, where: str) -> Any:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
+        for index in re.findall(r"\[(\d+)\]", str(error)):  # the element of a list that is wrong
+            value, where = value[int(index)], f"{where}[{index}]"
         wanted = re.search(r"[Ee]xpected `([^`]+)`", str(error))
-        allowed = (
-            f"a value of type {wanted[1]}" if wanted else str(error).replace("Invalid enum value", "another value")
-        )
+        names = [TYPES.get(name, name) for name in wanted[1].split(" | ") if name != "null"] if wanted else []
+        allowed = f"a value of type {' or '.join(names)}" if names else str(error)
         if options := [repr(option) for option in get_args(kind) if isinstance(option, str)]:
-            allowed = ", ".join(options)
-        raise InputError(f"{where}: given {value!r}; allowed: {allowed}; change {where}") from error
+            suggestion = nearest(value, get_args(kind)) if isinstance(value, str) else ""
+            allowed = ", ".join(options) + suggestion
+        raise InputError(f"{where}: given {reprlib.repr(value)}; allowed: {allowed}; change {where}") from error
 
 
 def _settable(cls: type) -> list[Field[Any]]:

@@ -20,6 +20,7 @@ from parity.judge.free_run import free_run
 from parity.judge.steps import Checks
 from parity.judge.verdict import Verdict, judge
 from parity.results import Reference, Report, Run
+from refimpl.errors import RefimplError
 from refimpl.exact.ridge import ridge
 from refimpl.losses import SquaredError
 from refimpl.models import Linear
@@ -64,6 +65,8 @@ def run(
     devices = list(devices) or framework.devices()
     for device in devices:
         framework.check_device(device)
+    for experiment in wanted:
+        _check_drawable(experiment)
     folder = _Folder(Path(out)) if out is not None else None
 
     settings = list(_settings(devices, dtypes, formulations, implementations, tf32))
@@ -94,6 +97,16 @@ def run(
     if progress:
         progress(len(runs), len(runs), "")
     return report
+
+
+def _check_drawable(experiment: Experiment) -> None:
+    """Raise :class:`InputError` where data, initial weights or batches cannot be made: before anything is written."""
+    try:
+        experiment.draw()
+    except RefimplError as error:
+        raise InputError(f"{experiment.name}: {error}") from error
+    except (MemoryError, OverflowError) as error:
+        raise InputError(f"{experiment.name}: is too large ({error}); give fewer rows or features") from error
 
 
 def _settings(

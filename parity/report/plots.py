@@ -58,7 +58,7 @@ def families(references: Iterable[Reference]) -> dict[str, list[Reference]]:
 
 
 def _core(reference: Reference) -> Any:
-    return replace(reference.experiment, name="", title="", source="", penalties=())
+    return replace(reference.experiment, name="family", title="", source="", penalties=())
 
 
 def _shared_name(names: list[str]) -> str:

@@ -116,7 +116,14 @@ class HighPrecision:
 
     @staticmethod
     def array(x: Any) -> Any:
-        objects = np.empty(np.shape(x), object)
+        """Exactly, ``longdouble`` too: it is the sum of two doubles."""
+        x = np.asarray(x)
+        if x.dtype == np.longdouble:
+            with np.errstate(invalid="ignore"):
+                high = x.astype(float)
+                low = np.where(np.isfinite(high), x - high, 0).astype(float)
+            return HighPrecision.array(high) + HighPrecision.array(low)
+        objects = np.empty(x.shape, object)
         objects[...] = np.frompyfunc(FIFTY_DIGITS.mpf, 1, 1)(x)
         return objects
 

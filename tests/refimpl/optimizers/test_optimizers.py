@@ -1,0 +1,135 @@
+"""Every optimizer of the registry is a pure function of its arguments, run by run and in every arithmetic."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from refimpl.arithmetic.bounded import Bounded, Profile
+from refimpl.arithmetic.formats import FORMATS
+from refimpl.arithmetic.lift import align, lift
+from refimpl.types import number_fields, off
+
+Array = npt.NDArray[Any]
+RUNS, STEPS = 3, 6
+FLOAT64 = Profile(compute=FORMATS["float64"], accumulate=FORMATS["float64"])
+
+
+def material(seed: int = 0) -> tuple[Array, Array]:
+    """A parameter ``(runs, 1, p)`` with a zero in it, and a gradient for every step."""
+    rng = np.random.default_rng(seed)
+    param = rng.standard_normal((RUNS, 1, 4))
+    param[:, 0, 1] = 0
+    return param, rng.standard_normal((STEPS, RUNS, 1, 4))
+
+
+def run(optimizer: Any, param: Any, gradients: Any) -> list[tuple[Any, Mapping[str, Any]]]:
+    """(param, state) after each step."""
+    state, found = optimizer.init(param), []
+    for gradient in gradients:
+        param, state = optimizer.step(param, gradient, state)
+        found.append((param, state))
+    return found
+
+
+def tensors(after: tuple[Any, Mapping[str, Any]]) -> dict[str, Any]:
+    return {"param": after[0], **after[1]}
+
+
+def test_nothing_that_is_handed_in_is_changed(any_optimizer: Any) -> None:
+    param, gradients = material()
+    state = any_optimizer.init(param)
+    for gradient in gradients:
+        for array in (param, gradient, *state.values()):
+            array.flags.writeable = False  # an in-place update raises
+        before = copy.deepcopy((param, gradient, dict(state)))
+        after = any_optimizer.step(param, gradient, state)
+        assert np.array_equal(param, before[0]) and np.array_equal(gradient, before[1])
+        assert set(state) == set(before[2]) and all(np.array_equal(state[key], before[2][key]) for key in state)
+        param, state = (after[0].copy(), {key: values.copy() for key, values in after[1].items()})
+
+
+def test_the_same_arguments_give_the_same_result(any_optimizer: Any) -> None:
+    param, gradients = material()
+    first, second = (run(any_optimizer, param, gradients)[-1] for _ in range(2))
+    assert all(np.array_equal(tensors(first)[key], tensors(second)[key]) for key in tensors(second))
+
+
+def test_param_and_state_keep_the_shape_of_the_parameter(any_optimizer: Any) -> None:
+    for shape in ((2, 1, 3), (2, 1), (1, 4, 3)):
+        for after in run(any_optimizer, np.ones(shape), np.ones((3, *shape))):
+            assert all(values.shape == shape for values in tensors(after).values())
+
+
+def test_one_value_per_run_is_each_run_by_itself_bit_for_bit(any_optimizer: Any) -> None:
+    param, gradients = material()
+    factors = np.array([1.0, 0.25, 0.6])
+    names = [name for name in number_fields(type(any_optimizer)) if not off(getattr(any_optimizer, name))]
+    batch = align(replace(any_optimizer, **{name: getattr(any_optimizer, name) * factors for name in names}), 3)
+    together = run(batch, param, gradients)
+    for index, factor in enumerate(factors):
+        alone = replace(any_optimizer, **{name: float(getattr(any_optimizer, name) * factor) for name in names})
+        one = slice(index, index + 1)
+        for after, single in zip(together, run(alone, param[one], gradients[:, one]), strict=True):
+            assert set(tensors(after)) == set(tensors(single))
+            for key, values in tensors(single).items():
+                assert np.array_equal(tensors(after)[key][one], values)
+
+
+def test_every_arithmetic_takes_the_same_steps(
+    any_optimizer: Any, high_precision: Any, long_double: Any, rational: Any
+) -> None:
+    param, gradients = material()
+    plain = run(any_optimizer, param, gradients)
+    for arithmetic in [high_precision, long_double] + ([rational] if rational.allows(any_optimizer) else []):
+        lifted = run(arithmetic.hyper(any_optimizer), arithmetic.array(param), arithmetic.array(gradients))
+        for expected, found in zip(plain, lifted, strict=True):
+            assert set(tensors(expected)) == set(tensors(found))
+            for key, values in tensors(expected).items():
+                np.testing.assert_allclose(tensors(found)[key].astype(float), values, rtol=1e-14, atol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_bound_holds_for_the_steps_that_are_taken_in_that_dtype(
+    any_optimizer: Any, high_precision: Any, dtype: str
+) -> None:
+    """Torch's order of operations: an expression of hyper-parameters is a double that is rounded once."""
+    profile = Profile(compute=FORMATS[dtype], accumulate=FORMATS[dtype])
+    param, gradients = (array.astype(dtype) for array in material())
+    bounded = run(
+        lift(any_optimizer, lambda number: Bounded.hyper(number, profile)),
+        Bounded.tensor(param, profile),
+        [Bounded.tensor(gradient, profile) for gradient in gradients],
+    )
+    truth = run(high_precision.hyper(any_optimizer), high_precision.array(param), high_precision.array(gradients))
+    for computed, bound, true in zip(run(any_optimizer, param, gradients), bounded, truth, strict=True):
+        for key, values in tensors(computed).items():
+            assert values.dtype == dtype
+            error = np.abs(high_precision.array(values) - tensors(true)[key])
+            assert np.all(error <= high_precision.array(tensors(bound)[key].error))
+            assert np.all(tensors(bound)[key].error <= 200 * FORMATS[dtype].u)  # and it is no empty promise
+
+
+def test_without_a_learning_rate_nothing_moves(any_optimizer: Any) -> None:
+    param, gradients = material()
+    for after, _ in run(replace(any_optimizer, lr=0.0), param, gradients):
+        assert np.array_equal(after, param)
+
+
+def test_a_state_key_appears_with_the_first_step_at_the_latest(any_optimizer: Any) -> None:
+    param, gradients = material()
+    states = [any_optimizer.init(param), *(state for _, state in run(any_optimizer, param, gradients))]
+    assert set(states[0]) <= set(states[1])
+    assert all(set(state) == set(states[1]) for state in states[1:])
+
+
+@pytest.mark.parametrize("bad", [-0.1, np.nan, np.inf, True, "0.1", np.array([0.1, np.nan]), np.float32(-0.1)])
+def test_a_learning_rate_outside_its_range_is_refused(any_optimizer: Any, bad: Any) -> None:
+    with pytest.raises(ValueError, match=r"^lr: given .*; allowed: a finite number ≥ 0; change lr$"):
+        replace(any_optimizer, lr=bad)
