@@ -62,16 +62,18 @@ def run_command(
     dtypes = choices("--dtype", dtype, DTYPE_NAMES)
     formulations = choices("--formulation", formulation, FORMULATION_NAMES)
     implementations = choices("--implementation", implementation, IMPLEMENTATION_NAMES)
-    wanted = [experiment for name in dict.fromkeys(experiments) for experiment in load_all(name)]
+    wanted = load_all(*experiments)
 
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from parity.report.files import write_whole
+    from parity.report.files import check_place, write_whole
     from parity.report.json import to_json
     from parity.report.terminal import print_report
     from parity.runner import run
 
+    if json is not None and json != "-":
+        check_place(Path(json))
     console = Console(stderr=json == "-", width=None if sys.stdout.isatty() else 120)
     columns = (TextColumn("{task.description:48}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
@@ -121,12 +123,12 @@ def show_command(name: Annotated[str, typer.Argument(help="A name from `parity l
         print(to_toml(experiment), end="")
 
 
-def load_all(name: str) -> list[Experiment]:
-    """The experiments that a name, a pattern or a file stands for."""
+def load_all(*words: str) -> list[Experiment]:
+    """The experiments that names, patterns or files stand for, each file once."""
     from parity import gallery
     from parity.experiment_file import load
 
-    return [load(path) for path in gallery.find(name)]
+    return [load(path) for path in dict.fromkeys(path for word in words for path in gallery.find(word))]
 
 
 def new_folder() -> Path:

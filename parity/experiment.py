@@ -32,6 +32,7 @@ from refimpl.types import Array, Loss, Model, Optimizer, Penalty, Schedule
 
 NAME = re.compile(r"[^\W_][\w .+=,-]{0,99}")
 
+
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
     """One training run.
@@ -106,8 +107,14 @@ class Experiment:
         return Material(
             dataset=dataset,
             params=params,
-            order=self.batches.draw(rows, self.epochs, np.random.default_rng(order_seed)),
+            order=self._order(rows, np.random.default_rng(order_seed)),
         )
+
+    def _order(self, rows: int, rng: np.random.Generator) -> Order:
+        try:
+            return self.batches.draw(rows, self.epochs, rng)
+        except ParameterError as e:
+            raise ParameterError(f"batches.{e.what}", given=e.given, allowed=e.allowed, remedy=e.remedy) from e
 
 
 @dataclass(frozen=True)

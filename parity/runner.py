@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -11,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from parity.backends import backend as find_backend
-from parity.backends.base import DTYPES, Backend, Implementation, Setting
+from parity.backends.base import DTYPES, IMPLEMENTATIONS, Backend, Implementation, Setting
 from parity.backends.reference import run_reference
-from parity.errors import InputError, Unsupported
+from parity.errors import InputError, Unsupported, nearest
 from parity.experiment import Experiment
 from parity.formulation import FORMULATIONS, Formulation, realise
 from parity.judge.free_run import free_run
@@ -58,9 +59,13 @@ def run(
     repeated = {e.name for e in wanted if [other.name for other in wanted].count(e.name) > 1}
     if repeated:
         raise InputError(f"{', '.join(sorted(repeated))}: given twice; give every experiment a name of its own")
-    for dtype in dtypes:
-        if dtype not in DTYPES:
-            raise InputError(f"dtype {dtype!r}: unknown; allowed: {', '.join(DTYPES)}")
+    known_names = {"dtype": DTYPES, "formulation": FORMULATIONS, "implementation": IMPLEMENTATIONS}
+    for (what, known), given in zip(known_names.items(), (dtypes, formulations, implementations), strict=True):
+        for name in given:
+            if name not in known:
+                raise InputError(f"{what} {name!r}: unknown; allowed: {', '.join(known)}{nearest(name, known)}")
+    if not 1 <= form_factor < math.inf:
+        raise InputError(f"form factor {form_factor}: allowed: a finite number ≥ 1; 1 is the form of the formulas")
     framework = find_backend(backend) if isinstance(backend, str) else backend
     devices = list(devices) or framework.devices()
     for device in devices:
@@ -105,7 +110,7 @@ def _check_drawable(experiment: Experiment) -> None:
         experiment.draw()
     except RefimplError as error:
         raise InputError(f"{experiment.name}: {error}") from error
-    except (MemoryError, OverflowError) as error:
+    except (MemoryError, OverflowError, ValueError) as error:
         raise InputError(f"{experiment.name}: is too large ({error}); give fewer rows or features") from error
 
 

@@ -329,10 +329,17 @@ def in_torchs_words() -> Iterator[None]:
 
 @contextlib.contextmanager
 def tf32(on: bool) -> Iterator[None]:
-    """Matrix products in float32 on CUDA: with TF32 operands, or, by default, without; restored afterwards."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high" if on else "highest")
+    """Matrix products in float32 on CUDA: with TF32 operands, or, by default, without; restored afterwards.
+
+    Touched only where it is not what is wanted already: torch refuses to mix its older way of setting it with this.
+    """
+    matmul: Any = torch.backends.cuda.matmul
+    before = matmul.fp32_precision
+    if on == (before == "tf32"):
+        yield
+        return
+    matmul.fp32_precision = "tf32" if on else "ieee"
     try:
         yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        matmul.fp32_precision = before

@@ -27,6 +27,7 @@ def write_repro(one: Run, path: Path) -> Path:
     context: dict[str, Any] = {
         "title": f"{one.experiment.name}, {one.setting}: torch disagrees with the mathematics of the step.",
         "first": first,
+        "tensors": {},
         "setting": one.setting,
         "versions": ", ".join(f"{name} {v}" for name, v in trajectory.meta.get("versions", {}).items()),
     }
