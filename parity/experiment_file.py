@@ -136,7 +136,7 @@ def _entry(registry: str, table: Any, where: str) -> Any:
     """The object that a table with ``kind`` describes."""
     known = REGISTRIES[registry]
     table = dict(_typed(table, dict[str, Any], where))
-    kind = table.pop("kind", next(iter(known)) if len(known) == 1 else None)
+    kind: Any = table.pop("kind", next(iter(known)) if len(known) == 1 else None)
     kind = kind if kind is None else _typed(kind, str, f"{where}.kind")
     if kind not in known:
         given = f"{kind!r} is unknown" if kind is not None else "is missing"

@@ -71,8 +71,8 @@ def free_run(checks: Checks, trajectory: Trajectory) -> FreeRun:
         )
         reference = {name: values[:, :1] for name, values in runs.params.items()}
         size = norm(*(values[:, 0] for values in reference.values()))
-        difference = norm(*(trajectory.params[name][:, 0] - values[:, 0] for name, values in reference.items())) / size
+        difference = norm(*(trajectory.params[name][:, 0] - values[:, 0] for name, values in reference.items()))
         drift = [values[:, 1:] - reference[name] for name, values in runs.params.items()]
         flat = np.concatenate([d.reshape(*d.shape[:2], -1) for d in drift], axis=2)
-        band = np.sqrt((flat * flat).sum(axis=2)).max(axis=1) / size
-    return FreeRun(difference, band)
+        band = np.sqrt((flat * flat).sum(axis=2)).max(axis=1)
+        return FreeRun(*(np.where(x == 0, 0, x / size) for x in (difference, band)))  # both 0: weights that start at 0

@@ -138,7 +138,7 @@ def test_the_weight_is_the_sum_that_unrolling_the_recurrence_gives(
 
 
 def test_a_dampened_batch_needs_momentum_in_every_run() -> None:
-    with pytest.raises(ParameterError, match="^momentum: given a batch of runs of which some have momentum 0"):
+    with pytest.raises(ParameterError, match=r"^momentum: given a batch of runs of which some have momentum 0"):
         SGD(lr=0.1, momentum=np.array([0.0, 0.9]), dampening=0.5)
     SGD(lr=0.1, momentum=np.array([0.0, 0.9]))
     SGD(lr=0.1, momentum=np.array([0.1, 0.9]), dampening=0.5)

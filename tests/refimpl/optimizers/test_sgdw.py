@@ -81,6 +81,6 @@ def test_without_decay_it_is_sgd_bit_for_bit(options: dict[str, Any], seed: int)
 
 
 def test_a_dampened_batch_needs_momentum_in_every_run() -> None:
-    with pytest.raises(ParameterError, match="^momentum: given a batch of runs of which some have momentum 0"):
+    with pytest.raises(ParameterError, match=r"^momentum: given a batch of runs of which some have momentum 0"):
         SGDW(lr=0.1, momentum=np.array([0.0, 0.9]), dampening=0.5)
     SGDW(lr=0.1, momentum=np.array([0.0, 0.9]))
