@@ -76,7 +76,7 @@ def run_command(
         check_place(Path(json))
     console = Console(stderr=json == "-", width=None if sys.stdout.isatty() else 120)
     columns = (TextColumn("{task.description:48}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("starting", total=None)
         report = run(
             wanted,

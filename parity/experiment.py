@@ -16,6 +16,7 @@ import re
 import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +29,7 @@ from refimpl.models import Linear
 from refimpl.problem import Problem
 from refimpl.schedules import Constant
 from refimpl.training import Group
-from refimpl.types import Array, Loss, Model, Optimizer, Penalty, Schedule
+from refimpl.types import Array, Loss, Model, Optimizer, Penalty, Schedule, number_fields
 
 NAME = re.compile(r"[^\W_][\w .+=,-]{0,99}")
 
@@ -73,8 +74,23 @@ class Experiment:
                 raise ParameterError(
                     name, given=getattr(self, name), allowed=f"an integer ≥ {least}", remedy=f"change {name}"
                 )
+        self._check_numbers()
         Problem(model=self.model, loss=self.loss, penalties=self.penalties)
         self.optimizers  # noqa: B018  # raises where a group names an unknown parameter or one twice
+
+    def _check_numbers(self) -> None:
+        """One run has one value of each hyper-parameter, and states each penalty as its own."""
+        parts: dict[str, Any] = {"loss": self.loss, "optimizer": self.optimizer, "schedule": self.schedule}
+        parts |= {f"penalties[{i}]": penalty for i, penalty in enumerate(self.penalties)}
+        parts |= {f"groups[{i}]": group.optimizer for i, group in enumerate(self.groups)}
+        for where, part in parts.items():
+            for name in number_fields(part.__class__):
+                if not isinstance(value := getattr(part, name), int | float):
+                    given, remedy = reprlib.repr(value), "make one experiment for each value"
+                    raise ParameterError(f"{where}.{name}", given=given, allowed="one Python number", remedy=remedy)
+            if getattr(part, "penalty", None) is not None:
+                given, remedy = repr(part.penalty), "state it in penalties"
+                raise ParameterError(f"{where}.penalty", given=given, allowed="no penalty here", remedy=remedy)
 
     @property
     def optimizers(self) -> dict[str, Optimizer]:

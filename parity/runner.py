@@ -33,6 +33,7 @@ Progress = Callable[[int, int, str], None]
 """Called with the number of runs done, their total and what runs next."""
 
 
+@np.errstate(over="ignore", invalid="ignore")  # a run that diverges is shown as it is
 def run(
     experiments: Experiment | Sequence[Experiment],
     *,

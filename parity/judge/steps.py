@@ -276,9 +276,7 @@ class Checks:
     # -- common ---------------------------------------------------------------------------------------------------
 
     def _problem(self, arithmetic: Arithmetic) -> Problem:
-        problem = self.form.in_gradient
-        penalties = tuple(arithmetic.hyper(penalty) for penalty in problem.penalties)
-        return replace(problem, loss=arithmetic.hyper(problem.loss), penalties=penalties)
+        return arithmetic.hyper(self.form.in_gradient)
 
     def _params(self, steps: Array, arithmetic: Arithmetic) -> dict[str, Any]:
         return {name: arithmetic.tensor(values[steps, 0]) for name, values in self.trajectory.params.items()}

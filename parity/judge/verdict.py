@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
+
 from parity.experiment import Experiment, Material
 from parity.formulation import Realised, realise
 from parity.judge.expected import Comparison, Disagreement, compare
@@ -36,6 +38,7 @@ class Verdict:
         return {comparison.quantity: comparison.used for comparison in self.comparisons}
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # of a run that diverges: no bound, said in words
 def judge(experiment: Experiment, trajectory: Trajectory, *, form_factor: float = 1.0) -> Verdict:
     """Hold a recorded run to the experiment, step by step; for ``form_factor`` see :mod:`parity.judge.profile`."""
     form = realise(experiment, trajectory.meta.get("formulation", "loss"))
@@ -127,6 +130,8 @@ def _caught(form: Realised, material: Material, trajectory: Trajectory, form_fac
 def _agreement(comparisons: tuple[Comparison, ...]) -> str:
     worst = max(comparisons, key=lambda c: c.used)
     exact = sum(c.exact for c in comparisons if c.quantity.startswith(("update", "state", "loss", "gradient")))
-    total = sum(c.elements for c in comparisons)
+    unknown = sum(c.unknown for c in comparisons)
+    total = sum(c.elements for c in comparisons) - unknown
     text = f"{total:,} numbers within tolerance; at most {worst.used:.2f} of it used ({worst.quantity})"
-    return text + (f"; {exact:,} of them held to equality" if exact else "")
+    text += f"; {exact:,} of them held to equality" if exact else ""
+    return text + (f"; {unknown:,} more have no bound, because numbers may overflow" if unknown else "")

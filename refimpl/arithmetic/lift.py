@@ -19,7 +19,10 @@ T = TypeVar("T")
 
 
 def map_numbers(obj: T, function: Callable[[Any], Any]) -> T:
-    """A copy of the dataclass ``obj`` with ``function`` applied to every number, in nested dataclasses too."""
+    """A copy of the dataclass ``obj`` with ``function`` applied to every number, in nested dataclasses too.
+
+    Nested are fields that are dataclasses and those that are tuples of dataclasses.
+    """
     kind: Any = type(obj)
     numbers = number_fields(kind)
     changes: dict[str, Any] = {}
@@ -29,6 +32,8 @@ def map_numbers(obj: T, function: Callable[[Any], Any]) -> T:
             changed = tuple(map(function, value)) if isinstance(value, tuple) else function(value)
         elif is_dataclass(value) and not isinstance(value, type):
             changed = map_numbers(value, function)
+        elif isinstance(value, tuple) and value and all(map(is_dataclass, value)):
+            changed = tuple(map_numbers(each, function) for each in value)
         else:
             continue
         if changed is not value:

@@ -18,6 +18,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
+from refimpl.errors import ParameterError
 from refimpl.reductions import squared_norm
 from refimpl.types import Array, Number, Range, check_fields
 
@@ -34,6 +35,10 @@ class SquaredError:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if isinstance(self.factor, np.ndarray) and self.factor.ndim:
+            raise ParameterError(
+                "factor", given=f"{len(self.factor)} values", allowed="one", remedy="make a problem for each convention"
+            )
 
     def divisor(self, outputs: Array) -> int:
         """N: the number of residuals in a run for the mean, 1 for the sum."""

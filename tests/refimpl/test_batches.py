@@ -49,7 +49,7 @@ def test_fixed_takes_the_rows_as_they_lie_and_draws_nothing() -> None:
 
 def test_shuffling_is_the_seeds_and_new_in_every_epoch() -> None:
     first, second = (Batches(size=10).draw(100, 2, np.random.default_rng(7)) for _ in range(2))
-    assert all(np.array_equal(a, b) for ours, theirs in zip(first, second, strict=True) for a, b in zip(ours, theirs))
+    assert [[b.tolist() for b in epoch] for epoch in first] == [[b.tolist() for b in epoch] for epoch in second]
     other = Batches(size=10).draw(100, 2, np.random.default_rng(8))
     epochs = [np.concatenate(epoch).tolist() for epoch in (*first, *other)]
     assert len({tuple(epoch) for epoch in epochs}) == 4

@@ -18,15 +18,15 @@ HALF_MEAN = SquaredError(factor=0.5, reduction="mean")
 SUM = SquaredError(factor=1.0, reduction="sum")
 WIDE, TALL, SQUARE = (20, 200), (60, 7), (9, 9)
 
-# loss, strength here as a multiple of the source's λ, scikit-learn's alpha / λ as a function of n
+# factor and reduction, the strength here as a multiple of the source's λ, and what to multiply λ (and n) with for alpha
 CONVENTIONS = {
-    "half mean + half penalty": (0.5, "mean", 1, lambda n: n),
-    "mean + half penalty": (1.0, "mean", 1, lambda n: n / 2),
-    "mean + penalty": (1.0, "mean", 2, lambda n: n),
-    "half mean + penalty": (0.5, "mean", 2, lambda n: 2 * n),
-    "half sum + half penalty": (0.5, "sum", 1, lambda n: 1),
-    "sum + half penalty": (1.0, "sum", 1, lambda n: 0.5),
-    "sum + penalty": (1.0, "sum", 2, lambda n: 1),
+    "half mean + half penalty": (0.5, "mean", 1, 1),
+    "mean + half penalty": (1.0, "mean", 1, 0.5),
+    "mean + penalty": (1.0, "mean", 2, 1),
+    "half mean + penalty": (0.5, "mean", 2, 2),
+    "half sum + half penalty": (0.5, "sum", 1, 1),
+    "sum + half penalty": (1.0, "sum", 1, 0.5),
+    "sum + penalty": (1.0, "sum", 2, 1),
 }
 
 
@@ -73,13 +73,13 @@ def exact_ridge(X, y, alpha):
 def test_ridge_agrees_with_the_exact_rational_solution_of_s0(strength):
     X, y = data(WIDE)
     solution = ridge(X, y, HALF_MEAN, strength)
-    assert digits(vector(solution.params), exact_ridge(X, y, 20 * strength)) >= 14.7
+    assert digits(vector(solution.params), exact_ridge(X, y, 20 * strength)) >= 14.5
 
 
 @pytest.mark.parametrize("shape", [(12, 4), (6, 6), (5, 9)])
 def test_ridge_agrees_with_the_exact_rational_solution_in_every_shape(shape):
     X, y = data(shape, seed=1)
-    assert digits(vector(ridge(X, y, SUM, 0.5).params), exact_ridge(X, y, 0.25)) >= 14.7
+    assert digits(vector(ridge(X, y, SUM, 0.5).params), exact_ridge(X, y, 0.25)) >= 14.5
 
 
 def test_features_far_from_zero_cost_no_digits_and_add_no_rank():
@@ -97,7 +97,7 @@ def test_ridge_is_least_squares_on_data_with_the_penalty_as_further_rows(shape):
     (X, y), alpha, (n, p) = data(shape), 0.7, shape
     stacked = np.block([[X[0], np.ones((n, 1))], [np.sqrt(alpha) * np.eye(p), np.zeros((p, 1))]])
     truth = np.linalg.lstsq(stacked, np.append(y.ravel(), np.zeros(p)), rcond=None)[0]
-    assert digits(vector(ridge(X, y, SUM, 2 * alpha).params), truth) >= 14
+    assert digits(vector(ridge(X, y, SUM, 2 * alpha).params), truth) >= 13.7
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
@@ -105,7 +105,7 @@ def test_ridge_is_least_squares_on_data_with_the_penalty_as_further_rows(shape):
 def test_alpha_makes_scikit_learn_find_the_same_minimiser(convention, shape):
     factor, reduction, multiple, ratio = CONVENTIONS[convention]
     (X, y), lam, loss = data(shape), 0.3, SquaredError(factor=factor, reduction=reduction)
-    alpha = lam * ratio(shape[0])
+    alpha = lam * ratio * (shape[0] if reduction == "mean" else 1)
     assert alpha_for(loss, multiple * lam, shape[0]) == pytest.approx(alpha, rel=1e-15)
     peer = Ridge(alpha=alpha, solver="svd").fit(X[0], y.ravel())
     assert digits(vector(ridge(X, y, loss, multiple * lam).params), np.append(peer.coef_, peer.intercept_)) >= 13
@@ -148,6 +148,13 @@ def test_without_penalty_a_duplicated_feature_shares_its_weight_and_the_message_
     assert digits(weight[1:-1], whole[1:]) >= 13
     assert not alone.minimum_norm[0]
     assert alone.message == "every minimiser is unique"
+
+
+def test_a_feature_that_differs_from_another_in_the_ninth_digit_still_counts():
+    X, y = data(TALL)
+    almost = X[:, :, :1] + 1e-9 * np.random.default_rng(5).standard_normal((1, 60, 1))
+    solution = ridge(np.concatenate([X, almost], axis=2), y, HALF_MEAN, 0.0)
+    assert (solution.rank, bool(solution.minimum_norm[0])) == (8, False)
 
 
 def test_the_minimum_norm_solution_is_the_limit_of_a_vanishing_penalty():

@@ -35,7 +35,10 @@ def assert_torch_has_the_same(schedule: Any, name: str, lr: float) -> None:
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=lr)
     peer = PEERS[name](optimizer, schedule)
     for count in range(30):
-        assert abs(optimizer.param_groups[0]["lr"] - learning_rate(schedule, count, lr)) <= 30 * 2.0**-52 * lr
+        expected = learning_rate(schedule, count, lr)
+        assert (
+            abs(optimizer.param_groups[0]["lr"] - expected) <= 60 * 2.0**-53 * expected
+        )  # torch multiplies, count times
         optimizer.step()
         peer.step()
 
@@ -49,12 +52,11 @@ def test_the_examples_are_torchs_after_every_advance(any_schedule: Any) -> None:
     assert_torch_has_the_same(any_schedule, name, 0.1)
 
 
-@given(lr=st.floats(1e-4, 10), gamma=st.floats(0, 1.5), size=st.integers(1, 12))
+@given(lr=st.floats(1e-4, 10), gamma=st.just(0.0) | st.floats(1e-3, 1.5), size=st.integers(1, 12))
 @settings(max_examples=20)
 def test_step_and_exponential_are_torchs_for_any_numbers(lr: float, gamma: float, size: int) -> None:
     for name, schedule in (("step", Step(step_size=size, gamma=gamma)), ("exponential", Exponential(gamma=gamma))):
-        if gamma**30 > 1e-6 or gamma == 0:
-            assert_torch_has_the_same(schedule, name, lr * max(gamma, 1) ** -30)
+        assert_torch_has_the_same(schedule, name, lr)
 
 
 def test_an_array_of_counts_is_each_count_by_itself(any_schedule: Any) -> None:
@@ -81,7 +83,7 @@ def test_every_arithmetic_gives_the_same_rate(any_schedule: Any, high_precision:
             exact = learning_rate(rational.hyper(any_schedule), k, rational.array(np.array(0.1)).item())
             assert abs(float(exact) - plain) <= 1e-15 * plain
         bound = learning_rate(bounded, np.array(k), Bounded.hyper(0.1, FLOAT64))  # type: ignore[arg-type]
-        assert abs(plain - truth) <= high_precision.array(bound.error).item() <= 20 * 2.0**-53 * plain
+        assert abs(plain - truth) <= high_precision.number(float(bound.error)) <= 20 * 2.0**-53 * plain
 
 
 def test_what_a_schedule_does_not_name_stays(any_schedule: Any) -> None:

@@ -1,0 +1,105 @@
+"""A small experiment shaped like the textbook's, a way to run it in torch, and a way to run planted faults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import settings
+
+from parity.backends.base import Setting
+from parity.backends.torch_backend import TorchBackend
+from parity.experiment import Experiment
+from parity.formulation import realise
+from parity.judge import Verdict
+from parity.judge import judge as judge_trajectory
+from refimpl.batches import Batches
+from refimpl.datasets import Gaussian
+from refimpl.initial_weights import Normal
+from refimpl.losses import SquaredError
+from refimpl.optimizers import SGD
+from refimpl.penalties import L2
+from refimpl.training import Group, train
+from refimpl.trajectory import Trajectory
+
+settings.register_profile("deterministic", derandomize=True, deadline=None, database=None)
+settings.load_profile("deterministic")
+torch.set_num_threads(1)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What tests do with experiments."""
+
+    defaults: Mapping[str, Any] = field(
+        default_factory=lambda: {
+            "name": "small",
+            "data": Gaussian(train_rows=12, validation_rows=6, features=24),
+            "epochs": 3,
+            "loss": SquaredError(factor=0.5, reduction="mean"),
+            "penalties": (L2(strength=3.0),),
+            "optimizer": SGD(lr=0.01),
+            "init": {"weight": Normal(std=0.01), "bias": Normal(std=0.1)},
+            "batches": Batches(size=5),  # 5 + 5 + 2: the last batch of an epoch is ragged
+        }
+    )
+
+    def experiment(self, **changes: Any) -> Experiment:
+        """24 features, 12 rows in batches of 5, 5 and 2, 3 epochs, λ = 3: 9 steps; ``changes`` replace parts of it."""
+        return Experiment(**{**self.defaults, **changes})
+
+    def torch(self, experiment: Experiment, **setting: Any) -> Trajectory:
+        """The trajectory of a torch run, float64 unless asked otherwise."""
+        return TorchBackend().run(experiment, Setting(**{"dtype": "float64", **setting}))
+
+    def judge(self, experiment: Experiment, **setting: Any) -> Verdict:
+        """The verdict on a torch run of the same experiment."""
+        return judge_trajectory(experiment, self.torch(experiment, **setting))
+
+    def numpy(self, experiment: Experiment, optimizer: Any = None, **changes: Any) -> Trajectory:
+        """A float64 run of the reference dressed as a candidate, with another ``optimizer`` for every parameter."""
+        form, material = realise(experiment, "weight_decay"), experiment.draw()
+        inputs = material.inputs
+        groups = (
+            form.groups if optimizer is None else [Group(parameters=(n,), optimizer=optimizer) for n in form.optimizers]
+        )
+        run = train(
+            form.in_gradient,
+            groups,
+            material.params,
+            inputs["X"],
+            inputs["y"],
+            material.order,
+            schedule=form.schedule,
+            validation=(inputs["X_validation"], inputs["y_validation"]) if "X_validation" in inputs else None,
+        )
+        return replace(run, inputs=inputs, meta={"dtype": "float64", "formulation": "weight_decay"}, **changes)
+
+
+@pytest.fixture(scope="session")
+def bench() -> Bench:
+    return Bench()
+
+
+@pytest.fixture(scope="session")
+def bump() -> Callable[..., Any]:
+    """A trajectory with one element moved by so many units in the last place of its dtype."""
+
+    def moved(trajectory: Trajectory, where: str, index: tuple[int, ...], ulps: float) -> Trajectory:
+        part, _, name = where.partition("/")
+        digits = {"float64": 53, "float32": 24, "bfloat16": 8, "float16": 11}[trajectory.meta["dtype"]]
+        holder = getattr(trajectory, part)
+        name, _, key = name.partition(".")
+        old = holder if not name else holder[name][key] if key else holder[name]
+        new = old.copy()
+        new[index] += ulps * 2.0 ** (np.floor(np.log2(abs(new[index]))) - digits + 1)
+        changed: Any = new
+        if name:
+            changed = {**holder, name: {**holder[name], key: new} if key else new}
+        return replace(trajectory, **{part: changed})
+
+    return moved

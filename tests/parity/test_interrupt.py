@@ -1,0 +1,132 @@
+"""An interrupted run ends with 130 and one line; what had finished is on disk, what was there before is whole."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from parity import runner
+from parity.cli import main
+from refimpl.trajectory import Trajectory
+
+FINISHED = ["s1-xor--cpu-float64-loss-for-loop.npz", "s1-xor--cpu-float64-weight_decay-for-loop.npz"]
+WORDS = ["run", "s1-xor", "--device", "cpu", "--dtype", "float64", "--out", "results"]
+LINE = "parity: interrupted; the trajectories of finished runs are in the results folder, its earlier report is kept\n"
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with the results of an earlier run."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "results" / "trajectories").mkdir(parents=True)
+    (tmp_path / "results" / "report.json").write_text("earlier")
+    (tmp_path / "results" / "s1-xor--losses.png").write_text("earlier")
+    (tmp_path / "results" / "trajectories" / "s1-xor--cpu-float64-manual-for-loop.npz").write_text("earlier")
+    return tmp_path
+
+
+def assert_whole(place: Path) -> None:
+    """Two runs had finished; the third had not."""
+    results = place / "results"
+    assert (results / "report.json").read_text() == "earlier"
+    assert (results / "s1-xor--losses.png").read_text() == "earlier"
+    assert (results / "trajectories" / "s1-xor--cpu-float64-manual-for-loop.npz").read_text() == "earlier"
+    for name in FINISHED:
+        assert Trajectory.load(results / "trajectories" / name).steps == 100
+    assert {path.name for path in results.rglob("*") if path.is_file()} == {
+        *("report.json", "s1-xor--losses.png", "s1-xor--reference.npz"),
+        *("s1-xor--cpu-float64-manual-for-loop.npz", *FINISHED),
+    }
+
+
+def test_an_interrupt_while_the_third_run_is_judged(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge, calls = runner.judge, []
+
+    def interrupted(*words: Any, **options: Any) -> Any:
+        calls.append(words)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return judge(*words, **options)
+
+    monkeypatch.setattr(runner, "judge", interrupted)
+    assert main([*WORDS, "--json", "earlier.json"]) == 130
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", LINE)
+    assert_whole(place)
+    assert not (place / "earlier.json").exists()
+
+
+def test_an_interrupt_while_the_third_trajectory_is_written(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a file was written under a temporary name, which is removed."""
+    save, calls = np.savez_compressed, []
+
+    def interrupted(file: Any, **arrays: Any) -> None:
+        calls.append(file)
+        if len(calls) == 4:  # the reference, two runs, this one
+            file.write(b"half")
+            raise KeyboardInterrupt
+        save(file, **arrays)
+
+    monkeypatch.setattr(np, "savez_compressed", interrupted)
+    assert main(WORDS) == 130
+    assert capsys.readouterr().err == LINE
+    assert_whole(place)
+
+
+def test_an_interrupt_while_the_report_is_written(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("parity.report.plots.draw_all", lambda *_: [])
+    monkeypatch.setattr("parity.report.json.to_json", interrupted)
+    assert main(WORDS) == 130
+    assert capsys.readouterr().err == LINE
+    assert (place / "results" / "report.json").read_text() == "earlier"
+
+
+def test_an_interrupt_elsewhere_ends_the_same_way(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("parity.cli.load_all", interrupted)
+    assert main(["list"]) == 130
+    assert capsys.readouterr().err == LINE
+    monkeypatch.setattr("parity.cli.app", lambda **_: interrupted())
+    assert main(["list"]) == 130
+    assert capsys.readouterr().err == LINE
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_a_real_signal_in_a_real_process(place: Path) -> None:
+    """The process sends it to itself where the third run is judged, so that it arrives at the same place each time."""
+    program = f"""
+import os, signal, sys, time
+from parity import runner
+from parity.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
+judge, calls = runner.judge, []
+def interrupted(*words, **options):
+    calls.append(words)
+    if len(calls) == 3:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
+    return judge(*words, **options)
+runner.judge = interrupted
+sys.exit(main({WORDS!r}))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", LINE)
+    assert_whole(place)
