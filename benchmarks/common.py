@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rich import box
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("numpy", "scipy", "torch", "scikit-learn")
@@ -68,6 +74,35 @@ def commit() -> str:
     return head.stdout.strip() + ("+" if dirty.stdout.strip() else "")
 
 
+def one_thread() -> None:
+    """Workers share the cores; tiny tensors gain nothing from threads."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def run_all(work: Callable[[T], U], items: Sequence[T], jobs: int, what: str) -> list[U]:
+    """``work`` of each item, in their order, in ``jobs`` processes, with a progress bar."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    results: list[U] = []
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(what, total=len(items))
+        for result in _results(work, items, jobs):
+            results.append(result)
+            progress.advance(task)
+    return results
+
+
+def _results(work: Callable[[T], U], items: Sequence[T], jobs: int) -> Iterator[U]:
+    if jobs == 1:
+        one_thread()
+        yield from map(work, items)
+        return
+    context = multiprocessing.get_context("spawn")  # a forked child of a process with threads can hang
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=one_thread) as pool:
+        yield from pool.map(work, items, chunksize=max(1, min(8, len(items) // (8 * jobs))))
+
+
 class Grid:
     """A table that can be shown in a terminal and written as Markdown; numeric columns are right-aligned."""
 
@@ -100,6 +135,12 @@ def write(name: str, data: Mapping[str, Any], title: str, parts: Sequence[Grid |
     _replace(RESULTS / f"{name}.json", json.dumps(data, indent=1, ensure_ascii=False) + "\n")
     _replace(RESULTS / f"{name}.md", "\n".join(text))
     console.print(f"written: {RESULTS / name}.json, {name}.md", soft_wrap=True)
+
+
+def say(*lines: str) -> None:
+    """Lines as they are."""
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _replace(path: Path, text: str) -> None:

@@ -10,18 +10,16 @@ counted apart, each with a live check that it is still so; every other disagreem
 A tolerance that is never used would raise no alarms either. So for each quantity and dtype the largest share of the
 tolerance that any correct run used is shown: at 0.1 and above it is ``sharp``, below it is ``loose``, with the reason.
 
-    python benchmarks/false_alarms.py [--runs 2000] [--seed 0] [--jobs 2] [--quick]
+    python benchmarks/false_alarms.py [--runs 4800] [--seed 0] [--jobs 2] [--quick]
     python benchmarks/false_alarms.py --only 1234        one run again: its experiment and every comparison
 """
 
 from __future__ import annotations
 
 import math
-import multiprocessing
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar
@@ -29,8 +27,7 @@ from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar
 import numpy as np
 import torch
 import typer
-from common import Grid, console, environment, write
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from common import Grid, environment, one_thread, run_all, say, write
 
 from parity.backends.base import DTYPES, IMPLEMENTATIONS, Implementation, Setting
 from parity.backends.torch_backend import TorchBackend
@@ -340,33 +337,6 @@ def outcome(seed: int, number: int) -> Outcome:
     return finish(steps=trajectory.steps, verdict=name, text=verdict.text, tallies=found, changed_grad=changed)
 
 
-def one_thread() -> None:
-    """Workers share the cores; tiny tensors gain nothing from threads."""
-    torch.set_num_threads(1)
-
-
-def run_all(seed: int, numbers: Sequence[int], jobs: int) -> list[Outcome]:
-    """All cases, in the order of their numbers, with a progress bar."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("judging correct runs", total=len(numbers))
-        results = []
-        for result in _results(partial(outcome, seed), numbers, jobs):
-            results.append(result)
-            progress.advance(task)
-    return results
-
-
-def _results(work: partial[Outcome], numbers: Sequence[int], jobs: int) -> Iterator[Outcome]:
-    if jobs == 1:
-        one_thread()
-        yield from map(work, numbers)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=one_thread) as pool:
-        yield from pool.map(work, numbers, chunksize=8)
-
-
 def choose_numbers(runs: int) -> list[int]:
     """Case numbers with at least ``runs`` runs in the correct cells, the same number in each cell."""
     rounds = math.ceil(runs / len(CORRECT))
@@ -572,12 +542,6 @@ def show_one(seed: int, number: int) -> None:
     Grid("Comparisons", columns, rows).show()
 
 
-def say(*lines: str) -> None:
-    """Lines as they are."""
-    for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
 def alarm_lines(outcomes: Sequence[Outcome], seed: int) -> list[str]:
     """Each false alarm and each error, with the command that shows it again."""
     return [
@@ -634,7 +598,7 @@ def main(
         show_one(seed, only)
         return
     start, where, live = time.perf_counter(), environment(), live_checks()
-    outcomes = run_all(seed, choose_numbers(240 if quick else runs), jobs)
+    outcomes = run_all(partial(outcome, seed), choose_numbers(240 if quick else runs), jobs, "judging")
     broken = {dtype for dtype in LOW if fused_leaves(dtype)}
     correct = [one for one in outcomes if not (one.cell.wrong_in_torch and one.cell.dtype in broken)]
     elapsed = time.perf_counter() - start

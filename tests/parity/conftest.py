@@ -60,24 +60,21 @@ class Bench:
         """The verdict on a torch run of the same experiment."""
         return judge_trajectory(experiment, self.torch(experiment, **setting))
 
-    def numpy(self, experiment: Experiment, optimizer: Any = None, **changes: Any) -> Trajectory:
-        """A float64 run of the reference dressed as a candidate, with another ``optimizer`` for every parameter."""
+    def numpy(self, experiment: Experiment, optimizer: Any = None, order: Any = None) -> Trajectory:
+        """A float64 run of the reference dressed as a candidate, with another ``optimizer`` or ``order`` of batches."""
         form, material = realise(experiment, "weight_decay"), experiment.draw()
         inputs = material.inputs
-        groups = (
-            form.groups if optimizer is None else [Group(parameters=(n,), optimizer=optimizer) for n in form.optimizers]
-        )
         run = train(
             form.in_gradient,
-            groups,
+            [Group(parameters=(name,), optimizer=optimizer or own) for name, own in form.optimizers.items()],
             material.params,
             inputs["X"],
             inputs["y"],
-            material.order,
+            order or material.order,
             schedule=form.schedule,
             validation=(inputs["X_validation"], inputs["y_validation"]) if "X_validation" in inputs else None,
         )
-        return replace(run, inputs=inputs, meta={"dtype": "float64", "formulation": "weight_decay"}, **changes)
+        return replace(run, inputs=inputs, meta={"dtype": "float64", "formulation": "weight_decay"})
 
 
 @pytest.fixture(scope="session")

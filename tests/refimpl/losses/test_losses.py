@@ -91,9 +91,7 @@ def test_every_arithmetic_gives_the_same_value_and_gradient(
             result = getattr(arithmetic.hyper(any_loss), function)(*arithmetic.array(pair))
             assert np.all(np.abs(result.astype(float) - plain) <= 4e-15 * scale)
         bounded = getattr(bounded_loss, function)(*(Bounded.tensor(x, FLOAT64) for x in pair))
-        assert np.all(
-            np.abs(high_precision.array(plain) - expected) <= high_precision.array(bounded.error)
-        )
+        assert np.all(np.abs(high_precision.array(plain) - expected) <= high_precision.array(bounded.error))
 
 
 def test_an_exact_loss_is_the_exact_rational_number(rational: Any) -> None:
