@@ -33,9 +33,13 @@ _HOME = {
 def load(name_or_file: str) -> Experiment:
     """The gallery's experiment of that name, or the one in that ``.toml`` file. Raises ``parity.errors.InputError``."""
     from parity import gallery
+    from parity.errors import InputError
     from parity.experiment_file import load as load_file
 
-    return load_file(gallery.find(name_or_file)[0])
+    found = gallery.find(name_or_file)
+    if len(found) > 1:
+        raise InputError(f"{name_or_file}: is {len(found)} experiments; give one name")
+    return load_file(found[0])
 
 
 def __getattr__(name: str) -> Any:

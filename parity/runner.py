@@ -134,7 +134,10 @@ def _settings(
 
 
 def _reference(experiment: Experiment) -> Reference:
-    trajectory = run_reference(experiment, "loss" if experiment.optimizer.decay != "proximal" else "manual")
+    try:
+        trajectory = run_reference(experiment, "loss")
+    except Unsupported as error:
+        raise InputError(f"{experiment.name}: {error}") from error
     return Reference(experiment, trajectory, ridge_distance(experiment, trajectory))
 
 
@@ -143,7 +146,8 @@ def _run(framework: Backend, experiment: Experiment, setting: Setting, form_fact
     try:
         trajectory = framework.run(experiment, setting)
         verdict = judge(experiment, trajectory, form_factor=form_factor)
-        drift = free_run(Checks(realise(experiment, setting.formulation), experiment.draw(), trajectory), trajectory)
+        form = realise(experiment, setting.formulation)
+        drift = free_run(Checks(form, experiment.draw(), trajectory, form_factor=form_factor), trajectory)
     except Unsupported as refusal:
         return Run(experiment, framework.name, setting, Verdict("unsupported", str(refusal)))
     except Exception as error:  # whatever breaks in one run must not lose the others

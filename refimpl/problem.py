@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from refimpl.arithmetic.lift import align
+from refimpl.arithmetic.sums import add_in_any_order
 from refimpl.errors import ParameterError
 from refimpl.types import Array, Loss, Model, Params, Penalty
 
@@ -62,7 +63,7 @@ class Problem:
 
     def penalised(self, data_gradient: Mapping[str, Array], params: Params) -> dict[str, Array]:
         """The gradient of the loss with that of every penalty added."""
-        gradient = dict(data_gradient)
+        summands = {name: [gradient] for name, gradient in data_gradient.items()}
         for name, penalty in self.terms:
-            gradient[name] = gradient[name] + penalty.subgradient(params[name])  # + ∂Ω(w)
-        return gradient
+            summands[name].append(penalty.subgradient(params[name]))  # ∂Ω(w)
+        return {name: add_in_any_order(terms) for name, terms in summands.items()}

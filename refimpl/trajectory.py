@@ -34,7 +34,7 @@ class Trajectory:
     ``gradients[name]``         (K, runs, …): what the optimizer was given
     ``state[name][key]``        (K + 1 or K, runs, …): before each step and at the end; K where the key exists only
                                 after the first step. Entries are aligned at the end.
-    ``loss``, ``objective``     (K, runs): of the batch, without and with the penalties, before the step
+    ``loss``, ``objective``     (K, runs): of the batch before the step, without penalties and with the gradient's
     ``norm``                    (K + 1, runs): ‖w‖₂ of the model's weights
     ``train_loss``, ``validation_loss``   (E + 1, runs): without penalty, before each epoch and at the end
     ``inputs[name]``            the data as this run had them: ``X``, ``y``, ``X_validation``, ``y_validation``

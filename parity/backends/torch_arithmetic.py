@@ -9,6 +9,8 @@ a library chooses for them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 
@@ -19,9 +21,10 @@ from refimpl.arithmetic.formats import FORMATS
 LOW = ("bfloat16", "float16")
 
 
-def profiles(setting: Setting, *, batch: int, features: int) -> dict[str, dict[str, str | None]]:
+def profiles(setting: Setting, *, rows: Iterable[int], features: int) -> dict[str, dict[str, str | None]]:
     """Names of formats for the forward and backward pass (``loss``) and for the optimizer's step (``update``)."""
-    accumulate = measured_accumulation(setting, batch, features)
+    measured = {measured_accumulation(setting, n, features) for n in rows}
+    accumulate = setting.dtype if setting.dtype in measured else "float32"
     on_cpu = setting.device.startswith("cpu")
     fused_low = setting.implementation == "fused" and setting.dtype in LOW and not on_cpu
     update = "float32" if fused_low else setting.dtype

@@ -133,7 +133,9 @@ class _Run(ABC):
             self.end_of_epoch()
 
         self.compare("inputs/", inputs_before, record(self.inputs))
-        form = profiles(self.setting, batch=self.material.order[0][0].size, features=self.inputs["X"].shape[1])
+        sizes = {len(batch) for batches in self.material.order for batch in batches}
+        sizes |= {array.shape[1] for array in inputs_before.values()}
+        form = profiles(self.setting, rows=sizes, features=self.inputs["X"].shape[1])
         return Trajectory(
             params={name: np.stack([p[name] for p in params]) for name in self.params},
             gradients={name: np.stack([g[name] for g in gradients]) for name in self.params},
@@ -154,6 +156,11 @@ class _Run(ABC):
                 **self.provenance(),
             },
         )
+
+    def first_step_in_torchs_words(self) -> contextlib.AbstractContextManager[None]:
+        """An operation that torch does not have for the dtype or device shows at the first step."""
+        refusals = (RuntimeError, NotImplementedError)
+        return in_torchs_words(refusals) if self.step_number == 0 else contextlib.nullcontext()
 
     def norm(self) -> list[float]:
         return [torch.linalg.vector_norm(self.params["weight"].detach()).item()]
@@ -188,13 +195,18 @@ class _Autograd(_Run):
             for name, parameter in self.net.named_parameters():
                 parameter.copy_(self.params[name])
         self.params = dict(self.net.named_parameters())
-        groups = [
-            {"params": [self.params[name]], **options_of(optimizer)} for name, optimizer in form.optimizers.items()
-        ]
+        groups: list[dict[str, Any]] = []  # parameters with equal options share one, as they do in real code
+        for name, optimizer in form.optimizers.items():
+            options = options_of(optimizer)
+            same = next((group for group in groups if {**group, "params": None} == {**options, "params": None}), None)
+            if same is None:
+                groups.append({"params": [self.params[name]], **options})
+            else:
+                same["params"].append(self.params[name])
         kinds = {type(optimizer).__name__ for optimizer in form.optimizers.values()}
         if len(kinds) > 1:
             raise Unsupported(f"one torch optimizer cannot be {' and '.join(sorted(kinds))} at once")
-        with in_torchs_words():
+        with in_torchs_words((RuntimeError, TypeError, ValueError, AttributeError)):
             kind = getattr(torch.optim, kinds.pop())
             self.optimizer: torch.optim.Optimizer = kind(groups, **FLAGS[setting.implementation])
         self.scheduler = torch_schedule(self.schedule, self.optimizer)
@@ -207,7 +219,7 @@ class _Autograd(_Run):
 
     def step(self, X: Tensor, y: Tensor) -> tuple[float, float, dict[str, Array]]:
         self.optimizer.zero_grad()
-        with in_torchs_words() if self.step_number == 0 else contextlib.nullcontext():
+        with self.first_step_in_torchs_words():
             outputs = self.net(X)
             if self.setting.formulation == "loss":  # as one writes it from scratch
                 r = outputs - y
@@ -255,7 +267,7 @@ class _ByHand(_Run):
 
     @torch.no_grad()
     def step(self, X: Tensor, y: Tensor) -> tuple[float, float, dict[str, Array]]:
-        with in_torchs_words() if self.step_number == 0 else contextlib.nullcontext():
+        with self.first_step_in_torchs_words():
             weight, bias = self.params["weight"], self.params.get("bias")
             factor, mean = float(self.loss.factor), self.loss.reduction == "mean"
             loss, gradient = squared_error_gradient(X, y, weight, bias, factor=factor, mean=mean)
@@ -319,11 +331,11 @@ def versions() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def in_torchs_words() -> Iterator[None]:
-    """What torch refuses before the first step is done is unsupported, in torch's words."""
+def in_torchs_words(refusals: tuple[type[Exception], ...]) -> Iterator[None]:
+    """What torch refuses is unsupported, in torch's words."""
     try:
         yield
-    except (RuntimeError, NotImplementedError, TypeError, ValueError, AttributeError) as error:
+    except refusals as error:
         raise Unsupported(str(error).splitlines()[0]) from error
 
 

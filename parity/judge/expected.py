@@ -30,7 +30,7 @@ class Expected:
         """|candidate − value| ÷ allowance, elementwise: above 1 no correct implementation can be."""
         with np.errstate(invalid="ignore", divide="ignore"):
             error = np.abs(self.candidate - self.value)
-            share = np.where(error == 0, 0, error / self.allowance)
+            share = np.where(self.candidate == self.value, 0, error / self.allowance)
         unknown = np.isinf(self.allowance)
         return np.where(unknown, 0, np.where(np.isnan(share), np.inf, share))
 
@@ -49,9 +49,10 @@ def expect(quantity: str, steps: Array, candidate: Array, bounded: Bounded, stor
 
 
 def sharpen(expected: Expected, exact: Any, format: Format) -> Expected:
-    """Tolerance zero where the exact result shows that no rounding can have happened."""
-    is_exact = fits(exact, format)
-    value = np.where(is_exact, np.vectorize(float, otypes=[np.longdouble])(exact), expected.value)
+    """Tolerance zero where the exact result shows that no rounding can have happened, and the bound no overflow."""
+    is_exact = fits(exact, format) & np.isfinite(expected.allowance)
+    value = expected.value.copy()
+    value[is_exact] = [float(number) for number in exact[is_exact]]
     return replace(expected, value=value, allowance=np.where(is_exact, 0, expected.allowance), exact=is_exact)
 
 
@@ -79,7 +80,8 @@ class Comparison:
     """A quantity over the whole run.
 
     ``steps`` and ``share``: the largest error ÷ allowance per step. ``used``: the largest of all, over elements with a
-    rounding allowance. ``exact``: number of elements held to equality; ``unknown``: number without any bound.
+    rounding allowance. ``exact``: number of elements held to equality; ``unknown``: number without any bound, from
+    step ``first_unknown`` on.
     """
 
     quantity: str
@@ -89,6 +91,7 @@ class Comparison:
     elements: int
     exact: int
     unknown: int
+    first_unknown: int
     disagreement: Disagreement | None
 
 
@@ -115,8 +118,14 @@ def _compare(quantity: str, pieces: list[Expected]) -> Comparison:
         elements=sum(share.size for share in shares),
         exact=sum(int(piece.exact.sum()) for piece in pieces),
         unknown=sum(int(np.isinf(piece.allowance).sum()) for piece in pieces),
+        first_unknown=min((step for piece in pieces for step in _unbounded_steps(piece)), default=-1),
         disagreement=min((d for d in found if d is not None), key=lambda d: d.step, default=None),
     )
+
+
+def _unbounded_steps(piece: Expected) -> list[int]:
+    unbounded = np.isinf(piece.allowance).reshape(len(piece.steps), -1).any(axis=1)
+    return [int(step) for step in piece.steps[unbounded]]
 
 
 def _first(piece: Expected, share: Array) -> Disagreement | None:

@@ -16,7 +16,8 @@ norm                 ‖w‖₂                                                 
 train loss …         the reference's, on all rows, once per epoch                      weights, data
 update w             one step of the reference's optimizer                             weights, gradient, state
 state w.key          the state after that step                                         weights, gradient, state
-whole step w         gradient and step together, where no gradients were recorded      weights, data, replayed state
+whole step w         the step, where gradients or states were not recorded             weights, data, replayed state
+initial state w.key  what the optimizer keeps before its first step                    the experiment
 ===================  ================================================================  =============================
 """
 
@@ -59,15 +60,24 @@ class Checks:
         probe &= len(dict(form.in_gradient.terms)) == len(form.in_gradient.terms)  # pieces of terms have finer grids
         self.rational = Rational(self._narrowest()) if probe else None
 
+    def catch(self) -> bool:
+        """True where some number that both sides have lies outside its bound."""
+        both = ((piece.share > 1) & np.isfinite(piece.candidate) & np.isfinite(piece.value) for piece in self.all())
+        return any(bool(wrong.any()) for wrong in both)
+
     def all(self) -> Iterator[Expected]:
         """Every check, the sharpest first."""
+        everything_recorded = bool(self.trajectory.gradients) and set(self.trajectory.state) >= set(
+            self.form.optimizers
+        )
         for steps in self.chunks():
-            if self.trajectory.gradients:
+            if everything_recorded:
                 yield from self.update(steps)
             yield from self.loss_and_gradient(steps)
-        if not self.trajectory.gradients:
+        if not everything_recorded:
             yield from self.whole_steps()
         yield from self.start()
+        yield from self.initial_state()
         yield from self.norms()
         yield from self.epochs()
 
@@ -87,14 +97,25 @@ class Checks:
             equal = np.ones(expected.shape, bool)
             yield Expected(quantity, np.zeros(1, int), _long(candidate), expected, np.zeros(expected.shape), equal)
 
+    def initial_state(self) -> Iterator[Expected]:
+        """What the optimizer keeps before its first step."""
+        for name, states in self.trajectory.state.items():
+            asked = self.form.optimizers[name].init(self.trajectory.params[name][0])
+            early = {key: values[0] for key, values in states.items() if len(values) == self.trajectory.steps + 1}
+            for key in {**asked, **early}:
+                nothing = np.full((1,), np.nan)  # where one side has no such state
+                candidate, expected = np.asarray(early.get(key, nothing)), np.asarray(asked.get(key, nothing))
+                difference = np.broadcast_shapes(candidate.shape, expected.shape)
+                none = np.zeros(difference)
+                both = np.broadcast_to(_long(candidate), difference), np.broadcast_to(_long(expected), difference)
+                yield Expected(f"initial state {name}.{key}", np.zeros(1, int), *both, none, none == 0)
+
     # -- loss and gradient ----------------------------------------------------------------------------------------
 
     def loss_and_gradient(self, steps: Array) -> Iterator[Expected]:
         """At the candidate's weights, on the batches of ``steps``, which have the same number of rows."""
         wanted = {"loss": self.trajectory.loss, "objective": self.trajectory.objective}
         wanted |= {f"gradient {name}": values for name, values in self.trajectory.gradients.items()}
-        if self.trajectory.objective is None or not self.form.in_gradient.penalties:
-            del wanted["objective"]  # it is the loss
         candidates = {quantity: values[steps, 0] for quantity, values in wanted.items()}
         expected = self._loss_and_gradient(steps, self.loss_arithmetic)
         exact = self._loss_and_gradient(steps, self.rational) if self.rational else {}
@@ -162,7 +183,8 @@ class Checks:
 
     def update(self, steps: Array) -> Iterator[Expected]:
         """One step from the candidate's weights, gradient and state: the sharp check."""
-        for name, states in self.trajectory.state.items():
+        for name in self.form.optimizers:
+            states = self.trajectory.state[name]
             for some in self._same_state(name, steps):
                 bounded = self._recorded_step(name, some, self.update_arithmetic)
                 exact = self._recorded_step(name, some, self.rational) if self.rational else {}
@@ -174,11 +196,13 @@ class Checks:
                         yield _should_not_exist(f"state {name}.{key}", some, states[key][-1:, 0])
 
     def whole_steps(self) -> Iterator[Expected]:
-        """Only weights were recorded: gradient and step from the candidate's weights, the state replayed. Looser."""
+        """No state was recorded, or no gradients: what is missing is replayed, which is looser."""
         states: dict[str, Any] = {name: {} for name in self.form.optimizers}
         for step in range(self.trajectory.steps):
             steps = np.array([step])
             gradient = self._uncertain_gradient(steps)
+            for name, recorded in self.trajectory.gradients.items():
+                gradient[name] = self.update_arithmetic.tensor(recorded[steps, 0])
             for name in self.form.optimizers:
                 after, states[name] = self._step(name, steps, self.update_arithmetic, gradient[name], states[name])
                 candidate = self.trajectory.params[name][steps + 1, 0]
@@ -300,7 +324,7 @@ class Checks:
         return self._params(steps, arithmetic), arithmetic.tensor(X), arithmetic.tensor(y)
 
     def chunks(self) -> Sequence[Array]:
-        """Steps in pieces of equal batch size that fit in memory; the first pieces are short, for a quick no."""
+        """Steps in pieces of equal batch size that fit in memory."""
         sizes = np.array([len(rows) for _, rows in self.batches])
         features = self.trajectory.inputs["X"].shape[2]
         pieces = []

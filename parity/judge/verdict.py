@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -12,9 +11,9 @@ from parity.experiment import Experiment, Material
 from parity.formulation import Realised, realise
 from parity.judge.expected import Comparison, Disagreement, compare
 from parity.judge.steps import Checks
-from refimpl.errors import RefimplError
+from parity.judge.undecidable import neutral
+from refimpl.errors import ShapeError
 from refimpl.trajectory import Trajectory
-from refimpl.types import number_fields, off
 
 VerdictName = Literal["agree", "disagree", "undecidable", "unsupported", "error"]
 
@@ -43,17 +42,48 @@ def judge(experiment: Experiment, trajectory: Trajectory, *, form_factor: float 
     """Hold a recorded run to the experiment, step by step; for ``form_factor`` see :mod:`parity.judge.profile`."""
     form = realise(experiment, trajectory.meta.get("formulation", "loss"))
     material = experiment.draw()
-    comparisons = tuple(compare(Checks(form, material, trajectory, form_factor=form_factor).all()))
+    check_counts(experiment, material, trajectory)
+
+    def checks_of(some_form: Realised) -> Checks:
+        return Checks(some_form, material, trajectory, form_factor=form_factor)
+
+    comparisons = tuple(compare(checks_of(form).all()))
     first = first_disagreement(trajectory, comparisons)
     if first is not None:
         return Verdict("disagree", str(first), comparisons, first=first)
-    if not any(c.elements > c.unknown for c in comparisons if c.quantity.startswith(("update", "whole step"))):
-        return Verdict("undecidable", "no update has a bound: the numbers overflow", comparisons)
-    unseen = tuple(name for name, other in neutral(form) if not _caught(other, material, trajectory, form_factor))
+    overflow = [c for c in comparisons if c.unknown and c.quantity.startswith(("update", "state", "whole step"))]
+    if overflow:
+        step = min(c.first_unknown for c in overflow)
+        text = f"agrees before step {step}; from there on numbers may overflow, and what overflows has no bound"
+        return Verdict("undecidable", text, comparisons)
+    unseen = tuple(name for name, other in neutral(form) if not checks_of(other).catch())
     if unseen:
         what = ", ".join(unseen)
         return Verdict("undecidable", f"agrees, except that {what} cannot be seen in this run", comparisons, unseen)
     return Verdict("agree", _agreement(comparisons), comparisons)
+
+
+def check_counts(experiment: Experiment, material: Material, trajectory: Trajectory) -> None:
+    """Raise :class:`ShapeError` unless the record is of one run with the steps and epochs of the experiment."""
+    steps = sum(len(batches) for batches in material.order)
+    epochs = experiment.epochs + 1
+    lengths = {name: (values.shape[:2], (steps + 1, 1)) for name, values in trajectory.params.items()}
+    lengths |= {f"gradient {name}": (v.shape[:2], (steps, 1)) for name, v in trajectory.gradients.items()}
+    lengths |= {"loss": (trajectory.loss.shape, (steps, 1)), "objective": (trajectory.objective.shape, (steps, 1))}
+    lengths |= {
+        "norm": (trajectory.norm.shape, (steps + 1, 1)),
+        "train loss": (trajectory.train_loss.shape, (epochs, 1)),
+    }
+    if trajectory.validation_loss is not None:
+        lengths["validation loss"] = (trajectory.validation_loss.shape, (epochs, 1))
+    missing = set(experiment.model.ndim) - set(trajectory.params)
+    for name, (given, expected) in lengths.items():
+        if given != expected:
+            raise ShapeError(
+                name, given=given, allowed=f"{expected} for this experiment", remedy="record every step once"
+            )
+    if missing or (trajectory.gradients and set(trajectory.gradients) != set(trajectory.params)):
+        raise ShapeError("params", given=sorted(trajectory.params), allowed="every parameter", remedy="record them all")
 
 
 def first_disagreement(trajectory: Trajectory, comparisons: tuple[Comparison, ...]) -> Disagreement | None:
@@ -81,50 +111,6 @@ def first_disagreement(trajectory: Trajectory, comparisons: tuple[Comparison, ..
         return disagreement.step, order.index(disagreement.quantity.split()[0])
 
     return min(found, key=position, default=None)
-
-
-def neutral(form: Realised) -> Iterator[tuple[str, Realised]]:
-    """Each hyper-parameter with a value that it does not have: λ and μ replaced by 0, the others doubled.
-
-    If the run would agree with that too, it cannot see the hyper-parameter.
-    """
-    of_optimizers = {n: None for optimizer in form.optimizers.values() for n in number_fields(type(optimizer))}
-    for hyper in of_optimizers:
-        changed = {name: _changed(optimizer, hyper) for name, optimizer in form.optimizers.items()}
-        if any(changed[name] is not form.optimizers[name] for name in changed):
-            yield hyper, replace(form, optimizers=changed)
-    for field in number_fields(type(form.schedule)):
-        schedule = _changed(form.schedule, field)
-        if schedule is not form.schedule:
-            yield f"schedule.{field}", replace(form, schedule=schedule)
-    for i, penalty in enumerate(form.in_gradient.penalties):
-        for field in number_fields(type(penalty)):
-            other = _changed(penalty, field)
-            if other is not penalty:
-                penalties = form.in_gradient.penalties
-                changed_penalties = (*penalties[:i], other, *penalties[i + 1 :])
-                name = f"{type(penalty).__name__}.{field} on {', '.join(penalty.parameters)}"
-                yield name, replace(form, in_gradient=replace(form.in_gradient, penalties=changed_penalties))
-
-
-def _changed(obj: Any, hyper: str) -> Any:
-    """A copy with the neutral value; ``obj`` itself where it has no such hyper-parameter, or has it switched off."""
-    value = getattr(obj, hyper, 0)
-    if off(value):
-        return obj
-    vanishing = hyper in ("weight_decay", "momentum", "strength", "l1", "l2")
-    changes: dict[str, Any] = {hyper: 0.0 if vanishing else 2 * value}
-    if hyper == "momentum" and getattr(obj, "nesterov", False):
-        changes["nesterov"] = False
-    try:
-        return replace(obj, **changes)
-    except RefimplError:  # doubled, it leaves its range
-        return replace(obj, **{hyper: value / 2})
-
-
-def _caught(form: Realised, material: Material, trajectory: Trajectory, form_factor: float) -> bool:
-    checks = Checks(form, material, trajectory, form_factor=form_factor)
-    return any(bool((piece.share > 1).any()) for piece in checks.all())
 
 
 def _agreement(comparisons: tuple[Comparison, ...]) -> str:

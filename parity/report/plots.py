@@ -22,9 +22,10 @@ GROUPS = {
     "update": "weights after the step",
     "state": "optimizer state",
     "gradient": "gradient",
-    "loss": "loss",
+    "loss": "losses",
     "norm": "‖w‖₂",
 }
+LOSSES = ("loss", "objective", "train", "validation")
 
 
 def draw_all(report: Report, folder: Path) -> list[Path]:
@@ -81,27 +82,14 @@ def penalty_label(reference: Reference) -> str:
 
 
 def losses(name: str, references: list[Reference], runs: list[Run]) -> Figure:
-    """Train and validation loss per epoch, log axis: the reference as lines, torch as marks on them."""
-    validated = any(r.trajectory.validation_loss is not None for r in references)
-    figure, axes = _figure(1, 2 if validated else 1, f"{name}: loss without the penalty")
-    for column, which in enumerate(["train_loss", "validation_loss"][: 2 if validated else 1]):
-        axis = axes[column]
-        for colour, reference in zip(_cycle(), references, strict=False):
-            values = getattr(reference.trajectory, which)
-            if values is None:
-                continue
-            epochs = np.arange(len(values))
-            axis.plot(epochs, values[:, 0], color=colour, lw=2, label=f"{penalty_label(reference)}, reference")
-            mine = [one for one in runs if one.experiment is reference.experiment and one.trajectory is not None]
-            for i, (dtype, some) in enumerate(_by_dtype(mine).items()):
-                torch_values = getattr(some[0].trajectory, which)
-                every = max(1, len(epochs) // 10)
-                marked = slice(i * every // max(1, len(_by_dtype(mine))), None, every)
-                label = f"{penalty_label(reference)}, torch {dtype}"
-                marker = "osD^"[i % 4]
-                axis.plot(epochs[marked], torch_values[marked, 0], marker, mfc="none", color=colour, ms=7, label=label)
+    """Train and validation loss per epoch, log axis."""
+    titles = {"train_loss": "training rows", "validation_loss": "validation rows"}
+    shown = [which for which in titles if getattr(references[0].trajectory, which) is not None]
+    figure, axes = _figure(1, len(shown), f"{name}: loss without the penalty")
+    for axis, which in zip(axes, shown, strict=True):
+        _overlay(axis, references, runs, which)
         axis.set_yscale("log")
-        axis.set_title({"train_loss": "training rows", "validation_loss": "validation rows"}[which], fontsize=11)
+        axis.set_title(titles[which], fontsize=11)
         axis.set_xlabel("epoch")
         axis.set_ylabel("loss")
         axis.xaxis.get_major_locator().set_params(integer=True)
@@ -112,26 +100,33 @@ def losses(name: str, references: list[Reference], runs: list[Run]) -> Figure:
 def norms(name: str, references: list[Reference], runs: list[Run]) -> Figure:
     """‖w‖₂ per step."""
     figure, axes = _figure(1, 1, f"{name}: weight norm")
-    axis = axes[0]
-    for colour, reference in zip(_cycle(), references, strict=False):
-        values = reference.trajectory.norm[:, 0]
-        steps = np.arange(len(values))
-        axis.plot(steps, values, color=colour, lw=2, label=f"{penalty_label(reference)}, reference")
-        mine = [one for one in runs if one.experiment is reference.experiment and one.trajectory is not None]
-        for i, (dtype, some) in enumerate(_by_dtype(mine).items()):
-            assert some[0].trajectory is not None
-            every = max(1, len(steps) // 12)
-            marked = slice(i * every // max(1, len(_by_dtype(mine))), None, every)
-            label = f"{penalty_label(reference)}, torch {dtype}"
-            marker = "osD^"[i % 4]
-            axis.plot(
-                steps[marked], some[0].trajectory.norm[marked, 0], marker, mfc="none", color=colour, ms=7, label=label
-            )
-    axis.set_xlabel("step")
-    axis.set_ylabel("‖w‖₂")
-    axis.set_ylim(bottom=0)
-    axis.legend(fontsize=8, frameon=False)
+    _overlay(axes[0], references, runs, "norm")
+    axes[0].set_xlabel("step")
+    axes[0].set_ylabel("‖w‖₂")
+    axes[0].set_ylim(bottom=0)
+    axes[0].legend(fontsize=8, frameon=False)
     return figure
+
+
+def _overlay(axis: Any, references: list[Reference], runs: list[Run], which: str) -> None:
+    """The reference as a line, one run per dtype as marks on it, and every run that disagrees as a line of its own."""
+    for colour, reference in zip(_cycle(), references, strict=False):
+        values = getattr(reference.trajectory, which)[:, 0]
+        what = penalty_label(reference)
+        axis.plot(np.arange(len(values)), values, color=colour, lw=2, label=f"{what}, reference")
+        mine = [one for one in runs if one.experiment is reference.experiment and one.trajectory is not None]
+        right = _by_dtype([one for one in mine if one.verdict.name != "disagree"])
+        every = max(1, len(values) // 12)
+        for i, (dtype, some) in enumerate(right.items()):
+            marked = np.arange(i * every // len(right), len(values), every)
+            points = getattr(some[0].trajectory, which)[marked, 0]
+            marker = "osD^"[i % 4]
+            axis.plot(marked, points, marker, mfc="none", color=colour, ms=7, label=f"{what}, torch {dtype}")
+        for one in mine:
+            if one.verdict.name == "disagree":
+                wrong = getattr(one.trajectory, which)[:, 0]
+                label = f"{what}, disagrees: {one.setting}"
+                axis.plot(np.arange(len(wrong)), wrong, "--", color=colour, lw=1, label=label)
 
 
 def tolerance(name: str, runs: list[Run]) -> Figure:
@@ -158,11 +153,12 @@ def free_runs(name: str, runs: list[Run]) -> Figure:
     by_dtype = _by_dtype([one for one in runs if one.free_run is not None])
     figure, axes = _figure(1, len(by_dtype), f"{name}: drift of the weights in free runs (shown, never deciding)")
     for axis, (dtype, some) in zip(axes, by_dtype.items(), strict=True):
-        floor = 2.0**-53
+        drifts = np.concatenate([one.free_run.difference for one in some if one.free_run is not None])
+        floor = min(drifts[drifts > 0], default=2.0**-53) / 2  # where equal runs are drawn
         for one, colour, style in zip(some, _cycle(), ["-", "--", ":"] * len(some), strict=False):
             assert one.free_run is not None
             steps = np.arange(len(one.free_run.difference))
-            label = f"{one.setting.formulation} {one.setting.implementation}"
+            label = f"{one.setting.device} {one.setting.formulation} {one.setting.implementation}"
             axis.plot(steps, np.maximum(one.free_run.difference, floor), style, color=colour, lw=1.5, label=label)
         bands = np.array([one.free_run.band for one in some if one.free_run is not None])
         highest = np.maximum(bands.max(axis=0), floor)
@@ -181,7 +177,8 @@ def _largest_share(runs: list[Run], group: str) -> tuple[Any, Any]:
     largest: dict[int, float] = {}
     for one in runs:
         for comparison in one.verdict.comparisons:
-            if comparison.quantity.split()[0] == group:
+            kind = comparison.quantity.split()[0]
+            if kind == group or (group == "loss" and kind in LOSSES):
                 for step, share in zip(comparison.steps, comparison.share, strict=True):
                     largest[int(step)] = max(largest.get(int(step), 0.0), float(min(share, 1e12)))
     steps = sorted(largest)

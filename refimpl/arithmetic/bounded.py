@@ -124,7 +124,11 @@ class Bounded(NDArrayOperatorsMixin):
         compute = self.profile.compute
         if not self.scalar or compute.digits >= self.profile.scalar.digits:
             return Bounded(self.value, self.error, self.profile)
-        known = np.abs(self.value - compute.round(self.value))  # an exact scalar's rounding is known exactly
+        known = np.abs(self.value - compute.round(self.value))  # an exact scalar's rounding is known exactly,
+        near_subnormal = (
+            np.abs(self.value) < 4 * compute.smallest_normal
+        )  # except where λ/2, later doubled, is subnormal
+        known = known + np.where(near_subnormal & (known > 0), 2 * compute.tiny, 0)
         unknown = self.error + self.profile.u(compute) * (np.abs(self.value) + self.error) + compute.tiny
         return Bounded(self.value, np.where(self.error == 0, known, unknown), self.profile)
 

@@ -30,12 +30,16 @@ ANY_GRID = -(10**9)  # zero is a multiple of everything
 
 
 class Exact:
-    """``value``, with the ``bulk`` Σ|terms| and the ``grid`` exponent g of the sum that made it."""
+    """``value``, with the ``bulk`` Σ|terms| and the ``grid`` exponent g of the sum that made it.
 
-    __slots__ = ("bulk", "grid", "value")
+    ``finest``: the largest g on the way here, because a product with a large number hides an underflow before it.
+    """
 
-    def __init__(self, value: Fraction, bulk: Fraction | float, grid: float) -> None:
+    __slots__ = ("bulk", "finest", "grid", "value")
+
+    def __init__(self, value: Fraction, bulk: Fraction | float, grid: float, *made_of: Exact) -> None:
         self.value, self.bulk, self.grid = value, bulk, grid
+        self.finest: float = max((grid, *(part.finest for part in made_of)))
 
     @classmethod
     def of(cls, number: float) -> Exact:
@@ -46,23 +50,28 @@ class Exact:
         return cls(value, abs(value), _grid(value))
 
     def fits(self, format: Format) -> bool:
-        """True where no correct implementation in this format can have rounded on the way here."""
-        return self.bulk == 0 or (
-            self.grid <= -format.emin
-            and self.bulk <= Fraction(2) ** (format.digits - int(self.grid))
-            and self.bulk <= Fraction(int(format.largest))
+        """True where no correct implementation in this format can have rounded, or underflowed, on the way here.
+
+        Whether it can have overflowed on the way is not asked here: running-error arithmetic knows.
+        """
+        return self.finest <= -format.emin and (
+            self.bulk == 0
+            or (
+                self.bulk <= Fraction(2) ** (format.digits - int(self.grid))
+                and self.bulk <= Fraction(int(format.largest))
+            )
         )
 
     def __add__(self, other: Any) -> Exact:
         if isinstance(other, np.ndarray):
             return NotImplemented
         y = _operand(other)
-        return Exact(self.value + y.value, self.bulk + y.bulk, max(self.grid, y.grid))
+        return Exact(self.value + y.value, self.bulk + y.bulk, max(self.grid, y.grid), self, y)
 
     __radd__ = __add__
 
     def __neg__(self) -> Exact:
-        return Exact(-self.value, self.bulk, self.grid)
+        return Exact(-self.value, self.bulk, self.grid, self)
 
     def __sub__(self, other: Any) -> Exact:
         if isinstance(other, np.ndarray):
@@ -76,7 +85,7 @@ class Exact:
         if isinstance(other, np.ndarray):
             return NotImplemented
         y = _operand(other)
-        return Exact(self.value * y.value, self.bulk * y.bulk, self.grid + y.grid)
+        return Exact(self.value * y.value, self.bulk * y.bulk, self.grid + y.grid, self, y)
 
     __rmul__ = __mul__
 
@@ -94,10 +103,10 @@ class Exact:
             return NotImplemented
         if not isinstance(k, Integral) or k < 0:
             raise TypeError(f"{self!r} ** {k!r}: only integer exponents ≥ 0 are exact")
-        return Exact(self.value ** int(k), self.bulk ** int(k), self.grid * int(k))
+        return Exact(self.value ** int(k), self.bulk ** int(k), self.grid * int(k), self)
 
     def __abs__(self) -> Exact:
-        return Exact(abs(self.value), self.bulk, self.grid)
+        return Exact(abs(self.value), self.bulk, self.grid, self)
 
     def conjugate(self) -> Exact:
         """Itself; NumPy's ``vecdot`` asks for it."""
@@ -159,5 +168,5 @@ def exact(x: Any) -> Any:
 
 def fits(x: Array, format: Format) -> Array:
     """:meth:`Exact.fits` of each element."""
-    fitting: Array = np.frompyfunc(lambda number: number.fits(format), 1, 1)(x).astype(bool)
+    fitting: Array = np.frompyfunc(lambda number: _operand(number).fits(format), 1, 1)(x).astype(bool)
     return fitting

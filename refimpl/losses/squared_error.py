@@ -52,7 +52,7 @@ class SquaredError:
     def gradient(self, outputs: Array, targets: Array) -> Array:
         """∂L/∂ŷ, of the shape of ``outputs``."""
         r = outputs - targets
-        return (2 * self.factor / self.divisor(outputs)) * r  # (2c/N) rᵢ
+        return (self.factor / self.divisor(outputs)) * (2 * r)  # (2c/N) rᵢ
 
     def hessian(self, outputs: Array, targets: Array) -> Array:
         """The diagonal of ∂²L/∂ŷ², of the shape of ``outputs``; it does not depend on the targets."""
