@@ -39,6 +39,7 @@ def test_every_command_of_the_readme_runs(
         if ">" in words:
             target = Path(words[words.index(">") + 1])
             words = words[: words.index(">")]
+        capsys.readouterr()
         code = main(words[1:])
         if target is not None:
             target.write_text(capsys.readouterr().out, encoding="utf-8")

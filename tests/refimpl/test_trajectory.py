@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -221,6 +222,18 @@ def test_a_write_that_fails_leaves_the_earlier_file_and_no_other(
     monkeypatch.undo()
     assert [entry.name for entry in tmp_path.iterdir()] == ["run.npz"]
     assert_same(Trajectory.load(path), trajectory())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not replace a file that is open")
+def test_a_reader_of_the_earlier_file_keeps_all_of_it(tmp_path: Path) -> None:
+    """The new file takes the name; it is never written into the old one."""
+    path = tmp_path / "run.npz"
+    trajectory().save(path)
+    earlier = path.read_bytes()
+    with path.open("rb") as reader:
+        trajectory(loss=np.zeros((2, 2))).save(path)
+        assert reader.read() == earlier
+    assert path.read_bytes() != earlier
 
 
 def test_meta_that_is_no_json_loses_nothing(tmp_path: Path) -> None:

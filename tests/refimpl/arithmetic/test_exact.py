@@ -246,10 +246,11 @@ def test_any_expression_that_fits_is_exact(seed: int) -> None:
         (Exact.of(float(np.float32(0.1))), True),
         (Exact.of(1.0) / 4, True),
         (Exact.of(1.0) / 3, False),
-        (Exact.of(0.0) / 3, True),
         (Exact.of(3.0) / 3, False),  # through 1/3
         (Exact.of(0.0), True),
         (Exact.of(1.0) - 1, True),
+        (Exact.of(2.0**-100) * Exact.of(2.0**-100) * Exact.of(2.0**150), False),  # underflows on the way
+        (Exact.of(2.0**-60) * Exact.of(2.0**-60) * Exact.of(2.0**100), True),
         (Exact.of(4097.0) ** 2, False),
         (Exact.of(4095.0) ** 2, True),
         (Exact.of(2.0) ** 3 / 8, True),

@@ -13,8 +13,11 @@ from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.exact import Exact
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.arithmetic.lift import align, lift, map_numbers
+from refimpl.losses import SquaredError
+from refimpl.models import Linear
 from refimpl.optimizers import SGD, ProximalSGD
 from refimpl.penalties import L1, L2
+from refimpl.problem import Problem
 from refimpl.schedules import Step
 from refimpl.types import NonNegative, Range, number_fields
 
@@ -64,6 +67,16 @@ def test_every_number_of_a_tuple_is_converted() -> None:
     lifted = lift(Adaptive(), Fraction)
     assert lifted.betas == (Fraction(0.9), 0) and type(lifted.betas[1]) is int
     assert (lifted.name, lifted.steps) == ("adaptive", 3)
+
+
+def test_numbers_in_a_tuple_of_objects_are_converted_too() -> None:
+    loss = SquaredError(factor=0.5, reduction="mean")
+    problem = Problem(model=Linear(), loss=loss, penalties=(L1(strength=0.3), L2(strength=0.7)))
+    lifted = lift(problem, Fraction)
+    assert lifted.loss.factor == Fraction(0.5)  # type: ignore[attr-defined]
+    assert [penalty.strength for penalty in lifted.penalties] == [Fraction(0.3), Fraction(0.7)]  # type: ignore[attr-defined]
+    assert problem.penalties[0].strength == 0.3 and type(problem.penalties[0].strength) is float  # type: ignore[attr-defined]
+    assert lift(Problem(model=Linear(), loss=loss), lambda number: number) == Problem(model=Linear(), loss=loss)
 
 
 def test_counts_and_choices_are_left_alone() -> None:

@@ -197,7 +197,6 @@ def test_what_is_not_quadratic_is_refused():
     for problem in (
         Problem(model=Linear(), loss=HALF_MEAN, penalties=(L1(strength=1.0),)),
         Problem(model=Linear(), loss=object()),
-        Problem(model=Linear(), loss=SquaredError(factor=np.ones(2), reduction="sum")),
     ):
         with pytest.raises(ParameterError, match="quadratic"):
             iterate(problem, X, y, start, lr=0.1, steps=1)

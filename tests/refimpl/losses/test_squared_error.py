@@ -52,3 +52,8 @@ def test_every_run_of_shared_targets_has_its_own_loss() -> None:
 def test_an_unknown_reduction_is_refused() -> None:
     with pytest.raises(ParameterError, match="reduction: given 'avg'; allowed: 'mean', 'sum'"):
         SquaredError(factor=1.0, reduction="avg")  # type: ignore[arg-type]
+
+
+def test_one_factor_per_run_is_refused() -> None:
+    with pytest.raises(ParameterError, match=r"^factor: given 2 values; allowed: one; make a problem for each"):
+        SquaredError(factor=np.array([0.5, 1.0]), reduction="mean")
