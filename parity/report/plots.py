@@ -55,7 +55,12 @@ def families(references: Iterable[Reference]) -> dict[str, list[Reference]]:
             groups.append([reference])
         else:
             same.append(reference)
-    return {_shared_name([r.experiment.name for r in group]): group for group in groups}
+    found = {group[0].experiment.name: group for group in groups if len(group) == 1}
+    for group in groups:
+        if len(group) > 1:
+            name = _shared_name([r.experiment.name for r in group])
+            found[name if name not in found else group[0].experiment.name] = group
+    return found
 
 
 def _core(reference: Reference) -> Any:
