@@ -361,6 +361,10 @@ QUANTITIES = (
     "start",
     "untouched",
 )
+VERDICTS = (
+    "Verdicts: *agree*; *undecidable*, which agrees and names the hyper-parameters that the run cannot see; *known*, "
+    "which agrees but for the change of `.grad` that foreach SGD makes.\n"
+)
 EQUALITIES = ("start", "untouched")
 """Held to equality, not to a tolerance."""
 ELEMENTWISE = ("state weight.momentum_buffer", "state bias.momentum_buffer", "weights", "bias")
@@ -385,6 +389,11 @@ def judgement(quantity: str, tally: Tally) -> str:
     return "sharp" if tally.used >= SHARP else "loose"
 
 
+def share(used: float) -> str:
+    """Three digits, never rounded up to a full 1."""
+    return f"{math.floor(used * 1000) / 1000:.3f}"
+
+
 def main_table(outcomes: Sequence[Outcome]) -> Grid:
     """Per quantity and dtype: runs, judged values, alarms, share used."""
     totals = total_by(outcomes, "dtype")
@@ -394,7 +403,7 @@ def main_table(outcomes: Sequence[Outcome]) -> Grid:
             if (tally := totals.get((quantity, dtype))) is None:
                 continue
             runs = sum(1 for one in outcomes if one.cell.dtype == dtype and quantity in one.tallies)
-            bound = "–" if quantity in EQUALITIES else f"{tally.used:.3f}"
+            bound = "–" if quantity in EQUALITIES else share(tally.used)
             cells = [f"{runs:,}", f"{tally.values:,}", f"{tally.equal:,}", f"{tally.unknown:,}", f"{tally.alarms}"]
             rows.append([quantity, dtype, *cells, bound, judgement(quantity, tally)])
     columns = ["quantity", "dtype", "runs", "values", "held to equality", "unbounded", "false alarms", "share used", ""]
@@ -411,7 +420,7 @@ def share_table(outcomes: Sequence[Outcome]) -> Grid:
             continue
         for dtype in DTYPES:
             used = [totals.get((quantity, dtype, p)) for p in features]
-            rows.append([quantity, dtype, *(f"{tally.used:.3f}" if tally else "–" for tally in used)])
+            rows.append([quantity, dtype, *(share(tally.used) if tally else "–" for tally in used)])
     return Grid("Largest share used, by number of features p", ["quantity", "dtype", *map(str, features)], rows, left=2)
 
 
@@ -428,7 +437,7 @@ def way_table(outcomes: Sequence[Outcome]) -> Grid:
         least = min(found, key=lambda q: found[q].used)
         alarms = sum(one.false_alarm for one in mine)
         verdict = "all sharp" if not loose else "loose: " + ", ".join(loose)
-        rows.append([*cell, f"{len(mine)}", f"{alarms}", f"{found[least].used:.3f} {least}", verdict])
+        rows.append([*cell, f"{len(mine)}", f"{alarms}", f"{share(found[least].used)} {least}", verdict])
     columns = ["dtype", "formulation", "implementation", "runs", "false alarms", "least share of all quantities", ""]
     return Grid("By dtype × formulation × implementation", columns, rows, left=3)
 
@@ -625,7 +634,7 @@ def main(
         "loose": loose,
         "by_cell": by_cell(correct),
     }
-    write("false_alarms", data, "False alarms", [sentence + ".\n", *grids, *live])
+    write("false_alarms", data, "False alarms", [sentence + ".\n", VERDICTS, *grids, *(f"* {line}" for line in live)])
 
 
 if __name__ == "__main__":

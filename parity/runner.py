@@ -224,7 +224,7 @@ class _Folder:
             return one
         name = str(one.setting).replace(" ", "-").replace(":", "")
         self.save(one.trajectory, one.experiment.name, name)
-        if one.verdict.first is None:
+        if one.verdict.first is None or one.backend != "torch":  # the scripts are torch's
             return one
         return replace(one, repro=write_repro(one, self.path / f"repro-{one.experiment.name}-{name}.py"))
 

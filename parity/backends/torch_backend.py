@@ -190,7 +190,9 @@ class _Autograd(_Run):
 
     def __init__(self, experiment: Experiment, form: Realised, material: Material, setting: Setting) -> None:
         super().__init__(experiment, form, material, setting)
-        self.net = nn.Linear(self.inputs["X"].shape[1], 1, bias="bias" in self.params).to(setting.device, self.dtype)
+        features, bias = self.inputs["X"].shape[1], "bias" in self.params
+        empty: Any = nn.utils.skip_init  # draws no weights, so that torch's generator is left alone
+        self.net: nn.Linear = empty(nn.Linear, features, 1, bias=bias, device=setting.device, dtype=self.dtype)
         with torch.no_grad():
             for name, parameter in self.net.named_parameters():
                 parameter.copy_(self.params[name])

@@ -8,7 +8,7 @@ tolerance. ``x̂`` being what the implementation has, ``|x̂ − x| ≤ eₓ`` i
     x · y : e = |x|e_y + |y|eₓ + eₓe_y                then rounding, + τ
     x / y : e = (eₓ + |x/y|e_y) / (|y| − e_y)         then rounding, + τ; unbounded where |y| ≤ e_y
     √x    : e = √x − √(x − eₓ)                        then rounding, + τ; the wider side of the two
-    xᵏ    : e = k·eₓ(|x| + eₓ)ᵏ⁻¹                     then k − 1 roundings
+    xᵏ    : e = k·eₓ(|x| + eₓ)ᵏ⁻¹                     then k roundings
     A @ B : e = |A|E_B + E_A|B| + E_A E_B + γₙ(|A| + E_A)(|B| + E_B),   γₙ = n·u_acc/(1 − n·u_acc)
     Σ     : e = Σeᵢ + γₙ₋₁ Σ(|xᵢ| + eᵢ)               any order of summation, any use of FMA
     max, min, |·|, − : errors pass through
@@ -264,7 +264,7 @@ def sqrt(x: Bounded) -> Bounded:
 
 
 def power(x: Bounded, k: Any) -> Bounded:
-    """xᵏ for integers k ≥ 0 (one, or an array of them), by k − 1 multiplications."""
+    """xᵏ for integers k ≥ 0 (one, or an array of them): k − 1 multiplications, or a ``pow`` good to an ulp."""
     k = np.asarray(k)
     if k.dtype.kind not in "iu" or np.any(k < 0):
         raise TypeError(f"Bounded ** {k!r}: only integer exponents ≥ 0")
@@ -274,7 +274,7 @@ def power(x: Bounded, k: Any) -> Bounded:
         error,
         format=x.format,
         underflow=bool(np.any(k > 1)),
-        times=np.maximum(k - 1, 0),
+        times=np.where(k > 1, k, 0),
     )
 
 

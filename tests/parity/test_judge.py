@@ -19,6 +19,7 @@ from parity.judge.expected import Expected, compare
 from parity.judge.verdict import judge
 from refimpl.batches import Batches
 from refimpl.datasets import File, Gaussian
+from refimpl.errors import ShapeError
 from refimpl.initial_weights import Constant as ConstantInit
 from refimpl.initial_weights import Normal, TorchDefault
 from refimpl.losses import SquaredError
@@ -36,6 +37,7 @@ FORMULATIONS = ("loss", "weight_decay", "manual")
 MOMENTUM = {"optimizer": SGD(lr=0.01, momentum=0.9)}
 NESTEROV = {"optimizer": SGD(lr=0.01, momentum=0.9, nesterov=True)}
 BOTH = ("weight", "bias")
+BARE = {"penalties": ()}
 
 # Parts of the small experiment → the formulations that torch has for them.
 ALL, IN_THE_LOSS, BY_HAND = FORMULATIONS, ("loss", "manual"), ("manual",)
@@ -58,7 +60,7 @@ CORRECT: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "L2 on weight and bias": ({"penalties": (L2(strength=3.0, parameters=BOTH),)}, ALL),
     "L2 and L1": ({"penalties": (L2(strength=3.0), L1(strength=0.5))}, IN_THE_LOSS),
     "proximal L1": ({"penalties": (L1(strength=0.5),), "optimizer": ProximalSGD(lr=0.01)}, BY_HAND),
-    "proximal elastic net": ({"penalties": (ElasticNet(l1=0.5, l2=1.0),), "optimizer": ProximalSGD(lr=0.01)}, BY_HAND),
+    "proximal elastic net": ({"penalties": (ElasticNet(l1=0.5, l2=5.0),), "optimizer": ProximalSGD(lr=0.01)}, BY_HAND),
     "decoupled decay": ({"optimizer": SGDW(lr=0.01, momentum=0.9, weight_decay=1.0), "penalties": ()}, BY_HAND),
     "decoupled decay with Nesterov": (
         {"optimizer": SGDW(lr=0.01, momentum=0.9, weight_decay=1.0, nesterov=True), "penalties": ()},
@@ -168,12 +170,23 @@ def test_a_run_that_declares_no_profile_has_the_pessimistic_one(bench: Any) -> N
     assert unknown["update weight"] == known["update weight"]
 
 
-def test_a_run_that_diverges_says_how_much_has_no_bound(bench: Any) -> None:
+def test_a_run_that_diverges_is_undecidable_from_the_step_on_where_it_may_overflow(bench: Any) -> None:
     verdict = bench.judge(bench.experiment(optimizer=SGD(lr=1e200)))
-    assert verdict.name == "agree"
-    assert verdict.text.endswith("more have no bound, because numbers may overflow")
-    held = sum(c.elements - c.unknown for c in verdict.comparisons)
+    (step,) = {c.first_unknown for c in verdict.comparisons if c.quantity == "update weight"}
+    assert 0 < step < 9
+    assert (verdict.name, verdict.undecidable) == ("undecidable", ())
+    assert verdict.text.startswith(f"agrees before step {step}; from there on numbers may overflow")
+
+
+def test_losses_that_overflow_are_counted_apart(bench: Any) -> None:
+    """The squares of float16 residuals overflow long before the weights do."""
+    parts = {"data": Gaussian(train_rows=12, features=24, weight=20.0), "optimizer": SGD(lr=1e-4), **BARE}
+    verdict = bench.judge(bench.experiment(**parts), dtype="float16")
+    unknown = sum(c.unknown for c in verdict.comparisons)
+    held = sum(c.elements for c in verdict.comparisons) - unknown
+    assert verdict.name == "agree" and unknown > 0
     assert verdict.text.startswith(f"{held:,} numbers within tolerance")
+    assert verdict.text.endswith(f"; {unknown:,} more have no bound, because numbers may overflow")
 
 
 # -- faults in what torch was asked to run ----------------------------------------------------------------------------
@@ -453,6 +466,51 @@ def test_correct_weights_alone_agree(dtype: str, formulation: str, bench: Any) -
     assert judge(experiment, replace(trajectory, gradients={}, state={})).name == "agree"
 
 
+@pytest.mark.parametrize("missing", ["gradients", "state"])
+def test_what_was_not_recorded_is_replayed(missing: str, bench: Any) -> None:
+    experiment = bench.experiment(**MOMENTUM)
+    wrong = bench.torch(bench.experiment(optimizer=SGD(lr=0.01, momentum=0.9 * (1 + 1e-6))))
+    correct = judge(experiment, replace(bench.torch(experiment), **{missing: {}}))
+    assert correct.name == "agree" and {"whole step weight", "whole step bias"} <= set(correct.used)
+    quantity, step = first(judge(experiment, replace(wrong, **{missing: {}})))
+    assert quantity.startswith("whole step ") and step >= 1
+
+
+def test_a_state_made_before_the_first_step_is_caught(bench: Any) -> None:
+    """torch makes its buffer in the first step; one of zeros before it would dampen that step."""
+    experiment = bench.experiment(**MOMENTUM)
+    trajectory = bench.torch(experiment)
+    early = {
+        name: {key: np.concatenate([np.zeros_like(values[:1]), values]) for key, values in states.items()}
+        for name, states in trajectory.state.items()
+    }
+    verdict = judge(experiment, replace(trajectory, state=early))
+    assert verdict.name == "disagree" and verdict.first.step == 0
+    assert "initial state weight.momentum_buffer" in {c.quantity for c in verdict.comparisons if c.disagreement}
+
+
+@pytest.mark.parametrize(
+    "name", ["params/weight", "gradients/bias", "loss", "objective", "norm", "train_loss", "validation_loss"]
+)
+def test_a_record_of_another_length_is_no_record_of_the_experiment(name: str, bench: Any) -> None:
+    experiment = bench.experiment()
+    trajectory = bench.torch(experiment)
+    part, _, key = name.partition("/")
+    old = getattr(trajectory, part)
+    for cut in (slice(1, None), slice(None, -1)):
+        short = {**old, key: old[key][cut]} if key else old[cut]
+        with pytest.raises(ShapeError, match="for this experiment; record every step once"):
+            judge(experiment, replace(trajectory, **{part: short}))
+
+
+def test_a_record_without_a_parameter_is_no_record_of_the_experiment(bench: Any) -> None:
+    experiment = bench.experiment()
+    trajectory = bench.torch(experiment)
+    without = {"weight": trajectory.params["weight"]}
+    with pytest.raises(ShapeError, match="every parameter"):
+        judge(experiment, replace(trajectory, params=without))
+
+
 # -- faults in single numbers ----------------------------------------------------------------------------------------
 
 # What is moved by how many units in the last place, and where that first shows; 9 steps, 3 per epoch.
@@ -632,8 +690,9 @@ def test_torchs_fused_low_precision_agrees_where_it_skips_none(dtype: str, bench
 # -- what a run cannot see -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("formulation", "name"), [("weight_decay", "weight_decay"), ("manual", "weight_decay")])
-def test_a_decay_below_the_resolution_of_the_dtype_is_undecidable(formulation: str, name: str, bench: Any) -> None:
+@pytest.mark.parametrize("formulation", ["weight_decay", "manual"])
+def test_a_decay_below_the_resolution_of_the_dtype_is_undecidable(formulation: str, bench: Any) -> None:
+    name = "weight_decay of weight"
     experiment = bench.experiment(optimizer=SGD(lr=1e-4), penalties=(L2(strength=0.01),))
     verdict = bench.judge(experiment, dtype="bfloat16", formulation=formulation)
     assert (verdict.name, verdict.undecidable) == ("undecidable", (name,))
@@ -645,7 +704,7 @@ def test_a_decay_below_the_resolution_of_the_dtype_is_undecidable(formulation: s
 def test_a_penalty_that_cannot_be_seen_is_named_with_its_parameter(bench: Any) -> None:
     experiment = bench.experiment(optimizer=SGD(lr=1e-4), penalties=(L2(strength=0.001),))
     verdict = bench.judge(experiment, dtype="bfloat16", formulation="loss")
-    assert (verdict.name, verdict.undecidable) == ("undecidable", ("L2.strength on weight",))
+    assert (verdict.name, verdict.undecidable) == ("undecidable", ("L2.strength of weight",))
 
 
 BLIND: dict[str, tuple[dict[str, Any], str, tuple[str, ...]]] = {
@@ -653,17 +712,17 @@ BLIND: dict[str, tuple[dict[str, Any], str, tuple[str, ...]]] = {
     "dampening in one step": (
         {"optimizer": SGD(lr=0.01, momentum=0.9, dampening=0.5), "epochs": 1, "batches": Batches()},
         "loss",
-        ("dampening",),
+        ("momentum", "dampening"),
     ),
     "decay of weights that are 0": (
         {"init": {}, "epochs": 1, "batches": Batches()},
         "weight_decay",
-        ("weight_decay",),
+        ("weight_decay of weight",),
     ),
     "a rate times a gradient of 0": (
         {"data": Gaussian(train_rows=3, features=2, noise=0.0, bias=0.0, weight=0.0), "init": {}, "batches": Batches()},
         "weight_decay",
-        ("lr", "weight_decay"),
+        ("lr", "weight_decay of weight"),
     ),
     "a schedule that does not set in": ({"schedule": Step(step_size=100, gamma=0.5)}, "loss", ("schedule.gamma",)),
     "a threshold that is never passed": (
@@ -674,7 +733,7 @@ BLIND: dict[str, tuple[dict[str, Any], str, tuple[str, ...]]] = {
             "optimizer": ProximalSGD(lr=0.01),
         },
         "manual",
-        ("lr",),
+        ("lr", "L1.strength of weight"),
     ),
 }
 
@@ -695,7 +754,7 @@ def test_an_undecidable_run_can_still_disagree(bench: Any) -> None:
 
 def test_a_run_whose_every_number_overflows_is_undecidable(bench: Any) -> None:
     verdict = bench.judge(bench.experiment(optimizer=SGD(lr=1e30)), dtype="float16", formulation="manual")
-    assert (verdict.name, verdict.text) == ("undecidable", "no update has a bound: the numbers overflow")
+    assert verdict.name == "undecidable" and verdict.text.startswith("agrees before step 0; from there on")
 
 
 # -- what torch does not have ----------------------------------------------------------------------------------------

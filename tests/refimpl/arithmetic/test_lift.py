@@ -72,9 +72,9 @@ def test_every_number_of_a_tuple_is_converted() -> None:
 def test_numbers_in_a_tuple_of_objects_are_converted_too() -> None:
     loss = SquaredError(factor=0.5, reduction="mean")
     problem = Problem(model=Linear(), loss=loss, penalties=(L1(strength=0.3), L2(strength=0.7)))
-    lifted = lift(problem, Fraction)
-    assert lifted.loss.factor == Fraction(0.5)  # type: ignore[attr-defined]
-    assert [penalty.strength for penalty in lifted.penalties] == [Fraction(0.3), Fraction(0.7)]  # type: ignore[attr-defined]
+    lifted: Any = lift(problem, Exact.of)
+    assert lifted.loss.factor.value == Fraction(0.5)
+    assert [penalty.strength.value for penalty in lifted.penalties] == [Fraction(0.3), Fraction(0.7)]
     assert problem.penalties[0].strength == 0.3 and type(problem.penalties[0].strength) is float  # type: ignore[attr-defined]
     assert lift(Problem(model=Linear(), loss=loss), lambda number: number) == Problem(model=Linear(), loss=loss)
 
