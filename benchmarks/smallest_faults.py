@@ -198,7 +198,7 @@ class Seed:
 
 
 def caught_from(runs: Sequence[Seed], worst: float | None) -> float | None:
-    """The smallest δ ≥ ``worst`` at which, and on its ladder of multiples, every run is caught; None if there is none."""
+    """The smallest δ ≥ ``worst`` at which, and on its ladder of multiples, every run is caught."""
     while worst is not None and worst <= LARGEST:
         ladder = [worst * times for times in LADDER if worst * times <= LARGEST]
         missed = [delta for delta in ladder if not all(run.judge_at(delta) for run in runs)]
@@ -292,9 +292,11 @@ def grid_of(found: Sequence[Found], title: str, *, in_ulp: bool) -> Grid:
     return Grid(title, ["experiment", "wrong", "formulation", "dtype", *of_judge, *of_other], rows, left=4)
 
 
-NOTE = """*all seeds*: from this δ on every seed's run is caught. *assert_close*: the same change seen in the final weights
-of two runs of the same torch code; in brackets where the same defaults reject correct runs held to the float64
-reference (*rejects correct*), so that what they see means nothing."""
+NOTE = (
+    "*all seeds*: from this δ on every seed's run is caught. *assert_close*: the same change seen in the final weights of "
+    "two runs of the same torch code; in brackets where the same defaults reject correct runs held to the float64 "
+    "reference (*rejects correct*), so that what they see means nothing.\n"
+)
 
 
 def main(
@@ -329,7 +331,7 @@ def main(
         return
     data: dict[str, Any] = {"environment": where, "seeds": seeds, "took_s": round(elapsed, 1), "summary": lines}
     data["rows"] = [row(one) for one in found]
-    write("smallest_faults", data, "Smallest faults", [*grids, NOTE + "\n", *(f"* {line}" for line in lines)])
+    write("smallest_faults", data, "Smallest faults", [*grids, NOTE, *(f"* {line}" for line in lines)])
 
 
 def missed(found: Sequence[Found]) -> list[str]:

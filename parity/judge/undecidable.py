@@ -1,8 +1,8 @@
 """What a run cannot see: hyper-parameters whose replacement by a neutral value it would not notice.
 
-λ and μ are replaced by 0, the others doubled. If every recorded number lies within its bound then, too, the run
-says nothing about that hyper-parameter, and must not be counted as agreement on it. A hyper-parameter that several parameters
-share is one; where their values differ, each is asked for by itself.
+λ and μ are replaced by 0, the others doubled. If every recorded number lies within its bound then, too, the run says
+nothing about that hyper-parameter, and must not be counted as agreement on it. Those that several parameters share are
+one hyper-parameter; where their values differ, each is asked for by itself.
 """
 
 from __future__ import annotations

@@ -26,10 +26,10 @@ def message(path: Path | str, **options: Any) -> str:
         File(path=str(path), **options).make(np.random.default_rng(0))
     said = str(caught.value)
     assert said.isprintable(), "one line"
-    assert caught.value.what.strip("'").startswith(os.path.dirname(str(path)))
+    assert caught.value.what.strip("'").startswith(str(Path(path).parent))
     assert all((caught.value.given, caught.value.allowed, caught.value.remedy))
     assert caught.value.__cause__ is None and (caught.value.__suppress_context__ or caught.value.__context__ is None)
-    return said.replace(os.path.dirname(str(path)) + os.sep, "")
+    return said.replace(str(Path(path).parent) + os.sep, "")
 
 
 TEXTS = {
