@@ -293,8 +293,8 @@ def grid_of(found: Sequence[Found], title: str, *, in_ulp: bool) -> Grid:
 
 
 NOTE = (
-    "*all seeds*: from this δ on every seed's run is caught. *assert_close*: the same change seen in the final weights of "
-    "two runs of the same torch code; in brackets where the same defaults reject correct runs held to the float64 "
+    "*all seeds*: from this δ on every seed's run is caught. *assert_close*: the same change seen in the final weights "
+    "of two runs of the same torch code; in brackets where the same defaults reject correct runs held to the float64 "
     "reference (*rejects correct*), so that what they see means nothing.\n"
 )
 

@@ -12,6 +12,7 @@ import pytest
 
 from parity import runner
 from parity.cli import main
+from parity.report.files import write_whole
 from refimpl.trajectory import Trajectory
 
 FINISHED = ["s1-xor--cpu-float64-loss-for-loop.npz", "s1-xor--cpu-float64-weight_decay-for-loop.npz"]
@@ -93,6 +94,22 @@ def test_an_interrupt_while_the_report_is_written(
     assert main(WORDS) == 130
     assert capsys.readouterr().err == LINE
     assert (place / "results" / "report.json").read_text() == "earlier"
+
+
+def test_an_interrupt_in_the_middle_of_a_text_leaves_the_earlier_one(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Path.write_text
+
+    def half(self: Path, text: str, **options: Any) -> int:
+        write(self, text[:3], **options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "write_text", half)
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(place / "results" / "report.json", "later")
+    assert (place / "results" / "report.json").read_text() == "earlier"
+    assert [path.name for path in (place / "results").iterdir() if path.name.startswith(".")] == []
 
 
 def test_an_interrupt_elsewhere_ends_the_same_way(
