@@ -130,7 +130,7 @@ def write(name: str, data: Mapping[str, Any], title: str, parts: Sequence[Grid |
     where = data["environment"]
     machine = ", ".join(f"{key} {value}" for key, value in where.items() if value is not None)
     text = [f"# {title}\n", f"Measured by `benchmarks/{name}.py`. {machine}.\n"]
-    text += [part.markdown() if isinstance(part, Grid) else part + "\n" for part in parts]
+    text += [part.markdown() if isinstance(part, Grid) else part.strip() + "\n" for part in parts]
     RESULTS.mkdir(exist_ok=True)
     _replace(RESULTS / f"{name}.json", json.dumps(data, indent=1, ensure_ascii=False) + "\n")
     _replace(RESULTS / f"{name}.md", "\n".join(text))

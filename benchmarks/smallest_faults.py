@@ -295,7 +295,7 @@ def grid_of(found: Sequence[Found], title: str, *, in_ulp: bool) -> Grid:
 NOTE = (
     "*all seeds*: from this δ on every seed's run is caught. *assert_close*: the same change seen in the final weights "
     "of two runs of the same torch code; in brackets where the same defaults reject correct runs held to the float64 "
-    "reference (*rejects correct*), so that what they see means nothing.\n"
+    "reference (*rejects correct*), so that what they see means nothing."
 )
 
 
@@ -331,7 +331,7 @@ def main(
         return
     data: dict[str, Any] = {"environment": where, "seeds": seeds, "took_s": round(elapsed, 1), "summary": lines}
     data["rows"] = [row(one) for one in found]
-    write("smallest_faults", data, "Smallest faults", [*grids, NOTE, *(f"* {line}" for line in lines)])
+    write("smallest_faults", data, "Smallest faults", [*grids, NOTE, "\n".join(f"* {line}" for line in lines)])
 
 
 def missed(found: Sequence[Found]) -> list[str]:

@@ -98,7 +98,7 @@ def losses(name: str, references: list[Reference], runs: list[Run]) -> Figure:
         axis.set_xlabel("epoch")
         axis.set_ylabel("loss")
         axis.xaxis.get_major_locator().set_params(integer=True)
-    axes[0].legend(fontsize=8, frameon=False)
+    _legend_below(figure, axes[0], columns=len(references))
     return figure
 
 
@@ -109,7 +109,7 @@ def norms(name: str, references: list[Reference], runs: list[Run]) -> Figure:
     axes[0].set_xlabel("step")
     axes[0].set_ylabel("‖w‖₂")
     axes[0].set_ylim(bottom=0)
-    axes[0].legend(fontsize=8, frameon=False)
+    _legend_below(figure, axes[0], columns=len(references))
     return figure
 
 
@@ -149,7 +149,7 @@ def tolerance(name: str, runs: list[Run]) -> Figure:
         axis.set_title(dtype, fontsize=11)
         axis.set_xlabel("step")
     axes[0].set_ylabel("error ÷ tolerance")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=9, frameon=False)
+    _legend_below(figure, axes[0], columns=5)
     return figure
 
 
@@ -173,7 +173,7 @@ def free_runs(name: str, runs: list[Run]) -> Figure:
         axis.set_title(dtype, fontsize=11)
         axis.set_xlabel("step")
     axes[0].set_ylabel("‖θ − θ_ref‖ ÷ ‖θ_ref‖")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9, frameon=False)
+    _legend_below(figure, axes[0], columns=4)
     return figure
 
 
@@ -211,6 +211,13 @@ def _figure(rows: int, columns: int, title: str) -> tuple[Figure, list[Any]]:
         axis.spines[["top", "right"]].set_visible(False)
     figure.suptitle(title, fontsize=12, x=0.02, ha="left")
     return figure, list(axes.flat)
+
+
+def _legend_below(figure: Figure, axis: Any, *, columns: int) -> None:
+    """Outside the axes, where it hides nothing."""
+    figure.legend(
+        *axis.get_legend_handles_labels(), loc="outside lower center", ncols=columns, fontsize=9, frameon=False
+    )
 
 
 def _save(figure: Figure, path: Path) -> Path:

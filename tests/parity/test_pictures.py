@@ -88,7 +88,7 @@ def test_losses_per_epoch_of_each_strength_are_on_a_log_axis(report: Report) -> 
                 at = np.asarray(marks.get_xdata(), int)
                 assert len(at) >= 2
                 assert np.allclose(marks.get_ydata(), values[at], rtol=0.1)
-    assert {"λ = 0, reference", "λ = 3, reference", "λ = 3, torch bfloat16"} <= set(texts(training.get_legend()))
+    assert {"λ = 0, reference", "λ = 3, reference", "λ = 3, torch bfloat16"} <= set(texts(figure.legends[0]))
 
 
 def test_weight_norms_are_per_step(report: Report) -> None:
@@ -99,7 +99,7 @@ def test_weight_norms_are_per_step(report: Report) -> None:
     assert axis.get_ylim()[0] == 0
     (line,) = [line for line in axis.get_lines() if line.get_label() == "λ = 3, reference"]
     assert np.array_equal(line.get_ydata(), report.references[1].trajectory.norm[:, 0])
-    assert "λ = 0, torch float64" in texts(axis.get_legend())
+    assert "λ = 0, torch float64" in texts(figure.legends[0])
 
 
 def test_the_tolerance_is_shown_per_dtype_with_its_limit(report: Report) -> None:
