@@ -15,13 +15,15 @@ import parity
 from parity.backends import torch_backend
 from parity.errors import Unsupported
 from parity.experiment import Experiment
-from parity.judge.expected import Expected, compare
+from parity.judge.expected import Expected, compare, expect
 from parity.judge.verdict import judge
+from refimpl.arithmetic.bounded import Bounded, Profile
+from refimpl.arithmetic.formats import FORMATS
 from refimpl.batches import Batches
 from refimpl.datasets import File, Gaussian
 from refimpl.errors import ShapeError
 from refimpl.initial_weights import Constant as ConstantInit
-from refimpl.initial_weights import Normal, TorchDefault
+from refimpl.initial_weights import Normal, TorchDefault, Values
 from refimpl.losses import SquaredError
 from refimpl.models import Linear
 from refimpl.optimizers import SGD, SGDW, ProximalSGD
@@ -33,6 +35,7 @@ from refimpl.types import Array, State
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 LOW = ("bfloat16", "float16")
+ULP = {"float64": 2.0**-52, "float32": 2.0**-23, "bfloat16": 2.0**-7, "float16": 2.0**-10}  # of 1
 FORMULATIONS = ("loss", "weight_decay", "manual")
 MOMENTUM = {"optimizer": SGD(lr=0.01, momentum=0.9)}
 NESTEROV = {"optimizer": SGD(lr=0.01, momentum=0.9, nesterov=True)}
@@ -176,6 +179,31 @@ def test_a_run_that_diverges_is_undecidable_from_the_step_on_where_it_may_overfl
     assert 0 < step < 9
     assert (verdict.name, verdict.undecidable) == ("undecidable", ())
     assert verdict.text.startswith(f"agrees before step {step}; from there on numbers may overflow")
+
+
+def test_a_gradient_that_overflowed_is_a_buffer_that_overflowed(bench: Any) -> None:
+    """∞ in, ∞ out: the state equals what it must be."""
+    data = Gaussian(train_rows=12, features=24, scale=60.0, weight=9.0)
+    experiment = bench.experiment(data=data, loss=SquaredError(factor=2.0, reduction="sum"), **BARE, **MOMENTUM)
+    trajectory = bench.torch(experiment, dtype="float16", formulation="manual")
+    assert np.isinf(trajectory.state["weight"]["momentum_buffer"][0]).any()
+    assert judge(experiment, trajectory).name == "undecidable"
+
+
+@pytest.mark.parametrize("dtype", LOW)
+def test_a_double_may_be_narrowed_directly_or_by_way_of_float32(dtype: str, bench: Any) -> None:
+    """Just above the middle between 1 and the next number: float32 rounds to the middle, and that is then even."""
+    value = 1 + ULP[dtype] / 2 + 2.0**-40
+    init = {"weight": Values(values=(value, 1.0)), "bias": ConstantInit(value=0.5)}
+    experiment = bench.experiment(data=Gaussian(train_rows=12, features=2), init=init, epochs=1, batches=Batches())
+    trajectory = bench.torch(experiment, dtype=dtype)
+    assert judge(experiment, trajectory).name == "agree"
+    weight = trajectory.params["weight"].copy()
+    for start, allowed in ((1.0, True), (1 + ULP[dtype], True), (1 - ULP[dtype], False), (1 + 2 * ULP[dtype], False)):
+        weight[0, 0, 0, 0] = start
+        verdict = judge(experiment, replace(trajectory, params={**trajectory.params, "weight": weight}))
+        initial = next(c for c in verdict.comparisons if c.quantity == "initial weight")
+        assert (initial.disagreement is None) == allowed, start
 
 
 def test_losses_that_overflow_are_counted_apart(bench: Any) -> None:
@@ -841,9 +869,6 @@ def test_the_exact_probes_are_held_to_equality(name: str, dtype: str, formulatio
     assert "held to equality" in verdict.text
 
 
-ULP = {"float64": 2.0**-52, "float32": 2.0**-23, "bfloat16": 2.0**-7, "float16": 2.0**-10}
-
-
 @pytest.mark.parametrize("formulation", FORMULATIONS)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("ulps", [2, -2])
@@ -886,9 +911,26 @@ def test_the_share_of_the_tolerance() -> None:
         (inf, 1.0, inf, 0.0),
         (nan, 1.0, inf, 0.0),
         (-0.0, 0.0, 0.0, 0.0),
+        (inf, inf, 0.0, 0.0),
+        (inf, -inf, 0.0, inf),
     ]
     candidate, value, allowance, share = (list(column) for column in zip(*cases, strict=True))
     assert piece(candidate, value, allowance).share.tolist() == share
+
+
+def test_what_is_computed_in_more_than_it_is_stored_in_may_be_half_a_unit_off() -> None:
+    """As a fused kernel on an accelerator does: float32 inside, bfloat16 outside."""
+    half = ULP["bfloat16"] / 2
+    profile = Profile(compute=FORMATS["float32"], accumulate=FORMATS["float32"])
+    sums = Bounded.tensor(np.full(4, 1.0), profile) + Bounded.tensor(np.array([half, 0.9 * half, half, half]), profile)
+    candidate = np.array([1.0, 1.0, 1 + 2 * half, 1 + 4 * half])
+    share = expect("update weight", np.arange(4), candidate, sums, FORMATS["bfloat16"]).share
+    assert (share[:3] > 0.8).all() and (share[:3] <= 1).all() and share[3] > 2
+    in_float32 = expect("update weight", np.arange(4), candidate, sums, FORMATS["float32"]).share
+    assert (in_float32 > 1000).all()
+    large = Bounded.tensor(np.full(1, 3.3e38), profile) + Bounded.tensor(np.full(1, 9e36), profile)
+    (unbounded,) = expect("update weight", np.arange(1), np.array([np.inf]), large, FORMATS["bfloat16"]).allowance
+    assert np.isinf(unbounded), "above the largest bfloat16, ∞ is admitted"
 
 
 def test_the_first_disagreement_is_the_worst_element_of_the_first_wrong_step() -> None:
