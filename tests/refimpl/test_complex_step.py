@@ -1,4 +1,4 @@
-"""The gradient of the objective by complex steps: ∂J/∂θ = Im J(θ + ih)/h, without subtraction and so without cancellation."""
+"""The gradient of the objective by complex steps: ∂J/∂θ = Im J(θ + ih)/h, with no subtraction, so no cancellation."""
 
 from __future__ import annotations
 
