@@ -44,13 +44,14 @@ class Problem:
         """The loss without penalty, ``(runs,)``."""
         return self.loss.value(self.model.forward(params, X), y)
 
-    def penalty(self, params: Params) -> Array | int:
-        """Σ Ω, ``(runs,)``; the integer 0 where there is no penalty."""
-        return sum(penalty.value(params[name]) for penalty in self.penalties for name in penalty.parameters)
-
     def objective(self, params: Params, X: Array, y: Array) -> Array:
         """J, ``(runs,)``."""
-        return self.data_loss(params, X, y) + self.penalty(params)
+        return self.objective_from(self.data_loss(params, X, y), params)
+
+    def objective_from(self, data_loss: Array, params: Params) -> Array:
+        """J where the loss without penalty is already known."""
+        penalties = [penalty.value(params[name]) for penalty in self.penalties for name in penalty.parameters]  # Ω(w)
+        return add_in_any_order([data_loss, *penalties])
 
     def gradient(self, params: Params, X: Array, y: Array) -> dict[str, Array]:
         """∂J/∂params, by parameter; at a kink of a penalty, its stated subgradient."""
@@ -62,7 +63,7 @@ class Problem:
         return self.penalised(data_gradient, params)
 
     def penalised(self, data_gradient: Mapping[str, Array], params: Params) -> dict[str, Array]:
-        """The gradient of the loss with that of every penalty added."""
+        """∂J/∂params where the gradient of the loss without penalty is already known."""
         summands = {name: [gradient] for name, gradient in data_gradient.items()}
         for name, penalty in self.terms:
             summands[name].append(penalty.subgradient(params[name]))  # ∂Ω(w)

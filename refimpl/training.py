@@ -122,7 +122,7 @@ def train(
 
             outputs = problem.model.forward(params, X_batch)
             loss.append(problem.loss.value(outputs, y_batch))
-            objective.append(loss[-1] + problem.penalty(params))
+            objective.append(problem.objective_from(loss[-1], params))
             gradient = problem.gradient_from(outputs, params, X_batch, y_batch)
 
             stepped = {name: optimizers[name].step(params[name], gradient[name], state[name]) for name in params}

@@ -131,9 +131,8 @@ class Checks:
         outputs = problem.model.forward(params, X)
         loss = problem.loss.value(outputs, y)
         data_gradient: Any = problem.model.backward(params, X, problem.loss.gradient(outputs, y))
-        gradient = self._penalised(problem, data_gradient, params)
-        penalties = [penalty.value(params[name]) for name, penalty in problem.terms]
-        found = {"loss": loss, "objective": _in_any_order(loss + problem.penalty(params), [loss, *penalties])}
+        gradient = problem.penalised(data_gradient, params)
+        found = {"loss": loss, "objective": problem.objective_from(loss, params)}
         return found | {f"gradient {name}": values for name, values in gradient.items()}
 
     def off_span(self, steps: Array) -> Iterator[Expected]:
@@ -162,7 +161,7 @@ class Checks:
         widened: Any = {
             name: Bounded(g.value, g.error + second_order * whole[name].error, profile) for name, g in combined.items()
         }
-        reference: Any = self._penalised(problem, widened, params)
+        reference: Any = problem.penalised(widened, params)
         difference, error = [], []
         for name, bounded in reference.items():
             candidate = self.trajectory.gradients[name][steps, 0]
@@ -304,14 +303,6 @@ class Checks:
     def _problem(self, arithmetic: Arithmetic) -> Problem:
         return arithmetic.hyper(self.form.in_gradient)
 
-    def _penalised(self, problem: Problem, data_gradient: Any, params: Any) -> dict[str, Any]:
-        """The gradient with that of every penalty, which frameworks add in an order of their own."""
-        gradient: dict[str, Any] = problem.penalised(data_gradient, params)
-        for name, total in gradient.items():
-            penalties = [penalty.subgradient(params[name]) for other, penalty in problem.terms if other == name]
-            gradient[name] = _in_any_order(total, [data_gradient[name], *penalties])
-        return gradient
-
     def _params(self, steps: Array, arithmetic: Arithmetic) -> dict[str, Any]:
         return {name: arithmetic.tensor(values[steps, 0]) for name, values in self.trajectory.params.items()}
 
@@ -342,20 +333,6 @@ class Checks:
 
 def _long(array: Array) -> Array:
     return np.asarray(array, np.longdouble)
-
-
-def _in_any_order(total: Any, terms: Sequence[Any]) -> Any:
-    """``total``, which is Σ terms, with a bound for every order of adding three terms or more.
-
-    A term may come in up to three pieces: autograd hands back λ₁ sign(w) and twice λ₂/2·w.
-    """
-    if len(terms) < 3 or not isinstance(total, Bounded):
-        return total
-    nu = 3 * len(terms) * total.profile.u(total.profile.compute)
-    magnitude = sum(np.abs(term.value) + term.error for term in terms)
-    error = sum(term.error for term in terms) + nu / (1 - nu) * magnitude
-    fits = np.isfinite(total.error) & (magnitude + error <= total.profile.compute.largest)
-    return Bounded(total.value, np.where(fits, error, np.inf), total.profile)
 
 
 def _should_not_exist(quantity: str, steps: Array, candidate: Array) -> Expected:

@@ -34,6 +34,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import qr, svd
 from scipy.linalg.blas import dgemm
+from scipy.linalg.lapack import dormqr
 
 from refimpl.datasets.dataset import Dataset
 from refimpl.errors import ParameterError
@@ -99,10 +100,10 @@ def ridge(X: Array, y: Array, loss: SquaredError, strengths: Number, *, intercep
         (features, x_mean), (targets, y_mean) = _centred(features), _centred(targets)  # X_c, x̄; y_c, ȳ
 
     if n > p:
-        _, R = qr(np.column_stack([features, targets]), mode="raw", overwrite_a=True, check_finite=False)
+        (R,) = qr(np.column_stack([features, targets]), mode="r", overwrite_a=True, check_finite=False)
         core, targets = R[:p, :p], R[:p, p:]  # [X_c y_c] = Q [R Qᵀy_c]
     else:
-        basis, R = qr(features.T, mode="economic", check_finite=False)  # X_cᵀ = Q R, so X_c = Rᵀ Qᵀ
+        reflectors, R = qr(features.T, mode="raw", check_finite=False)  # X_cᵀ = Q R, so X_c = Rᵀ Qᵀ
         core = R.T
     U, s, Vt = svd(core, full_matrices=False, overwrite_a=True, check_finite=False)
 
@@ -112,8 +113,10 @@ def ridge(X: Array, y: Array, loss: SquaredError, strengths: Number, *, intercep
     # SciPy's BLAS here too: NumPy's is another library, whose waiting threads would slow the LAPACK calls above.
     projected = dgemm(1.0, U[:, :rank], targets, trans_a=True)[:, 0]  # Uᵀ y_c
     weight = dgemm(1.0, filters / kept * projected, Vt[:rank])  # V diag(f/s) Uᵀ y_c
-    if n <= p:
-        weight = dgemm(1.0, weight, basis, trans_b=True)  # from the coordinates of the basis to those of the features
+    if n <= p:  # Q w: from the coordinates of the basis to those of the features, without forming Q
+        padded = np.zeros((p, len(alpha)), order="F")
+        padded[:n] = weight.T
+        weight = dormqr("L", "N", *reflectors, padded, lwork=64 * len(alpha), overwrite_c=True)[0].T
     params = {"weight": weight[:, None, :]}
     if intercept:
         params["bias"] = y_mean - np.sum(weight * x_mean, axis=1)[:, None]  # ȳ − x̄·w
@@ -136,4 +139,5 @@ def _centred(columns: Array) -> tuple[Array, Array]:
     first = columns.mean(axis=0)
     spread = columns - first
     second = spread.mean(axis=0)
-    return spread - second, first + second
+    spread -= second
+    return spread, first + second

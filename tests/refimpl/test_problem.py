@@ -135,4 +135,3 @@ def test_without_penalties_the_objective_is_the_loss() -> None:
     params, X, y = material(0)
     problem = Problem(model=Linear(), loss=SquaredError(factor=1.0, reduction="sum"))
     assert np.array_equal(problem.objective(params, X, y), problem.data_loss(params, X, y))
-    assert problem.penalty(params) == 0

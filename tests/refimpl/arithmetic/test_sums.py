@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -15,23 +16,27 @@ from refimpl.arithmetic.sums import add_in_any_order
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
-@pytest.mark.parametrize("count", [1, 2, 3, 4])
-def test_every_order_is_within_the_bound_and_the_bound_is_close(dtype: str, count: int, high_precision: Any) -> None:
+@pytest.mark.parametrize("penalties", [0, 1, 2, 3])
+def test_every_order_of_all_pieces_is_within_the_bound_and_the_bound_is_near(
+    dtype: str, penalties: int, high_precision: Any
+) -> None:
     profile = Profile(compute=FORMATS[dtype], accumulate=FORMATS[dtype])
     rng = np.random.default_rng(0)
-    terms = [rng.standard_normal(200).astype(dtype) for _ in range(count)]
-    bounded: Any = add_in_any_order([Bounded.tensor(term, profile) for term in terms])  # type: ignore[misc]
-    truth = sum(high_precision.array(term) for term in terms)
+    first = rng.standard_normal(200).astype(dtype)
+    halves = [rng.integers(-512, 512, 200).astype(dtype) / np.array(1024, dtype) for _ in range(penalties)]
+    pieces = [first, *halves, *halves]  # λ/2·w twice, exactly half of λw
+    terms: Any = [Bounded.tensor(term, profile) for term in (first, *(half + half for half in halves))]
+    bounded: Any = add_in_any_order(terms)
+    truth = sum(high_precision.array(piece) for piece in pieces)
     worst = np.zeros(200)
-    for order in permutations(terms):
-        total = order[0]
-        for term in order[1:]:
-            total = total + term
+    orders = [rng.permutation(len(pieces)) for _ in range(100)] if penalties > 1 else []
+    for order in [*orders, np.arange(len(pieces))[::-1]]:
+        total = reduce(add, [pieces[i] for i in order])
         assert total.dtype == dtype
         error = np.abs(high_precision.array(total) - truth)
         assert np.all(error <= high_precision.array(bounded.error))
         worst = np.maximum(worst, error)
-    assert count == 1 or np.any(worst > 0.2 * high_precision.array(bounded.error))
+    assert penalties == 0 or np.any(worst > 0.1 * high_precision.array(bounded.error))
 
 
 def test_errors_of_the_terms_add_up() -> None:
