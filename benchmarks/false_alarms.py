@@ -8,7 +8,8 @@ counted apart, each with a live check that it is still so; every other disagreem
 * foreach SGD with Nesterov momentum and neither weight decay nor ``maximize`` adds μb to ``.grad`` itself.
 
 A tolerance that is never used would raise no alarms either. So for each quantity and dtype the largest share of the
-tolerance that any correct run used is shown: at 0.1 and above it is ``sharp``, below it is ``loose``, with the reason.
+tolerance that any correct run used is shown: at 0.1 and above it is ``sharp``, below it is ``loose``; the table by size
+and the note on sums say why.
 
     python benchmarks/false_alarms.py [--runs 4800] [--seed 0] [--jobs 2] [--quick]
     python benchmarks/false_alarms.py --only 1234        one run again: its experiment and every comparison
@@ -19,15 +20,16 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import torch
 import typer
 from common import Grid, environment, one_thread, run_all, say, write
+from random_experiments import draw_experiment
 
 from parity.backends.base import DTYPES, IMPLEMENTATIONS, Implementation, Setting
 from parity.backends.torch_backend import TorchBackend
@@ -36,28 +38,12 @@ from parity.experiment import Experiment
 from parity.experiment_file import to_toml
 from parity.formulation import Formulation, realise
 from parity.judge.verdict import Verdict, judge
-from refimpl.arithmetic.lift import map_numbers
-from refimpl.batches import Batches
-from refimpl.datasets import XOR, Gaussian, Integers
-from refimpl.initial_weights import Init, Normal, TorchDefault
-from refimpl.initial_weights import Integers as IntegerInit
-from refimpl.losses import SquaredError
-from refimpl.models import Linear
-from refimpl.optimizers import SGD, SGDW, ProximalSGD
-from refimpl.penalties import L1, L2, ElasticNet
-from refimpl.schedules import Constant, Exponential, Step
-from refimpl.training import Group
+from refimpl.optimizers import SGD
 from refimpl.trajectory import Trajectory
-from refimpl.types import Optimizer, Penalty, Schedule
 
-FEATURES = (1, 3, 7, 8, 16, 17, 31, 33, 100, 200)
-BATCH_SIZES = (0, 1, 2, 3, 5, 7, 8, 16)
-INTEGERS = "integers"
 SHARP = 0.1
 LOW = ("bfloat16", "float16")
 ISSUE = "https://github.com/pytorch/pytorch/issues/191763"
-Rng: TypeAlias = np.random.Generator
-T = TypeVar("T")
 
 
 class Cell(NamedTuple):
@@ -83,148 +69,7 @@ CORRECT = tuple(cell for cell in CELLS if not cell.wrong_in_torch)
 WRONG = tuple(cell for cell in CELLS if cell.wrong_in_torch)
 
 
-# -- drawing experiments -------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Start:
-    """The data of an experiment, where its weights start, and how large its learning rate may be."""
-
-    family: str
-    data: Gaussian | XOR | Integers
-    init: dict[str, Init]
-    rows: int
-    features: int
-    curvature: float
-
-
-def pick(rng: Rng, *options: Any) -> Any:
-    """One of the options, evenly."""
-    return options[int(rng.integers(len(options)))]
-
-
-def log_uniform(rng: Rng, low: float, high: float) -> float:
-    """A number between ``low`` and ``high`` with a uniform logarithm; its significand is as random as a double's."""
-    return float(math.exp(rng.uniform(math.log(low), math.log(high))))
-
-
-def draw_start(rng: Rng) -> Start:
-    """S0 (small weights, near the truth), S3 (weights and bias from N(0, 1)), XOR, or integers (exact sums)."""
-    family = pick(rng, "S0", "S0", "S0", "S3", "S3", "XOR", INTEGERS)
-    if family == "XOR":
-        init: dict[str, Init] = {"weight": TorchDefault(), "bias": TorchDefault()}
-        return Start(family, XOR(), init, rows=4, features=2, curvature=4.0)
-    features = pick(rng, *FEATURES)
-    if family == INTEGERS:
-        rows = pick(rng, 1, 2, 4, 8)  # powers of two, so that means are exact
-        data = Integers(rows=rows, features=features, low=-2, high=2)
-        init = {"weight": IntegerInit(low=-2, high=2), "bias": IntegerInit(low=-2, high=2)}
-        return Start(family, data, init, rows, features, curvature=2.0 * (features + 1))
-    rows = pick(rng, 1, 4, 8, 20, 20, 20)
-    noisy = Gaussian(train_rows=rows, validation_rows=pick(rng, 0, 1, 7, 100), features=features)
-    if family == "S0":
-        init = {"weight": Normal(std=0.01)}
-    else:
-        init = {"weight": Normal(std=1.0), "bias": Normal(std=1.0)}
-    return Start(family, noisy, init, rows, features, curvature=float(features + 1))
-
-
-def draw_penalties(rng: Rng, formulation: Formulation, linear: Linear) -> tuple[Penalty, ...]:
-    """None, L2 on the weight or on everything; inside a loss also L1 and elastic net."""
-    parameters = tuple(linear.ndim) if rng.random() < 0.3 else ("weight",)
-    kinds = ["none", "L2", "L2", "L2"] + ["L1", "elastic net"] * (formulation != "weight_decay")
-    kind = pick(rng, *kinds)
-    if kind == "none":
-        return ()
-    if kind == "L1":
-        return (L1(strength=log_uniform(rng, 1e-4, 1), parameters=parameters),)
-    if kind == "elastic net":
-        l1, l2 = log_uniform(rng, 1e-4, 1), log_uniform(rng, 1e-4, 10)
-        return (ElasticNet(l1=l1, l2=l2, parameters=parameters),)
-    strength = pick(rng, 3.0, log_uniform(rng, 1e-4, 10))
-    return (L2(strength=strength, parameters=parameters),)
-
-
-def draw_optimizer(rng: Rng, formulation: Formulation, lr: float) -> Optimizer:
-    """SGD with every option, at times with a decay beside the penalty; written by hand also SGDW and proximal SGD."""
-    kind = pick(rng, "SGD", "SGD", "SGDW", "ProximalSGD") if formulation == "manual" else "SGD"
-    decay = log_uniform(rng, 1e-4, 1) if rng.random() < 0.2 else 0.0
-    if kind == "ProximalSGD":
-        return ProximalSGD(lr=lr)
-    momentum = pick(rng, 0.0, 0.0, 0.5, 0.9, float(rng.uniform(0.1, 0.99)))
-    nesterov = bool(momentum) and rng.random() < 0.4
-    dampening = pick(rng, 0.0, 0.5, float(rng.uniform(0, 1))) if momentum and not nesterov else 0.0
-    if kind == "SGDW":
-        return SGDW(lr=lr, momentum=momentum, dampening=dampening, nesterov=nesterov, weight_decay=decay or 0.1)
-    sgd = SGD(lr=lr, momentum=momentum, dampening=dampening, nesterov=nesterov, weight_decay=decay)
-    return replace(sgd, maximize=rng.random() < 0.05)
-
-
-def draw_schedule(rng: Rng) -> Schedule:
-    """Constant, step or exponential, by epoch or by step."""
-    per = pick(rng, "epoch", "step")
-    return pick(  # type: ignore[no-any-return]  # one of three schedules
-        rng,
-        Constant(),
-        Constant(),
-        Step(step_size=int(rng.integers(1, 6)), gamma=pick(rng, 0.1, 0.5, float(rng.uniform(0.2, 1))), per=per),
-        Exponential(gamma=pick(rng, 0.9, float(rng.uniform(0.8, 1))), per=per),
-    )
-
-
-def dyadic(obj: T) -> T:
-    """Every hyper-parameter at the next power of two below: with integers, the first steps are then exact."""
-    return map_numbers(obj, lambda x: 2.0 ** math.floor(math.log2(x)) if x > 0 else x)
-
-
-def draw_groups(rng: Rng, optimizer: Optimizer) -> tuple[Group, ...]:
-    """At times the bias has hyper-parameters of its own."""
-    if isinstance(optimizer, ProximalSGD) or rng.random() >= 0.25:
-        return ()
-    changes = {"lr": 0.5 * optimizer.lr, "weight_decay": log_uniform(rng, 1e-3, 1)}  # type: ignore[attr-defined]
-    return (Group(parameters=("bias",), optimizer=replace(optimizer, **changes)),)  # type: ignore[type-var]
-
-
-def draw_batches(rng: Rng, start: Start) -> Batches:
-    """Any size that fits; of integers, a power of two."""
-    sizes = [s for s in BATCH_SIZES if s <= start.rows and (start.family != INTEGERS or s & (s - 1) == 0)]
-    return Batches(size=pick(rng, *sizes), order=pick(rng, "shuffled", "fixed"), drop_last=rng.random() < 0.3)
-
-
-def draw_experiment(rng: Rng, formulation: Formulation, name: str) -> tuple[str, Experiment]:
-    """The family and an experiment of 10 to 40 steps that torch can run in this formulation."""
-    start = draw_start(rng)
-    linear, batches = Linear(bias=rng.random() < 0.9), draw_batches(rng, start)
-    loss = SquaredError(factor=pick(rng, 0.5, 1.0), reduction=pick(rng, "mean", "mean", "sum"))
-    size = batches.size or start.rows
-    per_row = size if loss.reduction == "sum" else 1
-    stable = 2 / (2 * float(loss.factor) * start.curvature * per_row + 10)  # η up to 2/L descends
-    lr = stable * (log_uniform(rng, 1, 4) if rng.random() < 0.05 else log_uniform(rng, 1e-3, 1))
-
-    penalties = draw_penalties(rng, formulation, linear)
-    optimizer, schedule = draw_optimizer(rng, formulation, lr), draw_schedule(rng)
-    groups = draw_groups(rng, optimizer) if linear.bias else ()
-    if start.family == INTEGERS:
-        penalties, optimizer = tuple(map(dyadic, penalties)), dyadic(optimizer)
-        schedule, groups = Constant(), ()
-    if getattr(optimizer, "maximize", False) and formulation != "loss":
-        penalties = ()  # coupled decay is no penalty when ascending
-
-    per_epoch = start.rows // size if batches.drop_last else math.ceil(start.rows / size)
-    return start.family, Experiment(
-        name=name,
-        data=start.data,
-        loss=loss,
-        penalties=penalties,
-        optimizer=optimizer,
-        groups=groups,
-        schedule=schedule,
-        init={name: init for name, init in start.init.items() if name in linear.ndim},
-        batches=batches,
-        model=linear,
-        epochs=max(1, round(int(rng.integers(10, 41)) / per_epoch)),
-        seed=int(rng.integers(2**31)),
-    )
+# -- cases ----------------------------------------------------------------------------------------------------------
 
 
 class Case(NamedTuple):
@@ -375,8 +220,6 @@ VERDICTS = (
 )
 EQUALITIES = ("start", "untouched")
 """Held to equality, not to a tolerance."""
-ELEMENTWISE = ("state weight.momentum_buffer", "state bias.momentum_buffer", "weights", "bias")
-"""No sums: the tolerance is that of a few roundings."""
 
 
 def total_by(outcomes: Iterable[Outcome], *keys: str) -> dict[tuple[Any, ...], Tally]:
@@ -448,48 +291,6 @@ def way_table(outcomes: Sequence[Outcome]) -> Grid:
         rows.append([*cell, f"{len(mine)}", f"{alarms}", f"{share(found[least].used)} {least}", verdict])
     columns = ["dtype", "formulation", "implementation", "runs", "false alarms", "least share of all quantities", ""]
     return Grid("By dtype × formulation × implementation", columns, rows, left=3)
-
-
-def falling(shares: Mapping[int, float]) -> float | None:
-    """The exponent k of share ~ p^k, least squares on logarithms, for p ≥ 7."""
-    points = [(math.log(p), math.log(used)) for p, used in shares.items() if p >= 7 and used > 0]
-    if len(points) < 3:
-        return None
-    x, y = np.array(points).T
-    return float(np.polyfit(x, y, 1)[0])
-
-
-def reason(quantity: str, features: int, shares: Mapping[int, float]) -> str:
-    """Why a quantity is loose at a size, from what was measured."""
-    if quantity == "norm" and features == 1:
-        return "the norm of one weight is |w|, which torch returns without any error"
-    exponent = falling(shares)
-    if quantity in ELEMENTWISE or features < 7 or exponent is None or exponent > -0.4:
-        return f"few runs of this size; at others up to {max(shares.values()):.2f}"
-    small, largest = max(used for p, used in shares.items() if p <= 8), max(shares)
-    return (
-        f"sums of p terms: the share falls as p^{exponent:.1f}, from {small:.2f} at p ≤ 8 to {share(shares[largest])}"
-    )
-
-
-def loose_cells(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
-    """Each quantity × dtype with the numbers of features at which it is loose, one entry for each reason."""
-    totals = total_by(outcomes, "dtype", "features")
-    found: dict[tuple[str, str, str], list[int]] = {}
-    for quantity in QUANTITIES:
-        for dtype in DTYPES:
-            cells = {key[2]: tally for key, tally in sorted(totals.items()) if key[:2] == (quantity, dtype)}
-            shares = {p: tally.used for p, tally in cells.items()}
-            for p, tally in cells.items():
-                if judgement(quantity, tally) == "loose":
-                    found.setdefault((quantity, dtype, reason(quantity, p, shares)), []).append(p)
-    return [{"quantity": q, "dtype": dtype, "features": p, "reason": why} for (q, dtype, why), p in found.items()]
-
-
-def loose_table(cells: Sequence[Mapping[str, Any]]) -> Grid:
-    """The loose cells."""
-    rows = [[c["quantity"], c["dtype"], ", ".join(map(str, c["features"])), c["reason"]] for c in cells]
-    return Grid(f"Loose (no run used {SHARP} of the bound), and why", ["quantity", "dtype", "p", "why"], rows, left=4)
 
 
 # -- the kernel that torch has wrong -------------------------------------------------------------------------------
@@ -618,10 +419,10 @@ def main(
     correct = [one for one in outcomes if not (one.cell.wrong_in_torch and one.cell.dtype in broken)]
     elapsed = time.perf_counter() - start
 
-    loose, alarms, sentence = loose_cells(correct), alarm_lines(correct, seed), summary(correct, elapsed)
+    alarms, sentence = alarm_lines(correct, seed), summary(correct, elapsed)
     overall, shares, wrong = main_table(correct), share_table(correct), wrong_table(outcomes)
     ways = way_table(correct)
-    for grid in (overall, shares, loose_table(loose), ways, wrong):
+    for grid in (overall, shares, ways, wrong):
         grid.show()
     say(*live, *(alarms or ["no false alarm, no error, nothing unsupported"]), sentence)
     if quick:
@@ -637,7 +438,6 @@ def main(
         "known_wrong": {"live": live, "noted": records(wrong)},
         "by_dtype": records(overall),
         "by_features": records(shares),
-        "loose": loose,
         "why_sums_are_loose": SUMS,
         "by_cell": by_cell(correct),
     }
@@ -647,7 +447,6 @@ def main(
         VERDICTS,
         overall,
         shares,
-        loose_table(loose),
         SUMS,
         ways,
         wrong,

@@ -119,8 +119,11 @@ def show_command(name: Annotated[str, typer.Argument(help="A name from `parity l
     """Print an experiment as the TOML that `parity run` reads: a file to start from."""
     from parity.experiment_file import to_toml
 
-    for experiment in load_all(name):
-        print(to_toml(experiment), end="")
+    found = load_all(name)
+    if len(found) > 1:
+        names = ", ".join(experiment.name for experiment in found)
+        raise InputError(f"{name}: stands for {len(found)} experiments ({names}); give the name of one")
+    print(to_toml(found[0]), end="")
 
 
 def load_all(*words: str) -> list[Experiment]:
@@ -132,10 +135,13 @@ def load_all(*words: str) -> list[Experiment]:
 
 
 def new_folder() -> Path:
-    """A folder for this run's results, named by the time."""
+    """A folder for this run's results that is not there yet, named by the time."""
     from datetime import datetime
+    from itertools import count
 
-    return Path("parity-results") / datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    stamp = Path("parity-results") / datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    candidates = (stamp if number == 1 else stamp.with_name(f"{stamp.name}-{number}") for number in count(1))
+    return next(folder for folder in candidates if not folder.exists())
 
 
 def main(arguments: list[str] | None = None) -> int:

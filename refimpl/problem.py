@@ -28,11 +28,12 @@ class Problem:
     def __post_init__(self) -> None:
         known = tuple(self.model.ndim)
         for penalty in self.penalties:
-            for name in penalty.parameters:
-                if name not in known:
-                    raise ParameterError(
-                        "parameters", given=repr(name), allowed=", ".join(known), remedy="name the model's parameters"
-                    )
+            unknown = [repr(name) for name in penalty.parameters if name not in known]
+            if unknown or not penalty.parameters:
+                given = unknown[0] if unknown else "no parameters, so that the penalty has no effect"
+                raise ParameterError(
+                    "parameters", given=given, allowed=", ".join(known), remedy="name the model's parameters"
+                )
 
     @cached_property
     def terms(self) -> tuple[tuple[str, Penalty], ...]:

@@ -97,7 +97,7 @@ def off(value: Number) -> bool:
 
     Lifting keeps 0 as it is, because 0 is exact in every arithmetic; one value per run is never off.
     """
-    return isinstance(value, int | float) and value == 0
+    return isinstance(value, int | float | np.number) and bool(value == 0)
 
 
 class Model(Protocol):

@@ -7,7 +7,7 @@ tolerance. ``x̂`` being what the implementation has, ``|x̂ − x| ≤ eₓ`` i
     x ± y : e = eₓ + e_y                              then rounding: e ← e + u(|x ± y| + e)
     x · y : e = |x|e_y + |y|eₓ + eₓe_y                then rounding, + τ
     x / y : e = (eₓ + |x/y|e_y) / (|y| − e_y)         then rounding, + τ; unbounded where |y| ≤ e_y
-    √x    : e = √x − √(x − eₓ)                        then rounding, + τ; the wider side of the two
+    √x    : e = √x − √(x − eₓ)                        then rounding, + τ; the wider side of the two (x̂ ≥ 0)
     xᵏ    : e = k·eₓ(|x| + eₓ)ᵏ⁻¹                     then k roundings
     A @ B : e = |A|E_B + E_A|B| + E_A E_B + γₙ(|A| + E_A)(|B| + E_B),   γₙ = n·u_acc/(1 − n·u_acc)
     Σ     : e = Σeᵢ + γₙ₋₁ Σ(|xᵢ| + eᵢ)               any order of summation, any use of FMA

@@ -93,6 +93,8 @@ class Exact:
         if isinstance(other, np.ndarray):
             return NotImplemented
         inverse = 1 / _operand(other).value
+        if self.bulk == 0:  # 0/3 is 0 in every format
+            return self
         return self * Exact(inverse, abs(inverse), _grid(inverse))
 
     def __rtruediv__(self, other: Any) -> Exact:

@@ -36,6 +36,10 @@ class SGDW:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if self.nesterov and off(self.momentum):
+            raise ParameterError(
+                "nesterov", given="nesterov without momentum", allowed="momentum > 0", remedy="set momentum above 0"
+            )
         if isinstance(self.momentum, np.ndarray) and np.any(self.momentum == 0) and not off(self.dampening):
             raise ParameterError(
                 "momentum",

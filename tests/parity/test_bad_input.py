@@ -210,6 +210,7 @@ WORDS: dict[str, tuple[list[str], list[str]]] = {
     "an unknown option": (["run", "mine.toml", "--devise", "cpu"], ["--devise", "--device", "parity --help"]),
     "an unknown command": (["rum", "mine.toml"], ["'rum'", "'run'", "parity --help"]),
     "a missing argument": (["run"], ["Missing argument 'experiments'", "parity --help"]),
+    "two experiments to show": (["show", "s3-concise-*"], ["stands for 2 experiments", "give the name of one"]),
     "a missing argument of show": (["show"], ["Missing argument 'name'", "parity --help"]),
     "an argument too many": (["list", "mine.toml"], ["mine.toml", "parity --help"]),
     "an option without its value": (["run", "mine.toml", "--json"], ["'--json' requires an argument", "parity --help"]),

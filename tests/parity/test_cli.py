@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -167,12 +168,18 @@ def test_json_to_a_file_is_the_report_of_the_folder(place: Path) -> None:
     assert (place / "mine.json").read_bytes() == (place / "here" / "report.json").read_bytes()
 
 
+def test_two_runs_within_one_second_have_folders_of_their_own(place: Path) -> None:
+    for _ in range(3):
+        cli.new_folder().mkdir(parents=True)
+    assert len(list((place / "parity-results").iterdir())) == 3
+
+
 def test_by_default_results_go_into_a_new_folder_named_by_the_time(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["run", "tiny.toml", "--dtype", "float64", "--formulation", "manual"]) == 0
     (folder,) = (place / "parity-results").iterdir()
-    assert len(folder.name) == len("20260101-123456")
+    assert re.fullmatch(r"\d{8}-\d{6}", folder.name)
     assert f"Results: parity-results/{folder.name}" in capsys.readouterr().out
     assert {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()} == {
         "report.json",

@@ -131,6 +131,13 @@ def test_a_penalty_on_an_unknown_parameter_is_refused() -> None:
         Problem(model=Linear(bias=False), loss=loss, penalties=(L2(strength=1.0, parameters=("bias",)),))
 
 
+def test_a_penalty_on_nothing_is_refused() -> None:
+    with pytest.raises(ParameterError, match=r"^parameters: given no parameters, so that the penalty has no effect; "):
+        Problem(
+            model=Linear(), loss=SquaredError(factor=1.0, reduction="sum"), penalties=(L2(strength=1.0, parameters=()),)
+        )
+
+
 def test_without_penalties_the_objective_is_the_loss() -> None:
     params, X, y = material(0)
     problem = Problem(model=Linear(), loss=SquaredError(factor=1.0, reduction="sum"))

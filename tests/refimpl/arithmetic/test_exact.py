@@ -288,6 +288,11 @@ def test_nothing_is_concluded_from_inf_or_nan(number: float) -> None:
         assert not result.fits(FLOAT64)
 
 
+def test_a_third_fits_no_format_but_zero_thirds_fit_all() -> None:
+    assert not (Exact.of(1.0) / 3).fits(FLOAT64)
+    assert (Exact.of(0.0) / 3).fits(FLOAT32) and (Exact.of(0.0) / 3).value == 0
+
+
 def test_exact_takes_a_number_and_an_array_of_any_shape() -> None:
     assert isinstance(exact(0.1), Exact) and exact(0.1).value == Fraction(0.1)
     for shape in ((), (1,), (2, 0), (2, 1, 3)):

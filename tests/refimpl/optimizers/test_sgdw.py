@@ -84,3 +84,8 @@ def test_a_dampened_batch_needs_momentum_in_every_run() -> None:
     with pytest.raises(ParameterError, match=r"^momentum: given a batch of runs of which some have momentum 0"):
         SGDW(lr=0.1, momentum=np.array([0.0, 0.9]), dampening=0.5)
     SGDW(lr=0.1, momentum=np.array([0.0, 0.9]))
+
+
+def test_nesterov_without_momentum_is_refused() -> None:
+    with pytest.raises(ParameterError, match=r"^nesterov: given nesterov without momentum; allowed: momentum > 0; "):
+        SGDW(lr=0.1, nesterov=True)
