@@ -205,7 +205,8 @@ def _schema(cls: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for field in fields(cls):
         if field.name in number_fields(cls):
-            found[field.name] = float
+            count = len(get_args(hints[field.name])) if getattr(hints[field.name], "__origin__", None) is tuple else 0
+            found[field.name] = types.GenericAlias(tuple, (float,) * count) if count else float
         else:
             hint = hints[field.name]
             parts = [getattr(part, "__origin__", part) for part in get_args(hint) or (hint,)]

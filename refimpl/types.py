@@ -15,7 +15,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeAlias, get_args, get_type_hints, runtime_checkable
+from typing import Annotated, Any, Literal, Protocol, TypeAlias, get_args, get_type_hints, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +52,9 @@ class Range:
 
 Finite: TypeAlias = Annotated[Number, Range()]
 NonNegative: TypeAlias = Annotated[Number, Range(low=0)]
+Rate: TypeAlias = Annotated[Number, Range(low=0, high=1, open_high=True)]
+"""How much of a running average is kept."""
+Rates: TypeAlias = Annotated[tuple[Number, Number], Range(low=0, high=1, open_high=True)]
 
 
 @cache
@@ -90,6 +93,15 @@ def check_fields(self: Any) -> None:
         if getattr(self, name) not in choices:
             options = ", ".join(map(repr, choices))
             raise ParameterError(name, given=repr(getattr(self, name)), allowed=options, remedy="choose one of them")
+
+
+def counted(state: State, param: Array) -> tuple[Array, Array]:
+    """The number of the step that is being made: ``(runs,)`` for the state, and t, shaped to meet ``param``.
+
+    It is kept under torch's key ``step`` as integers, which stay what they are in every arithmetic.
+    """
+    count = state.get("step", np.zeros(len(param), int)) + 1
+    return count, count.reshape(-1, *(1,) * (param.ndim - 1))
 
 
 def off(value: Number) -> bool:
@@ -170,7 +182,9 @@ beside the step (``decoupled``), or takes any penalty by its proximal operator (
 class Optimizer(Protocol):
     """One array's update, with torch's field names; both functions are pure."""
 
-    decay: ClassVar[Decay]
+    @property
+    def decay(self) -> Decay:
+        """What it does with an L2 penalty of its own."""
 
     def init(self, param: Array) -> State:
         """State before the first step, with torch's keys; a key that torch makes later is absent."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from parity.errors import Unsupported
@@ -15,10 +16,8 @@ def options_of(optimizer: Optimizer) -> dict[str, Any]:
     options: dict[str, Any] = dict(hyper_parameters(optimizer))
     if optimizer.decay == "proximal":
         options["l1"], options["l2"] = strengths(optimizer.penalty)  # type: ignore[attr-defined]
-    for flag in ("nesterov", "maximize"):
-        if hasattr(optimizer, flag):
-            options[flag] = getattr(optimizer, flag)
-    return options
+    settings = {field.name for field in fields(optimizer)} - {"penalty"}  # type: ignore[arg-type]  # a dataclass
+    return options | {name: getattr(optimizer, name) for name in settings}
 
 
 def strengths(penalty: Penalty | None) -> tuple[float, float]:

@@ -9,6 +9,7 @@ tolerance. ``x̂`` being what the implementation has, ``|x̂ − x| ≤ eₓ`` i
     x / y : e = (eₓ + |x/y|e_y) / (|y| − e_y)         then rounding, + τ; unbounded where |y| ≤ e_y
     √x    : e = √x − √(x − eₓ)                        then rounding, + τ; the wider side of the two (x̂ ≥ 0)
     xᵏ    : e = k·eₓ(|x| + eₓ)ᵏ⁻¹                     then k roundings
+    xʸ    : the farthest corner of the box of x and y    then 2 roundings (x > 0; a pow good to an ulp)
     A @ B : e = |A|E_B + E_A|B| + E_A E_B + γₙ(|A| + E_A)(|B| + E_B),   γₙ = n·u_acc/(1 − n·u_acc)
     Σ     : e = Σeᵢ + γₙ₋₁ Σ(|xᵢ| + eᵢ)               any order of summation, any use of FMA
     max, min, |·|, − : errors pass through
@@ -26,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -148,7 +150,7 @@ class Bounded(NDArrayOperatorsMixin):
             return NotImplemented
         operands = [x if isinstance(x, Bounded) else self._constant(x) for x in inputs]
         if ufunc is np.power:
-            operands = [operands[0].read(), inputs[1]]  # the exponent is an integer, not a rounded number
+            operands = [operands[0].read(), inputs[1]]  # an integer exponent is no rounded number
         elif any(x.scalar for x in operands) and not all(x.scalar for x in operands):
             operands = [x.entering().read() for x in operands]
         else:
@@ -162,9 +164,9 @@ class Bounded(NDArrayOperatorsMixin):
         return NotImplemented
 
     def _constant(self, x: Any) -> Bounded:
-        """An integer or a double is an exact scalar, an array an exact tensor."""
-        is_array = isinstance(x, np.ndarray) and x.ndim > 0
-        return Bounded(x, 0, self.profile, scalar=not is_array)
+        """An integer, an array of them (a count for each run) or a double is an exact scalar, other arrays tensors."""
+        is_tensor = isinstance(x, np.ndarray) and x.ndim > 0 and x.dtype.kind not in "iub"
+        return Bounded(x, 0, self.profile, scalar=not is_tensor)
 
     # -- shape ----------------------------------------------------------------------------------------------------
 
@@ -265,9 +267,11 @@ def sqrt(x: Bounded) -> Bounded:
 
 def power(x: Bounded, k: Any) -> Bounded:
     """xᵏ for integers k ≥ 0 (one, or an array of them): k − 1 multiplications, or a ``pow`` good to an ulp."""
+    if isinstance(k, Bounded | float):
+        return real_power(x, k if isinstance(k, Bounded) else x._constant(k))
     k = np.asarray(k)
     if k.dtype.kind not in "iu" or np.any(k < 0):
-        raise TypeError(f"Bounded ** {k!r}: only integer exponents ≥ 0")
+        raise TypeError(f"Bounded ** {k!r}: only integer exponents ≥ 0, and real ones that are floats or Bounded")
     error = k * x.error * (np.abs(x.value) + x.error) ** np.maximum(k - 1, 0)  # ≥ (|x| + e)ᵏ − |x|ᵏ, no cancellation
     return x._rounded(
         x.value**k,
@@ -276,6 +280,15 @@ def power(x: Bounded, k: Any) -> Bounded:
         underflow=bool(np.any(k > 1)),
         times=np.where(k > 1, k, 0),
     )
+
+
+def real_power(x: Bounded, y: Bounded) -> Bounded:
+    """xʸ for x > 0: monotone in x and in y, so that the error is largest in a corner of their box."""
+    value = x.value**y.value
+    low, high = x.value - x.error, x.value + x.error
+    corners = [base**exponent for base in (low, high) for exponent in (y.value - y.error, y.value + y.error)]
+    error = reduce(np.maximum, [np.abs(corner - value) for corner in corners])
+    return x._rounded(value, np.where(low > 0, error, np.inf), format=x.format, underflow=True, times=2)
 
 
 def square(x: Bounded) -> Bounded:

@@ -76,7 +76,9 @@ def values_of(cls: Any, name: str) -> st.SearchStrategy[Any]:
     if name in number_fields(cls):
         allowed = number_fields(cls)[name]
         low, high = (None if np.isinf(end) else end for end in (allowed.low, allowed.high))
-        return st.floats(low, high, allow_nan=False, allow_infinity=False, exclude_max=allowed.open_high)
+        one = st.floats(low, high, allow_nan=False, allow_infinity=False, exclude_max=allowed.open_high)
+        count = len(get_args(_schema(cls)[name]))  # 0 for a plain float
+        return st.tuples(*[one] * count) if count else one
     hint = _schema(cls)[name]
     if get_origin(hint) is Literal:
         return st.sampled_from(get_args(hint))

@@ -63,6 +63,11 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
             {"lr": 0.1, "penalty": L2(strength=0.7)},
             {"lr": 0.1, "penalty": ElasticNet(l1=0.7, l2=1.3)},
         ],
+        "adam": [
+            {"lr": 0.1},
+            {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.3, "amsgrad": True, "maximize": True},
+            {"lr": 0.1, "weight_decay": 0.3, "decoupled_weight_decay": True},
+        ],
     },
     "schedule": {
         "constant": [{}],
@@ -80,7 +85,7 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
 }
 """Constructor arguments, by registry and name."""
 
-WITH_ROOTS: set[str] = set()
+WITH_ROOTS: set[str] = {"adam"}
 """Entries of any registry whose formula takes a root or an exponential, and so cannot run in rationals."""
 
 

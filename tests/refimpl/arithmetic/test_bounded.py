@@ -202,8 +202,29 @@ def test_a_power_keeps_an_error_too_small_for_the_carrier_to_add(error: float) -
     assert (x**3).error >= 3 * error
 
 
-@pytest.mark.parametrize("k", [0.5, 2.0, -1, np.array([1, -1]), np.array([0.5])])
-def test_an_exponent_that_is_no_integer_from_0_is_refused(k: Any) -> None:
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_real_power_of_an_uncertain_number_is_within_the_bound_and_the_bound_is_near(
+    dtype: str, high_precision: Any
+) -> None:
+    profile = profile_of(dtype)
+    rng = np.random.default_rng(0)
+    x, y, e = rng.uniform(0.1, 3, 300), rng.uniform(-2, 2, 300), 2.0**-20
+    found: Any = Bounded(x, e, profile) ** Bounded(y, e, profile)
+    X, Y = high_precision.array(x), high_precision.array(y)
+    shares = []
+    for dx, dy in ((-e, -e), (-e, e), (e, -e), (e, e), (0, 0)):
+        truth = np.array([(a + dx) ** (b + dy) for a, b in zip(X, Y, strict=True)])
+        shares.append(np.abs(truth - high_precision.array(found.value)) / high_precision.array(found.error))
+    assert 0.5 < np.max(shares) <= 1
+    rounded: Any = Bounded(x, 0, profile) ** 0.5
+    assert np.all(np.abs(np.sqrt(x.astype(np.longdouble)) - rounded.value) <= rounded.error)
+    assert np.all(rounded.error <= 3 * profile.u(profile.compute) * rounded.value)
+    unbounded: Any = Bounded(np.array([1e-30]), e, profile) ** 0.5
+    assert np.isinf(unbounded.error)
+
+
+@pytest.mark.parametrize("k", [-1, np.array([1, -1]), np.array([0.5])])
+def test_an_exponent_that_is_no_integer_from_0_nor_one_real_number_is_refused(k: Any) -> None:
     with pytest.raises(TypeError, match="only integer exponents ≥ 0"):
         Bounded.tensor(np.ones(2), profile_of("float32")) ** k
 
