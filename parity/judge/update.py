@@ -1,0 +1,97 @@
+"""The check of one recorded step of one parameter: the reference's step from what the framework itself had before it.
+
+A framework's own numbers go in (weights, gradient, state, hyper-parameters in effect), and running-error arithmetic says
+what a correct implementation may have afterwards. Nothing is carried from step to step, so errors do not pile up and a
+fault shows in the step that makes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from parity.judge.arithmetics import Rounding
+from parity.judge.expected import Expected, expect
+from refimpl.arithmetic.bounded import Bounded, Profile
+from refimpl.arithmetic.formats import FORMATS
+from refimpl.types import Array, Optimizer
+
+COUNT = "step"
+"""The state that counts steps: an integer, held to equality."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Update:
+    """One step of one parameter, as a framework made it; every array ``(1, …)`` and exact in float64.
+
+    ``parameter``, ``number``: which, and the how-many-th step of the run. ``optimizer``: the reference with the
+    hyper-parameters in effect. ``profile``: of the arithmetic. ``before``, ``gradient``, ``state``: what the step
+    started from, the gradient as the optimizer saw it. ``after``, ``state_after``: what it left. ``formats``: the
+    format of the ``param`` and of each state tensor.
+    """
+
+    parameter: str
+    number: int
+    optimizer: Optimizer
+    profile: Profile
+    before: Array
+    gradient: Array
+    state: Mapping[str, Array]
+    after: Array
+    state_after: Mapping[str, Array]
+    formats: Mapping[str, str]
+
+
+def check(update: Update) -> Iterator[Expected]:
+    """The weights and every tensor of the state after the step."""
+    param, state = reference_step(update)
+    yield _expected(update, update.parameter, update.after, param, "param")
+    for key in {**state, **update.state_after}:
+        quantity = f"{update.parameter}.{key}"
+        if key not in state or key not in update.state_after:
+            yield not_both(update, quantity)
+        elif key == COUNT:
+            yield equal(update, quantity, update.state_after[key], state[key])
+        else:
+            yield _expected(update, quantity, update.state_after[key], state[key], key)
+
+
+def reference_step(update: Update) -> tuple[Any, Mapping[str, Any]]:
+    """The reference's step in running-error arithmetic."""
+    arithmetic = Rounding(update.profile)
+    state = {key: whole(v) if key == COUNT else arithmetic.tensor(v) for key, v in update.state.items()}
+    optimizer = arithmetic.hyper(update.optimizer, update.before.ndim)
+    return optimizer.step(arithmetic.tensor(update.before), arithmetic.tensor(update.gradient), state)
+
+
+def blind_to(update: Update, hyper: str, value: Any) -> bool:
+    """True where the record would pass with another value of a hyper-parameter as well."""
+    other = replace(update, optimizer=replace(update.optimizer, **{hyper: value}))  # type: ignore[type-var]
+    return all(bool(np.all(expected.share <= 1)) for expected in check(other))
+
+
+def whole(count: Array) -> Array:
+    """A recorded count of steps as integers; one that is no integer is caught where it came to be."""
+    return np.rint(np.nan_to_num(count)).astype(int)
+
+
+def equal(update: Update, quantity: str, candidate: Array, expected: Array) -> Expected:
+    """Held to equality."""
+    none = np.zeros(np.broadcast_shapes(candidate.shape, expected.shape), np.longdouble)
+    return Expected(quantity, np.array([update.number]), none + candidate, none + expected, none, none == 0)
+
+
+def not_both(update: Update, quantity: str) -> Expected:
+    """A state that only the framework or only the reference has."""
+    return equal(update, quantity, np.full((1, 1), np.nan), np.zeros((1, 1)))
+
+
+def _expected(update: Update, quantity: str, candidate: Array, bounded: Any, stored: str) -> Expected:
+    if not isinstance(bounded, Bounded):  # a constant of the formula: 0 before there is anything
+        bounded = Bounded.tensor(np.zeros(candidate.shape) + bounded, update.profile)
+    if bounded.shape != candidate.shape:
+        return not_both(update, f"shape of {quantity}")
+    return expect(quantity, np.array([update.number]), candidate, bounded, FORMATS[update.formats[stored]])
