@@ -1,6 +1,6 @@
 """The check of one recorded step of one parameter: the reference's step from what the framework itself had before it.
 
-A framework's own numbers go in (weights, gradient, state, hyper-parameters in effect), and running-error arithmetic says
+The framework's own numbers go in (weights, gradient, state, hyper-parameters in effect); running-error arithmetic says
 what a correct implementation may have afterwards. Nothing is carried from step to step, so errors do not pile up and a
 fault shows in the step that makes it.
 """
@@ -75,7 +75,8 @@ def blind_to(update: Update, hyper: str, value: Any) -> bool:
 
 def whole(count: Array) -> Array:
     """A recorded count of steps as integers; one that is no integer is caught where it came to be."""
-    return np.rint(np.nan_to_num(count)).astype(int)
+    integers: Array = np.rint(np.nan_to_num(count)).astype(int)
+    return integers
 
 
 def equal(update: Update, quantity: str, candidate: Array, expected: Array) -> Expected:
