@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -95,6 +96,107 @@ def run_command(
     elif json is not None:
         write_whole(Path(json), to_json(report) + "\n")
     raise typer.Exit(report.exit_code)
+
+
+@app.command("verify")
+def verify_command(
+    optimizer: Annotated[list[str] | None, typer.Option(help="A class of torch.optim; default: all.")] = None,
+    implementation: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="for-loop, foreach, fused, capturable, differentiable, compile; default: all, of compile few."
+        ),
+    ] = None,
+    dtype: Annotated[
+        list[str] | None, typer.Option(help="float64, float32, bfloat16, float16, complex64; default: all.")
+    ] = None,
+    device: Annotated[
+        list[str] | None, typer.Option(help="A torch device; default: the CPU, and an accelerator if there is one.")
+    ] = None,
+    situation: Annotated[
+        list[str] | None, typer.Option(help="What training meets (plain, groups …); default: all.")
+    ] = None,
+    k: Annotated[
+        str, typer.Option("-k", metavar="EXPR", help="Words of a case's id, with and, or, not; or an id itself.")
+    ] = "",
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A sample of every optimizer and situation, in seconds.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of all numbers that are drawn.")] = 0,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes; default: one for each core.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Results folder; default: a new one in parity-results/.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the cases that --out does not have yet.")
+    ] = False,
+    json: Annotated[str | None, typer.Option(metavar="FILE|-", help="The document here, too; - for output.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="JUnit XML here, too.")] = None,
+    html: Annotated[Path | None, typer.Option(help="The page here, too.")] = None,
+) -> None:
+    """Hold every torch optimizer to its reference: implementations, dtypes, and the situations of real training."""
+    if resume and out is None:
+        raise InputError("--resume: needs the folder of the run to go on with; give --out")
+    from rich.console import Console
+
+    from parity.matrix.verify import exit_code, select, verify
+    from parity.report.files import check_place, write_whole
+    from parity.report.matrix import files
+    from parity.report.matrix.progress import progress_bar
+    from parity.report.matrix.terminal import print_matrix
+
+    for place in (None if json in (None, "-") else Path(str(json)), junit, html):
+        if place is not None:
+            check_place(place)
+    cases = select(optimizer, implementation, dtype, device, situation, k, seed=seed, quick=quick)
+    console = Console(stderr=json == "-", width=None if sys.stdout.isatty() else 120)
+    folder = out or new_folder()
+    with progress_bar() as progress:
+        document = verify(cases, jobs=jobs or os.cpu_count() or 1, folder=folder, resume=resume, progress=progress)
+    written = files.write_all(document, folder)
+    print_matrix(document, console)
+    console.print(f"Results: {folder} ({', '.join(written)})")
+    for place, text in ((junit, files.JUNIT), (html, files.PAGE)):
+        if place is not None:
+            write_whole(place, (folder / text).read_text(encoding="utf-8"))
+    if json == "-":
+        print((folder / files.DOCUMENT).read_text(encoding="utf-8"))
+    elif json is not None:
+        write_whole(Path(json), (folder / files.DOCUMENT).read_text(encoding="utf-8"))
+    raise typer.Exit(exit_code(document["counts"]))
+
+
+@app.command("known")
+def known_command(
+    fact: Annotated[str | None, typer.Argument(metavar="[ID]", help="Show this fact whole, with its script.")] = None,
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE|-", help="Write the facts as JSON, too; - for standard output.")
+    ] = None,
+) -> None:
+    """Try what is known to be wrong or surprising in torch, and say whether it still is."""
+    from importlib.metadata import version
+    from platform import platform
+
+    from rich.console import Console
+
+    from parity.known import KNOWN
+    from parity.report.files import check_place, write_whole
+    from parity.report.known import print_fact, print_facts, to_json
+
+    if fact is not None and fact not in KNOWN:
+        raise InputError(f"{fact}: no such fact; `parity known` lists them{nearest(fact, KNOWN)}")
+    if json is not None and json != "-":
+        check_place(Path(json))
+    found = {one: one.observe() for one in KNOWN.values() if fact in (None, one.id)}
+    console = Console(stderr=json == "-", width=None if sys.stdout.isatty() else 120)
+    if fact is not None:
+        print_fact(KNOWN[fact], found[KNOWN[fact]], console)
+    else:
+        print_facts(found, console)
+    document = to_json(found, {"torch": version("torch"), "platform": platform()})
+    if json == "-":
+        print(document)
+    elif json is not None:
+        write_whole(Path(json), document + "\n")
+    raise typer.Exit(int(any(one.state == "no longer: remove me" for one in found.values())))
 
 
 @app.command("list")

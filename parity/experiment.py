@@ -28,7 +28,7 @@ from refimpl.initial_weights import Init, draw_all
 from refimpl.models import Linear
 from refimpl.problem import Problem
 from refimpl.schedules import Constant
-from refimpl.training import Group
+from refimpl.training import Group, scheduled
 from refimpl.types import Array, Loss, Model, Optimizer, Penalty, Schedule, number_fields
 
 NAME = re.compile(r"[^\W_][\w .+=,-]{0,99}")
@@ -77,6 +77,7 @@ class Experiment:
         self._check_numbers()
         Problem(model=self.model, loss=self.loss, penalties=self.penalties)
         self.optimizers  # noqa: B018  # raises where a group names an unknown parameter or one twice
+        self._check_schedule(0)
 
     def _check_numbers(self) -> None:
         """One run has one value of each hyper-parameter, and states each penalty as its own."""
@@ -85,12 +86,25 @@ class Experiment:
         parts |= {f"groups[{i}]": group.optimizer for i, group in enumerate(self.groups)}
         for where, part in parts.items():
             for name in number_fields(part.__class__):
-                if not isinstance(value := getattr(part, name), int | float):
+                value = getattr(part, name)
+                numbers = value if isinstance(value, tuple) else (value,)  # betas are two
+                if not all(isinstance(number, int | float | None) for number in numbers):
                     given, remedy = reprlib.repr(value), "make one experiment for each value"
                     raise ParameterError(f"{where}.{name}", given=given, allowed="one Python number", remedy=remedy)
             if getattr(part, "penalty", None) is not None:
                 given, remedy = repr(part.penalty), "state it in penalties"
                 raise ParameterError(f"{where}.penalty", given=given, allowed="no penalty here", remedy=remedy)
+
+    def _check_schedule(self, count: int) -> None:
+        """Raise where the schedule has no sense for an optimizer after so many advances."""
+        for optimizer in self.optimizers.values():
+            try:
+                with np.errstate(all="ignore"):  # a rate that is not finite is refused by the optimizer
+                    scheduled(optimizer, self.schedule, count)
+            except ArithmeticError as error:
+                raise ParameterError(
+                    "schedule", given=self.schedule, allowed="rates that stay finite", remedy="change schedule"
+                ) from error
 
     @property
     def optimizers(self) -> dict[str, Optimizer]:
@@ -120,11 +134,10 @@ class Experiment:
             if (bad := first_not_finite(values)) is not None:
                 where, number = f"init.{name}{list(bad[1:])}", float(values[bad])
                 raise ParameterError(where, given=number, allowed="a finite number", remedy=f"change init.{name}")
-        return Material(
-            dataset=dataset,
-            params=params,
-            order=self._order(rows, np.random.default_rng(order_seed)),
-        )
+        order = self._order(rows, np.random.default_rng(order_seed))
+        advances = len(order) if self.schedule.per == "epoch" else sum(len(batches) for batches in order)
+        self._check_schedule(advances - 1)
+        return Material(dataset=dataset, params=params, order=order)
 
     def _order(self, rows: int, rng: np.random.Generator) -> Order:
         try:

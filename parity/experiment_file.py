@@ -210,7 +210,7 @@ def _schema(cls: Any) -> dict[str, Any]:
         else:
             hint = hints[field.name]
             parts = [getattr(part, "__origin__", part) for part in get_args(hint) or (hint,)]
-            if all(part in plain or isinstance(part, str) or part is ... for part in parts):
+            if all(part in plain or isinstance(part, str) or part in (..., None) for part in parts):
                 found[field.name] = hint
     return found
 
@@ -225,7 +225,13 @@ def _table(registry: Mapping[str, type], obj: Any) -> dict[str, Any]:
 
 def _fields(obj: Any) -> dict[str, Any]:
     assert is_dataclass(obj)
+    defaults = {field.name: field.default for field in fields(obj)}
     values = {name: getattr(obj, name) for name in _schema(obj.__class__)}
-    return {
-        name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if value is not None
-    }
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, tuple) and None in value:  # TOML has no word for None; left out, it is the default
+            if value != defaults[name]:
+                raise InputError(f"{name}: {value} cannot be written as TOML; allowed: numbers; give one for None")
+        elif value is not None:
+            found[name] = list(value) if isinstance(value, tuple) else value
+    return found

@@ -136,7 +136,7 @@ def _settings(
 def _reference(experiment: Experiment) -> Reference:
     try:
         trajectory = run_reference(experiment, "loss")
-    except Unsupported as error:
+    except (Unsupported, RefimplError) as error:
         raise InputError(f"{experiment.name}: {error}") from error
     return Reference(experiment, trajectory, ridge_distance(experiment, trajectory))
 

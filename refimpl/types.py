@@ -31,11 +31,15 @@ Number: TypeAlias = float | Array
 
 @dataclass(frozen=True)
 class Range:
-    """The finite numbers that a hyper-parameter may take, both ends included unless ``open_high``."""
+    """The finite numbers that a hyper-parameter may take, both ends included unless ``open_high``.
+
+    ``optional``: or None, for a number that the formula finds by itself.
+    """
 
     low: float = -math.inf
     high: float = math.inf
     open_high: bool = False
+    optional: bool = False
 
     def holds(self, value: Number) -> bool:
         values = np.asarray(value, dtype=float)
@@ -45,6 +49,8 @@ class Range:
     def __str__(self) -> str:
         if math.isinf(self.low) and math.isinf(self.high):
             return "a finite number"
+        if math.isinf(self.low):
+            return f"a finite number ≤ {self.high:g}"
         if math.isinf(self.high):
             return f"a finite number ≥ {self.low:g}"
         return f"a number from {self.low:g} to {self.high:g}{' (excluded)' if self.open_high else ''}"
@@ -52,6 +58,7 @@ class Range:
 
 Finite: TypeAlias = Annotated[Number, Range()]
 NonNegative: TypeAlias = Annotated[Number, Range(low=0)]
+Portion: TypeAlias = Annotated[Number, Range(low=0, high=1)]
 Rate: TypeAlias = Annotated[Number, Range(low=0, high=1, open_high=True)]
 """How much of a running average is kept."""
 Rates: TypeAlias = Annotated[tuple[Number, Number], Range(low=0, high=1, open_high=True)]
@@ -85,14 +92,28 @@ def check_fields(self: Any) -> None:
     for name, allowed in number_fields(self.__class__).items():
         value = getattr(self, name)
         for each in value if isinstance(value, tuple) else (value,):
-            array = isinstance(each, np.ndarray | np.generic)
-            plain = isinstance(each, int | float) or (array and each.dtype.kind in "fiub")
-            if isinstance(each, bool | str | None) or (plain and not allowed.holds(each)):
+            if each is None and allowed.optional:
+                continue
+            if isinstance(each, bool | str | None) or (plain(each) and not allowed.holds(each)):
                 raise ParameterError(name, given=repr(value), allowed=str(allowed), remedy=f"change {name}")
     for name, choices in choice_fields(self.__class__).items():
         if getattr(self, name) not in choices:
             options = ", ".join(map(repr, choices))
             raise ParameterError(name, given=repr(getattr(self, name)), allowed=options, remedy="choose one of them")
+
+
+def check_integers(self: Any, **least: int) -> None:
+    """Raise :class:`ParameterError` for a field that is no integer or less than its least."""
+    for name, low in least.items():
+        value = getattr(self, name)
+        if not isinstance(value, int) or isinstance(value, bool) or value < low:
+            raise ParameterError(name, given=repr(value), allowed=f"an integer ≥ {low}", remedy=f"change {name}")
+
+
+def plain(value: Any) -> bool:
+    """True for a number, or an array of them, that was not lifted to another arithmetic."""
+    array = isinstance(value, np.ndarray | np.generic)
+    return isinstance(value, int | float) or (array and value.dtype.kind in "fiub")
 
 
 def counted(state: State, param: Array) -> tuple[Array, Array]:
@@ -202,3 +223,54 @@ class Schedule(Protocol):
 
     def at(self, count: Any, base: Mapping[str, Number]) -> dict[str, Number]:
         """The hyper-parameters that differ from ``base`` after ``count`` advances (an int or an array of them)."""
+
+
+@runtime_checkable
+class Recursive(Schedule, Protocol):
+    """A schedule of which frameworks make each rate from the one before: equal to ``at``, but for other roundings."""
+
+    def following(self, count: Any, current: Mapping[str, Number], base: Mapping[str, Number]) -> dict[str, Number]:
+        """The hyper-parameters after ``count`` advances, from ``current``, those after ``count − 1``.
+
+        With count = 0 it is what making the schedule does to the hyper-parameters ``current`` of the optimizer.
+        """
+
+
+def advanced(
+    schedule: Schedule, count: Any, current: Mapping[str, Number], base: Mapping[str, Number]
+) -> dict[str, Number]:
+    """The hyper-parameters that the schedule sets at its advance number ``count``, as frameworks come by them."""
+    return schedule.following(count, current, base) if isinstance(schedule, Recursive) else schedule.at(count, base)
+
+
+class Reactive(Protocol):
+    """Hyper-parameters that follow a metric, such as the validation loss; both functions are pure."""
+
+    @property
+    def per(self) -> Literal["epoch", "step"]:
+        """What advances it."""
+
+    @property
+    def worst(self) -> float:
+        """The metric that any other improves on."""
+
+    def init(self, base: Mapping[str, Number]) -> State:
+        """State before the first metric, with the hyper-parameters that it moves."""
+
+    def react(self, metric: Array, state: State) -> tuple[dict[str, Number], State]:
+        """The hyper-parameters from here on and the state, after a metric ``(runs,)``."""
+
+
+def momentum_of(base: Mapping[str, Number], value: Number) -> dict[str, Number]:
+    """``value`` as the hyper-parameter in which an optimizer keeps its momentum: β₁ of ``betas``, or ``momentum``."""
+    betas: Any = base.get("betas")
+    if betas is not None:
+        return {"betas": (value, *betas[1:])}  # type: ignore[dict-item]  # a tuple of numbers
+    if "momentum" not in base:
+        raise ParameterError(
+            "cycle_momentum",
+            given=True,
+            allowed="an optimizer with momentum or betas",
+            remedy="set cycle_momentum = false",
+        )
+    return {"momentum": value}

@@ -6,7 +6,7 @@ import contextlib
 import inspect
 import platform
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -18,12 +18,12 @@ from parity.backends.base import Setting
 from parity.backends.options import options_of, strengths
 from parity.backends.torch_arithmetic import profiles
 from parity.backends.torch_manual import UPDATES, squared_error_gradient
+from parity.backends.torch_schedules import torch_schedule
 from parity.errors import InputError, Unsupported
 from parity.experiment import Experiment, Material
 from parity.formulation import Realised, realise
 from refimpl.losses import SquaredError
 from refimpl.models import Linear
-from refimpl.schedules import Constant, Exponential, Step
 from refimpl.training import scheduled, stack_states
 from refimpl.trajectory import SideEffect, Trajectory
 from refimpl.types import Array, Penalty
@@ -210,8 +210,10 @@ class _Autograd(_Run):
             raise Unsupported(f"one torch optimizer cannot be {' and '.join(sorted(kinds))} at once")
         with in_torchs_words((RuntimeError, TypeError, ValueError, AttributeError)):
             kind = getattr(torch.optim, kinds.pop())
-            self.optimizer: torch.optim.Optimizer = kind(groups, **FLAGS[setting.implementation])
-        self.scheduler = torch_schedule(self.schedule, self.optimizer)
+            known = inspect.signature(kind).parameters  # an optimizer may have the for-loop only
+            flags = {flag: on for flag, on in FLAGS[setting.implementation].items() if on or flag in known}
+            self.optimizer: torch.optim.Optimizer = kind(groups, **flags)
+            self.scheduler = torch_schedule(self.schedule, self.optimizer)
 
     def state(self) -> dict[str, dict[str, Tensor]]:
         return {
@@ -257,6 +259,8 @@ class _ByHand(_Run):
         if setting.implementation != "for-loop":
             raise Unsupported(f"written by hand there is no {setting.implementation} implementation")
         super().__init__(experiment, form, material, setting)
+        for kind in {type(optimizer).__name__ for optimizer in form.optimizers.values()} - UPDATES.keys():
+            raise Unsupported(f"{kind} is not written by hand here")
         self.states: dict[str, dict[str, Tensor]] = {name: {} for name in self.params}
 
     def state(self) -> dict[str, dict[str, Tensor]]:
@@ -288,16 +292,6 @@ class _ByHand(_Run):
 
 
 # -- the reference's words in torch's ------------------------------------------------------------------------------
-
-
-def torch_schedule(schedule: Any, optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LRScheduler | None:
-    """torch's own scheduler, or None for a constant rate."""
-    make: dict[type, Callable[[], torch.optim.lr_scheduler.LRScheduler | None]] = {
-        Constant: lambda: None,
-        Step: lambda: torch.optim.lr_scheduler.StepLR(optimizer, schedule.step_size, schedule.gamma),
-        Exponential: lambda: torch.optim.lr_scheduler.ExponentialLR(optimizer, schedule.gamma),
-    }
-    return make[type(schedule)]()
 
 
 def penalty_value(penalty: Penalty, w: Tensor) -> Tensor:

@@ -38,7 +38,7 @@ class Expected:
 def expect(quantity: str, steps: Array, candidate: Array, bounded: Bounded, store: Format) -> Expected:
     """From a value with its error: plus half an ulp where the result is stored in less than it was computed in."""
     error = bounded.error
-    if store.digits < bounded.profile.compute.digits:
+    if store.digits < bounded.format.digits:
         reach = np.abs(bounded.value) + error
         stored = error + store.half_ulp(np.where(np.isfinite(reach), reach, 1))
         error = np.where(reach <= store.largest, stored, np.inf)

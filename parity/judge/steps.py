@@ -33,14 +33,19 @@ from parity.formulation import Realised
 from parity.judge.arithmetics import Arithmetic, Rational, Rounding, short
 from parity.judge.expected import Expected, expect, sharpen
 from parity.judge.profile import profile_of
+from parity.judge.schedules import EXACT, in_effect
+from parity.judge.update import COUNT, whole
 from refimpl.arithmetic.bounded import Bounded, gamma
 from refimpl.arithmetic.formats import FORMATS, Format
+from refimpl.optimizers import SGD, SGDW, ProximalSGD
 from refimpl.problem import Problem
 from refimpl.reductions import norm
 from refimpl.training import hyper_parameters, scheduled
 from refimpl.trajectory import Trajectory
 from refimpl.types import Array, LinearModel
 
+RATIONAL = (SGD, SGDW, ProximalSGD)
+"""Optimizers whose formula takes no root."""
 CHUNK = 200_000
 """Elements of the data that one pass may hold."""
 
@@ -58,6 +63,8 @@ class Checks:
         hypers = [h for optimizer in form.optimizers.values() for h in hyper_parameters(optimizer).values()]
         probe = all(short(np.asarray(array)) for array in [*stored, *hypers])
         probe &= len(dict(form.in_gradient.terms)) == len(form.in_gradient.terms)  # pieces of terms have finer grids
+        probe &= isinstance(form.schedule, EXACT)
+        probe &= all(type(optimizer) in RATIONAL for optimizer in form.optimizers.values())
         self.rational = Rational(self._narrowest()) if probe else None
 
     def catch(self) -> bool:
@@ -188,6 +195,9 @@ class Checks:
                 bounded = self._recorded_step(name, some, self.update_arithmetic)
                 exact = self._recorded_step(name, some, self.rational) if self.rational else {}
                 for quantity, expected in bounded.items():
+                    if not isinstance(expected, Bounded):  # a count
+                        yield _equal(quantity, some, self._after(name, quantity, some), expected)
+                        continue
                     result = expect(quantity, some, self._after(name, quantity, some), expected, self._stored(quantity))
                     yield sharpen(result, exact[quantity], self._narrowest()) if exact else result
                 for key in states:
@@ -213,7 +223,7 @@ class Checks:
         found: dict[str, list[Array]] = {name: [] for name in self.form.optimizers}
         for name, allowances in found.items():
             for some in self._same_state(name, steps):
-                state = {key: self.update_arithmetic.tensor(values) for key, values in self._state(name, some).items()}
+                state = self._lifted_state(name, some, self.update_arithmetic)
                 uncertain = gradient[name][np.searchsorted(steps, some)]
                 after, _ = self._step(name, some, self.update_arithmetic, uncertain, state)
                 stored = self._stored(f"update {name}")
@@ -221,7 +231,7 @@ class Checks:
         return {name: np.concatenate(allowances) for name, allowances in found.items()}
 
     def _recorded_step(self, name: str, steps: Array, arithmetic: Arithmetic) -> dict[str, Any]:
-        state = {key: arithmetic.tensor(values) for key, values in self._state(name, steps).items()}
+        state = self._lifted_state(name, steps, arithmetic)
         gradient = arithmetic.tensor(self.trajectory.gradients[name][steps, 0])
         after, new_state = self._step(name, steps, arithmetic, gradient, state)
         return {f"update {name}": after} | {f"state {name}.{key}": values for key, values in new_state.items()}
@@ -231,8 +241,11 @@ class Checks:
         param = self.trajectory.params[name][steps, 0]
         epochs = np.array([self.batches[step][0] for step in steps])
         count = (epochs if self.form.schedule.per == "epoch" else steps).reshape(-1, *(1,) * (param.ndim - 1))
-        optimizer = arithmetic.hyper(self.form.optimizers[name])
-        lifted = scheduled(optimizer, arithmetic.hyper(self.form.schedule), count)
+        plain = self.form.optimizers[name]
+        if isinstance(arithmetic, Rounding):
+            lifted = in_effect(plain, self.form.schedule, count, arithmetic)
+        else:
+            lifted = scheduled(arithmetic.hyper(plain), arithmetic.hyper(self.form.schedule), count)
         return lifted.step(arithmetic.tensor(param), gradient, state)
 
     def _uncertain_gradient(self, steps: Array) -> dict[str, Any]:
@@ -240,6 +253,11 @@ class Checks:
         found = self._loss_and_gradient(steps, self.loss_arithmetic)
         gradients = {name: found[f"gradient {name}"] for name in self.form.optimizers}
         return {name: Bounded(g.value, g.error, self.update_arithmetic.profile) for name, g in gradients.items()}
+
+    def _lifted_state(self, name: str, steps: Array, arithmetic: Arithmetic) -> dict[str, Any]:
+        """State before ``steps`` in an arithmetic; counts of steps stay integers."""
+        state = self._state(name, steps)
+        return {key: whole(values) if key == COUNT else arithmetic.tensor(values) for key, values in state.items()}
 
     def _state(self, name: str, steps: Array) -> dict[str, Array]:
         """State before ``steps``, which all have the same keys."""
@@ -333,6 +351,12 @@ class Checks:
 
 def _long(array: Array) -> Array:
     return np.asarray(array, np.longdouble)
+
+
+def _equal(quantity: str, steps: Array, candidate: Array, expected: Array) -> Expected:
+    """Held to equality."""
+    none = np.zeros(candidate.shape)
+    return Expected(quantity, steps, _long(candidate), _long(expected) + none, none, none == 0)
 
 
 def _should_not_exist(quantity: str, steps: Array, candidate: Array) -> Expected:

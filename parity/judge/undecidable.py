@@ -2,7 +2,8 @@
 
 λ and μ are replaced by 0, the others doubled. If every recorded number lies within its bound then, too, the run says
 nothing about that hyper-parameter, and must not be counted as agreement on it. Those that several parameters share are
-one hyper-parameter; where their values differ, each is asked for by itself.
+one hyper-parameter; where their values differ, each is asked for by itself. What has no effect, because the schedule
+overwrites it or does not use it, is not asked for.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from typing import Any
 
 from parity.formulation import Realised
 from refimpl.errors import RefimplError
-from refimpl.types import number_fields, off
+from refimpl.schedules import Cyclic, OneCycle
+from refimpl.training import hyper_parameters
+from refimpl.types import Optimizer, Schedule, number_fields, off
 
 VANISHING = ("weight_decay", "momentum", "strength", "l1", "l2")
 
@@ -22,12 +25,18 @@ def neutral(form: Realised) -> Iterator[tuple[str, Realised]]:
     """Each hyper-parameter by name, with the form that has a neutral value in its place."""
     shared: dict[tuple[str, Any], dict[str, Any]] = {}
     for name, optimizer in form.optimizers.items():
+        overwritten = _overwritten(optimizer, form.schedule)
         for hyper, value, changed in _variants(optimizer):
+            if hyper in overwritten:
+                continue
             shared.setdefault((hyper, value), {})[name] = changed
     for (hyper, _), changed in shared.items():
         of = "" if len(changed) == len(form.optimizers) else f" of {', '.join(changed)}"
         yield f"{hyper}{of}", replace(form, optimizers={**form.optimizers, **changed})
+    unused = _unused(form.schedule)
     for hyper, _, schedule in _variants(form.schedule):
+        if hyper in unused:
+            continue
         yield f"schedule.{hyper}", replace(form, schedule=schedule)
     penalties = form.in_gradient.penalties  # a parameter each
     for i, penalty in enumerate(penalties):
@@ -37,11 +46,33 @@ def neutral(form: Realised) -> Iterator[tuple[str, Realised]]:
             yield name, replace(form, in_gradient=replace(form.in_gradient, penalties=others))
 
 
+def _overwritten(optimizer: Optimizer, schedule: Schedule) -> set[str]:
+    """The hyper-parameters that have no effect because the schedule has values of its own for them."""
+    base = hyper_parameters(optimizer)
+    moved = schedule.at(0, base)
+    doubled = schedule.at(0, {name: value if isinstance(value, tuple) else 2 * value for name, value in base.items()})
+    return {name for name in moved if not isinstance(moved[name], tuple) and moved[name] == doubled[name]}
+
+
+def _unused(schedule: Schedule) -> set[str]:
+    """The numbers of a schedule that its options leave out."""
+    found: set[str] = set()
+    if isinstance(schedule, Cyclic) and schedule.mode != "exp_range":
+        found |= {"gamma"}
+    if isinstance(schedule, Cyclic | OneCycle) and not schedule.cycle_momentum:
+        found |= {"base_momentum", "max_momentum"}
+    return found
+
+
 def _variants(obj: Any) -> Iterator[tuple[str, Any, Any]]:
     """Name, value, and a copy with that number changed; numbers that are switched off are not asked for."""
     for hyper in number_fields(obj.__class__):
         value = getattr(obj, hyper)
-        if not off(value):
+        if isinstance(value, tuple):
+            for index, part in enumerate(value):
+                if part is not None and not off(part):
+                    yield f"{hyper}[{index}]", part, _changed_part(obj, hyper, index)
+        elif not off(value):
             yield hyper, value, _changed(obj, hyper, value)
     penalty = getattr(obj, "penalty", None)  # of a proximal step
     if penalty is not None:
@@ -57,3 +88,14 @@ def _changed(obj: Any, hyper: str, value: Any) -> Any:
         return replace(obj, **changes)
     except RefimplError:  # doubled, it leaves its range
         return replace(obj, **{hyper: value / 2})
+
+
+def _changed_part(obj: Any, hyper: str, index: int) -> Any:
+    """A copy with one number of several, as a β, doubled, or halved where that leaves its range."""
+    for factor in (2, 1 / 2):
+        parts = [part * factor if i == index else part for i, part in enumerate(getattr(obj, hyper))]
+        try:
+            return replace(obj, **{hyper: tuple(parts)})
+        except RefimplError:
+            continue
+    raise AssertionError(f"neither twice nor half of {hyper}[{index}] is in its range")

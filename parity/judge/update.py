@@ -29,8 +29,8 @@ class Update:
 
     ``parameter``, ``number``: which, and the how-many-th step of the run. ``optimizer``: the reference with the
     hyper-parameters in effect. ``profile``: of the arithmetic. ``before``, ``gradient``, ``state``: what the step
-    started from, the gradient as the optimizer saw it. ``after``, ``state_after``: what it left. ``formats``: the
-    format of the ``param`` and of each state tensor.
+    started from, the gradient as the optimizer saw it; ``held``: the elements that a sparse one has. ``after``,
+    ``state_after``: what it left. ``formats``: the format of the ``param`` and of each state tensor.
     """
 
     parameter: str
@@ -39,6 +39,7 @@ class Update:
     profile: Profile
     before: Array
     gradient: Array
+    held: Array | None = None
     state: Mapping[str, Array]
     after: Array
     state_after: Mapping[str, Array]
@@ -63,14 +64,20 @@ def reference_step(update: Update) -> tuple[Any, Mapping[str, Any]]:
     """The reference's step in running-error arithmetic."""
     arithmetic = Rounding(update.profile)
     state = {key: whole(v) if key == COUNT else arithmetic.tensor(v) for key, v in update.state.items()}
-    optimizer = arithmetic.hyper(update.optimizer, update.before.ndim)
-    return optimizer.step(arithmetic.tensor(update.before), arithmetic.tensor(update.gradient), state)
+    optimizer: Any = arithmetic.hyper(update.optimizer, update.before.ndim)
+    param, gradient = arithmetic.tensor(update.before), arithmetic.tensor(update.gradient)
+    if not state:  # what the optimizer keeps from the beginning, for a parameter that joined later
+        state = dict(optimizer.init(param))
+    if update.held is not None and hasattr(optimizer, "step_sparse"):
+        after: tuple[Any, Mapping[str, Any]] = optimizer.step_sparse(param, gradient, update.held, state)
+    else:
+        after = optimizer.step(param, gradient, state)
+    return after
 
 
-def blind_to(update: Update, hyper: str, value: Any) -> bool:
-    """True where the record would pass with another value of a hyper-parameter as well."""
-    other = replace(update, optimizer=replace(update.optimizer, **{hyper: value}))  # type: ignore[type-var]
-    return all(bool(np.all(expected.share <= 1)) for expected in check(other))
+def with_other(update: Update, hyper: str, value: Any) -> Update:
+    """The record beside a reference with another value of a hyper-parameter."""
+    return replace(update, optimizer=replace(update.optimizer, **{hyper: value}))  # type: ignore[type-var]
 
 
 def whole(count: Array) -> Array:
@@ -91,8 +98,10 @@ def not_both(update: Update, quantity: str) -> Expected:
 
 
 def _expected(update: Update, quantity: str, candidate: Array, bounded: Any, stored: str) -> Expected:
-    if not isinstance(bounded, Bounded):  # a constant of the formula: 0 before there is anything
-        bounded = Bounded.tensor(np.zeros(candidate.shape) + bounded, update.profile)
+    if not isinstance(bounded, Bounded):  # made of whole numbers alone, so that at most a quotient was rounded
+        constant = np.zeros(candidate.shape) + bounded
+        error = np.where(constant == np.rint(constant), 0, FORMATS["float64"].half_ulp(constant))
+        bounded = Bounded(constant, error, update.profile, scalar=True)
     if bounded.shape != candidate.shape:
         return not_both(update, f"shape of {quantity}")
     return expect(quantity, np.array([update.number]), candidate, bounded, FORMATS[update.formats[stored]])

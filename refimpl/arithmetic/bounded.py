@@ -5,11 +5,12 @@ tolerance. ``x̂`` being what the implementation has, ``|x̂ − x| ≤ eₓ`` i
 (Wilkinson 1963; Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., §3.3)::
 
     x ± y : e = eₓ + e_y                              then rounding: e ← e + u(|x ± y| + e)
-    x · y : e = |x|e_y + |y|eₓ + eₓe_y                then rounding, + τ
+    x · y : e = |x|e_y + |y|eₓ + eₓe_y                then rounding, + τ; none of it where x or y is exactly 0
     x / y : e = (eₓ + |x/y|e_y) / (|y| − e_y)         then rounding, + τ; unbounded where |y| ≤ e_y
     √x    : e = √x − √(x − eₓ)                        then rounding, + τ; the wider side of the two (x̂ ≥ 0)
     xᵏ    : e = k·eₓ(|x| + eₓ)ᵏ⁻¹                     then k roundings
-    xʸ    : the farthest corner of the box of x and y    then 2 roundings (x > 0; a pow good to an ulp)
+    xʸ    : the farthest corner of the box of x and y    then 2 roundings (x > 0, or exactly 0; a pow good to an ulp)
+    cos x : e = eₓ·min(1, |sin x| + eₓ/2)              then 2 roundings (a cos good to an ulp)
     A @ B : e = |A|E_B + E_A|B| + E_A E_B + γₙ(|A| + E_A)(|B| + E_B),   γₙ = n·u_acc/(1 − n·u_acc)
     Σ     : e = Σeᵢ + γₙ₋₁ Σ(|xᵢ| + eᵢ)               any order of summation, any use of FMA
     max, min, |·|, − : errors pass through
@@ -134,6 +135,14 @@ class Bounded(NDArrayOperatorsMixin):
         unknown = self.error + self.profile.u(compute) * (np.abs(self.value) + self.error) + compute.tiny
         return Bounded(self.value, np.where(self.error == 0, known, unknown), self.profile)
 
+    def under(self, profile: Profile) -> Bounded:
+        """This tensor in another arithmetic: rounded once where that keeps fewer digits, or a narrower range."""
+        here, there = self.profile.compute, profile.compute
+        same = Bounded(self.value, self.error, profile)
+        if there.digits >= here.digits and there.emin <= here.emin:
+            return same
+        return same._rounded(self.value, self.error, format=there, underflow=True)
+
     def read(self) -> Bounded:
         """This operand as an operation reads it: 0 where a device that flushes may hold a subnormal number."""
         if not self.profile.flush:
@@ -247,7 +256,10 @@ def negative(x: Bounded) -> Bounded:
 
 def multiply(x: Bounded, y: Bounded) -> Bounded:
     error = np.abs(x.value) * y.error + np.abs(y.value) * x.error + x.error * y.error
-    return x._rounded(x.value * y.value, error, format=x.format, underflow=True)
+    product = x._rounded(x.value * y.value, error, format=x.format, underflow=True)
+    zero = ((x.value == 0) & (x.error == 0)) | ((y.value == 0) & (y.error == 0))  # neither rounds nor underflows
+    product.error = np.where(zero & np.isfinite(product.error), 0, product.error)
+    return product
 
 
 def divide(x: Bounded, y: Bounded) -> Bounded:
@@ -283,12 +295,22 @@ def power(x: Bounded, k: Any) -> Bounded:
 
 
 def real_power(x: Bounded, y: Bounded) -> Bounded:
-    """xʸ for x > 0: monotone in x and in y, so that the error is largest in a corner of their box."""
+    """xʸ for x > 0: monotone in x and in y, so that the error is largest in a corner of their box.
+
+    Of x = 0, known exactly, a power y > 0 is 0 as well.
+    """
     value = x.value**y.value
+    zero = (x.value == 0) & (x.error == 0) & (y.value > y.error)
     low, high = x.value - x.error, x.value + x.error
     corners = [base**exponent for base in (low, high) for exponent in (y.value - y.error, y.value + y.error)]
     error = reduce(np.maximum, [np.abs(corner - value) for corner in corners])
-    return x._rounded(value, np.where(low > 0, error, np.inf), format=x.format, underflow=True, times=2)
+    return x._rounded(value, np.where((low > 0) | zero, error, np.inf), format=x.format, underflow=True, times=2)
+
+
+def cos(x: Bounded) -> Bounded:
+    """|cos(x + d) − cos x| = 2|sin(x + d/2) sin(d/2)| ≤ |d|·|sin(x + d/2)| ≤ |d|·min(1, |sin x| + |d|/2)."""
+    slope = np.minimum(np.abs(np.sin(x.value)) + x.error / 2, 1)
+    return x._rounded(np.cos(x.value), x.error * slope, format=x.format, underflow=True, times=2)
 
 
 def square(x: Bounded) -> Bounded:
@@ -372,6 +394,7 @@ OPERATIONS: dict[np.ufunc, Callable[..., Any]] = {
     np.divide: divide,
     np.sqrt: sqrt,
     np.power: power,
+    np.cos: cos,
     np.square: square,
     np.absolute: absolute,
     np.maximum: maximum,

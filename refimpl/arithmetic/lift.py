@@ -21,15 +21,20 @@ T = TypeVar("T")
 def map_numbers(obj: T, function: Callable[[Any], Any]) -> T:
     """A copy of the dataclass ``obj`` with ``function`` applied to every number, in nested dataclasses too.
 
-    Nested are fields that are dataclasses and those that are tuples of dataclasses.
+    Nested are fields that are dataclasses and those that are tuples of dataclasses. None, where a number is optional,
+    stays None.
     """
     kind: Any = type(obj)
     numbers = number_fields(kind)
     changes: dict[str, Any] = {}
     for field in fields(obj):  # type: ignore[arg-type]  # T is a dataclass by contract
         value = getattr(obj, field.name)
+        changed: Any
         if field.name in numbers:
-            changed = tuple(map(function, value)) if isinstance(value, tuple) else function(value)
+            if isinstance(value, tuple):
+                changed = tuple(None if each is None else function(each) for each in value)
+            else:
+                changed = None if value is None else function(value)
         elif is_dataclass(value) and not isinstance(value, type):
             changed = map_numbers(value, function)
         elif isinstance(value, tuple) and value and all(map(is_dataclass, value)):

@@ -1,10 +1,59 @@
-"""Optimizers by the name that an experiment file uses."""
+"""Optimizers by the name that an experiment file uses; LBFGS, which takes all parameters at once, is none of them."""
 
+from refimpl.optimizers.adadelta import Adadelta
+from refimpl.optimizers.adafactor import Adafactor
+from refimpl.optimizers.adagrad import Adagrad
 from refimpl.optimizers.adam import Adam
+from refimpl.optimizers.adamax import Adamax
+from refimpl.optimizers.adamw import AdamW
+from refimpl.optimizers.asgd import ASGD
+from refimpl.optimizers.lbfgs import LBFGS
+from refimpl.optimizers.muon import Muon
+from refimpl.optimizers.nadam import NAdam
 from refimpl.optimizers.proximal_sgd import ProximalSGD
+from refimpl.optimizers.radam import RAdam
+from refimpl.optimizers.rmsprop import RMSprop
+from refimpl.optimizers.rprop import Rprop
 from refimpl.optimizers.sgd import SGD
 from refimpl.optimizers.sgdw import SGDW
+from refimpl.optimizers.sparse_adam import SparseAdam
 
-OPTIMIZERS = {"sgd": SGD, "sgdw": SGDW, "proximal_sgd": ProximalSGD, "adam": Adam}
+OPTIMIZERS = {
+    "sgd": SGD,
+    "sgdw": SGDW,
+    "proximal_sgd": ProximalSGD,
+    "adam": Adam,
+    "adamw": AdamW,
+    "nadam": NAdam,
+    "radam": RAdam,
+    "adamax": Adamax,
+    "sparse_adam": SparseAdam,
+    "adagrad": Adagrad,
+    "adadelta": Adadelta,
+    "rmsprop": RMSprop,
+    "rprop": Rprop,
+    "asgd": ASGD,
+    "adafactor": Adafactor,
+    "muon": Muon,
+}
 
-__all__ = ["OPTIMIZERS", "SGD", "SGDW", "Adam", "ProximalSGD"]
+__all__ = [
+    "ASGD",
+    "LBFGS",
+    "OPTIMIZERS",
+    "SGD",
+    "SGDW",
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Muon",
+    "NAdam",
+    "ProximalSGD",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
+    "SparseAdam",
+]

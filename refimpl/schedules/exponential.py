@@ -1,4 +1,8 @@
-"""Exponential decay: ``η_k = η₀·γ^k``, as ``torch.optim.lr_scheduler.ExponentialLR``."""
+"""Exponential decay: ``η_k = η₀·γ^k``, as ``torch.optim.lr_scheduler.ExponentialLR``.
+
+torch multiplies the current rate by γ at each advance, in Python's float64, which differs from this closed form by
+rounding alone. Decay moves with η: coupled (SGD) and decoupled decay shrink the weights by η_k·λ.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from refimpl.arithmetic.elementary import choose
 from refimpl.types import NonNegative, Number, check_fields
 
 
@@ -21,3 +26,7 @@ class Exponential:
 
     def at(self, count: Any, base: Mapping[str, Number]) -> dict[str, Number]:
         return {"lr": base["lr"] * self.gamma**count}  # η₀ γ^k
+
+    def following(self, count: Any, current: Mapping[str, Number], base: Mapping[str, Number]) -> dict[str, Number]:
+        del base
+        return {"lr": choose(count > 0, current["lr"] * self.gamma, current["lr"])}  # ηγ

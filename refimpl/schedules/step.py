@@ -1,7 +1,7 @@
 """Step decay: ``η_k = η₀·γ^⌊k/s⌋``, as ``torch.optim.lr_scheduler.StepLR``.
 
 torch multiplies the current rate by γ at each drop, in Python's float64, which differs from this closed form by
-rounding alone.
+rounding alone. Decay moves with η: coupled (SGD) and decoupled decay shrink the weights by η_k·λ.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from refimpl.errors import ParameterError
-from refimpl.types import NonNegative, Number, check_fields
+from refimpl.arithmetic.elementary import choose
+from refimpl.types import NonNegative, Number, check_fields, check_integers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +24,12 @@ class Step:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if not isinstance(self.step_size, int) or self.step_size < 1:
-            raise ParameterError("step_size", given=self.step_size, allowed="an integer ≥ 1", remedy="change step_size")
+        check_integers(self, step_size=1)
 
     def at(self, count: Any, base: Mapping[str, Number]) -> dict[str, Number]:
         return {"lr": base["lr"] * self.gamma ** (count // self.step_size)}  # η₀ γ^⌊k/s⌋
+
+    def following(self, count: Any, current: Mapping[str, Number], base: Mapping[str, Number]) -> dict[str, Number]:
+        del base
+        lr, drops = current["lr"], (count > 0) & (count % self.step_size == 0)
+        return {"lr": choose(drops, lr * self.gamma, lr)}  # ηγ at a drop

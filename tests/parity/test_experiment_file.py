@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -91,17 +92,19 @@ def values_of(cls: Any, name: str) -> st.SearchStrategy[Any]:
         int: st.integers(0, 9),
         str | int: st.sampled_from(["last", "y", 1]),
         str | None: st.sampled_from([None, "more.csv"]),
+        int | None: st.sampled_from([None, 2, 9]),
+        tuple[int, ...]: st.lists(st.integers(0, 9)).map(tuple),
         tuple[float, ...]: st.lists(st.floats(allow_nan=False, allow_infinity=False)).map(tuple),
     }[hint]
 
 
 @st.composite
 def objects(draw: st.DrawFn, cls: Any) -> Any:
-    chosen = {name: draw(values_of(cls, name)) for name in _schema(cls)}
-    try:
-        return cls(**chosen)
-    except RefimplError:  # outside of its range
-        assume(False)
+    for _ in range(10):
+        chosen = {name: draw(values_of(cls, name)) for name in _schema(cls)}
+        with contextlib.suppress(RefimplError):  # outside of its range, or at odds with another field
+            return cls(**chosen)
+    return assume(False)
 
 
 def entries(registry: str) -> st.SearchStrategy[Any]:

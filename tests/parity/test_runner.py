@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,18 @@ import torch
 import parity
 from parity.backends.base import Setting
 from parity.errors import InputError, Unsupported
+from parity.experiment import Experiment
 from parity.formulation import realise
 from parity.judge.free_run import free_run
 from parity.judge.steps import Checks
-from parity.judge.verdict import Verdict
+from parity.judge.verdict import Verdict, judge
 from parity.results import Report, Run
 from parity.runner import ridge_distance
 from refimpl.batches import Batches
 from refimpl.datasets import Gaussian
 from refimpl.initial_weights import Normal
 from refimpl.losses import SquaredError
-from refimpl.optimizers import SGD, ProximalSGD
+from refimpl.optimizers import OPTIMIZERS, SGD, ProximalSGD
 from refimpl.penalties import L1, L2, ElasticNet
 from refimpl.trajectory import Trajectory
 
@@ -397,3 +399,27 @@ def test_load_takes_a_name_or_a_file(tmp_path: Path, bench: Any) -> None:
         parity.load("s1-xr")
     with pytest.raises(InputError, match=r"s1-\*: is 2 experiments; give one name"):
         parity.load("s1-*")
+
+
+@pytest.mark.parametrize("name", sorted(set(OPTIMIZERS) - {"sgd", "sgdw", "proximal_sgd", "sparse_adam", "muon"}))
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16"])
+def test_an_experiment_can_have_any_optimizer_and_a_wrong_rate_of_it_is_caught(name: str, dtype: str) -> None:
+    kind: Any = OPTIMIZERS[name]
+    if name == "rprop":  # whose rate is its first step only
+        right, wrong = kind(lr=0.01, etas=(0.5, 1.2)), kind(lr=0.01, etas=(0.5, 1.3))
+    else:
+        right, wrong = kind(lr=0.01), kind(lr=0.015)
+    experiment = Experiment(
+        name=name,
+        data=Gaussian(train_rows=12, features=33),
+        epochs=2,
+        loss=SquaredError(factor=1.0, reduction="mean"),
+        optimizer=right,
+        init={"weight": Normal(std=1.0)},
+        batches=Batches(size=5),
+    )
+    run = partial(parity.run, dtypes=[dtype], formulations=["weight_decay"], implementations=["for-loop"])
+    (one,) = run(experiment).runs
+    assert one.verdict.name in ("agree", "undecidable"), one.verdict.text
+    assert one.trajectory is not None
+    assert judge(replace(experiment, optimizer=wrong), one.trajectory).name == "disagree"

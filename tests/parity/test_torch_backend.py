@@ -114,12 +114,12 @@ def test_every_recorded_number_is_one_of_the_dtype(dtype: str, bench: Any) -> No
 
 
 def test_torchs_own_schedulers_are_used(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[tuple[Any, ...]] = []
+    made: list[tuple[str, dict[str, Any]]] = []
 
     def spy(name: str, original: Any) -> Any:
-        def make(optimizer: Any, *words: Any) -> Any:
-            made.append((name, *words))
-            return original(optimizer, *words)
+        def make(optimizer: Any, **options: Any) -> Any:
+            made.append((name, options))
+            return original(optimizer, **options)
 
         return make
 
@@ -128,7 +128,7 @@ def test_torchs_own_schedulers_are_used(bench: Any, monkeypatch: pytest.MonkeyPa
     bench.torch(bench.experiment(schedule=Step(step_size=2, gamma=0.5)))
     bench.torch(bench.experiment(schedule=Exponential(gamma=0.9, per="step")))
     bench.torch(bench.experiment())
-    assert made == [("StepLR", 2, 0.5), ("ExponentialLR", 0.9)]
+    assert made == [("StepLR", {"step_size": 2, "gamma": 0.5}), ("ExponentialLR", {"gamma": 0.9})]
 
 
 @pytest.mark.parametrize("implementation", ["for-loop", "foreach", "fused"])

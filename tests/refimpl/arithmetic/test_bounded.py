@@ -629,13 +629,24 @@ def test_the_form_factor_multiplies_the_unit_roundoff() -> None:
     np.testing.assert_allclose(errors[1] / errors[0], 2, rtol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_product_with_an_exact_zero_is_exact_and_one_with_an_uncertain_zero_is_not(dtype: str) -> None:
+    """In every format 0·y is 0 and nothing else, unless y may be infinite."""
+    profile, largest = profile_of(dtype), FORMATS[dtype].largest
+    zero, y = Bounded.tensor(np.zeros(1), profile), Bounded(np.array([3.0]), 0.5, profile)
+    assert (zero * y).error == 0 and (y * zero).error == 0 and (0 * y).error == 0
+    assert (Bounded(np.zeros(1), 1e-6, profile) * y).error >= 3.5e-6
+    assert np.isinf((zero * (Bounded.tensor(np.array([largest]), profile) * 2)).error)
+
+
 def test_the_bound_is_in_the_units_of_the_formula() -> None:
     """u·|x| for one operation on exact numbers, and half the smallest subnormal where it can underflow."""
     profile, x = profile_of("float32"), Bounded.tensor(np.array([3.0]), profile_of("float32"))
     u, tau = 2.0**-24, 2.0**-150
     np.testing.assert_allclose((x + 1).error, 4 * u, rtol=1e-9)
     np.testing.assert_allclose((x * 2).error, 6 * u + tau, rtol=1e-9)
-    np.testing.assert_allclose((Bounded.tensor(np.zeros(1), profile) * x).error, tau, rtol=1e-9)
+    tiny = Bounded.tensor(np.array([1e-30]), profile)
+    np.testing.assert_allclose((tiny * tiny).error, tau, rtol=1e-9)
     np.testing.assert_allclose((-x).error, 0)
     np.testing.assert_allclose(((x + 1) + 1).error, (4 + 5) * u, rtol=1e-6)
     np.testing.assert_allclose(((x + 1) * 2).error, (4 * 2 + 8) * u, rtol=1e-6)

@@ -55,5 +55,7 @@ def test_an_unknown_reduction_is_refused() -> None:
 
 
 def test_one_factor_per_run_is_refused() -> None:
-    with pytest.raises(ParameterError, match=r"^factor: given 2 values; allowed: one; make a problem for each"):
+    with pytest.raises(
+        ParameterError, match=r"^factor: given 2 values; allowed: one; make a problem for each convention$"
+    ):
         SquaredError(factor=np.array([0.5, 1.0]), reduction="mean")

@@ -80,6 +80,17 @@ def test_what_torch_refuses_is_refused(momentum: float, dampening: float, nester
     assert refusals[0] == refusals[1]
 
 
+@pytest.mark.parametrize(("momentum", "dampening"), [(0.0, 0.0), (0.5, 0.25)])
+def test_a_refusal_of_nesterov_says_what_torch_demands(momentum: float, dampening: float) -> None:
+    message = (
+        f"^nesterov: given nesterov with momentum {momentum} and dampening {dampening}; "
+        "allowed: nesterov with momentum > 0 and dampening 0; "
+        "set momentum above 0 and dampening to 0, as torch demands$"
+    )
+    with pytest.raises(ParameterError, match=message):
+        SGD(lr=0.1, nesterov=True, momentum=momentum, dampening=dampening)
+
+
 def test_the_first_step_is_not_dampened_and_the_second_is() -> None:
     w, g = np.zeros((1, 1)), np.ones((1, 1))
     optimizer = SGD(lr=1.0, momentum=0.5, dampening=0.25)
@@ -138,7 +149,12 @@ def test_the_weight_is_the_sum_that_unrolling_the_recurrence_gives(
 
 
 def test_a_dampened_batch_needs_momentum_in_every_run() -> None:
-    with pytest.raises(ParameterError, match=r"^momentum: given a batch of runs of which some have momentum 0"):
+    message = (
+        r"^momentum: given a batch of runs of which some have momentum 0, with dampening; "
+        r"allowed: momentum > 0 in every run of a dampened batch; "
+        r"run them apart: without momentum torch ignores the dampening$"
+    )
+    with pytest.raises(ParameterError, match=message):
         SGD(lr=0.1, momentum=np.array([0.0, 0.9]), dampening=0.5)
     SGD(lr=0.1, momentum=np.array([0.0, 0.9]))
     SGD(lr=0.1, momentum=np.array([0.1, 0.9]), dampening=0.5)

@@ -80,12 +80,24 @@ def test_without_decay_it_is_sgd_bit_for_bit(options: dict[str, Any], seed: int)
     assert np.array_equal(run(SGDW(lr=0.1, **options), gradients)[0], run(SGD(lr=0.1, **options), gradients)[0])
 
 
+def test_without_momentum_there_is_no_buffer_and_the_dampening_has_no_effect() -> None:
+    gradients = np.random.default_rng(0).standard_normal((3, 1, 2))
+    dampened, state = run(SGDW(lr=0.1, dampening=0.4), gradients)
+    assert state == {} and np.array_equal(dampened, run(SGDW(lr=0.1), gradients)[0])
+
+
 def test_a_dampened_batch_needs_momentum_in_every_run() -> None:
-    with pytest.raises(ParameterError, match=r"^momentum: given a batch of runs of which some have momentum 0"):
+    message = (
+        r"^momentum: given a batch of runs of which some have momentum 0, with dampening; "
+        r"allowed: momentum > 0 in every run of a dampened batch; "
+        r"run them apart: without momentum the dampening is ignored$"
+    )
+    with pytest.raises(ParameterError, match=message):
         SGDW(lr=0.1, momentum=np.array([0.0, 0.9]), dampening=0.5)
     SGDW(lr=0.1, momentum=np.array([0.0, 0.9]))
 
 
 def test_nesterov_without_momentum_is_refused() -> None:
-    with pytest.raises(ParameterError, match=r"^nesterov: given nesterov without momentum; allowed: momentum > 0; "):
+    message = r"^nesterov: given nesterov without momentum; allowed: momentum > 0; set momentum above 0$"
+    with pytest.raises(ParameterError, match=message):
         SGDW(lr=0.1, nesterov=True)

@@ -41,7 +41,7 @@ def test_the_value_is_convex_separable_and_0_at_0(any_penalty: Any, w: Array, ot
     np.testing.assert_allclose(each(any_penalty, w).sum(axis=(1, 2)), any_penalty.value(w), rtol=1e-14)
     between = any_penalty.value(share * w + (1 - share) * other)
     chord = share * any_penalty.value(w) + (1 - share) * any_penalty.value(other)
-    assert np.all(between <= chord * (1 + 1e-14))
+    assert np.all(between <= chord * (1 + 1e-14) + 1e-320)  # a product with a tiny share underflows
 
 
 @given(w=WEIGHTS, other=WEIGHTS)

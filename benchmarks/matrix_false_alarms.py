@@ -1,0 +1,105 @@
+"""Does `parity verify` ever accuse correct code? The whole matrix again and again, each time with numbers of its own.
+
+A disagreement that a known deviation of torch explains is counted apart; every other one is a false alarm, or a fault
+that nobody has written down yet. Beside it, for each optimizer, dtype and tensor, the largest share of the tolerance
+that a correct run used: at 0.1 and above it is ``sharp``, below it is ``loose``.
+
+    python benchmarks/matrix_false_alarms.py [--steps 100000] [--first-seed 1] [--jobs 2] [--quick]
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import Annotated, Any
+
+import typer
+from common import Grid, console, environment, say, write
+
+from parity.matrix.case import DTYPES, Result
+from parity.matrix.cover import cases
+from parity.matrix.known import as_known
+from parity.matrix.options import OPTIONS
+from parity.matrix.workers import run_all
+
+SHARP = 0.1
+CORRECT = ("agree", "undecidable")
+
+
+def share_rows(results: list[Result]) -> list[list[str]]:
+    """One row for each optimizer and tensor: the largest share by dtype."""
+    largest: dict[tuple[str, str, str], float] = {}
+    for result in results:
+        for tensor, used in result.shares.items():
+            key = result.case.optimizer, tensor, result.case.dtype
+            largest[key] = max(used, largest.get(key, 0.0))
+    rows = []
+    for optimizer in OPTIONS:
+        for tensor in dict.fromkeys(tensor for name, tensor, _ in largest if name == optimizer):
+            shares = [largest.get((optimizer, tensor, dtype)) for dtype in DTYPES]
+            if tensor.split()[-1] not in ("untouched", "storage", "loaded"):
+                rows.append([optimizer, tensor, *(shown(share) for share in shares)])
+    return rows
+
+
+def shown(share: float | None) -> str:
+    if share is None:
+        return "–"
+    return f"{share:.2f}" + ("" if share >= SHARP else " loose")
+
+
+def main(
+    steps: Annotated[int, typer.Option(min=1, help="Correct steps, at least.")] = 100_000,
+    first_seed: Annotated[int, typer.Option(min=1, help="The matrix is run with this seed and those after it.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+    quick: Annotated[bool, typer.Option(help="The quick sample once, nothing written.")] = False,
+) -> None:
+    """Run, count, and write results/matrix_false_alarms.json and .md."""
+    start, where = time.perf_counter(), environment()
+    correct: list[Result] = []
+    others: list[Result] = []
+    seed = first_seed
+    while sum(result.steps for result in correct) < steps:
+        wanted = [case for case in cases(seed=seed, quick=quick) if case.implementation != "compile"]
+        for result in map(as_known, run_all(wanted, jobs)):
+            (correct if result.verdict in CORRECT else others).append(result)
+        counted = sum(result.steps for result in correct)
+        console.print(f"seed {seed}: {counted:,} correct steps so far")
+        seed += 1
+        if quick:
+            break
+    verdicts = Counter(result.verdict for result in correct + others)
+    wrong = [result for result in others if result.verdict in ("disagree", "error")]
+    counted = sum(result.steps for result in correct)
+    took = time.perf_counter() - start
+    sentence = (
+        f"{len(correct):,} cases of correct code, {counted:,} steps of a parameter: {len(wrong)} false alarms "
+        f"(verdicts: {', '.join(f'{count:,} {name}' for name, count in verdicts.most_common())}); "
+        f"seeds {first_seed} to {seed - 1}; took {took:.0f} s"
+    )
+    grid = Grid(
+        "Largest share of the tolerance in a correct run", ["optimizer", "tensor", *DTYPES], share_rows(correct), left=2
+    )
+    grid.show()
+    alarms = [f"{result.case.id}: {result.verdict}: {result.text}" for result in wrong]
+    say(*(alarms[:20] or ["no false alarm, no error"]), sentence)
+    if quick:
+        say("--quick: nothing written; without it, results/matrix_false_alarms.json and .md are")
+        return
+    data: dict[str, Any] = {
+        "environment": where,
+        "seeds": [first_seed, seed - 1],
+        "summary": sentence,
+        "false_alarms": alarms,
+        "shares": [dict(zip(grid.columns, row, strict=True)) for row in grid.rows],
+    }
+    write(
+        "matrix_false_alarms",
+        data,
+        "The matrix: false alarms",
+        [f"{sentence}.", *([*alarms] and ["\n".join(f"* {a}" for a in alarms)]), grid],
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,152 @@
+"""The check of a schedule: each recorded rate from what the framework itself had before it.
+
+A framework that makes each rate from the one before is judged from its own previous rate, so that errors do not pile up
+and a fault shows at the advance that makes it; one that computes a closed form is judged from that. Which of the two it
+is, the schedule says (:class:`refimpl.types.Recursive`). A hyper-parameter that the schedule does not move is held to
+equality. Rates are doubles, or, where the learning rate is a tensor, of its dtype.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from parity.judge.arithmetics import Rounding
+from parity.judge.expected import Expected, expect
+from refimpl.arithmetic.bounded import Bounded, Profile, Undecided
+from refimpl.arithmetic.formats import FORMATS
+from refimpl.schedules import Constant, Exponential, MultiStep, Step
+from refimpl.training import hyper_parameters
+from refimpl.types import Array, Number, Optimizer, Reactive, Recursive, Schedule, advanced
+
+EXACT = (Constant, Step, MultiStep, Exponential)
+"""Schedules of products alone: where their closed form is exact in a format, so is every way to compute it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """One parameter group's hyper-parameters as a framework had them.
+
+    ``base``: those that the optimizer was made with. ``values``: by name, ``(advances + 1,)``, the first after making
+    the scheduler; a pair such as ``betas`` is two of them, ``betas[0]`` and ``betas[1]``. ``dtype``: of the learning
+    rate, float64 for a Python number.
+    """
+
+    base: Mapping[str, Any]
+    values: Mapping[str, Array]
+    dtype: str = "float64"
+
+
+def check(schedule: Schedule, recorded: Recorded) -> Iterator[Expected]:
+    """Every hyper-parameter after every advance of a schedule of the count."""
+    arithmetic = _arithmetic(recorded.dtype)
+    base, lifted = _lifted(recorded.base, arithmetic), arithmetic.hyper(schedule)
+    counts = np.arange(len(recorded.values["lr"]))
+    lr = recorded.values["lr"]
+    before = np.concatenate([[recorded.base["lr"]], lr[:-1]])
+    changes = advanced(lifted, counts, {**base, "lr": Bounded.hyper(before, arithmetic.profile)}, base)  # type: ignore[dict-item]  # a Number
+    expected = _flat({**recorded.base, **changes})
+    for name, candidate in recorded.values.items():
+        yield _judged(name, counts, candidate, expected[name], arithmetic.profile)
+
+
+def check_reactive(schedule: Reactive, metrics: Array, recorded: Recorded) -> Iterator[Expected]:
+    """The rate and the state after each of the ``metrics``, from the framework's own rate and state before it.
+
+    ``recorded.values``: ``lr``, ``best``, ``num_bad_epochs`` and ``cooldown_counter``, the first before any metric.
+    A comparison that rounding could turn leaves that advance without a bound.
+    """
+    arithmetic = _arithmetic(recorded.dtype)
+    lifted, values = arithmetic.hyper(schedule), recorded.values
+
+    def known(number: Any) -> Any:
+        """nan is never better, and so the same as the worst; an infinite number is no rounded one."""
+        number = schedule.worst if np.isnan(number) else float(number)
+        return Bounded.hyper(number, arithmetic.profile) if np.isfinite(number) else number
+
+    yield _judged("lr", np.array([0]), values["lr"][:1], np.asarray(recorded.base["lr"]), arithmetic.profile)
+    for k, metric in enumerate(metrics):
+        state: dict[str, Any] = {name: int(values[name][k]) for name in ("num_bad_epochs", "cooldown_counter")}
+        state |= {name: known(values[name][k]) for name in ("lr", "best")}
+        if values["best"][k] == schedule.worst:
+            del state["best"]
+        try:
+            after: Any = lifted.react(known(metric), state)[1]
+        except Undecided:
+            after = {}
+        for name, numbers in values.items():
+            yield _judged(name, np.array([k + 1]), numbers[k + 1 : k + 2], after.get(name), arithmetic.profile)
+
+
+def in_effect(optimizer: Optimizer, schedule: Schedule, counts: Array, arithmetic: Rounding) -> Optimizer:
+    """The optimizer, plain, with the hyper-parameters after ``counts`` advances, bounded for a free run of either form.
+
+    The closed form, its allowance widened by what a framework may have that makes each rate from the one before.
+    """
+    plain = hyper_parameters(optimizer)
+    changes = arithmetic.hyper(schedule).at(counts, _lifted(plain, arithmetic))
+    recursive: Any = schedule
+    if isinstance(schedule, Recursive) and "lr" in changes:
+        rates = _recursion(recursive, tuple(plain.items()), int(np.max(counts)), arithmetic.profile)
+        closed: Any = changes["lr"]
+        away = np.abs(rates.value[counts] - closed.value) + rates.error[counts]
+        changes["lr"] = _with_error(closed, np.maximum(closed.error, np.where(np.isnan(away), np.inf, away)))
+    lifted = arithmetic.hyper(optimizer)
+    return replace(lifted, **changes) if changes else lifted  # type: ignore[type-var]  # optimizers are dataclasses
+
+
+@lru_cache(maxsize=64)
+def _recursion(schedule: Any, plain: tuple[tuple[str, Any], ...], last: int, profile: Profile) -> Bounded:
+    """The rates after 0 to ``last`` advances, each made from the one before, with all their errors: ``(last + 1,)``."""
+    arithmetic = Rounding(profile)
+    lifted, base = arithmetic.hyper(schedule), _lifted(dict(plain), arithmetic)
+    rates: list[Any] = []
+    current = base
+    for k in range(last + 1):
+        current = base | lifted.following(k, current, base)
+        rates.append(current["lr"])
+    values, errors = (np.array([getattr(rate, part) for rate in rates]) for part in ("value", "error"))
+    return Bounded(values, errors, profile, scalar=True)
+
+
+def _with_error(bounded: Bounded, error: Array) -> Any:
+    """The same value with another allowance."""
+    return Bounded(bounded.value, error, bounded.profile, scalar=bounded.scalar)
+
+
+def _arithmetic(dtype: str) -> Rounding:
+    """Python's float64; with a tensor rate whatever meets it is rounded to its dtype."""
+    format = FORMATS[dtype]
+    return Rounding(Profile(compute=format, accumulate=format, scalar=format))
+
+
+def _lifted(base: Mapping[str, Any], arithmetic: Rounding) -> dict[str, Any]:
+    def bounded(value: Any) -> Any:
+        return value if isinstance(value, Bounded) else Bounded.hyper(value, arithmetic.profile)
+
+    return {
+        name: tuple(map(bounded, value)) if isinstance(value, tuple) else bounded(value) for name, value in base.items()
+    }
+
+
+def _flat(hypers: Mapping[str, Number]) -> dict[str, Any]:
+    """``betas`` as ``betas[0]`` and ``betas[1]``."""
+    found: dict[str, Any] = {}
+    for name, value in hypers.items():
+        found |= {f"{name}[{i}]": v for i, v in enumerate(value)} if isinstance(value, tuple) else {name: value}
+    return found
+
+
+def _judged(quantity: str, steps: Array, candidate: Array, expected: Any, profile: Profile) -> Expected:
+    """Held to the bound, or, where it was not computed, to equality; None: nothing is known."""
+    shape = candidate.shape
+    if expected is None:
+        expected = Bounded(np.zeros(shape), np.inf, profile)
+    elif not isinstance(expected, Bounded):
+        expected = Bounded(expected, 0, profile)
+    bounded = Bounded(np.broadcast_to(expected.value, shape), np.broadcast_to(expected.error, shape), profile)
+    return expect(quantity, steps, candidate, bounded, profile.compute)

@@ -1,0 +1,5 @@
+"""``python -m parity.known > docs/known-deviations.md``."""
+
+from parity.known.page import page
+
+print(page(), end="")

@@ -1,0 +1,411 @@
+"""A torch optimizer at work: its parameters, its steps, and what each step did to everything in reach.
+
+A situation (:mod:`parity.matrix.situations`) is a script over this class. Every step is recorded exactly and yields its
+checks: the update of each parameter that has a gradient, held to the reference, and that nothing else has moved.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import re
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from parity.errors import Unsupported
+from parity.judge.expected import Expected
+from parity.judge.stages import check_muon
+from parity.judge.update import Update, check
+from parity.matrix.case import Case
+from parity.matrix.group import lbfgs_step
+from parity.matrix.options import OPTIONS
+from parity.matrix.products import Products
+from parity.matrix.sums import accumulation
+from refimpl.arithmetic.bounded import Profile
+from refimpl.arithmetic.formats import FORMATS
+from refimpl.optimizers import LBFGS, OPTIMIZERS, Muon
+from refimpl.types import Array, Optimizer
+
+REFERENCES: Mapping[str, Any] = {cls.__name__: cls for cls in OPTIMIZERS.values()}
+FLAGS: Mapping[str, Mapping[str, bool]] = {
+    "for-loop": {"foreach": False, "fused": False},
+    "foreach": {"foreach": True},
+    "fused": {"fused": True},
+    "capturable": {"capturable": True, "foreach": False},
+    "differentiable": {"differentiable": True, "foreach": False},
+    "compile": {"foreach": True},
+}
+SHAPES = {1: (1, 1), 3: (1, 3), 7: (7, 1), 8: (2, 4), 15: (3, 5), 16: (4, 4), 31: (1, 31), 33: (3, 11), 100: (10, 10)}
+"""Matrices of as many elements, for optimizers that treat them in a way of their own."""
+WITH_TENSOR_COUNT = ("capturable", "differentiable", "compile")
+"""Where 1 − βᵗ and the like are computed from the count as torch keeps it: a float32 tensor."""
+SCALARS = ("eta", "mu", "mu_product")
+"""States that are one number, made as a tensor of torch's default dtype."""
+WITH_SUMS = ("Adafactor", "Muon", "LBFGS")
+REFUSALS = (RuntimeError, NotImplementedError, ValueError, TypeError, AssertionError)
+
+
+Check = Callable[[Update], Iterator[Expected]]
+"""The judge of a recorded step."""
+
+
+class Vacuous(Exception):
+    """A case did not do what it is named after, so that it proves nothing."""
+
+
+class Broken(Exception):
+    """torch raised in a step that it must be able to make."""
+
+
+class Session:
+    """The parameters, optimizer and recorded checks of one case."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.rng = np.random.default_rng(case.entropy)
+        self.options: dict[str, Any] = dict(OPTIONS[case.optimizer][case.options])
+        self.dtype: torch.dtype = getattr(torch, case.dtype)
+        self.parameters: dict[str, Tensor] = {}
+        self.optimizer: torch.optim.Optimizer
+        self.number = self.judged = 0
+        self.works = False
+        self.updates: list[tuple[Update, Check]] = []
+        self.checks_of_group: Callable[[], Iterator[Expected]] | None = None
+        self.scalar = "float32" if case.implementation in WITH_TENSOR_COUNT else "float64"
+
+    # -- making ---------------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The main parameter's: a matrix where the optimizer treats matrices in a way of their own."""
+        size = self.case.size
+        if self.case.optimizer not in ("Muon", "Adafactor"):
+            return (size,)
+        matrix = SHAPES.get(size, (size // 25, 25) if size % 25 == 0 else (size, 1))
+        return matrix if self.case.optimizer == "Muon" or min(matrix) > 1 else (size,)
+
+    def other_shape(self, size: int) -> tuple[int, ...]:
+        """Of a second parameter."""
+        return (size, 2) if self.case.optimizer == "Muon" else (size,)
+
+    def values(self, shape: Sequence[int], scale: float = 1.0, dtype: torch.dtype | None = None) -> Tensor:
+        """Normal numbers, of either sign and of many sizes."""
+        dtype = dtype or self.dtype
+        parts = [self.rng.standard_normal(tuple(shape)) * scale for _ in range(1 + dtype.is_complex)]
+        tensors = [torch.from_numpy(np.asarray(part)) for part in parts]
+        return (torch.complex(*tensors) if dtype.is_complex else tensors[0]).to(self.case.device, dtype)
+
+    def parameter(self, name: str, start: Tensor | Sequence[int] | None = None) -> Tensor:
+        """A new parameter with given values, or drawn ones of a shape."""
+        tensor = start if isinstance(start, Tensor) else self.values(self.shape if start is None else start)
+        leaf = tensor.detach().requires_grad_()
+        if self.case.implementation == "differentiable":  # torch updates in place what is no leaf
+            leaf = leaf.clone()
+            leaf.retain_grad()
+        self.parameters[name] = leaf
+        return leaf
+
+    def start(self, groups: Sequence[Mapping[str, Any]] | None = None, **options: Any) -> None:
+        """The optimizer over all parameters, or over groups of ``params`` (names) with options of their own."""
+        chosen = groups if groups is not None else [{"params": list(self.parameters)}]
+        self.optimizer = self.build(chosen, **options)
+
+    def build(self, groups: Sequence[Mapping[str, Any]], implementation: str = "", **options: Any) -> Any:
+        """A torch optimizer; what torch refuses is unsupported, in its own words."""
+        named = [{**group, "params": [self.parameters[name] for name in group["params"]]} for group in groups]
+        kind = getattr(torch.optim, self.case.optimizer)
+        self.works = False
+        with refusing():
+            return kind(named, **{**self.options, **self.flags(kind, implementation), **options})
+
+    def flags(self, kind: Any, implementation: str = "") -> dict[str, bool]:
+        """What selects the implementation; an optimizer that has only the for-loop knows no flag for it."""
+        implementation = implementation or self.case.implementation
+        known = kind.__init__.__code__.co_varnames
+        flags = FLAGS[implementation]
+        if implementation == "for-loop":
+            return {name: value for name, value in flags.items() if name in known}
+        if missing := [name for name in flags if name not in known and flags[name]]:
+            raise Unsupported(f"torch.optim.{kind.__name__} has no option {missing[0]}")
+        return dict(flags)
+
+    # -- steps ----------------------------------------------------------------------------------------------------
+
+    def gradients(self, names: Iterable[str] | None = None, scale: float = 1.0) -> dict[str, Tensor]:
+        """A drawn gradient for each parameter, or for those named."""
+        chosen = list(self.parameters) if names is None else list(names)
+        return {name: self.values(p.shape, scale, p.dtype) for name in chosen for p in [self.parameters[name]]}
+
+    def step(self, gradients: Mapping[str, Tensor] | None = None) -> Iterator[Expected]:
+        """One step with these gradients, drawn ones by default; parameters without one must stay as they are."""
+        given = dict(self.gradients() if gradients is None else gradients)
+        if self.case.optimizer == "SparseAdam":  # which takes no others
+            given = {name: self.sparse(gradient) for name, gradient in given.items()}
+        for name, parameter in self.parameters.items():
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of a gradient on what is no leaf
+                parameter.grad = given.get(name)
+        yield from self.watched(self.act, moved=given)
+
+    def sparse(self, gradient: Tensor) -> Tensor:
+        """Half the rows of a gradient, chosen anew each time, as embeddings have them."""
+        if gradient.is_sparse or gradient.ndim == 0:
+            return gradient
+        rows = torch.from_numpy(self.rng.permutation(len(gradient))[: (len(gradient) + 1) // 2])
+        found = torch.sparse_coo_tensor(rows[None], gradient[rows], gradient.shape, check_invariants=True)
+        return found.to(self.case.device).coalesce()
+
+    def act(self) -> None:
+        """The optimizer's step."""
+        if self.case.implementation == "compile":
+            torch.compile(self.optimizer.step, fullgraph=False)()
+        elif self.case.optimizer == "LBFGS":
+            every = list(self.parameters.values())
+            profile, dtype = self.profile(real_name(every[0])), real_name(every[0])
+            self.checks_of_group = lbfgs_step(self.optimizer, every, self.number, profile, dtype)
+        else:
+            self.optimizer.step()
+
+    def watched(
+        self, act: Callable[[], Any], *, moved: Iterable[str], seen: Mapping[str, Tensor] | None = None
+    ) -> Iterator[Expected]:
+        """Do something that may move these parameters only; ``seen``: gradients as the optimizer is to see them."""
+        moved, before = set(moved), self.snapshot()
+        hypers = {name: self.hyper_of(name) for name in moved}
+        recorder = Products() if self.case.optimizer == "Muon" else contextlib.nullcontext()
+        self.checks_of_group = None
+        with failing(self.number) if self.works else refusing(), recorder:
+            act()
+        self.works = self.works or bool(moved)
+        after, number = self.snapshot(), self.number
+        self.number += 1
+        self.judged += len(moved)
+        if self.checks_of_group is not None:
+            yield from self.checks_of_group()
+        products = recorder.made if isinstance(recorder, Products) else []
+        for name in self.parameters:
+            if name in moved:
+                gradient = exact(seen[name]) if seen else before[name].gradient
+                assert gradient is not None
+                update = self.update(name, number, hypers[name], before[name], gradient, after[name])
+                checks: Check = check
+                if isinstance(update.optimizer, Muon):
+                    count = 3 * update.optimizer.ns_steps
+                    checks = partial(check_muon, products=products[:count])
+                    products = products[count:]
+                if self.case.optimizer != "LBFGS":
+                    self.updates.append((update, checks))
+                    yield from checks(update)
+                yield same(f"{name} storage", number, before[name].place, after[name].place)
+            else:
+                yield from untouched(name, number, before[name], after[name], versions=self.case.optimizer != "LBFGS")
+            if seen is None and before[name].gradient is not None:
+                yield same(f"{name} grad untouched", number, before[name].gradient, after[name].gradient)
+
+    def update(
+        self, name: str, number: int, optimizer: Optimizer, before: Snapshot, gradient: Array, after: Snapshot
+    ) -> Update:
+        """The record of one parameter's step."""
+        sparse = self.parameters[name].grad
+        held = held_by(sparse) if sparse is not None and sparse.is_sparse else None
+        return Update(
+            parameter=name,
+            number=number,
+            optimizer=optimizer,
+            profile=self.profile(after.formats["param"]),
+            before=before.value,
+            gradient=gradient,
+            held=held,
+            state=before.state,
+            after=after.value,
+            state_after=after.state,
+            formats=after.formats,
+        )
+
+    def profile(self, dtype: str) -> Profile:
+        """Elementwise kernels round every operation to the dtype, or compute better and round at the end."""
+        fused_low = self.case.implementation == "fused" and not self.case.device.startswith("cpu")
+        compute = "float32" if fused_low and FORMATS[dtype].digits < 24 else dtype
+        sums = measured_sums(dtype, self.case.size, self.case.device) if self.case.optimizer in WITH_SUMS else compute
+        return Profile(compute=FORMATS[compute], accumulate=FORMATS[sums], scalar=FORMATS[self.scalar])
+
+    def hyper_of(self, name: str) -> Optimizer:
+        """The reference with the hyper-parameters that torch has in effect for a parameter."""
+        parameter = self.parameters[name]
+        group = next(g for g in self.optimizer.param_groups if any(p is parameter for p in g["params"]))
+        cls = REFERENCES.get(self.case.optimizer, LBFGS)
+        reference: Optimizer = cls(**{f.name: plain(group[f.name]) for f in fields(cls) if f.name in group})
+        return reference
+
+    def snapshot(self) -> dict[str, Snapshot]:
+        """Everything a step could touch, exactly."""
+        states = {} if self.case.optimizer == "LBFGS" else self.optimizer.state  # its own is judged as a whole
+        return {name: Snapshot.of(p, states.get(p, {})) for name, p in self.parameters.items()}
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One parameter at one moment; ``place``: where its storage lies, and its shape."""
+
+    value: Array
+    gradient: Array | None
+    state: Mapping[str, Array]
+    formats: Mapping[str, str]
+    place: Array
+    version: int
+
+    @classmethod
+    def of(cls, parameter: Tensor, state: Mapping[str, Any]) -> Snapshot:
+        tensors = {key: value if isinstance(value, Tensor) else torch.tensor(value) for key, value in state.items()}
+        gradient = parameter.grad
+        place = (parameter.data_ptr(), *parameter.shape, *parameter.stride(), dtype_number(parameter.dtype))
+        return cls(
+            value=exact(parameter),
+            gradient=None if gradient is None else exact(gradient),
+            state={key: exact(tensor) for key, tensor in tensors.items()},
+            formats={"param": real_name(parameter), **{key: kept_in(key, t) for key, t in tensors.items()}},
+            place=np.array([place], float),
+            version=parameter._version,
+        )
+
+
+def untouched(
+    name: str, number: int, before: Snapshot, after: Snapshot, *, versions: bool = True
+) -> Iterator[Expected]:
+    """A parameter that no step may move: its values, its storage, its version and its state.
+
+    L-BFGS adds 0 to a parameter without a gradient: its version counts that.
+    """
+    yield same(f"{name} untouched", number, before.value, after.value)
+    yield same(f"{name} storage", number, before.place, after.place)
+    if versions:
+        counts = np.array([[before.version]]), np.array([[after.version]])
+        yield same(f"{name} version untouched", number, *counts)
+    for key in {**before.state, **after.state}:
+        yield same(f"{name}.{key} untouched", number, before.state.get(key), after.state.get(key))
+
+
+def same(quantity: str, number: int, expected: Array | None, candidate: Array | None) -> Expected:
+    """Held to equality; what is not there is nan, and nan equals nothing but itself before."""
+    if expected is None or candidate is None or expected.shape != candidate.shape:
+        expected, candidate = np.zeros((1, 1)), np.full((1, 1), np.nan)
+    both_nan = np.isnan(expected) & np.isnan(candidate)
+    expected, candidate = (np.where(both_nan, 0, array).astype(np.longdouble) for array in (expected, candidate))
+    return Expected(quantity, np.array([number]), candidate, expected, np.zeros(expected.shape), expected == expected)
+
+
+def exact(tensor: Tensor) -> Array:
+    """A tensor in float64 with the axis of runs; complex numbers as pairs, sparse ones filled up with 0."""
+    found = tensor.detach()
+    found = found.to_dense() if found.is_sparse else found
+    if found.is_complex():
+        found = torch.stack([found.real, found.imag], dim=-1)
+    array: Array = found.to("cpu", torch.float64, copy=True).numpy()[None]
+    return array
+
+
+def held_by(sparse: Tensor) -> Array:
+    """Which elements a sparse tensor holds; of complex ones both parts."""
+    values = sparse._values()
+    ones = torch.complex(*[torch.ones(values.shape)] * 2) if values.is_complex() else torch.ones(values.shape)
+    held: Array = exact(torch.sparse_coo_tensor(sparse._indices(), ones, sparse.shape)) != 0
+    return held
+
+
+def real_name(tensor: Tensor) -> str:
+    """The name of the floating-point format of a tensor's elements."""
+    dtype = tensor.dtype.to_real() if tensor.dtype.is_complex else tensor.dtype
+    name = str(dtype).removeprefix("torch.")
+    return name if name in FORMATS else "float64"
+
+
+def kept_in(key: str, tensor: Tensor) -> str:
+    """The format of a state; numbers that torch makes as float32 tensors are no better in a wider one."""
+    name = real_name(tensor)
+    return "float32" if key in SCALARS and name == "float64" else name
+
+
+def dtype_number(dtype: torch.dtype) -> int:
+    return sorted(map(str, (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64))).index(
+        str(dtype)
+    )
+
+
+@cache
+def measured_sums(dtype: str, size: int, device: str) -> str:
+    """What torch adds up in, for matrices and rows of this many elements."""
+    return accumulation(dtype, SHAPES.get(size, (size // 25, 25) if size % 25 == 0 else (size, 1)), device)
+
+
+def plain(value: Any) -> Any:
+    """A hyper-parameter as Python has it; a tensor is the number in it."""
+    return value.item() if isinstance(value, Tensor) else value
+
+
+@contextlib.contextmanager
+def refusing() -> Iterator[None]:
+    """What torch refuses at the start is unsupported, in torch's words; an exception of another kind is a fault."""
+    try:
+        yield
+    except REFUSALS as error:
+        text = re.sub(r"\s+", " ", str(error)).strip()
+        raise Unsupported(text[:300] or type(error).__name__) from error
+    except ArithmeticError as error:
+        raise Broken(f"the first step raised {type(error).__name__}: {error}") from error
+
+
+@contextlib.contextmanager
+def failing(number: int) -> Iterator[None]:
+    """What torch raises after it has made a step with this optimizer is a fault, unless it lacks the operation."""
+    try:
+        yield
+    except (Unsupported, NotImplementedError) as error:
+        raise Unsupported(str(error).splitlines()[0]) from error
+    except Exception as error:
+        raise Broken(f"step {number} raised {type(error).__name__}: {error}".splitlines()[0]) from error
+
+
+# -- the path that a case names ran ------------------------------------------------------------------------------------
+
+PATHS = {"for-loop": "_single_tensor_", "differentiable": "_single_tensor_", "capturable": "_single_tensor_"}
+PATHS |= {"foreach": "_multi_tensor_", "fused": "_fused_"}
+
+
+@contextlib.contextmanager
+def path_must_run(case: Case) -> Iterator[None]:
+    """Count the calls of torch's inner functions; raise :class:`Vacuous` where the one that a case names never ran."""
+    module = importlib.import_module(f"torch.optim.{MODULES.get(case.optimizer, case.optimizer.lower())}")
+    prefix = PATHS.get(case.implementation, "")
+    names = [name for name in vars(module) if prefix and name.startswith(prefix)]
+    if not names:
+        yield
+        return
+    calls: list[str] = []
+    originals = {name: getattr(module, name) for name in names}
+
+    def counting(name: str) -> Callable[..., Any]:
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            calls.append(name)
+            return originals[name](*args, **kwargs)
+
+        return wrapped
+
+    for name in names:
+        setattr(module, name, counting(name))
+    try:
+        yield
+    finally:
+        for name, original in originals.items():
+            setattr(module, name, original)
+    if not calls:
+        raise Vacuous(f"torch never called {' or '.join(names)}: the {case.implementation} path did not run")
+
+
+MODULES = {"AdamW": "adam", "Muon": "_muon", "Adafactor": "_adafactor", "SparseAdam": "sparse_adam"}

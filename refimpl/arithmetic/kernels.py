@@ -1,0 +1,86 @@
+"""What a framework does in one kernel, or outside of its tensors, and what that means for the rounding.
+
+To plain numbers each function here is the formula it names; to running-error arithmetic it also says where the
+roundings fall, which the formula alone cannot show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from refimpl.arithmetic.bounded import Bounded
+from refimpl.arithmetic.formats import FORMATS
+from refimpl.errors import ParameterError
+
+
+def fused(formula: Callable[[Any], Any], x: Any) -> Any:
+    """``formula(x)`` in one kernel: rounded to the format of sums inside, and once to that of tensors at the end."""
+    if not isinstance(x, Bounded) or x.profile.accumulate.digits <= x.profile.compute.digits:
+        return formula(x)
+    inside = replace(x.profile, compute=x.profile.accumulate)
+    return formula(x.under(inside)).under(x.profile)
+
+
+def norm(x: Any) -> Any:
+    """‖x‖₂ = √Σxᵢ² along the last axis, in one kernel."""
+    return fused(lambda x: np.sqrt(np.vecdot(x, x)), x)
+
+
+def mean(x: Any) -> Any:
+    """Σxᵢ/n along the last axis, in one kernel."""
+    return fused(lambda x: x.sum(axis=-1) / x.shape[-1], x)
+
+
+def lerp(start: Any, end: Any, weight: Any) -> Any:
+    """start + weight·(end − start), computed from the nearer end, as ``torch.lerp`` does."""
+    difference = end - start
+    return np.where(np.abs(2 * weight) < 1, start + weight * difference, end - (1 - weight) * difference)
+
+
+def item(x: Any) -> Any:
+    """A number that was read out of a tensor: from here on it is computed with like a hyper-parameter."""
+    return Bounded(x.value, x.error, x.profile, scalar=True) if isinstance(x, Bounded) else x
+
+
+def kept(format: str, formula: Callable[..., Any], *numbers: Any) -> Any:
+    """``formula(*numbers)`` of hyper-parameters, for a number that is kept in ``format``: computed in it, or better."""
+    lifted = [number for number in numbers if isinstance(number, Bounded)]
+    if not lifted or lifted[0].profile.scalar.digits <= FORMATS[format].digits:
+        return formula(*numbers)
+    profile = replace(lifted[0].profile, scalar=FORMATS[format])
+
+    def entering(number: Any) -> Any:
+        if not isinstance(number, Bounded):
+            return number
+        known = Bounded.hyper(number.value, profile)  # an exact number's rounding is known exactly
+        rounded = known._rounded(number.value, number.error, format=profile.scalar, underflow=True)
+        return known if np.all(number.error == 0) else rounded
+
+    found = formula(*map(entering, numbers))
+    return Bounded(found.value, found.error, lifted[0].profile, scalar=True)
+
+
+def either(one: Any, other: Any) -> Any:
+    """A number in two forms that are equal but for rounding: a framework may take the one or the other."""
+    if not isinstance(one, Bounded) or not isinstance(other, Bounded):
+        return one
+    error = np.maximum(one.error, np.abs(one.value - other.value) + other.error)
+    return Bounded(one.value, error, one.profile)
+
+
+def machine_epsilon(x: Any) -> Any:
+    """The distance from 1 to the next number of the format that ``x`` is kept in."""
+    if isinstance(x, Bounded):
+        return Bounded.hyper(2 * x.profile.compute.u, x.profile)
+    if x.dtype.kind != "f":
+        raise ParameterError(
+            "eps",
+            given=f"None for numbers of type {x.dtype}, which have no machine epsilon",
+            allowed="a number",
+            remedy="give the machine epsilon of the dtype that is meant",
+        )
+    return np.finfo(x.dtype).eps

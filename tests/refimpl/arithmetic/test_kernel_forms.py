@@ -1,0 +1,69 @@
+"""Numbers that a framework keeps in less precision, and forms that are equal but for rounding."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from refimpl.arithmetic.bounded import Bounded, Profile
+from refimpl.arithmetic.formats import FORMATS
+from refimpl.arithmetic.kernels import either, kept
+
+DOUBLE = Profile(compute=FORMATS["float64"], accumulate=FORMATS["float64"])
+
+
+def rate(lr: Any, decay: Any, power: Any) -> Any:
+    return 1 / (1 + decay * lr * 7) ** power * lr
+
+
+def in_float32(lr: float, decay: float, power: float) -> np.float32:
+    """Every operation in float32, as on a tensor of that dtype."""
+    one, lr32 = np.float32(1), np.float32(lr)
+    base = one + np.float32(decay * lr) * np.float32(7)
+    return one / base ** np.float32(power) * lr32
+
+
+def test_a_kept_number_may_be_computed_in_its_format_or_in_better(high_precision: Any) -> None:
+    """Within the bound whichever it is, and the bound is near."""
+    used = []
+    for numbers in np.random.default_rng(0).uniform(0.01, 1, (200, 3)):
+        found = kept("float32", rate, *(Bounded.hyper(number, DOUBLE) for number in numbers))
+        true = rate(*map(high_precision.number, numbers))
+        error = high_precision.number(float(found.error))
+        for computed in (in_float32(*numbers), np.float32(rate(*numbers)), rate(*numbers)):
+            used.append(float(abs(high_precision.number(float(computed)) - true) / error))
+    assert 0.1 <= max(used) <= 1
+
+
+def test_a_kept_number_is_a_scalar_of_the_profile_it_came_from() -> None:
+    found = kept("float32", lambda lr: lr, Bounded.hyper(0.1, DOUBLE))
+    assert found.scalar and found.profile == DOUBLE
+    assert found.error == abs(np.longdouble(0.1) - np.longdouble(np.float32(0.1)))  # its rounding is known exactly
+    uncertain = Bounded(0.1, 1e-12, DOUBLE, scalar=True)
+    assert kept("float32", lambda lr: lr, uncertain).error >= 1e-12 + 0.1 * 2.0**-24  # and here it is not
+
+
+def test_what_is_no_better_than_the_format_anyway_keeps_its_bound() -> None:
+    profile = replace(DOUBLE, scalar=FORMATS["float32"])
+    numbers = [Bounded.hyper(number, profile) for number in (0.1, 0.3, 0.7)]
+    assert kept("float32", rate, *numbers).error == rate(*numbers).error
+
+
+def test_plain_numbers_go_through_the_formula_alone() -> None:
+    assert kept("float32", rate, 0.1, 0.3, 0.7) == rate(0.1, 0.3, 0.7)
+    assert kept("float32", lambda lr: lr, 0) == 0
+    assert either(1.0, 2.0) == 1.0
+
+
+def test_either_form_is_within_the_bound() -> None:
+    w, eta, g = (Bounded.tensor(np.random.default_rng(seed).standard_normal(50), DOUBLE) for seed in range(3))
+    decayed, joined = w * (1 - 3 * eta) - eta * g, w - eta * (g + 3 * w)
+    both = either(decayed, joined)
+    assert np.array_equal(both.value, decayed.value)
+    for form in (decayed, joined):
+        assert np.all(both.value + both.error >= form.value + form.error)
+        assert np.all(both.value - both.error <= form.value - form.error)
+    wider = np.maximum(decayed.error, joined.error + np.abs(decayed.value - joined.value))
+    assert np.array_equal(both.error, wider)
