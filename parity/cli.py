@@ -28,6 +28,10 @@ IMPLEMENTATION_NAMES = ("for-loop", "foreach", "fused")
 INTERRUPTED = 130
 
 
+class Interrupted(Exception):
+    """What to say of an interrupt that can be gone on from."""
+
+
 def choices(option: str, given: list[str], known: tuple[str, ...]) -> list[Any]:
     """The values of a repeated option, ``all`` meaning each. Raises :class:`InputError`."""
     for value in given:
@@ -149,8 +153,13 @@ def verify_command(
     cases = select(optimizer, implementation, dtype, device, situation, k, seed=seed, quick=quick)
     console = Console(stderr=json == "-", width=None if sys.stdout.isatty() else 120)
     folder = out or new_folder()
-    with progress_bar() as progress:
-        document = verify(cases, jobs=jobs or os.cpu_count() or 1, folder=folder, resume=resume, progress=progress)
+    try:
+        with progress_bar() as progress:
+            document = verify(cases, jobs=jobs or os.cpu_count() or 1, folder=folder, resume=resume, progress=progress)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"interrupted; all results so far are kept: the same command with --out {folder} --resume goes on"
+        ) from None
     written = files.write_all(document, folder)
     print_matrix(document, console)
     console.print(f"Results: {folder} ({', '.join(written)})")
@@ -258,6 +267,9 @@ def main(arguments: list[str] | None = None) -> int:
         return _say(f"not enough memory ({error}); give fewer rows, features or epochs")
     except BrokenPipeError:
         return 2
+    except Interrupted as stopped:
+        _say(str(stopped))
+        return INTERRUPTED
     except KeyboardInterrupt:
         code = INTERRUPTED
     if code == INTERRUPTED:  # typer's own way to say it, too

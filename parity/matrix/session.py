@@ -381,6 +381,9 @@ PATHS |= {"foreach": "_multi_tensor_", "fused": "_fused_"}
 @contextlib.contextmanager
 def path_must_run(case: Case) -> Iterator[None]:
     """Count the calls of torch's inner functions; raise :class:`Vacuous` where the one that a case names never ran."""
+    if case.implementation == "compile":
+        yield from compiled_must_run()
+        return
     module = importlib.import_module(f"torch.optim.{MODULES.get(case.optimizer, case.optimizer.lower())}")
     prefix = PATHS.get(case.implementation, "")
     names = [name for name in vars(module) if prefix and name.startswith(prefix)]
@@ -406,6 +409,15 @@ def path_must_run(case: Case) -> Iterator[None]:
             setattr(module, name, original)
     if not calls:
         raise Vacuous(f"torch never called {' or '.join(names)}: the {case.implementation} path did not run")
+
+
+def compiled_must_run() -> Iterator[None]:
+    """At least one frame of Python was compiled."""
+    frames = torch._dynamo.utils.counters["frames"]
+    before = frames["ok"]
+    yield
+    if frames["ok"] == before:
+        raise Vacuous("torch compiled nothing: the steps ran as Python")
 
 
 MODULES = {"AdamW": "adam", "Muon": "_muon", "Adafactor": "_adafactor", "SparseAdam": "sparse_adam"}

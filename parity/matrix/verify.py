@@ -22,7 +22,7 @@ from parity.matrix.options import OPTIONS
 from parity.matrix.situations import SITUATIONS
 from parity.matrix.workers import run_all
 
-RESULTS = "results.jsonl"
+RESULTS, EARLIER = "results.jsonl", "results-earlier.jsonl"
 VERDICTS = ("agree", "known", "undecidable", "unsupported", "disagree", "fixed", "error")
 FAILURES = ("disagree", "fixed")
 
@@ -158,6 +158,8 @@ class _Appending:
             return lambda _: None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self.path.exists() and not self.keep_earlier:
+                self.path.replace(self.path.with_name(EARLIER))
             self.file = self.path.open("a" if self.keep_earlier else "w", encoding="utf-8")
         except OSError as error:
             where = self.path.parent

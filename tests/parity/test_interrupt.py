@@ -147,3 +147,35 @@ sys.exit(main({WORDS!r}))
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", LINE)
     assert_whole(place)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_an_interrupted_verify_says_how_to_go_on_and_goes_on(place: Path) -> None:
+    """The signal arrives after the tenth result; the second run makes the others only."""
+    words = ["verify", "--optimizer", "SGD", "--dtype", "float32", "-k", "for-loop or foreach", "--out", "matrix"]
+    program = f"""
+import os, signal, sys
+from parity.matrix import verify
+from parity.cli import main
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
+    as_known, calls = verify.as_known, []
+    def interrupting(result):
+        calls.append(result)
+        if len(calls) == 11:
+            os.kill(os.getpid(), signal.SIGINT)
+        return as_known(result)
+    verify.as_known = interrupting
+    sys.exit(main({words!r}))
+"""
+    (place / "program.py").write_text(program)
+    done = subprocess.run([sys.executable, "program.py"], capture_output=True, text=True, timeout=120)
+    line = "parity: interrupted; all results so far are kept: the same command with --out matrix --resume goes on\n"
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", line)
+    results = place / "matrix" / "results.jsonl"
+    kept = results.read_text()
+    assert kept.count("\n") == 10
+    assert main([*words, "--resume", "--jobs", "1"]) == 0
+    assert results.read_text().startswith(kept) and results.read_text().count("\n") > 60
+    assert main([*words[:-2], "-k", "plain and foreach", "--out", "matrix", "--jobs", "1"]) == 0
+    assert (place / "matrix" / "results-earlier.jsonl").read_text().startswith(kept)

@@ -453,6 +453,16 @@ def test_asgd_decays_by_lambd_alone_and_its_rate_falls() -> None:
         np.testing.assert_allclose(param, START * 7 / (k + 7), rtol=1e-14)
 
 
+def test_asgd_without_weight_decay_never_multiplies_the_weight_by_it() -> None:
+    """0 times infinity would be nan, and is where torch's foreach multiplies by lambd."""
+    peer = torch.nn.Parameter(torch.tensor([torch.inf]))
+    peer.grad = torch.ones(1)
+    torch.optim.ASGD([peer], foreach=False).step()
+    with np.errstate(invalid="ignore"):
+        after, _ = ASGD().step(np.full((1, 1), np.inf), np.ones((1, 1)), {})
+    assert after.item() == peer.item() == np.inf
+
+
 def test_asgds_average_is_the_weight_itself_after_the_first_step() -> None:
     for start in (START, 1e-30 * START):
         ((param, state),) = run(ASGD(lr=1e-3), start, 1e-30 * SLOPE[None])
