@@ -25,6 +25,9 @@ FACT = Fact(
     title="Adafactor gives every parameter of a group the ε₁ of the first one's dtype",
     kind="deviation",
     expected="`eps=(None, …)` stands for the machine epsilon of each parameter's own dtype",
-    executed="the for-loop replaces None once, by the epsilon of the first parameter, and goes on with that number",
+    executed=(
+        "the for-loop replaces None once, by the epsilon of the first parameter, and goes on with that number; foreach "
+        "does the same with the dtype that it happens to take first"
+    ),
     reproduce=reproduce,
 )

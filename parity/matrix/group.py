@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from refimpl.types import Array
 
 def lbfgs_step(
     optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor], number: int, profile: Profile, dtype: str
-) -> Callable[[], Iterator[Expected]]:
+) -> partial[Iterator[Expected]]:
     """Make one step at the gradients that lie in ``.grad``, and return its checks.
 
     The closure gives a loss that never changes, so that the gradients of a situation can be anything.
@@ -59,7 +60,7 @@ def lbfgs_step(
         max_eval=group["max_eval"],
         format=dtype,
     )
-    return lambda: check_lbfgs(update, products.made)
+    return partial(check_lbfgs, update, products.made)
 
 
 def recorded(state: Any) -> dict[str, Any]:

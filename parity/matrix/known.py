@@ -65,6 +65,9 @@ SHOWS: Mapping[str, Shows] = {
     "adafactor-empty-parameter": lambda case, check: (
         case.optimizer == "Adafactor" and case.situation == "empty" and check == "step raises"
     ),
+    "adafactor-eps-of-first-dtype": lambda case, check: (
+        case.optimizer == "Adafactor" and case.situation == "dtypes" and check == "weight"
+    ),
     "muon-overwrites-buffer": lambda case, check: (
         case.optimizer == "Muon"
         and case.options == "no-nesterov"

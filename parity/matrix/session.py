@@ -77,7 +77,7 @@ class Session:
         self.number = self.judged = 0
         self.works = False
         self.updates: list[tuple[Update, Check]] = []
-        self.checks_of_group: Callable[[], Iterator[Expected]] | None = None
+        self.groups: list[partial[Iterator[Expected]]] = []
         self.scalar = "float32" if case.implementation in WITH_TENSOR_COUNT else "float64"
 
     # -- making ---------------------------------------------------------------------------------------------------
@@ -169,7 +169,7 @@ class Session:
         elif self.case.optimizer == "LBFGS":
             every = list(self.parameters.values())
             profile, dtype = self.profile(real_name(every[0])), real_name(every[0])
-            self.checks_of_group = lbfgs_step(self.optimizer, every, self.number, profile, dtype)
+            self.groups.append(lbfgs_step(self.optimizer, every, self.number, profile, dtype))
         else:
             self.optimizer.step()
 
@@ -180,15 +180,15 @@ class Session:
         moved, before = set(moved), self.snapshot()
         hypers = {name: self.hyper_of(name) for name in moved}
         recorder = Products() if self.case.optimizer == "Muon" else contextlib.nullcontext()
-        self.checks_of_group = None
+        groups_before = len(self.groups)
         with failing(self.number) if self.works else refusing(), recorder:
             act()
         self.works = self.works or bool(moved)
         after, number = self.snapshot(), self.number
         self.number += 1
         self.judged += len(moved)
-        if self.checks_of_group is not None:
-            yield from self.checks_of_group()
+        for check_group in self.groups[groups_before:]:
+            yield from check_group()
         products = recorder.made if isinstance(recorder, Products) else []
         for name in self.parameters:
             if name in moved:
