@@ -36,11 +36,31 @@ class Case:
         parts = (self.optimizer, self.options, self.implementation, self.dtype, self.device, self.situation, self.size)
         return "/".join(map(str, parts)) + (f"/seed{self.seed}" if self.seed else "")
 
+    @classmethod
+    def parse(cls, id: str) -> Case | None:
+        """The case that an id names; None where it is no id."""
+        parts = id.split("/")
+        if len(parts) not in (7, 8) or not parts[6].isdecimal():
+            return None
+        seed = parts[7].removeprefix("seed") if len(parts) == 8 else "0"
+        optimizer, options, implementation, dtype, device, situation, size = parts[:7]
+        if not seed.isdecimal():
+            return None
+        return cls(
+            optimizer=optimizer,
+            options=options,
+            implementation=implementation,
+            dtype=dtype,
+            device=device,
+            situation=situation,
+            size=int(size),
+            seed=int(seed),
+        )
+
     @property
     def rerun(self) -> str:
         """The command that runs this case alone."""
-        compiled = " --implementation compile" if self.implementation == "compile" else ""
-        return f"parity verify{compiled}{f' --seed {self.seed}' if self.seed else ''} -k {self.id}"
+        return f"parity verify -k {self.id}"
 
     @property
     def entropy(self) -> int:
@@ -52,7 +72,8 @@ class Case:
 class Result:
     """What came of a case. ``check``: the quantity that decided; ``used``: the largest error ÷ tolerance.
 
-    ``shares``: the same for each kind of tensor that has a rounding tolerance; ``steps``: updates that were judged.
+    ``wrong``: every quantity that disagrees, with its first number. ``shares``: the largest error ÷ tolerance for each
+    kind of tensor that has a rounding tolerance. ``steps``: updates that were judged.
     """
 
     case: Case
@@ -61,6 +82,7 @@ class Result:
     check: str = ""
     used: float | None = None
     seconds: float = 0.0
+    wrong: tuple[tuple[str, str], ...] = ()
     shares: Mapping[str, float] = field(default_factory=dict)
     steps: int = 0
 

@@ -73,6 +73,7 @@ def row(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(row(each) for each in value if each is not None)
     tensor = value.detach() if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64)
+    tensor = tensor.to_dense() if tensor.is_sparse else tensor
     tensor = torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
     return exactly(tensor).reshape(1, -1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import warnings
 from functools import partial
@@ -29,7 +30,8 @@ def run_case(case: Case) -> Result:
     except Unsupported as refusal:
         verdict = Result(case=case, verdict="unsupported", text=str(refusal))
     except Broken as failure:
-        verdict = Result(case=case, verdict="disagree", text=str(failure), check="step raises")
+        text, check = str(failure), "step raises"
+        verdict = Result(case=case, verdict="disagree", text=text, check=check, wrong=((check, text),))
     except Vacuous as reason:
         verdict = Result(case=case, verdict="error", text=f"proves nothing: {reason}")
     except Exception as error:  # whatever breaks in one case must not lose the others
@@ -53,23 +55,23 @@ def _judged(case: Case) -> Result:
     worst = max(comparisons, key=lambda c: c.used)
     used = max(float(np.max(c.share, initial=0)) for c in comparisons)
     result = partial(Result, case=case, used=used, shares=shares, steps=session.judged)
-    found = (c.disagreement for c in comparisons if c.disagreement is not None)
-    wrong = min(found, key=lambda d: d.step, default=None)
-    if wrong is not None:
-        return result(verdict="disagree", text=str(wrong), check=kind_of(wrong.quantity))
+    found = sorted((c.disagreement for c in comparisons if c.disagreement is not None), key=lambda d: d.step)
+    if found:
+        wrong = tuple({kind_of(d.quantity): str(d) for d in reversed(found)}.items())
+        return result(verdict="disagree", text=str(found[0]), check=kind_of(found[0].quantity), wrong=wrong)
     check = kind_of(worst.quantity)
     if reason := unseen_decay(session.updates):
         return result(verdict="undecidable", text=reason, check=check)
-    rounded = [c for c in comparisons if c.quantity.split()[-1] not in ("untouched", "storage")]
-    if all(c.unknown == c.elements for c in rounded):
-        text = "no number has a bound: they may overflow, or a divisor may underflow to 0"
-        return result(verdict="undecidable", text=text, check=check)
+    unseen = sorted({kind_of(c.quantity) for c in comparisons if c.elements and c.unknown == c.elements})
+    if "weight" in unseen:
+        text = f"no number of {', '.join(unseen)} has a bound: they may overflow, or a divisor may underflow to 0"
+        return result(verdict="undecidable", text=text, check="weight")
     return result(verdict="agree", text=agreement(comparisons, worst), check=check)
 
 
 def kind_of(quantity: str) -> str:
     """``w.exp_avg`` → ``exp_avg``, ``w`` → ``weight``, ``v grad untouched`` → ``grad untouched``."""
-    tensor, _, rest = quantity.partition(" ")
+    tensor, _, rest = re.sub(r" \d+$", "", quantity).partition(" ")  # without the number of an iteration
     key = tensor.partition(".")[2]
     return " ".join(word for word in (key or ("" if rest else "weight"), rest) if word)
 

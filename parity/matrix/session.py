@@ -11,7 +11,7 @@ import importlib
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache, partial
 from typing import Any
 
@@ -50,6 +50,25 @@ SCALARS = ("eta", "mu", "mu_product")
 """States that are one number, made as a tensor of torch's default dtype."""
 WITH_SUMS = ("Adafactor", "Muon", "LBFGS")
 REFUSALS = (RuntimeError, NotImplementedError, ValueError, TypeError, AssertionError)
+WORDS = re.compile(
+    "|".join(
+        (
+            r"not supported",
+            r"not support",
+            r"n't support",
+            r"not implemented for",
+            r"on supported devices",
+            r"requires all the params to be floating point",
+            r"Attempting to unscale FP16 gradients",
+            r"leaf Variable that requires grad is being used in an in-place operation",
+            r"only supports 2D parameters",
+            r"not compatible with sparse gradients",
+            r"view size is not compatible",
+            r"[Cc]ompiler",
+        )
+    )
+)
+"""What a refusal sounds like; any other exception of a step is a fault."""
 
 
 Check = Callable[[Update], Iterator[Expected]]
@@ -105,9 +124,9 @@ class Session:
     def parameter(self, name: str, start: Tensor | Sequence[int] | None = None) -> Tensor:
         """A new parameter with given values, or drawn ones of a shape."""
         tensor = start if isinstance(start, Tensor) else self.values(self.shape if start is None else start)
-        leaf = tensor.detach().requires_grad_()
+        leaf = tensor if tensor.grad_fn is not None else tensor.detach().requires_grad_()
         if self.case.implementation == "differentiable":  # torch updates in place what is no leaf
-            leaf = leaf.clone()
+            leaf = leaf if tensor.grad_fn is not None else leaf.clone()
             leaf.retain_grad()
         self.parameters[name] = leaf
         return leaf
@@ -188,7 +207,8 @@ class Session:
         self.number += 1
         self.judged += len(moved)
         for check_group in self.groups[groups_before:]:
-            yield from check_group()
+            for piece in check_group():
+                yield piece if piece.quantity == "w" else replace(piece, quantity=f"w.{piece.quantity}")
         products = recorder.made if isinstance(recorder, Products) else []
         for name in self.parameters:
             if name in moved:
@@ -206,8 +226,23 @@ class Session:
                 yield same(f"{name} storage", number, before[name].place, after[name].place)
             else:
                 yield from untouched(name, number, before[name], after[name], versions=self.case.optimizer != "LBFGS")
-            if seen is None and before[name].gradient is not None:
-                yield same(f"{name} grad untouched", number, before[name].gradient, after[name].gradient)
+            yield from self.gradient_untouched(name, number, before[name], after[name], seen)
+
+    def gradient_untouched(
+        self, name: str, number: int, before: Snapshot, after: Snapshot, seen: Mapping[str, Tensor] | None
+    ) -> Iterator[Expected]:
+        """No step changes ``.grad``, but for a gradient scaler, which leaves it unscaled.
+
+        A fused step unscales in its kernel, which may or may not write the gradient back.
+        """
+        if before.gradient is None or after.gradient is None:
+            return
+        expected = before.gradient
+        if seen is not None:
+            unscaled = exact(seen[name])
+            kept = self.case.implementation == "fused" and np.array_equal(after.gradient, expected, equal_nan=True)
+            expected = expected if kept else unscaled
+        yield same(f"{name} grad untouched", number, expected, after.gradient)
 
     def update(
         self, name: str, number: int, optimizer: Optimizer, before: Snapshot, gradient: Array, after: Snapshot
@@ -351,14 +386,16 @@ def plain(value: Any) -> Any:
 
 @contextlib.contextmanager
 def refusing() -> Iterator[None]:
-    """What torch refuses at the start is unsupported, in torch's words; an exception of another kind is a fault."""
+    """What torch refuses at the start is unsupported, in torch's words; any other exception is a fault."""
     try:
         yield
-    except REFUSALS as error:
+    except Unsupported:
+        raise
+    except Exception as error:
         text = re.sub(r"\s+", " ", str(error)).strip()
-        raise Unsupported(text[:300] or type(error).__name__) from error
-    except ArithmeticError as error:
-        raise Broken(f"the first step raised {type(error).__name__}: {error}") from error
+        if isinstance(error, REFUSALS) and WORDS.search(text):
+            raise Unsupported(text[:300]) from error
+        raise Broken(f"the first step raised {type(error).__name__}: {text[:300]}") from error
 
 
 @contextlib.contextmanager
@@ -395,7 +432,11 @@ def path_must_run(case: Case) -> Iterator[None]:
 
     def counting(name: str) -> Callable[..., Any]:
         def wrapped(*args: Any, **kwargs: Any) -> Any:
-            calls.append(name)
+            graph = torch.is_grad_enabled() and kwargs.get("differentiable", True)
+            differentiable = case.implementation != "differentiable" or graph
+            capturable = case.implementation != "capturable" or kwargs.get("capturable")
+            if differentiable and capturable:  # which share the for-loop's function
+                calls.append(name)
             return originals[name](*args, **kwargs)
 
         return wrapped

@@ -15,7 +15,7 @@ import torch
 
 from parity.backends.torch_backend import TorchBackend
 from parity.errors import InputError, nearest
-from parity.matrix.case import DTYPES, IMPLEMENTATIONS, Case, Result
+from parity.matrix.case import DTYPES, IMPLEMENTATIONS, SIZES, Case, Result
 from parity.matrix.cover import cases, matches, offered
 from parity.matrix.known import as_known, with_fixed
 from parity.matrix.options import OPTIONS
@@ -38,13 +38,13 @@ def verify(
     Raises :class:`InputError` where the folder cannot be written, or holds results of another torch.
     """
     done = _earlier(folder) if folder and resume else {}
-    results = {case.id: done[case.id] for case in wanted if case.id in done}
+    results = {case.id: as_known(done[case.id]) for case in wanted if case.id in done}
     counts = Counter(result.verdict for result in results.values())
     progress(counts, len(wanted))
     with _Appending(folder, keep=resume) as keep:
         for found in run_all([case for case in wanted if case.id not in results], jobs):
+            keep(found)  # as it was judged: what is known may be another thing when it is read again
             result = as_known(found)
-            keep(result)
             results[result.case.id] = result
             counts[result.verdict] += 1
             progress(counts, len(wanted))
@@ -64,6 +64,8 @@ def select(
 ) -> list[Case]:
     """The cases that the command line asks for. Raises :class:`InputError` for an unknown word, or if none is left."""
     backend = TorchBackend()
+    if (named := Case.parse(expression)) is not None and not (optimizers or implementations or dtypes or situations):
+        return [_existing(named, backend)]
     for device in devices or ():
         backend.check_device(device)
     chosen: dict[str, Any] = {"devices": devices or backend.devices()}
@@ -88,6 +90,23 @@ def select(
     if not found:
         raise InputError("no case is left; an id looks like SGD/momentum/fused/float32/cpu/plain/33")
     return found
+
+
+def _existing(case: Case, backend: TorchBackend) -> Case:
+    """The case, if all that it names exists. Raises :class:`InputError`."""
+    axes: dict[str, tuple[Any, Iterable[Any]]] = {
+        "optimizer": (case.optimizer, OPTIONS),
+        "options": (case.options, OPTIONS.get(case.optimizer, ())),
+        "implementation": (case.implementation, IMPLEMENTATIONS),
+        "dtype": (case.dtype, DTYPES),
+        "situation": (case.situation, SITUATIONS),
+        "size": (case.size, SIZES),
+    }
+    for axis, (given, known) in axes.items():
+        if given not in known:
+            raise InputError(f"-k {case.id}: no {axis} {given}; allowed: {', '.join(map(str, known))}")
+    backend.check_device(case.device)
+    return case
 
 
 def exit_code(counts: Mapping[str, int]) -> int:
@@ -185,6 +204,7 @@ def _earlier(folder: Path) -> dict[str, Result]:
         try:
             record = json.loads(line)
             version_then, case = record.pop("torch"), Case(**record.pop("case"))
+            record["wrong"] = tuple((check, text) for check, text in record["wrong"])
         except (ValueError, TypeError, KeyError):
             continue
         if version_then != torch.__version__:

@@ -12,14 +12,16 @@ from typing import Any
 import pytest
 import torch
 
+from parity.matrix import known
 from parity.matrix import session as session_module
 from parity.matrix.case import DTYPES, SIZES, Case, Result
 from parity.matrix.cover import cases, matches, offered
+from parity.matrix.known import as_known, happens, with_fixed
 from parity.matrix.options import OPTIONS
 from parity.matrix.run_case import run_case
 from parity.matrix.session import REFERENCES
 from parity.matrix.situations import SITUATIONS
-from parity.matrix.verify import exit_code, verify
+from parity.matrix.verify import exit_code, select, verify
 from parity.matrix.workers import run_all
 
 
@@ -108,12 +110,6 @@ def test_an_expression_selects_by_the_words_of_the_id(expression: str, holds: bo
 def test_what_is_no_expression_is_refused(expression: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         matches(expression, case())
-
-
-def test_the_command_of_a_case_selects_that_case_alone(whole: list[Case]) -> None:
-    for one in whole[::500]:
-        expression = one.rerun.partition(" -k ")[2]
-        assert [other for other in whole if matches(expression, other)] == [one]
 
 
 # -- what a case says -------------------------------------------------------------------------------------------------
@@ -309,3 +305,117 @@ def test_exit_codes(counts: dict[str, int], code: int) -> None:
 def test_the_same_case_has_the_same_numbers_again() -> None:
     assert run_case(case()).used == run_case(case()).used
     assert run_case(case()).used != run_case(case(seed=1)).used
+
+
+# -- what is known --------------------------------------------------------------------------------------------------
+
+
+SHOWN = {
+    "foreach-nesterov-overwrites-grad": "SGD/nesterov/foreach/float64/cpu/plain/17",
+    "fused-sgd-late-parameter": "SGD/momentum/fused/float64/cpu/unfrozen-late/17",
+    "fused-sgd-uninitialised-momentum": "SGD/dampening/fused/float64/cpu/scaler-skips-first/33",
+    "fused-ignores-strides": "Adam/decay/fused/float64/cpu/transposed/17",
+    "fused-state-on-skipped-step": "AdamW/maximize/fused/float64/cpu/scaler-skips-first/17",
+    "foreach-radam-nan": "RAdam/defaults/foreach/float16/cpu/plain/1000",
+    "checkpoint-rounds-scalars": "NAdam/averages/foreach/float16/cpu/reload/1000",
+    "adafactor-empty-parameter": "Adafactor/defaults/for-loop/float64/cpu/empty/33",
+    "adafactor-eps-of-first-dtype": "Adafactor/maximize/foreach/float16/cpu/dtypes/31/seed2",
+    "muon-overwrites-buffer": "Muon/no-nesterov/for-loop/bfloat16/cpu/scheduled/16",
+    "adagrad-sparse-complex": "Adagrad/accumulator/for-loop/complex64/cpu/sparse/8",
+    "lbfgs-moves-idle": "LBFGS/rate/for-loop/float64/cpu/frozen-midway/100",
+    "fused-sgd-skips-vectors": "SGD/decay/fused/bfloat16/cpu/plain/100",
+    "nadam-float16-overflow": "NAdam/momentum-decay/differentiable/float16/cpu/autocast/1000",
+}
+
+
+def by_id(id: str) -> Case:
+    found = Case.parse(id)
+    assert found is not None and found.id == id
+    return found
+
+
+@pytest.mark.parametrize("fact", SHOWN)
+def test_a_known_deviation_is_called_so_and_once_it_is_gone_its_cases_ask_to_remove_it(
+    fact: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = run_case(by_id(SHOWN[fact]))
+    assert result.verdict == "disagree"
+    assert as_known(result).verdict == "known" and fact in as_known(result).text
+    monkeypatch.setattr(known, "happens", lambda id: id != fact and happens(id))
+    if fact not in ("foreach-radam-nan", "fused-sgd-skips-vectors", "fused-sgd-uninitialised-momentum"):
+        assert as_known(result).verdict == "disagree"  # the others overlap with a second fact
+    mended = Result(case=result.case, verdict="agree", text="")
+    (after,) = with_fixed([mended])
+    assert after.verdict == "fixed" and f"remove me: {fact}" in after.text
+
+
+def test_a_known_deviation_hides_no_other_fault_of_the_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    step = torch.optim.SGD.step
+
+    def scaling(self: Any, closure: Any = None) -> None:
+        step(self, closure)
+        with torch.no_grad():
+            for p in parameters(self):
+                p.mul_(1.5)
+
+    monkeypatch.setattr(torch.optim.SGD, "step", scaling)
+    result = as_known(run_case(by_id(SHOWN["foreach-nesterov-overwrites-grad"])))
+    assert result.verdict == "disagree"
+    assert {check for check, _ in result.wrong} == {"grad untouched", "weight"}
+
+
+def test_nothing_seen_on_the_cpu_explains_a_disagreement_of_another_device() -> None:
+    result = run_case(by_id(SHOWN["fused-ignores-strides"]))
+    elsewhere = dataclasses.replace(result, case=dataclasses.replace(result.case, device="cuda"))
+    assert as_known(elsewhere).verdict == "disagree"
+
+
+def test_every_known_deviation_of_the_matrix_is_a_fact_of_the_ledger() -> None:
+    assert set(known.SHOWS) <= set(known.KNOWN)
+    assert set(SHOWN) <= set(known.SHOWS)
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_the_command_of_any_case_runs_that_case_and_no_other(quick: bool, whole: list[Case]) -> None:
+    some = cases(quick=True, seed=3) if quick else [*whole[::300], *cases(implementations=["fused"], seed=2)[::100]]
+    for one in some:
+        assert select(None, None, None, None, None, one.rerun.partition(" -k ")[2]) == [one]
+
+
+@pytest.mark.parametrize(
+    "id",
+    ["SGD/nothing/fused/float32/cpu/plain/17", "SGD/decay/fused/float32/cpu/plain/18", "SGD/decay/fused/x/cpu/plain/1"],
+)
+def test_an_id_that_names_nothing_is_refused_in_one_line(id: str) -> None:
+    with pytest.raises(ValueError, match=rf"^-k {id}: no (options|size|dtype) "):
+        select(None, None, None, None, None, id)
+
+
+def test_an_exception_of_a_step_is_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: Any) -> None:
+        raise RuntimeError("The size of tensor a (3) must match the size of tensor b (4)")
+
+    monkeypatch.setattr(torch.optim.Adam, "step", failing)
+    result = run_case(case())
+    assert (result.verdict, result.check) == ("disagree", "step raises")
+
+
+def test_a_gradient_that_changes_under_a_gradient_scaler_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.optim, "Adam", broken(nudge_gradient))
+    result = run_case(case(situation="scaler-skips-later"))
+    assert (result.verdict, result.check) == ("disagree", "grad untouched")
+
+
+def test_a_differentiable_step_that_is_none_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Plain(torch.optim.RMSprop):
+        """Says differentiable and is not."""
+
+        def step(self, closure: Any = None) -> None:  # type: ignore[override]
+            for group in self.param_groups:
+                group["differentiable"] = False
+            with torch.no_grad():
+                super().step(closure)
+
+    monkeypatch.setattr(torch.optim, "RMSprop", Plain)
+    result = run_case(case(optimizer="RMSprop", options="decay", implementation="differentiable"))
+    assert result.verdict == "error" and "differentiable path did not run" in result.text

@@ -33,22 +33,34 @@ def strided(session: Session) -> Iterator[Expected]:
     """Every second element of a longer row: what lies between them must stay as it is."""
     shape = session.shape
     whole = session.values((*shape[:-1], 2 * shape[-1]))
-    before = whole.clone()
-    parameter = whole[..., ::2]
+    if session.case.implementation == "differentiable":  # a view of what is no leaf
+        whole = whole.requires_grad_() * 1
+    before = whole.detach().clone()
+    parameter = session.parameter("w", whole[..., ::2])
     if parameter.numel() > 1 and parameter.is_contiguous():
         raise Vacuous("the parameter is contiguous")
-    yield from steps(session, parameter)
+    session.start()
+    for _ in range(3):
+        yield from session.step()
     yield same("between untouched", session.number, exact(before[..., 1::2]), exact(whole[..., 1::2]))
 
 
 def transposed(session: Session) -> Iterator[Expected]:
     """A matrix stored by columns, with a gradient stored by rows."""
-    size = session.shape if len(session.shape) == 2 else (session.case.size, 2)
-    yield from steps(session, session.values(size[::-1]).T)
+    shape = session.shape if len(session.shape) == 2 and min(session.shape) > 1 else (session.case.size, 2)
+    whole = session.values(shape[::-1])
+    if session.case.implementation == "differentiable":  # a view of what is no leaf
+        whole = whole.requires_grad_() * 1
+    parameter = session.parameter("w", whole.T)
+    if session.case.size > 1 and parameter.is_contiguous():
+        raise Vacuous("the parameter is contiguous")
+    session.start()
+    for _ in range(3):
+        yield from session.step()
 
 
 def expanded(session: Session) -> Iterator[Expected]:
-    """A row that was expanded and cloned: its strides survive the clone."""
+    """A row that was expanded and cloned, so that its elements no longer share memory."""
     row = session.values(session.shape[:1]).reshape(-1, 1)
     yield from steps(session, row.expand(-1, 3).clone(memory_format=torch.preserve_format))
 

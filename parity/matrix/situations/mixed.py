@@ -68,8 +68,7 @@ def scaled(session: Session, overflows: tuple[bool, ...]) -> Iterator[Expected]:
         seen = {name: gradient * scale / scale for name, gradient in true.items()}  # as the dtype holds them
 
         def act() -> None:
-            with refusing():
-                scaler.step(session.optimizer)
+            scaler.step(session.optimizer)
 
         yield from session.watched(act, moved=[] if overflow else list(true), seen=seen)
         with warnings.catch_warnings():

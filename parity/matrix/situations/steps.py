@@ -58,13 +58,16 @@ def has_decay(session: Session) -> bool:
 
 
 def scheduled(session: Session) -> Iterator[Expected]:
-    """The rate is changed between the steps, as a scheduler does."""
+    """A scheduler changes the rate after every second step, and the decay with it."""
     session.parameter("w")
     session.start()
-    for factor in (1.0, 0.7, 0.1, 2.0):
-        for group in session.optimizer.param_groups:
-            group["lr"] = group["lr"] * factor
+    scheduler = torch.optim.lr_scheduler.StepLR(session.optimizer, 2, gamma=0.3)
+    for number in range(5):
+        before = session.optimizer.param_groups[0]["lr"]
         yield from session.step()
+        scheduler.step()
+        if (session.optimizer.param_groups[0]["lr"] != before) != (number % 2 == 1):
+            raise Vacuous("the rate did not change when it should")
 
 
 def tensor_rate(session: Session) -> Iterator[Expected]:
