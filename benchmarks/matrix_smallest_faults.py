@@ -56,7 +56,7 @@ class Fault(NamedTuple):
 
 
 def faults() -> Iterator[Fault]:
-    """Each number that an option set switches on, in the first set that does so away from the defaults."""
+    """Each number that an option set switches on, in the last set that states it."""
     for optimizer, sets in OPTIONS.items():
         kind = REFERENCES.get(optimizer, LBFGS)
         chosen: dict[tuple[str, int | None], str] = {}
@@ -69,7 +69,7 @@ def faults() -> Iterator[Fault]:
                 for index, part in parts:
                     if part is not None and not off(part) and (hyper in values or options == "defaults"):
                         key = (hyper, index)
-                        if key not in chosen or chosen[key] == "defaults":
+                        if options != "defaults" or key not in chosen:
                             chosen[key] = options
         for (hyper, index), options in chosen.items():
             for dtype in DTYPES:

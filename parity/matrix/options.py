@@ -36,7 +36,7 @@ OPTIONS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "Adam": {**ADAM, **AMSGRAD, **DECOUPLED},
     "AdamW": {**ADAM, **AMSGRAD, "no-decay": {"lr": 0.03, "weight_decay": 0.0}},
     "NAdam": {**ADAM, **DECOUPLED, "momentum-decay": {"lr": 0.03, "momentum_decay": 0.3}},
-    "RAdam": {**ADAM, **DECOUPLED, "rectified-early": {"lr": 0.03, "betas": (0.7, 0.6)}},
+    "RAdam": {**ADAM, **DECOUPLED, "rectified-early": {"lr": 0.03, "betas": (0.7, 0.6), "eps": 1e-3}},
     "Adamax": ADAM,
     "SparseAdam": {name: ADAM[name] for name in ("defaults", "averages")}
     | {"maximize": {"lr": 0.03, "maximize": True}},
@@ -78,7 +78,8 @@ OPTIONS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "defaults": {},
         "decay": {"lr": 0.03, "weight_decay": 0.3},
         "beta2-decay": {"lr": 0.03, "beta2_decay": -0.5},
-        "clipping": {"lr": 0.03, "d": 1.3, "eps": (1e-3, 1e-2)},
+        "clipping": {"lr": 0.03, "d": 1.02},
+        "floors": {"lr": 0.03, "eps": (0.3, 2.0)},
         "maximize": {"lr": 0.03, "weight_decay": 0.3, "maximize": True},
     },
     "Muon": {

@@ -95,6 +95,7 @@ class Session:
         self.optimizer: torch.optim.Optimizer
         self.number = self.judged = 0
         self.works = False
+        self.started: set[str] = set()
         self.updates: list[tuple[Update, Check]] = []
         self.groups: list[partial[Iterator[Expected]]] = []
         self.scalar = "float32" if case.implementation in WITH_TENSOR_COUNT else "float64"
@@ -220,6 +221,7 @@ class Session:
                     count = 3 * update.optimizer.ns_steps
                     checks = partial(check_muon, products=products[:count])
                     products = products[count:]
+                yield from self.initial_state(update)
                 if self.case.optimizer != "LBFGS":
                     self.updates.append((update, checks))
                     yield from checks(update)
@@ -227,6 +229,15 @@ class Session:
             else:
                 yield from untouched(name, number, before[name], after[name], versions=self.case.optimizer != "LBFGS")
             yield from self.gradient_untouched(name, number, before[name], after[name], seen)
+
+    def initial_state(self, update: Update) -> Iterator[Expected]:
+        """What an optimizer keeps from the beginning, before the first step of a parameter."""
+        if update.parameter in self.started or self.case.optimizer == "LBFGS":
+            return
+        self.started.add(update.parameter)
+        for key, value in update.optimizer.init(update.before).items() if update.state else ():
+            stored = FORMATS[update.formats[key]].round(value)
+            yield same(f"{update.parameter}.{key} initial", update.number, stored, update.state.get(key))
 
     def gradient_untouched(
         self, name: str, number: int, before: Snapshot, after: Snapshot, seen: Mapping[str, Tensor] | None

@@ -419,3 +419,16 @@ def test_a_differentiable_step_that_is_none_proves_nothing(monkeypatch: pytest.M
     monkeypatch.setattr(torch.optim, "RMSprop", Plain)
     result = run_case(case(optimizer="RMSprop", options="decay", implementation="differentiable"))
     assert result.verdict == "error" and "differentiable path did not run" in result.text
+
+
+def test_a_wrong_start_of_the_state_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = torch.optim.Adagrad.__init__
+
+    def wrong(self: Any, *words: Any, **options: Any) -> None:
+        start(self, *words, **options)
+        for state in self.state.values():
+            state["sum"] *= 1.001
+
+    monkeypatch.setattr(torch.optim.Adagrad, "__init__", wrong)
+    result = run_case(case(optimizer="Adagrad", options="accumulator"))
+    assert (result.verdict, result.check) == ("disagree", "sum initial")
