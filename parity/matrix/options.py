@@ -36,7 +36,7 @@ OPTIONS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "Adam": {**ADAM, **AMSGRAD, **DECOUPLED},
     "AdamW": {**ADAM, **AMSGRAD, "no-decay": {"lr": 0.03, "weight_decay": 0.0}},
     "NAdam": {**ADAM, **DECOUPLED, "momentum-decay": {"lr": 0.03, "momentum_decay": 0.3}},
-    "RAdam": {**ADAM, **DECOUPLED, "rectified-early": {"lr": 0.03, "betas": (0.7, 0.6), "eps": 1e-3}},
+    "RAdam": {**ADAM, **DECOUPLED, "rectified": {"lr": 0.03, "betas": (0.7, 0.95), "eps": 1e-3}},
     "Adamax": ADAM,
     "SparseAdam": {name: ADAM[name] for name in ("defaults", "averages")}
     | {"maximize": {"lr": 0.03, "maximize": True}},

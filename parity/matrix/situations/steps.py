@@ -9,7 +9,8 @@ import torch
 from parity.judge.expected import Expected
 from parity.matrix.session import Session, Vacuous, exact, same
 
-STEPS = 5
+STEPS = 7
+"""RAdam rectifies from the sixth step on, at the earliest."""
 
 
 def plain(session: Session) -> Iterator[Expected]:
