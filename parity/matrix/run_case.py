@@ -13,7 +13,9 @@ from parity.errors import Unsupported
 from parity.judge.expected import Comparison, compare
 from parity.judge.update import Update, with_other
 from parity.matrix.case import Case, Result
-from parity.matrix.session import Broken, Check, Session, Vacuous, path_must_run
+from parity.matrix.paths import path_must_run
+from parity.matrix.refusals import Broken, Vacuous
+from parity.matrix.session import Check, Session
 from parity.matrix.situations import SITUATIONS
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.types import off

@@ -7,11 +7,9 @@ checks: the update of each parameter that has a gradient, held to the reference,
 from __future__ import annotations
 
 import contextlib
-import importlib
-import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import cache, partial
 from typing import Any
 
@@ -27,6 +25,8 @@ from parity.matrix.case import Case
 from parity.matrix.group import lbfgs_step
 from parity.matrix.options import OPTIONS
 from parity.matrix.products import Products
+from parity.matrix.refusals import failing, refusing
+from parity.matrix.snapshot import Snapshot, exact, held_by, real_name, same, untouched
 from parity.matrix.sums import accumulation
 from refimpl.arithmetic.bounded import Profile
 from refimpl.arithmetic.formats import FORMATS
@@ -46,41 +46,9 @@ SHAPES = {1: (1, 1), 3: (1, 3), 7: (7, 1), 8: (2, 4), 15: (3, 5), 16: (4, 4), 31
 """Matrices of as many elements, for optimizers that treat them in a way of their own."""
 WITH_TENSOR_COUNT = ("capturable", "differentiable", "compile")
 """Where 1 − βᵗ and the like are computed from the count as torch keeps it: a float32 tensor."""
-SCALARS = ("eta", "mu", "mu_product")
-"""States that are one number, made as a tensor of torch's default dtype."""
 WITH_SUMS = ("Adafactor", "Muon", "LBFGS")
-REFUSALS = (RuntimeError, NotImplementedError, ValueError, TypeError, AssertionError)
-WORDS = re.compile(
-    "|".join(
-        (
-            r"not supported",
-            r"not support",
-            r"n't support",
-            r"not implemented for",
-            r"on supported devices",
-            r"requires all the params to be floating point",
-            r"Attempting to unscale FP16 gradients",
-            r"leaf Variable that requires grad is being used in an in-place operation",
-            r"only supports 2D parameters",
-            r"not compatible with sparse gradients",
-            r"view size is not compatible",
-            r"[Cc]ompiler",
-        )
-    )
-)
-"""What a refusal sounds like; any other exception of a step is a fault."""
-
-
 Check = Callable[[Update], Iterator[Expected]]
 """The judge of a recorded step."""
-
-
-class Vacuous(Exception):
-    """A case did not do what it is named after, so that it proves nothing."""
-
-
-class Broken(Exception):
-    """torch raised in a step that it must be able to make."""
 
 
 class Session:
@@ -296,94 +264,6 @@ class Session:
         return {name: Snapshot.of(p, states.get(p, {})) for name, p in self.parameters.items()}
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """One parameter at one moment; ``place``: where its storage lies, and its shape."""
-
-    value: Array
-    gradient: Array | None
-    state: Mapping[str, Array]
-    formats: Mapping[str, str]
-    place: Array
-    version: int
-
-    @classmethod
-    def of(cls, parameter: Tensor, state: Mapping[str, Any]) -> Snapshot:
-        tensors = {key: value if isinstance(value, Tensor) else torch.tensor(value) for key, value in state.items()}
-        gradient = parameter.grad
-        place = (parameter.data_ptr(), *parameter.shape, *parameter.stride(), dtype_number(parameter.dtype))
-        return cls(
-            value=exact(parameter),
-            gradient=None if gradient is None else exact(gradient),
-            state={key: exact(tensor) for key, tensor in tensors.items()},
-            formats={"param": real_name(parameter), **{key: kept_in(key, t) for key, t in tensors.items()}},
-            place=np.array([place], float),
-            version=parameter._version,
-        )
-
-
-def untouched(
-    name: str, number: int, before: Snapshot, after: Snapshot, *, versions: bool = True
-) -> Iterator[Expected]:
-    """A parameter that no step may move: its values, its storage, its version and its state.
-
-    L-BFGS adds 0 to a parameter without a gradient: its version counts that.
-    """
-    yield same(f"{name} untouched", number, before.value, after.value)
-    yield same(f"{name} storage", number, before.place, after.place)
-    if versions:
-        counts = np.array([[before.version]]), np.array([[after.version]])
-        yield same(f"{name} version untouched", number, *counts)
-    for key in {**before.state, **after.state}:
-        yield same(f"{name}.{key} untouched", number, before.state.get(key), after.state.get(key))
-
-
-def same(quantity: str, number: int, expected: Array | None, candidate: Array | None) -> Expected:
-    """Held to equality; what is not there is nan, and nan equals nothing but itself before."""
-    if expected is None or candidate is None or expected.shape != candidate.shape:
-        expected, candidate = np.zeros((1, 1)), np.full((1, 1), np.nan)
-    both_nan = np.isnan(expected) & np.isnan(candidate)
-    expected, candidate = (np.where(both_nan, 0, array).astype(np.longdouble) for array in (expected, candidate))
-    return Expected(quantity, np.array([number]), candidate, expected, np.zeros(expected.shape), expected == expected)
-
-
-def exact(tensor: Tensor) -> Array:
-    """A tensor in float64 with the axis of runs; complex numbers as pairs, sparse ones filled up with 0."""
-    found = tensor.detach()
-    found = found.to_dense() if found.is_sparse else found
-    if found.is_complex():
-        found = torch.stack([found.real, found.imag], dim=-1)
-    array: Array = found.to("cpu", torch.float64, copy=True).numpy()[None]
-    return array
-
-
-def held_by(sparse: Tensor) -> Array:
-    """Which elements a sparse tensor holds; of complex ones both parts."""
-    values = sparse._values()
-    ones = torch.complex(*[torch.ones(values.shape)] * 2) if values.is_complex() else torch.ones(values.shape)
-    held: Array = exact(torch.sparse_coo_tensor(sparse._indices(), ones, sparse.shape)) != 0
-    return held
-
-
-def real_name(tensor: Tensor) -> str:
-    """The name of the floating-point format of a tensor's elements."""
-    dtype = tensor.dtype.to_real() if tensor.dtype.is_complex else tensor.dtype
-    name = str(dtype).removeprefix("torch.")
-    return name if name in FORMATS else "float64"
-
-
-def kept_in(key: str, tensor: Tensor) -> str:
-    """The format of a state; numbers that torch makes as float32 tensors are no better in a wider one."""
-    name = real_name(tensor)
-    return "float32" if key in SCALARS and name == "float64" else name
-
-
-def dtype_number(dtype: torch.dtype) -> int:
-    return sorted(map(str, (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64))).index(
-        str(dtype)
-    )
-
-
 @cache
 def measured_sums(dtype: str, size: int, device: str) -> str:
     """What torch adds up in, for matrices and rows of this many elements."""
@@ -393,83 +273,3 @@ def measured_sums(dtype: str, size: int, device: str) -> str:
 def plain(value: Any) -> Any:
     """A hyper-parameter as Python has it; a tensor is the number in it."""
     return value.item() if isinstance(value, Tensor) else value
-
-
-@contextlib.contextmanager
-def refusing() -> Iterator[None]:
-    """What torch refuses at the start is unsupported, in torch's words; any other exception is a fault."""
-    try:
-        yield
-    except Unsupported:
-        raise
-    except Exception as error:
-        text = re.sub(r"\s+", " ", str(error)).strip()
-        if isinstance(error, REFUSALS) and WORDS.search(text):
-            raise Unsupported(text[:300]) from error
-        raise Broken(f"the first step raised {type(error).__name__}: {text[:300]}") from error
-
-
-@contextlib.contextmanager
-def failing(number: int) -> Iterator[None]:
-    """What torch raises after it has made a step with this optimizer is a fault, unless it lacks the operation."""
-    try:
-        yield
-    except (Unsupported, NotImplementedError) as error:
-        raise Unsupported(str(error).splitlines()[0]) from error
-    except Exception as error:
-        raise Broken(f"step {number} raised {type(error).__name__}: {error}".splitlines()[0]) from error
-
-
-# -- the path that a case names ran ------------------------------------------------------------------------------------
-
-PATHS = {"for-loop": "_single_tensor_", "differentiable": "_single_tensor_", "capturable": "_single_tensor_"}
-PATHS |= {"foreach": "_multi_tensor_", "fused": "_fused_"}
-
-
-@contextlib.contextmanager
-def path_must_run(case: Case) -> Iterator[None]:
-    """Count the calls of torch's inner functions; raise :class:`Vacuous` where the one that a case names never ran."""
-    if case.implementation == "compile":
-        yield from compiled_must_run()
-        return
-    module = importlib.import_module(f"torch.optim.{MODULES.get(case.optimizer, case.optimizer.lower())}")
-    prefix = PATHS.get(case.implementation, "")
-    names = [name for name in vars(module) if prefix and name.startswith(prefix)]
-    if not names:
-        yield
-        return
-    calls: list[str] = []
-    originals = {name: getattr(module, name) for name in names}
-
-    def counting(name: str) -> Callable[..., Any]:
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            graph = torch.is_grad_enabled() and kwargs.get("differentiable", True)
-            differentiable = case.implementation != "differentiable" or graph
-            capturable = case.implementation != "capturable" or kwargs.get("capturable")
-            if differentiable and capturable:  # which share the for-loop's function
-                calls.append(name)
-            return originals[name](*args, **kwargs)
-
-        return wrapped
-
-    for name in names:
-        setattr(module, name, counting(name))
-    try:
-        yield
-    finally:
-        for name, original in originals.items():
-            setattr(module, name, original)
-    if not calls:
-        raise Vacuous(f"torch never called {' or '.join(names)}: the {case.implementation} path did not run")
-
-
-def compiled_must_run() -> Iterator[None]:
-    """At least one frame of Python was compiled."""
-    frames = torch._dynamo.utils.counters["frames"]
-    before = frames["ok"]
-    yield
-    if frames["ok"] == before:
-        raise Vacuous("torch compiled nothing: the steps ran as Python")
-
-
-MODULES = {"AdamW": "adam", "Muon": "_muon", "Adafactor": "_adafactor", "SparseAdam": "sparse_adam"}

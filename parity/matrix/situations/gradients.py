@@ -10,7 +10,9 @@ import torch
 
 from parity.errors import Unsupported
 from parity.judge.expected import Expected, expect
-from parity.matrix.session import Session, Vacuous, exact, real_name, refusing
+from parity.matrix.refusals import Vacuous, refusing
+from parity.matrix.session import Session
+from parity.matrix.snapshot import exact, real_name
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.reductions import norm

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from parity.judge.expected import Expected
-from parity.matrix.session import Session, Vacuous, exact, same
+from parity.matrix.refusals import Vacuous
+from parity.matrix.session import Session
+from parity.matrix.snapshot import exact, same
 
 
 def steps(session: Session, parameter: Tensor, count: int = 3) -> Iterator[Expected]:

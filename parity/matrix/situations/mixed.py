@@ -11,7 +11,9 @@ from torch import Tensor
 
 from parity.errors import Unsupported
 from parity.judge.expected import Expected
-from parity.matrix.session import Session, Vacuous, refusing, same
+from parity.matrix.refusals import Vacuous, refusing
+from parity.matrix.session import Session
+from parity.matrix.snapshot import same
 from refimpl.types import Array
 
 SCALE = 2.0**7

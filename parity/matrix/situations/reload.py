@@ -10,7 +10,9 @@ import torch
 
 from parity.errors import Unsupported
 from parity.judge.expected import Expected
-from parity.matrix.session import Session, exact, refusing, same
+from parity.matrix.refusals import refusing
+from parity.matrix.session import Session
+from parity.matrix.snapshot import exact, same
 
 FLAGS = {"foreach", "fused", "capturable", "differentiable"}
 

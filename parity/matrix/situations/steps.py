@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import torch
 
 from parity.judge.expected import Expected
-from parity.matrix.session import Session, Vacuous, exact, same
+from parity.matrix.refusals import Vacuous
+from parity.matrix.session import Session
+from parity.matrix.snapshot import exact, same
 
 STEPS = 7
 """RAdam rectifies from the sixth step on, at the earliest."""
