@@ -30,6 +30,13 @@ def norm(x: Any) -> Any:
     return fused(lambda x: np.sqrt(np.vecdot(x, x)), x)
 
 
+def norm_of_run(x: Any) -> Any:
+    """‖x‖₂ over all axes but that of runs, shaped to meet ``x``; exactly 0 where all of ``x`` is."""
+    flat = x.reshape(len(x), -1)
+    elements = np.abs(np.sign(flat)).sum(axis=-1)  # that are not 0: a whole number, which no rounding makes of 0
+    return np.where(2 * elements < 1, 0, norm(flat)).reshape(-1, *(1,) * (x.ndim - 1))
+
+
 def mean(x: Any) -> Any:
     """Σxᵢ/n along the last axis, in one kernel."""
     return fused(lambda x: x.sum(axis=-1) / x.shape[-1], x)

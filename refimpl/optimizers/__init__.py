@@ -1,19 +1,26 @@
 """Optimizers by the name that an experiment file uses; LBFGS, which takes all parameters at once, is none of them."""
 
+from refimpl.optimizers.adabelief import AdaBelief
 from refimpl.optimizers.adadelta import Adadelta
 from refimpl.optimizers.adafactor import Adafactor
 from refimpl.optimizers.adagrad import Adagrad
 from refimpl.optimizers.adam import Adam
 from refimpl.optimizers.adamax import Adamax
 from refimpl.optimizers.adamw import AdamW
+from refimpl.optimizers.adan import Adan
 from refimpl.optimizers.asgd import ASGD
+from refimpl.optimizers.lamb import LAMB
+from refimpl.optimizers.lars import LARS
 from refimpl.optimizers.lbfgs import LBFGS
+from refimpl.optimizers.lion import Lion
 from refimpl.optimizers.muon import Muon
 from refimpl.optimizers.nadam import NAdam
 from refimpl.optimizers.proximal_sgd import ProximalSGD
 from refimpl.optimizers.radam import RAdam
 from refimpl.optimizers.rmsprop import RMSprop
 from refimpl.optimizers.rprop import Rprop
+from refimpl.optimizers.schedule_free_adamw import ScheduleFreeAdamW
+from refimpl.optimizers.schedule_free_sgd import ScheduleFreeSGD
 from refimpl.optimizers.sgd import SGD
 from refimpl.optimizers.sgdw import SGDW
 from refimpl.optimizers.sparse_adam import SparseAdam
@@ -35,25 +42,39 @@ OPTIMIZERS = {
     "asgd": ASGD,
     "adafactor": Adafactor,
     "muon": Muon,
+    "lion": Lion,
+    "lamb": LAMB,
+    "lars": LARS,
+    "adabelief": AdaBelief,
+    "adan": Adan,
+    "schedule_free_sgd": ScheduleFreeSGD,
+    "schedule_free_adamw": ScheduleFreeAdamW,
 }
 
 __all__ = [
     "ASGD",
+    "LAMB",
+    "LARS",
     "LBFGS",
     "OPTIMIZERS",
     "SGD",
     "SGDW",
+    "AdaBelief",
     "Adadelta",
     "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",
     "Adamax",
+    "Adan",
+    "Lion",
     "Muon",
     "NAdam",
     "ProximalSGD",
     "RAdam",
     "RMSprop",
     "Rprop",
+    "ScheduleFreeAdamW",
+    "ScheduleFreeSGD",
     "SparseAdam",
 ]

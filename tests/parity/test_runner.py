@@ -401,7 +401,13 @@ def test_load_takes_a_name_or_a_file(tmp_path: Path, bench: Any) -> None:
         parity.load("s1-*")
 
 
-@pytest.mark.parametrize("name", sorted(set(OPTIMIZERS) - {"sgd", "sgdw", "proximal_sgd", "sparse_adam", "muon"}))
+OF_PAPERS = ("lion", "lamb", "lars", "adabelief", "adan", "schedule_free_sgd", "schedule_free_adamw")
+"""Optimizers that ``torch.optim`` does not have."""
+ELSEWHERE = {"sgd", "sgdw", "proximal_sgd", "sparse_adam", "muon"}
+"""Optimizers that have tests of their own."""
+
+
+@pytest.mark.parametrize("name", sorted(set(OPTIMIZERS) - ELSEWHERE - set(OF_PAPERS)))
 @pytest.mark.parametrize("dtype", ["float64", "bfloat16"])
 def test_an_experiment_can_have_any_optimizer_and_a_wrong_rate_of_it_is_caught(name: str, dtype: str) -> None:
     kind: Any = OPTIMIZERS[name]
@@ -423,3 +429,15 @@ def test_an_experiment_can_have_any_optimizer_and_a_wrong_rate_of_it_is_caught(n
     assert one.verdict.name in ("agree", "undecidable"), one.verdict.text
     assert one.trajectory is not None
     assert judge(replace(experiment, optimizer=wrong), one.trajectory).name == "disagree"
+
+
+@pytest.mark.parametrize("name", OF_PAPERS)
+def test_an_optimizer_that_torch_does_not_have_is_unsupported_in_one_line(name: str, bench: Any) -> None:
+    kind: Any = OPTIMIZERS[name]
+    report = parity.run(bench.experiment(optimizer=kind(lr=0.01), penalties=()), devices=["cpu"], dtypes=["float64"])
+    assert [(one.verdict.name, one.verdict.text) for one in report.runs] == [
+        ("unsupported", f"module 'torch.optim' has no attribute '{kind.__name__}'"),
+        ("unsupported", f"module 'torch.optim' has no attribute '{kind.__name__}'"),
+        ("unsupported", f"{kind.__name__} is not written by hand here"),
+    ]
+    assert np.all(np.isfinite(report.references[0].trajectory.loss))

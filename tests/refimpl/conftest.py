@@ -142,6 +142,47 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
                 "adjust_lr_fn": "match_rms_adamw",
             },
         ],
+        "lion": [
+            {"lr": 0.1},
+            {"lr": 0.1, "betas": (0.8, 0.9), "weight_decay": 0.3},
+        ],
+        "lamb": [
+            {"lr": 0.1},
+            {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.3},
+            {"lr": 0.1, "weight_decay": 0.3, "bias_correction": False, "clamp_value": 0.7},
+        ],
+        "lars": [
+            {"lr": 0.1},
+            {"lr": 0.1, "momentum": 0.7, "weight_decay": 0.3, "trust_coefficient": 0.4, "eps": 0.01},
+            {"lr": 0.1, "momentum": 0.7, "weight_decay": 0.3, "trust_coefficient": 0.4, "lr_in_buffer": False},
+            {"lr": 0.1, "momentum": 0.0, "weight_decay": 0.3, "trust_coefficient": 0.4},
+        ],
+        "adabelief": [
+            {"lr": 0.1},
+            {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.3},
+            {"lr": 0.1, "eps": 0.01, "weight_decay": 0.3, "weight_decouple": False, "rectify": True},
+        ],
+        "adan": [
+            {"lr": 0.1},
+            {"lr": 0.1, "betas": (0.8, 0.7, 0.9), "eps": 0.01, "weight_decay": 0.3},
+            {"lr": 0.1, "weight_decay": 0.3, "no_prox": True},
+        ],
+        "schedule_free_sgd": [
+            {"lr": 0.1},
+            {"lr": 0.1, "momentum": 0.7, "weight_decay": 0.3, "warmup_steps": 3, "r": 0.5, "weight_lr_power": 1.5},
+        ],
+        "schedule_free_adamw": [
+            {"lr": 0.1},
+            {
+                "lr": 0.1,
+                "betas": (0.7, 0.9),
+                "eps": 0.01,
+                "weight_decay": 0.3,
+                "warmup_steps": 3,
+                "r": 0.5,
+                "weight_lr_power": 1.5,
+            },
+        ],
     },
     "schedule": {
         "constant": [{}],
@@ -202,7 +243,7 @@ WITH_ROOTS: set[str] = {
     "rmsprop",
     "asgd",
 }
-WITH_ROOTS |= {"adafactor", "muon"}
+WITH_ROOTS |= {"adafactor", "muon", "lamb", "lars", "adabelief", "adan", "schedule_free_sgd", "schedule_free_adamw"}
 """Entries of any registry whose formula takes a root or an exponential, and so cannot run in rationals."""
 
 
