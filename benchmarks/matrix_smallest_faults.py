@@ -25,7 +25,8 @@ from parity.judge.expected import Expected
 from parity.judge.update import Update, reference_step
 from parity.matrix.case import Case
 from parity.matrix.options import OPTIONS
-from parity.matrix.session import REFERENCES, Check, Session
+from parity.matrix.reference import REFERENCES
+from parity.matrix.session import Check, Session
 from parity.matrix.situations import SITUATIONS
 from refimpl.arithmetic.bounded import Bounded
 from refimpl.arithmetic.formats import FORMATS

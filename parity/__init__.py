@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from parity.judge.verdict import Verdict
     from parity.results import Report, Run
     from parity.runner import run
+    from parity.watcher.watch import watch
 
-__all__ = ["Experiment", "Report", "Run", "Verdict", "load", "run"]
+__all__ = ["Experiment", "Report", "Run", "Verdict", "load", "run", "watch"]
 
 _HOME = {
     "Experiment": "parity.experiment",
@@ -27,6 +28,7 @@ _HOME = {
     "Run": "parity.results",
     "Verdict": "parity.judge.verdict",
     "run": "parity.runner",
+    "watch": "parity.watcher.watch",
 }
 
 

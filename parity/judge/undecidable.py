@@ -26,7 +26,7 @@ def neutral(form: Realised) -> Iterator[tuple[str, Realised]]:
     shared: dict[tuple[str, Any], dict[str, Any]] = {}
     for name, optimizer in form.optimizers.items():
         overwritten = _overwritten(optimizer, form.schedule)
-        for hyper, value, changed in _variants(optimizer):
+        for hyper, value, changed in variants(optimizer):
             if hyper in overwritten:
                 continue
             shared.setdefault((hyper, value), {})[name] = changed
@@ -34,13 +34,13 @@ def neutral(form: Realised) -> Iterator[tuple[str, Realised]]:
         of = "" if len(changed) == len(form.optimizers) else f" of {', '.join(changed)}"
         yield f"{hyper}{of}", replace(form, optimizers={**form.optimizers, **changed})
     unused = _unused(form.schedule)
-    for hyper, _, schedule in _variants(form.schedule):
+    for hyper, _, schedule in variants(form.schedule):
         if hyper in unused:
             continue
         yield f"schedule.{hyper}", replace(form, schedule=schedule)
     penalties = form.in_gradient.penalties  # a parameter each
     for i, penalty in enumerate(penalties):
-        for hyper, _, changed in _variants(penalty):
+        for hyper, _, changed in variants(penalty):
             others = (*penalties[:i], changed, *penalties[i + 1 :])
             name = f"{type(penalty).__name__}.{hyper} of {', '.join(penalty.parameters)}"
             yield name, replace(form, in_gradient=replace(form.in_gradient, penalties=others))
@@ -64,7 +64,7 @@ def _unused(schedule: Schedule) -> set[str]:
     return found
 
 
-def _variants(obj: Any) -> Iterator[tuple[str, Any, Any]]:
+def variants(obj: Any) -> Iterator[tuple[str, Any, Any]]:
     """Name, value, and a copy with that number changed; numbers that are switched off are not asked for."""
     for hyper in number_fields(obj.__class__):
         value = getattr(obj, hyper)
@@ -76,7 +76,7 @@ def _variants(obj: Any) -> Iterator[tuple[str, Any, Any]]:
             yield hyper, value, _changed(obj, hyper, value)
     penalty = getattr(obj, "penalty", None)  # of a proximal step
     if penalty is not None:
-        for hyper, value, changed in _variants(penalty):
+        for hyper, value, changed in variants(penalty):
             yield f"{type(penalty).__name__}.{hyper}", value, replace(obj, penalty=changed)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
@@ -25,15 +25,15 @@ from parity.matrix.case import Case
 from parity.matrix.group import lbfgs_step
 from parity.matrix.options import OPTIONS
 from parity.matrix.products import Products
+from parity.matrix.reference import REFERENCES, WITH_SUMS, in_effect, profile_of
 from parity.matrix.refusals import failing, refusing
-from parity.matrix.snapshot import Snapshot, exact, held_by, real_name, same, untouched
+from parity.matrix.snapshot import Snapshot, exact, gradient_untouched, held_by, real_name, same, untouched
 from parity.matrix.sums import accumulation
 from refimpl.arithmetic.bounded import Profile
 from refimpl.arithmetic.formats import FORMATS
-from refimpl.optimizers import LBFGS, OPTIMIZERS, Muon
+from refimpl.optimizers import LBFGS, Muon
 from refimpl.types import Array, Optimizer
 
-REFERENCES: Mapping[str, Any] = {cls.__name__: cls for cls in OPTIMIZERS.values()}
 FLAGS: Mapping[str, Mapping[str, bool]] = {
     "for-loop": {"foreach": False, "fused": False},
     "foreach": {"foreach": True},
@@ -46,7 +46,6 @@ SHAPES = {1: (1, 1), 3: (1, 3), 7: (7, 1), 8: (2, 4), 15: (3, 5), 16: (4, 4), 31
 """Matrices of as many elements, for optimizers that treat them in a way of their own."""
 WITH_TENSOR_COUNT = ("capturable", "differentiable", "compile")
 """Where 1 − βᵗ and the like are computed from the count as torch keeps it: a float32 tensor."""
-WITH_SUMS = ("Adafactor", "Muon", "LBFGS")
 Check = Callable[[Update], Iterator[Expected]]
 """The judge of a recorded step."""
 
@@ -196,7 +195,8 @@ class Session:
                 yield same(f"{name} storage", number, before[name].place, after[name].place)
             else:
                 yield from untouched(name, number, before[name], after[name], versions=self.case.optimizer != "LBFGS")
-            yield from self.gradient_untouched(name, number, before[name], after[name], seen)
+            unscaled, fused = exact(seen[name]) if seen else None, self.case.implementation == "fused"
+            yield from gradient_untouched(name, number, before[name], after[name], unscaled, fused=fused)
 
     def initial_state(self, update: Update) -> Iterator[Expected]:
         """What an optimizer keeps from the beginning, before the first step of a parameter."""
@@ -206,22 +206,6 @@ class Session:
         for key, value in update.optimizer.init(update.before).items() if update.state else ():
             stored = FORMATS[update.formats[key]].round(value)
             yield same(f"{update.parameter}.{key} initial", update.number, stored, update.state.get(key))
-
-    def gradient_untouched(
-        self, name: str, number: int, before: Snapshot, after: Snapshot, seen: Mapping[str, Tensor] | None
-    ) -> Iterator[Expected]:
-        """No step changes ``.grad``, but for a gradient scaler, which leaves it unscaled.
-
-        A fused step unscales in its kernel, which may or may not write the gradient back.
-        """
-        if before.gradient is None or after.gradient is None:
-            return
-        expected = before.gradient
-        if seen is not None:
-            unscaled = exact(seen[name])
-            kept = self.case.implementation == "fused" and np.array_equal(after.gradient, expected, equal_nan=True)
-            expected = expected if kept else unscaled
-        yield same(f"{name} grad untouched", number, expected, after.gradient)
 
     def update(
         self, name: str, number: int, optimizer: Optimizer, before: Snapshot, gradient: Array, after: Snapshot
@@ -244,19 +228,16 @@ class Session:
         )
 
     def profile(self, dtype: str) -> Profile:
-        """Elementwise kernels round every operation to the dtype, or compute better and round at the end."""
-        fused_low = self.case.implementation == "fused" and not self.case.device.startswith("cpu")
-        compute = "float32" if fused_low and FORMATS[dtype].digits < 24 else dtype
-        sums = measured_sums(dtype, self.case.size, self.case.device) if self.case.optimizer in WITH_SUMS else compute
-        return Profile(compute=FORMATS[compute], accumulate=FORMATS[sums], scalar=FORMATS[self.scalar])
+        """The arithmetic of the implementation."""
+        case = self.case
+        sums = measured_sums(dtype, case.size, case.device) if case.optimizer in WITH_SUMS else None
+        return profile_of(dtype, case.device, fused=case.implementation == "fused", scalar=self.scalar, sums=sums)
 
     def hyper_of(self, name: str) -> Optimizer:
         """The reference with the hyper-parameters that torch has in effect for a parameter."""
         parameter = self.parameters[name]
         group = next(g for g in self.optimizer.param_groups if any(p is parameter for p in g["params"]))
-        cls = REFERENCES.get(self.case.optimizer, LBFGS)
-        reference: Optimizer = cls(**{f.name: plain(group[f.name]) for f in fields(cls) if f.name in group})
-        return reference
+        return in_effect(REFERENCES.get(self.case.optimizer, LBFGS), group)
 
     def snapshot(self) -> dict[str, Snapshot]:
         """Everything a step could touch, exactly."""
@@ -268,8 +249,3 @@ class Session:
 def measured_sums(dtype: str, size: int, device: str) -> str:
     """What torch adds up in, for matrices and rows of this many elements."""
     return accumulation(dtype, SHAPES.get(size, (size // 25, 25) if size % 25 == 0 else (size, 1)), device)
-
-
-def plain(value: Any) -> Any:
-    """A hyper-parameter as Python has it; a tensor is the number in it."""
-    return value.item() if isinstance(value, Tensor) else value

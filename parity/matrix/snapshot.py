@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,10 @@ SCALARS = ("eta", "mu", "mu_product")
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One parameter at one moment; ``place``: where its storage lies, and its shape."""
+    """One parameter at one moment; ``place``: where its storage lies, and its shape.
+
+    Arrays ``(1, …)`` hold the whole of a tensor, or ``(1, k)`` the ``elements`` that were asked for.
+    """
 
     value: Array
     gradient: Array | None
@@ -30,14 +34,15 @@ class Snapshot:
     version: int
 
     @classmethod
-    def of(cls, parameter: Tensor, state: Mapping[str, Any]) -> Snapshot:
+    def of(cls, parameter: Tensor, state: Mapping[str, Any], elements: Tensor | None = None) -> Snapshot:
         tensors = {key: value if isinstance(value, Tensor) else torch.tensor(value) for key, value in state.items()}
         gradient = parameter.grad
+        at = partial(exact_at, elements=elements, shape=parameter.shape)
         place = (parameter.data_ptr(), *parameter.shape, *parameter.stride(), dtype_number(parameter.dtype))
         return cls(
-            value=exact(parameter),
-            gradient=None if gradient is None else exact(gradient),
-            state={key: exact(tensor) for key, tensor in tensors.items()},
+            value=at(parameter),
+            gradient=None if gradient is None else at(gradient),
+            state={key: at(tensor) for key, tensor in tensors.items()},
             formats={"param": real_name(parameter), **{key: kept_in(key, t) for key, t in tensors.items()}},
             place=np.array([place], float),
             version=parameter._version,
@@ -60,6 +65,19 @@ def untouched(
         yield same(f"{name}.{key} untouched", number, before.state.get(key), after.state.get(key))
 
 
+def gradient_untouched(
+    name: str, number: int, before: Snapshot, after: Snapshot, unscaled: Array | None = None, *, fused: bool = False
+) -> Iterator[Expected]:
+    """No step changes ``.grad``, but for a gradient scaler, which leaves it ``unscaled``.
+
+    A fused step unscales in its kernel, which may or may not write the gradient back.
+    """
+    if before.gradient is None or after.gradient is None:
+        return
+    kept = unscaled is None or (fused and np.array_equal(after.gradient, before.gradient, equal_nan=True))
+    yield same(f"{name} grad untouched", number, before.gradient if kept else unscaled, after.gradient)
+
+
 def same(quantity: str, number: int, expected: Array | None, candidate: Array | None) -> Expected:
     """Held to equality; what is not there is nan, and nan equals nothing but itself before."""
     if expected is None or candidate is None or expected.shape != candidate.shape:
@@ -77,6 +95,14 @@ def exact(tensor: Tensor) -> Array:
         found = torch.stack([found.real, found.imag], dim=-1)
     array: Array = found.to("cpu", torch.float64, copy=True).numpy()[None]
     return array
+
+
+def exact_at(tensor: Tensor, elements: Tensor | None, shape: torch.Size) -> Array:
+    """The elements that are asked for, by their number in row-major order, of what has this shape; else all of it.
+
+    They are picked where the tensor lies, so that nothing else is copied.
+    """
+    return exact(tensor if elements is None or tensor.shape != shape else tensor.detach().take(elements))
 
 
 def held_by(sparse: Tensor) -> Array:
@@ -101,6 +127,4 @@ def kept_in(key: str, tensor: Tensor) -> str:
 
 
 def dtype_number(dtype: torch.dtype) -> int:
-    return sorted(map(str, (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64))).index(
-        str(dtype)
-    )
+    return [*FORMATS, "complex32", "complex64", "complex128"].index(str(dtype).removeprefix("torch."))

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 
@@ -18,8 +18,13 @@ from parity.matrix.run_case import run_case
 LIMIT = 600.0
 """Seconds after which a case is given up."""
 
+C = TypeVar("C")
+R = TypeVar("R")
+Broken = Callable[[C, str, float], R]
+"""The result of a case that came to nothing: why, and after how many seconds."""
 
-def _work(connection: Connection, run: Callable[[Case], Result]) -> None:
+
+def _work(connection: Connection, run: Callable[[C], R]) -> None:
     """A worker: a case comes in, a result goes out, until nothing comes any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     torch.set_num_threads(1)  # the cases run side by side
@@ -31,37 +36,36 @@ def _work(connection: Connection, run: Callable[[Case], Result]) -> None:
         pass  # the parent is gone
 
 
-class _Worker:
+class _Worker(Generic[C, R]):
     """One process with the case that it has in hand."""
 
-    def __init__(self, run: Callable[[Case], Result]) -> None:
+    def __init__(self, run: Callable[[C], R], broken: Broken[C, R]) -> None:
+        self.broken = broken
         context = get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process: Any = context.Process(target=_work, args=(theirs, run), daemon=True)
         self.process.start()
         theirs.close()
-        self.case: Case | None = None
+        self.case: C | None = None
         self.since = 0.0
 
-    def give(self, case: Case) -> None:
+    def give(self, case: C) -> None:
         self.case, self.since = case, time.perf_counter()
         self.connection.send(case)
 
-    def result(self) -> Result:
+    def result(self) -> R:
         """What came back, or what became of the process."""
         case = self.case
         assert case is not None
         self.case = None
         try:
-            found: Result = self.connection.recv()
+            found: R = self.connection.recv()
             return found
         except EOFError:
             self.process.join()
             code = self.process.exitcode
             end = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-            return Result(
-                case=case, verdict="error", text=f"the process {end}", seconds=time.perf_counter() - self.since
-            )
+            return self.broken(case, f"the process {end}", time.perf_counter() - self.since)
 
     def stop(self) -> None:
         self.process.kill()
@@ -70,9 +74,18 @@ class _Worker:
 
 
 def run_all(cases: Sequence[Case], jobs: int, run: Callable[[Case], Result] = run_case) -> Iterator[Result]:
+    """The results of cases of the matrix as they come."""
+    return work_all(cases, jobs, run, _broken)
+
+
+def _broken(case: Case, why: str, seconds: float) -> Result:
+    return Result(case=case, verdict="error", text=why, seconds=seconds)
+
+
+def work_all(cases: Sequence[C], jobs: int, run: Callable[[C], R], broken: Broken[C, R]) -> Iterator[R]:
     """The results as they come."""
     waiting = iter(cases)
-    workers = [_Worker(run) for _ in range(max(1, min(jobs, len(cases))))]
+    workers = [_Worker(run, broken) for _ in range(max(1, min(jobs, len(cases))))]
     try:
         for worker in workers:
             _next(worker, waiting)
@@ -83,21 +96,21 @@ def run_all(cases: Sequence[Case], jobs: int, run: Callable[[Case], Result] = ru
                     yield worker.result()
                 elif time.perf_counter() - worker.since > LIMIT:
                     assert worker.case is not None
-                    yield Result(case=worker.case, verdict="error", text=f"gave no result in {LIMIT:.0f} s")
+                    yield broken(worker.case, f"gave no result in {LIMIT:.0f} s", LIMIT)
                     worker.stop()
                     worker.case = None
                 else:
                     continue
                 if not worker.process.is_alive():
                     worker.stop()
-                    workers[workers.index(worker)] = worker = _Worker(run)
+                    workers[workers.index(worker)] = worker = _Worker(run, broken)
                 _next(worker, waiting)
     finally:
         for worker in workers:
             worker.stop()
 
 
-def _next(worker: _Worker, waiting: Iterator[Case]) -> None:
+def _next(worker: _Worker[C, R], waiting: Iterator[C]) -> None:
     case = next(waiting, None)
     if case is not None:
         worker.give(case)

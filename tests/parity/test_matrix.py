@@ -18,8 +18,8 @@ from parity.matrix.case import DTYPES, SIZES, Case, Result
 from parity.matrix.cover import cases, matches, offered
 from parity.matrix.known import as_known, happens, with_fixed
 from parity.matrix.options import OPTIONS
+from parity.matrix.reference import REFERENCES
 from parity.matrix.run_case import run_case
-from parity.matrix.session import REFERENCES
 from parity.matrix.situations import SITUATIONS
 from parity.matrix.verify import exit_code, select, verify
 from parity.matrix.workers import run_all

@@ -1,0 +1,1 @@
+"""The live check of any torch optimizer in any training: ``parity.watch``."""
