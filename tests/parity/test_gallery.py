@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
 
 import parity
 from parity import gallery
-from parity.errors import InputError
+from parity.errors import InputError, Unsupported
 from parity.formulation import FORMULATIONS
 
 
@@ -17,9 +18,14 @@ from parity.formulation import FORMULATIONS
 def test_torch_agrees(name: str, dtype: str, bench: Any) -> None:
     experiment = parity.load(name)
     long = experiment.epochs * experiment.draw().dataset.X.shape[1] > 500
+    verdicts = {}
     for formulation in ("loss",) if long and not experiment.penalties else FORMULATIONS:
-        verdict = bench.judge(experiment, dtype=dtype, formulation=formulation)
-        assert verdict.name == "agree", (formulation, verdict.text)
+        with contextlib.suppress(Unsupported):  # L1 is no weight_decay, and Adam is not written by hand
+            verdicts[formulation] = bench.judge(experiment, dtype=dtype, formulation=formulation)
+    assert "loss" in verdicts
+    for formulation, verdict in verdicts.items():
+        unseen = dtype == "bfloat16" and verdict.text.startswith("agrees, except that eps")  # ε = 1e-3 beside √v ≈ 1
+        assert verdict.name == "agree" or unseen, (formulation, verdict.text)
 
 
 def test_the_textbook_the_tutorial_and_the_notes_are_there_with_and_without_penalty() -> None:

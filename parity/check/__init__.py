@@ -1,0 +1,1 @@
+"""Anybody's optimizer class, training function or log, held to the reference."""

@@ -1,0 +1,155 @@
+"""What a training function is given, and how it reports what it did.
+
+::
+
+    def train(task):
+        net = torch.nn.Linear(task.features, 1)
+        with torch.no_grad():
+            net.weight.copy_(task.weight)
+            net.bias.copy_(task.bias)
+        optimizer = torch.optim.SGD(net.parameters(), lr=task.lr)
+        for epoch in range(task.epochs):
+            for X, y in task.loader:
+                loss = ...
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                task.record(net, loss=loss)
+
+Instead of calling ``record`` a function may yield, after every step, what it would record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from parity.errors import InputError
+from parity.experiment import Experiment
+from refimpl.penalties import L1, L2, ElasticNet
+from refimpl.training import hyper_parameters
+from refimpl.types import Array
+
+
+@dataclass(frozen=True)
+class Record:
+    """What was reported of one moment: exact copies of the parameters, the loss if it was given."""
+
+    params: Mapping[str, Array]
+    loss: float | None
+
+
+class Task:
+    """An experiment as a training function sees it.
+
+    ``X`` ``(n, p)``, ``y`` ``(n, 1)``; ``X_validation``, ``y_validation`` or None; ``weight`` ``(1, p)`` and ``bias``
+    ``(1,)``: the initial weights, new copies each time they are asked for. ``epochs``, ``features``, ``batch_size``.
+    ``loader``: every pass over it is the next epoch, as pairs of ``X`` and ``y``; ``rows``: the row numbers of every
+    epoch's batches. ``lr`` and ``hyper``: the optimizer's numbers and options. ``l2``, ``l1``: strengths of the
+    penalties on the weight, λ of λ/2·‖w‖² and of λ·‖w‖₁. ``dtype``, ``device``: of all tensors.
+    """
+
+    def __init__(self, experiment: Experiment, dtype: str = "float64", device: str = "cpu") -> None:
+        material = experiment.draw()
+        self.experiment = experiment
+        self.dtype: torch.dtype = getattr(torch, dtype)
+        self.device = device
+        self._inputs = {name: self._tensor(array[0]) for name, array in material.inputs.items()}
+        self._params = {name: self._tensor(array[0]) for name, array in material.params.items()}
+        self.rows = [[torch.tensor(rows, device=device) for rows in batches] for batches in material.order]
+        self.epochs = experiment.epochs
+        self.batch_size = len(self.rows[0][0])
+        self.hyper: dict[str, Any] = {
+            name: value for name, value in vars(experiment.optimizer).items() if name != "penalty"
+        }
+        self.lr = float(hyper_parameters(experiment.optimizer)["lr"])
+        strengths = [_strengths(penalty) for penalty in experiment.penalties if "weight" in penalty.parameters]
+        self.l1, self.l2 = (float(sum(pair[i] for pair in strengths)) for i in (0, 1))
+        self.loader = Loader(self)
+        self.records: list[Record] = []
+
+    def _tensor(self, array: Array) -> Tensor:
+        return torch.tensor(array, dtype=torch.float64).to(self.device, self.dtype)
+
+    @property
+    def X(self) -> Tensor:
+        return self._inputs["X"].clone()
+
+    @property
+    def y(self) -> Tensor:
+        return self._inputs["y"].clone()
+
+    @property
+    def X_validation(self) -> Tensor | None:
+        return self._inputs.get("X_validation")
+
+    @property
+    def y_validation(self) -> Tensor | None:
+        return self._inputs.get("y_validation")
+
+    @property
+    def features(self) -> int:
+        return self._inputs["X"].shape[1]
+
+    @property
+    def weight(self) -> Tensor:
+        return self._params["weight"].clone()
+
+    @property
+    def bias(self) -> Tensor:
+        """Zeros where the model has none."""
+        return self._params.get("bias", self._params["weight"].new_zeros(1)).clone()
+
+    def record(self, *parameters: Any, loss: Any = None) -> None:
+        """Report the weights: a module, a mapping by name, or ``weight, bias``; after every step, and before the first
+        one where the initial weights may be other than those given. ``loss``: of the step's batch, before the step.
+
+        Raises :class:`InputError` for anything else.
+        """
+        value = loss.detach() if isinstance(loss, Tensor) else loss  # torch warns of a number made of a graph
+        self.records.append(Record(_named(parameters), None if value is None else float(value)))
+
+
+class Loader:
+    """The batches in the experiment's order; every ``iter`` is the next epoch, from the first again after the last."""
+
+    def __init__(self, task: Task) -> None:
+        self._task, self._epoch = task, 0
+
+    def __len__(self) -> int:
+        return len(self._task.rows[0])
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        batches = self._task.rows[self._epoch % len(self._task.rows)]
+        self._epoch += 1
+        for rows in batches:
+            yield self._task._inputs["X"][rows], self._task._inputs["y"][rows]
+
+
+def _named(parameters: tuple[Any, ...]) -> dict[str, Array]:
+    """``weight`` ``(1, 1, p)`` and ``bias`` ``(1, 1)`` in float64, whatever they were given as."""
+    what: Any = parameters[0] if len(parameters) == 1 else parameters
+    if isinstance(what, nn.Module):
+        found = list(what.parameters())
+    elif isinstance(what, Mapping):
+        found = [what[name] for name in sorted(what, key=lambda name: not str(name).endswith("weight"))]
+    else:
+        found = list(what) if isinstance(what, tuple | list) else [what]
+    if not 1 <= len(found) <= 2 or not all(isinstance(each, Tensor) for each in found):
+        kinds = ", ".join(type(each).__name__ for each in found) or "nothing"
+        raise InputError(f"record({kinds}): allowed: a module, or weight and bias as tensors")
+    arrays = [each.detach().to("cpu", torch.float64, copy=True).numpy() for each in found]
+    named = {"weight": arrays[0].reshape(1, 1, -1)}
+    return named | ({"bias": arrays[1].reshape(1, 1)} if len(arrays) == 2 else {})
+
+
+def _strengths(penalty: Any) -> tuple[Any, Any]:
+    if isinstance(penalty, L1):
+        return penalty.strength, 0.0
+    if isinstance(penalty, L2):
+        return 0.0, penalty.strength
+    return (penalty.l1, penalty.l2) if isinstance(penalty, ElasticNet) else (0.0, 0.0)

@@ -1,0 +1,60 @@
+"""Wrong losses: the factor, the reduction, the shapes."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from parity.mutants.mutant import ANY, Mutant
+from parity.mutants.training import Training
+
+
+class LossHalved(Training):
+    """½ twice: once in the loss and once because "the textbook has it"."""
+
+    def loss(self, out: Tensor, y: Tensor) -> Tensor:
+        return 0.5 * super().loss(out, y)
+
+
+class LossDoubled(Training):
+    """The ½ is forgotten."""
+
+    def loss(self, out: Tensor, y: Tensor) -> Tensor:
+        return 2 * super().loss(out, y)
+
+
+class LossSumForMean(Training):
+    """``reduction="sum"`` where the mean is asked for."""
+
+    def loss(self, out: Tensor, y: Tensor) -> Tensor:
+        return self.factor * (out - y).square().sum()
+
+
+class LossMeanForSum(Training):
+    """The default ``reduction="mean"`` where the sum is asked for."""
+
+    def loss(self, out: Tensor, y: Tensor) -> Tensor:
+        return self.factor * (out - y).square().mean()
+
+
+class LossBroadcast(Training):
+    """Outputs ``(n, 1)`` minus targets ``(n,)`` is ``(n, n)``: every output against every target."""
+
+    def loss(self, out: Tensor, y: Tensor) -> Tensor:
+        return self.factor * (out - y.squeeze(1)).square().mean()
+
+
+class LossMeanTwice(Training):
+    """The mean is divided by the number of rows once more."""
+
+    def loss(self, out: Tensor, y: Tensor) -> Tensor:
+        return super().loss(out, y) / len(y)
+
+
+MUTANTS = (
+    Mutant("loss-halved", LossHalved, (*ANY, "check-sum")),
+    Mutant("loss-doubled", LossDoubled, (*ANY, "check-sum")),
+    Mutant("loss-sum-for-mean", LossSumForMean, (*ANY, "check-mse")),
+    Mutant("loss-mean-for-sum", LossMeanForSum, ("check-sum",)),
+    Mutant("loss-broadcast", LossBroadcast, (*ANY, "check-mse")),
+    Mutant("loss-mean-twice", LossMeanTwice, (*ANY, "check-mse")),
+)

@@ -1,0 +1,180 @@
+"""The catalogue of faults: the program without a fault is correct, and every fault moves the weights otherwise."""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.optim import SGD, Adam, AdamW
+
+import parity
+from parity import gallery
+from parity.backends.reference import run_reference
+from parity.check.task import Task
+from parity.mutants import FAMILIES, HIDES, MUTANTS, changed, pairs, program
+from parity.mutants.mutant import Mutant
+from parity.mutants.own_adam import OwnAdam
+from parity.mutants.own_sgd import OwnSGD
+from refimpl.types import Array
+
+EXPERIMENTS = [name for name in gallery.names() if name.startswith("check-")]
+ROUNDING = {"float64": 1e-9, "float32": 1e-5}
+"""Relative, and far more than 20 steps can make of it."""
+
+load = cache(parity.load)
+
+
+@cache
+def weights(experiment: str, dtype: str, *ids: str) -> Array:
+    """Weight and bias after every step, ``(steps + 1, p + 1)``; 0 for a bias that is not there."""
+    task = Task(load(experiment), dtype)
+    program(*ids)(task)
+    zero = np.zeros((1, 1))
+    return np.array([np.hstack([r.params["weight"][0], r.params.get("bias", zero)])[0] for r in task.records])
+
+
+def distance(a: Array, b: Array) -> float:
+    """‖a − b‖/‖b‖; infinite where they have not the same number of steps."""
+    return float(np.linalg.norm(a - b) / np.linalg.norm(b)) if a.shape == b.shape else np.inf
+
+
+def shared(first: str, second: str) -> list[str]:
+    """The experiments that two faults name."""
+    return [name for name in MUTANTS[first].experiments if name in MUTANTS[second].experiments]
+
+
+# -- without a fault ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_the_program_without_a_fault_is_the_reference(name: str) -> None:
+    run = run_reference(load(name), "loss")
+    expected = np.hstack([run.params["weight"][:, 0, 0], run.params["bias"][:, 0]])
+    assert distance(weights(name, "float64"), expected) < 1e-12
+    assert distance(weights(name, "float32"), expected) < 1e-5
+
+
+def test_every_kind_of_step_is_in_the_experiments_and_the_last_batch_of_an_epoch_is_smaller() -> None:
+    kinds = {type(load(name).optimizer).__name__ for name in EXPERIMENTS}
+    assert kinds == {"SGD", "Adam", "AdamW"}
+    for name in EXPERIMENTS:
+        assert [len(rows) for rows in Task(load(name)).rows[0]] == [5, 5, 5, 5, 2]
+
+
+OWN = [
+    (OwnSGD, SGD, {"lr": 0.03}),
+    (OwnSGD, SGD, {"lr": 0.03, "momentum": 0.9, "dampening": 0.4, "maximize": True}),
+    (OwnSGD, SGD, {"lr": 0.03, "momentum": 0.9, "nesterov": True}),
+    (OwnAdam, Adam, {"lr": 0.03, "betas": (0.85, 0.97), "eps": 1e-3, "weight_decay": 0.3, "maximize": True}),
+    (OwnAdam, Adam, {"lr": 0.03, "betas": (0.85, 0.65), "eps": 1e-3, "amsgrad": True}),
+    (OwnAdam, AdamW, {"lr": 0.03, "betas": (0.85, 0.97), "eps": 1e-3, "weight_decay": 0.3}),
+]
+
+
+@pytest.mark.parametrize(
+    ("own", "kind", "options"), OWN, ids=[f"{own.__name__}-{i}" for i, (own, *_) in enumerate(OWN)]
+)
+def test_an_optimizer_of_ones_own_is_torchs_before_a_line_of_it_is_wrong(
+    own: type, kind: type, options: dict[str, Any]
+) -> None:
+    nets = [nn.Linear(5, 1, dtype=torch.float64) for _ in range(2)]
+    for net in nets:
+        nn.init.constant_(net.bias, 0.3)
+        with torch.no_grad():
+            net.weight.copy_(torch.linspace(-0.7, 0.9, 5))
+    makers = [own(nets[0].parameters(), **options, decoupled=kind is AdamW), kind(nets[1].parameters(), **options)]
+    X = torch.randn(8, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    for _ in range(8):
+        for net, optimizer in zip(nets, makers, strict=True):
+            net.zero_grad()
+            torch.autograd.backward(((net(X) - 1.3) ** 2).sum())
+            optimizer.step()
+    for mine, theirs in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-13, atol=1e-13)
+
+
+# -- with one fault -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mutant", MUTANTS.values(), ids=list(MUTANTS))
+def test_a_fault_moves_the_weights_otherwise_on_every_experiment_it_names(mutant: Mutant) -> None:
+    for name in mutant.experiments:
+        dtype = mutant.dtypes[0]
+        assert distance(weights(name, dtype, mutant.id), weights(name, dtype)) > ROUNDING[dtype], name
+
+
+@pytest.mark.parametrize("mutant", MUTANTS.values(), ids=list(MUTANTS))
+def test_a_fault_runs_in_both_dtypes_and_is_no_fault_only_where_it_says_so(mutant: Mutant) -> None:
+    name = mutant.experiments[0]
+    for dtype, rounding in ROUNDING.items():
+        moved = weights(name, dtype, mutant.id)
+        assert np.isfinite(moved).all()
+        assert (distance(moved, weights(name, dtype)) > rounding) == (dtype in mutant.dtypes), dtype
+
+
+def test_no_two_faults_are_the_same_on_an_experiment_that_both_name_but_for_a_penalty_without_gradient() -> None:
+    same = {
+        (first, second)
+        for first, second in combinations(MUTANTS, 2)
+        for name in shared(first, second)
+        for dtype in ROUNDING
+        if all(dtype == MUTANTS[fault].dtypes[0] for fault in (first, second))
+        if distance(weights(name, dtype, first), weights(name, dtype, second)) < ROUNDING[dtype]
+    }
+    assert same == {("penalty-missing", "penalty-detached")}
+
+
+def test_every_fault_has_a_name_of_its_own_says_what_is_wrong_and_names_experiments_that_exist() -> None:
+    listed = [mutant.id for family in FAMILIES.values() for mutant in family]
+    assert len(set(listed)) == len(listed) >= 60
+    for mutant in MUTANTS.values():
+        made = getattr(mutant.cls, "made", mutant.cls)
+        assert made.__doc__, mutant.id
+        assert mutant.experiments and set(mutant.experiments) <= set(EXPERIMENTS), mutant.id
+        assert 1 <= len(changed(mutant.id)) <= 3, mutant.id
+    assert {name for mutant in MUTANTS.values() for name in mutant.experiments} == set(EXPERIMENTS)
+
+
+# -- with two faults ----------------------------------------------------------------------------------------------
+
+
+PAIRS = pairs()
+
+
+@pytest.mark.parametrize("pair", PAIRS[::67], ids="+".join)
+def test_two_faults_move_the_weights_otherwise_than_either(pair: tuple[str, str]) -> None:
+    (dtype, *_) = [dtype for dtype in ROUNDING if all(dtype in MUTANTS[name].dtypes for name in pair)]
+    assert any(
+        min(distance(weights(name, dtype, *pair), weights(name, dtype, one)) for one in pair) > 1e-9
+        for name in shared(*pair)
+    )
+
+
+@pytest.mark.parametrize(("fault", "hidden"), [(a, b) for a, all_b in HIDES.items() for b in all_b])
+def test_a_hidden_fault_leaves_no_trace_beside_the_one_that_hides_it(fault: str, hidden: str) -> None:
+    assert (fault, hidden) not in PAIRS and (hidden, fault) not in PAIRS
+    assert shared(fault, hidden)
+    for name in shared(fault, hidden):
+        assert distance(weights(name, "float64", fault, hidden), weights(name, "float64", fault)) < 1e-12
+
+
+def test_a_pair_is_every_two_faults_that_neither_collide_nor_hide_nor_miss_each_other() -> None:
+    found = set(PAIRS)
+    assert len(found) == len(PAIRS) >= 1000
+    for first, second in combinations(MUTANTS, 2):
+        if changed(first) & changed(second):
+            assert (first, second) not in found
+        elif (first, second) in found:
+            assert shared(first, second)
+
+
+def test_two_faults_in_one_method_are_refused_and_so_is_an_unknown_one() -> None:
+    with pytest.raises(ValueError, match="loss-halved and loss-doubled both change loss; combine others"):
+        program("loss-halved", "loss-doubled")
+    with pytest.raises(ValueError, match="loss-third: no such fault"):
+        program("loss-third")
