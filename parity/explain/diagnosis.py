@@ -1,0 +1,245 @@
+"""Everything that a recorded run shows against an experiment: verdict, law, findings, and what each difference did."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from parity.experiment import Experiment
+from parity.explain.asked import laws_beside
+from parity.explain.design import Design, as_asked
+from parity.explain.effects import Change, Effects, effects
+from parity.explain.finding import CheckVerdict, Diagnosis, Finding
+from parity.explain.hypotheses import HYPOTHESES
+from parity.explain.initial import Start, starts
+from parity.explain.pattern import patterns, which
+from parity.explain.predict import Predictions
+from parity.explain.record import Recording, narrower, recording_of, said_in, with_zeros, without_still
+from parity.explain.search import Candidate, Explanation, Fault, Search, search
+from parity.judge.undecidable import neutral
+from refimpl.trajectory import Trajectory
+from refimpl.types import Array
+
+
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # of a run that diverges
+def diagnose(experiment: Experiment, trajectory: Trajectory, *, pairs: bool = True) -> Diagnosis:
+    """Hold a run whose weights were recorded to an experiment, and say what differs and why."""
+    design = as_asked(experiment)
+    trajectory, missing = with_zeros(trajectory, design.material.params)
+    recording, finite = recording_of(trajectory)
+    whole, recording = recording, without_still(recording)
+    narrow = narrower(recording)
+    found = search(design, recording, pairs=pairs and narrow != "float32")
+    kept_in: list[Finding] = []
+    if narrow is not None and found.share > 1 and not found.classes:
+        kept_in = [_precision(narrow, recording)]
+        trajectory = said_in(trajectory, narrow)
+        whole, finite = recording_of(trajectory)
+        recording = without_still(whole)
+        found = search(design, recording, pairs=pairs)
+    predictions = Predictions(recording)
+    first = {name: values[:1] for name, values in recording.weights.items() if name not in missing}
+    begin = starts(design.material.params, first, design.material.dataset.X.shape[2], recording.dtype)
+    best = found.classes[0] if found.classes else ()
+    findings = [*_findings(found, best, recording), *(_start(one) for one in begin), *kept_in]
+    findings += _stopped(found, design, whole, recording)
+    wrong = found.share > 1
+    if not wrong and recording.loss is not None:
+        findings += _loss_findings(design, predictions)
+    unexplained = patterns(_expected(predictions, design, found)) if wrong and not best else []
+    laws, words = laws_beside(experiment, trajectory) if finite and recording.steps == design.steps else ((), ())
+    did = _effects(design, best, begin, recording)
+    if did is not None:
+        findings = sorted(findings, key=lambda one: -_weight(did, one.id))
+    unseen = () if findings or wrong else _unseen(design, predictions)
+    verdict: CheckVerdict = "disagree" if findings or wrong or not finite else "undecidable" if unseen else "agree"
+    return Diagnosis(
+        verdict=verdict,
+        against=experiment.name,
+        text=_text(verdict, findings, found, unseen, recording, design, finite),
+        share=found.share,
+        laws=tuple(laws),
+        words=tuple(words),
+        family=_family(best[0].design if best else design) if best or not wrong else "",
+        findings=tuple(findings),
+        patterns=tuple(unexplained),
+        effects=did,
+        unseen=unseen,
+        notes=tuple(f"{name} was never reported and counts as 0" for name in missing),
+        residual=_residual(design, best, predictions),
+        search=found,
+    )
+
+
+def _findings(found: Search, best: Sequence[Explanation], recording: Recording) -> list[Finding]:
+    """The faults of the first explanation, each with those that may stand in its place."""
+    if not best:
+        return []
+    numbers = sum(values[1:].size for values in recording.weights.values())
+    evidence = (
+        f"correct code is off by {found.share:.3g} times the tolerance; with this, all {numbers:,} numbers of "
+        f"{recording.steps} steps lie within it, the worst at {best[0].share:.2f}"
+    )
+    findings = []
+    for position, fault in enumerate(best[0].faults):
+        others = [one.faults[position] for one in best[1:] if _rest(one, position) == _rest(best[0], position)]
+        alike = tuple(dict.fromkeys(other.id for other in others if other.id != fault.id))
+        hypothesis = fault.hypothesis
+        findings.append(
+            Finding(
+                id=fault.id,
+                text=fault.text,
+                evidence=evidence,
+                change=hypothesis.change,
+                probe=hypothesis.probe,
+                alike=alike,
+            )
+        )
+    return findings
+
+
+def _rest(explanation: Explanation, position: int) -> tuple[str, ...]:
+    """The other faults of an explanation."""
+    return explanation.ids[:position] + explanation.ids[position + 1 :]
+
+
+def _stopped(found: Search, design: Design, whole: Recording, recording: Recording) -> list[Finding]:
+    """Elements that never moved and should have, by the best explanation of all others."""
+    best = found.classes[0][0].design if found.classes else design if found.share <= 1 else None
+    if best is None or not recording.ignored:
+        return []
+    worst = dict.fromkeys(recording.ignored, 0.0)
+    for piece in Predictions(whole).expected(best):
+        name = piece.quantity.partition(" ")[2]
+        worst[name] = max(worst.get(name, 0.0), float(np.max(piece.share, initial=0)))
+    return [_never_moved(name, chosen, worst[name]) for name, chosen in recording.ignored.items() if worst[name] > 1]
+
+
+def _never_moved(name: str, chosen: Array, share: float) -> Finding:
+    return Finding(
+        id=f"elements-not-updated ({name})",
+        text=f"{which(chosen)} of {name} is never updated",
+        evidence=f"it has its initial value to the end, which is off by {share:.3g} times the tolerance",
+        change="look for an index that stops short, a mask, or a kernel that skips a remainder",
+    )
+
+
+def _precision(format: str, recording: Recording) -> Finding:
+    numbers = sum(values.size for values in recording.weights.values())
+    return Finding(
+        id=f"precision-{format}",
+        text=f"the run is in {format}, not in {recording.dtype}",
+        evidence=f"each of the {numbers:,} recorded numbers is a {format} number",
+        change=f"make model and data {recording.dtype}: dtype=torch.{recording.dtype}",
+    )
+
+
+def _start(start: Start) -> Finding:
+    change = f"set {start.parameter} after the layer has its shape, and check it before the first step"
+    return Finding(id=f"{start.id} ({start.parameter})", text=start.text, evidence=start.evidence, change=change)
+
+
+def _loss_findings(design: Design, predictions: Predictions) -> list[Finding]:
+    """Where the steps are right and the loss that was reported is not."""
+    shares = predictions.loss_shares(design)
+    if not shares or min(shares.values()) <= 1:
+        return []
+    evidence = f"the weights agree, the recorded losses are off by {min(shares.values()):.3g} times the tolerance"
+    for hypothesis in HYPOTHESES.values():
+        fault = Fault(hypothesis, hypothesis.values[0])
+        changed = fault.apply(design) if hypothesis.kind in ("loss", "penalty") and not hypothesis.free else None
+        if changed is not None and min(predictions.loss_shares(changed).values(), default=math.inf) <= 1:
+            text = f"of the loss that was reported, not of the steps: {fault.text}"
+            return [Finding(id=hypothesis.id, text=text, evidence=evidence, change=hypothesis.change)]
+    text = "the reported loss is neither the data loss nor the objective of the batch before the step"
+    return [Finding(id="loss-reported", text=text, evidence=evidence, change="report the loss of the step's batch")]
+
+
+def _unseen(design: Design, predictions: Predictions) -> tuple[str, ...]:
+    """Hyper-parameters that could have a neutral value without leaving the tolerance."""
+    others = [(name, replace(design, form=form)) for name, form in neutral(design.form)]
+    return tuple(name for name, other in others if predictions.share(other, enough=1.0) <= 1)
+
+
+def _residual(design: Design, best: Sequence[Explanation], predictions: Predictions) -> dict[str, Array]:
+    """The largest error ÷ allowance after each step, of correct code and of the first explanation."""
+    held = {"as asked": design} | ({" and ".join(best[0].ids): best[0].design} if best else {})
+    found = {}
+    for label, one in held.items():
+        if one.steps == predictions.recording.steps:
+            found[label] = np.zeros(one.steps)
+            for piece in predictions.expected(one):
+                k = int(piece.steps[0])
+                found[label][k] = max(found[label][k], float(np.max(piece.share, initial=0)))
+    return found
+
+
+def _expected(predictions: Predictions, design: Design, found: Search) -> list[Any]:
+    """Of what comes nearest, or of correct code."""
+    nearest: Candidate | None = found.nearest
+    closer = nearest is not None and nearest.distance < 0.1 * found.distance
+    chosen = nearest.design if nearest is not None and closer else design
+    return list(predictions.expected(chosen)) if chosen.steps == predictions.recording.steps else []
+
+
+def _effects(
+    design: Design, best: Sequence[Explanation], begin: Sequence[Start], recording: Recording
+) -> Effects | None:
+    """Of every finding on the end of the run."""
+    differences: dict[str, Change] = {f"{one.id} ({one.parameter})": _begun(one.parameter, recording) for one in begin}
+    for fault in best[0].faults if best else ():
+        differences[fault.id] = fault.apply if best[0].design.steps == design.steps else lambda d: d
+    if best and best[0].faults[0].hypothesis.id in ("targets-shuffled", "batches-other-order"):
+        solved = best[0].design.material
+        differences[best[0].ids[0]] = lambda d: d.with_order(solved.order).with_data(y=solved.dataset.y)
+    return effects(design, differences)
+
+
+def _begun(parameter: str, recording: Recording) -> Change:
+    """The initial weights of one parameter as recorded."""
+    start: Array = recording.weights[parameter][:1]
+
+    def change(design: Design) -> Design:
+        params: Mapping[str, Array] = {**design.material.params, parameter: start}
+        return replace(design, material=replace(design.material, params=params))
+
+    return change
+
+
+def _weight(did: Effects, id: str) -> float:
+    return next((abs(effect.share) for effect in did.each if effect.name == id), 0.0)
+
+
+def _family(design: Design) -> str:
+    """The optimizer of the weight, with its numbers, as it would be written."""
+    optimizer = design.form.optimizers["weight"]
+    return repr(optimizer)
+
+
+def _text(
+    verdict: str,
+    findings: Sequence[Finding],
+    found: Search,
+    unseen: Sequence[str],
+    recording: Recording,
+    design: Design,
+    finite: bool,
+) -> str:
+    if verdict == "agree":
+        numbers = sum(values.size for values in recording.weights.values())
+        return f"{numbers:,} numbers within tolerance, at most {found.share:.2f} of it used"
+    if verdict == "undecidable":
+        return f"agrees, except that {', '.join(unseen)} cannot be seen in this run"
+    if findings:
+        return "; ".join(one.text for one in findings)
+    if not finite:
+        return f"the weights are no longer finite after step {recording.steps - 1}"
+    if recording.steps != design.steps:
+        return (
+            f"{recording.steps} steps were recorded, the experiment has {design.steps}, and nothing known explains it"
+        )
+    return f"off by {found.share:.3g} times the tolerance, and nothing known explains it"

@@ -1,0 +1,59 @@
+"""Penalties that people write where they mean another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from refimpl.reductions import norm, total
+from refimpl.types import Array, Finite, Number, check_fields
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unsquared:
+    """``strength·‖w‖₂``, the norm itself: its gradient ``strength·w/‖w‖`` does not fade where w is small."""
+
+    strength: Finite
+    parameters: tuple[str, ...] = ("weight",)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    def value(self, w: Array) -> Array:
+        return self.strength * norm(w)
+
+    def subgradient(self, w: Array) -> Array:
+        length = norm(w).reshape(-1, *(1,) * (w.ndim - 1))
+        return self.strength * (w / length)
+
+    def prox(self, w: Array, step: Number) -> Array:
+        raise NotImplementedError("faulty code takes gradients of it")
+
+    def distance(self, w: Array, gradient: Array) -> Array:
+        distance: Array = np.abs(gradient + self.subgradient(w))
+        return distance
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlainSum:
+    """``strength·Σwᵢ``, the sum of the weights themselves: the constant gradient ``strength``, whatever w."""
+
+    strength: Finite
+    parameters: tuple[str, ...] = ("weight",)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    def value(self, w: Array) -> Array:
+        return self.strength * total(w)
+
+    def subgradient(self, w: Array) -> Array:
+        return self.strength * (1 + 0 * w)
+
+    def prox(self, w: Array, step: Number) -> Array:
+        return w - step * self.strength
+
+    def distance(self, w: Array, gradient: Array) -> Array:
+        distance: Array = np.abs(gradient + self.subgradient(w))
+        return distance

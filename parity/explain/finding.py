@@ -1,0 +1,60 @@
+"""What a check found, as data: reports are made from it and compute nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from parity.explain.effects import Effects
+from parity.explain.law import Law
+from parity.explain.pattern import Pattern
+from parity.explain.search import Search
+from parity.explain.words import Sentence
+from refimpl.types import Array
+
+CheckVerdict = Literal["agree", "disagree", "undecidable", "unsupported", "error"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One difference.
+
+    ``evidence``: the numbers that show it. ``change``: what to change in the code. ``alike``: faults by name that this
+    record cannot tell from it, and ``probe``: what would.
+    """
+
+    id: str
+    text: str
+    evidence: str
+    change: str = ""
+    probe: str = ""
+    alike: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """Everything that a record shows.
+
+    ``verdict`` and ``text``: why, in a line. ``against``: what it was held to. ``share``: the largest error ÷
+    allowance of correct code. ``laws``: as measured, and ``words``: beside what was asked. ``family``: the optimizer
+    whose recurrence the record follows, if any, as it would be written. ``findings``: in the order of their weight.
+    ``patterns``: where the errors are that nothing explains. ``effects``: what each difference did. ``unseen``:
+    hyper-parameters that this record does not show. ``notes``: what else is to be known of it. ``residual``: the
+    largest error ÷ allowance after each step, by what was held to it. ``search``: all that explains it.
+    """
+
+    verdict: CheckVerdict
+    text: str
+    against: str
+    share: float
+    laws: tuple[Law, ...] = ()
+    words: tuple[Sentence, ...] = ()
+    family: str = ""
+    findings: tuple[Finding, ...] = ()
+    patterns: tuple[Pattern, ...] = ()
+    effects: Effects | None = None
+    unseen: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    residual: Mapping[str, Array] = field(default_factory=dict)
+    search: Search | None = None

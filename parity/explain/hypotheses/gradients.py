@@ -1,0 +1,146 @@
+"""What reaches the optimizer in place of the gradient."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+
+from parity.explain.design import Design, Twist
+from parity.explain.faults.twists import ClipNorm, ClipValue, Normalised, Rounded, Sign
+from parity.explain.hypotheses.hypothesis import Hypothesis
+from refimpl.types import Array
+
+
+def mixed(design: Design, mixing: Array) -> Design:
+    """The gradients mixed, after what was done to them before."""
+    return replace(design, mixing=mixing if design.mixing is None else mixing @ design.mixing)
+
+
+def twisted(design: Design, twist: Twist) -> Design:
+    return replace(design, twists=(*design.twists, twist))
+
+
+def stale(design: Design, first: float) -> Design | None:
+    """The gradient of the step before; at the first step its own (1), zero (0), or no step at all (2)."""
+    mixing = np.eye(design.steps, k=-1)
+    mixing[0, 0] = first == 1
+    found = mixed(design, mixing)
+    if first != 2:
+        return found
+    return replace(found, calls=np.minimum(np.arange(design.steps), 1)) if design.calls is None else None
+
+
+def accumulated(design: Design, _: float) -> Design:
+    return mixed(design, np.tril(np.ones((design.steps, design.steps))))
+
+
+def accumulated_in_epoch(design: Design, _: float) -> Design:
+    epoch = design.epoch
+    return mixed(design, np.tril(epoch[:, None] == epoch[None, :]).astype(float))
+
+
+def previous_batch(design: Design, _: float) -> Design:
+    rows = [design.rows[0], *design.rows[:-1]]
+    lengths = [len(batches) for batches in design.material.order]
+    ends = np.cumsum([0, *lengths])
+    return design.with_order(tuple(tuple(rows[a:b]) for a, b in pairwise(ends)))
+
+
+GRADIENTS = (
+    Hypothesis(
+        id="gradient-stale",
+        kind="gradient",
+        text="the step uses the gradient of the step before",
+        change="call backward() before step(), in the same iteration",
+        probe="the first step, which has no gradient before it",
+        apply=stale,
+        values=(2.0, 0.0, 1.0),
+    ),
+    Hypothesis(
+        id="gradient-accumulated",
+        kind="gradient",
+        text="gradients are never set to zero: each step uses the sum of all so far",
+        change="call optimizer.zero_grad() before backward()",
+        probe="the second step",
+        apply=accumulated,
+    ),
+    Hypothesis(
+        id="gradient-accumulated-in-epoch",
+        kind="gradient",
+        text="gradients are set to zero once an epoch: within it each step uses the sum so far",
+        change="call optimizer.zero_grad() before every backward()",
+        probe="the first step of the second epoch",
+        apply=accumulated_in_epoch,
+    ),
+    Hypothesis(
+        id="gradient-twice",
+        kind="gradient",
+        text="the gradient counts twice: backward() was called twice",
+        change="call backward() once for each zero_grad()",
+        probe="record the loss: its value is not doubled",
+        apply=lambda design, _: mixed(design, 2 * np.eye(design.steps)),
+    ),
+    Hypothesis(
+        id="gradient-clipped-by-norm",
+        kind="gradient",
+        text="the gradient is clipped to the norm {value:.6g}",
+        change="remove clip_grad_norm_, or ask for it",
+        probe="small gradients, which clipping leaves alone",
+        apply=lambda design, value: twisted(design, ClipNorm(value)),
+        values=(0.01, 0.03, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0),
+        free=True,
+    ),
+    Hypothesis(
+        id="gradient-clipped-by-value",
+        kind="gradient",
+        text="every element of the gradient is cut off at ±{value:.6g}",
+        change="remove clip_grad_value_, or ask for it",
+        probe="small gradients, which clipping leaves alone",
+        apply=lambda design, value: twisted(design, ClipValue(value)),
+        values=(0.01, 0.03, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0),
+        free=True,
+    ),
+    Hypothesis(
+        id="gradient-previous-batch",
+        kind="gradient",
+        text="the gradient is of the batch before, at the weights of now",
+        change="compute the loss on the batch of this iteration",
+        probe="one batch an epoch, where all are the same",
+        apply=previous_batch,
+    ),
+    Hypothesis(
+        id="gradient-bfloat16",
+        kind="gradient",
+        text="gradients are rounded to bfloat16 on their way",
+        change="keep gradients in the dtype of the weights",
+        probe="gradients of few bits, which rounding leaves alone",
+        apply=lambda design, _: twisted(design, Rounded("bfloat16")),
+    ),
+    Hypothesis(
+        id="gradient-float16",
+        kind="gradient",
+        text="gradients are rounded to float16 on their way",
+        change="keep gradients in the dtype of the weights",
+        probe="gradients of few bits, which rounding leaves alone",
+        apply=lambda design, _: twisted(design, Rounded("float16")),
+    ),
+    Hypothesis(
+        id="gradient-sign",
+        kind="gradient",
+        text="only the sign of the gradient is used",
+        change="step along the gradient itself",
+        probe="a gradient twice as large, which gives the same step",
+        apply=lambda design, _: twisted(design, Sign()),
+    ),
+    Hypothesis(
+        id="gradient-normalised",
+        kind="gradient",
+        text="the gradient is divided by its norm",
+        change="step along the gradient itself",
+        probe="a gradient twice as large, which gives the same step",
+        apply=lambda design, value: twisted(design, Normalised(together=value == 0)),
+        values=(0.0, 1.0),
+    ),
+)

@@ -1,0 +1,373 @@
+"""λ: how much of it, of what, on which parameters, and where it enters."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from parity.explain.design import Design
+from parity.explain.faults.penalties import PlainSum, Unsquared
+from parity.explain.hypotheses.hypothesis import (
+    Hypothesis,
+    batch_sizes,
+    decays,
+    l2_strength,
+    map_optimizers,
+    map_penalties,
+    penalised,
+    times_decay,
+)
+from refimpl.optimizers import SGD, SGDW, Adam, AdamW, NAdam, RAdam
+from refimpl.penalties import L1, L2
+
+DECOUPLED = (SGDW, Adam, AdamW, NAdam, RAdam)
+SIZE = "batches of another size, or another number of rows"
+
+
+def of(asked: tuple[type, ...], kind: Any, times: float) -> Any:
+    """A penalty of some kind and strength λ replaced by ``kind`` of strength ``times·λ``."""
+
+    def change(penalty: Any) -> Any:
+        if type(penalty) not in asked:
+            return penalty
+        return kind(strength=times * penalty.strength, parameters=penalty.parameters)
+
+    return change
+
+
+def in_loss_too(design: Design, on_all: float) -> Design | None:
+    """Decay of the optimizer and the penalty in the loss, both; and (1) of every parameter in the optimizer."""
+    names = [name for name, o in design.form.optimizers.items() if decays(o)]
+    lam = {name: float(getattr(design.form.optimizers[name], "weight_decay")) for name in names}  # noqa: B009
+    extra = [L2(strength=lam[name], parameters=(name,)) for name in names]
+    for penalty in design.form.in_gradient.penalties:
+        if isinstance(penalty, L2):
+            to = tuple(design.form.optimizers) if on_all == 1 else penalty.parameters
+            extra.append(replace(penalty, parameters=to))
+    return design.with_penalties(*design.form.in_gradient.penalties, *extra) if extra else None
+
+
+def first_of_epoch(design: Design) -> Any:
+    return np.diff(design.epoch, prepend=-1) > 0
+
+
+def last_of_epoch(design: Design) -> Any:
+    return np.diff(design.epoch, append=design.epoch[-1] + 1) > 0
+
+
+def on_bias(design: Design, *, only: bool) -> Design | None:
+    """The penalties of the weight on the bias, too, or instead."""
+    if "bias" not in design.form.optimizers or not penalised(design):
+        return None
+    to = ("bias",) if only else ("weight", "bias")
+    changed = map_penalties(design, lambda p: replace(p, parameters=to) if "bias" not in p.parameters else p)
+    weight = design.form.optimizers["weight"]
+    if decays(weight):
+        lam = getattr(weight, "weight_decay")  # noqa: B009
+        changed = (changed or design).with_optimizers(lambda o: replace(o, weight_decay=lam), "bias")
+        if only:
+            changed = changed.with_optimizers(lambda o: replace(o, weight_decay=0.0), "weight")
+        return None if changed.form.optimizers == design.form.optimizers else changed
+    return changed
+
+
+def not_on_bias(design: Design, _: float) -> Design | None:
+    """Nothing on the bias, where it was asked."""
+    if "bias" not in design.form.optimizers:
+        return None
+    asked: list[Any] = list(design.form.in_gradient.penalties)
+    rest = [replace(p, parameters=tuple(n for n in p.parameters if n != "bias")) for p in asked]
+    found = design.with_optimizers(lambda o: replace(o, weight_decay=0.0) if decays(o) else o, "bias")
+    found = found.with_penalties(*(p for p in rest if p.parameters))
+    return None if found.form == design.form else found
+
+
+def without(design: Design, _: float) -> Design | None:
+    if not penalised(design):
+        return None
+    plain = map_optimizers(design, DECOUPLED, lambda o: replace(o, weight_decay=0.0)) or design
+    return plain.with_penalties()
+
+
+def decoupled(design: Design, _: float = 0.0) -> Design | None:
+    """Coupled L2 on a parameter becomes decoupled decay of its optimizer."""
+    found = design
+    for penalty in design.form.in_gradient.penalties:
+        lam = l2_strength(penalty)
+        if not isinstance(penalty, L2) or not lam:
+            continue
+        others = tuple(p for p in found.form.in_gradient.penalties if p is not penalty)
+        found = found.with_optimizers(lambda o, lam=lam: _with_decay(o, lam), *penalty.parameters)  # type: ignore[misc]
+        found = found.with_penalties(*others)
+    changed = [name for name, o in found.form.optimizers.items() if o != design.form.optimizers[name]]
+    lost = [p for p in design.form.in_gradient.penalties if isinstance(p, L2) and not set(p.parameters) <= set(changed)]
+    return found if changed and not lost else None
+
+
+def _with_decay(optimizer: Any, lam: float) -> Any:
+    """The decoupled sibling of an optimizer, or the same one where it has none."""
+    if type(optimizer) is SGD and not optimizer.maximize:
+        names = ("lr", "momentum", "dampening", "nesterov")
+        return SGDW(**{name: getattr(optimizer, name) for name in names}, weight_decay=lam)
+    if isinstance(optimizer, Adam | NAdam | RAdam):
+        return replace(optimizer, weight_decay=lam, decoupled_weight_decay=True)
+    return optimizer
+
+
+def coupled(design: Design, _: float) -> Design | None:
+    """Decoupled decay becomes an L2 penalty."""
+    names = [name for name, o in design.form.optimizers.items() if type(o) in DECOUPLED and decays(o)]
+    if not names:
+        return None
+    lam = {name: float(getattr(design.form.optimizers[name], "weight_decay")) for name in names}  # noqa: B009
+    penalties = [L2(strength=lam[name], parameters=(name,)) for name in names]
+    plain = design.with_optimizers(lambda o: replace(o, weight_decay=0.0), *names)
+    return plain.with_penalties(*design.form.in_gradient.penalties, *penalties)
+
+
+def shrinking(design: Design, rate: str, before: bool) -> Design | None:
+    """λ taken off the weights directly, times η_k ("now"), times η₀ ("first") or alone ("none"), before or after."""
+    found = decoupled(design) or (design if any(map(decays, design.form.optimizers.values())) else None)
+    if found is None:
+        return None
+    names = [name for name, o in found.form.optimizers.items() if decays(o)]
+    times = {
+        name: {"now": 1.0, "first": found.rates(name)[0] / found.rates(name), "none": 1 / found.rates(name)}[rate]
+        for name in names
+    }
+    if before:
+        return replace(found, decay_times={name: np.broadcast_to(t, (found.steps,)) for name, t in times.items()})
+    shrink = {}
+    for name in names:
+        lam = float(getattr(found.form.optimizers[name], "weight_decay"))  # noqa: B009
+        shrink[name] = np.broadcast_to(found.rates(name) * times[name] * lam, (found.steps,))
+    return replace(found.with_optimizers(lambda o: replace(o, weight_decay=0.0), *names), shrink=shrink)
+
+
+def moved(design: Design) -> bool:
+    """True where the schedule changes η."""
+    return any(len(set(design.rates(name))) > 1 for name in design.form.optimizers)
+
+
+def not_scheduled(design: Design, form: float) -> Design | None:
+    """η₀·λ where η_k·λ was meant: in the gradient, beside the step, or after it."""
+    if not moved(design) or not penalised(design):
+        return None
+    if form == 0:
+        return times_decay(design, design.rates("weight")[0] / design.rates("weight"))
+    return shrinking(design, "first", before=form == 1)
+
+
+PENALTIES = (
+    Hypothesis(
+        id="penalty-halved",
+        kind="penalty",
+        text="λ is half of what was asked (λ/2·‖w‖² counted as λ/4·‖w‖²)",
+        change="λ/2·‖w‖² has the gradient λw, which is what weight_decay=λ adds",
+        probe="λ = 0, where it makes no difference, against a large λ",
+        apply=lambda design, _: times_decay(design, 0.5),
+    ),
+    Hypothesis(
+        id="penalty-doubled",
+        kind="penalty",
+        text="λ is twice what was asked: λ‖w‖² has the gradient 2λw, while weight_decay=λ adds λw",
+        change="write λ/2·‖w‖², or halve λ",
+        probe="λ = 0, where it makes no difference, against a large λ",
+        apply=lambda design, _: times_decay(design, 2.0),
+    ),
+    Hypothesis(
+        id="penalty-over-rows",
+        kind="penalty",
+        text="λ is divided by the number of training rows",
+        change="do not divide the penalty by n: it is added to the mean loss as it is",
+        probe=SIZE,
+        apply=lambda design, _: times_decay(design, 1 / design.material.dataset.X.shape[1]),
+    ),
+    Hypothesis(
+        id="penalty-over-batch",
+        kind="penalty",
+        text="λ is divided by the batch's number of rows",
+        change="add the penalty to the mean of the loss, not to its sum before it is divided",
+        probe=SIZE,
+        apply=lambda design, _: times_decay(design, 1 / batch_sizes(design)),
+    ),
+    Hypothesis(
+        id="penalty-times-batch",
+        kind="penalty",
+        text="λ is multiplied by the batch's number of rows: the penalty is added to every row and summed",
+        change="add the penalty once to the batch's loss",
+        probe=SIZE,
+        apply=lambda design, _: times_decay(design, batch_sizes(design)),
+    ),
+    Hypothesis(
+        id="penalty-in-loss-and-optimizer",
+        kind="penalty",
+        text="the penalty is applied twice: in the loss and as the optimizer's weight_decay",
+        change="keep one of the two",
+        probe="an optimizer with decoupled decay, where the two are not the same",
+        apply=in_loss_too,
+        values=(0.0, 1.0),
+    ),
+    Hypothesis(
+        id="penalty-once-per-epoch",
+        kind="penalty",
+        text="the penalty is applied at the first batch of an epoch only",
+        change="add the penalty to every batch's loss",
+        probe="several batches in an epoch",
+        apply=lambda design, _: times_decay(design, first_of_epoch(design)),
+    ),
+    Hypothesis(
+        id="penalty-last-batch-of-epoch",
+        kind="penalty",
+        text="the penalty is applied at the last batch of an epoch only",
+        change="add the penalty to every batch's loss",
+        probe="several batches in an epoch",
+        apply=lambda design, _: times_decay(design, last_of_epoch(design)),
+    ),
+    Hypothesis(
+        id="penalty-wrong-sign",
+        kind="penalty",
+        text="the penalty is subtracted: weights grow",
+        change="add the penalty to the loss",
+        probe="a large λ: the norm of the weights grows",
+        apply=lambda design, _: times_decay(design, -1.0),
+    ),
+    Hypothesis(
+        id="penalty-norm-not-squared",
+        kind="penalty",
+        text="the penalty is λ/2·‖w‖, the norm itself and not its square",
+        change="square the norm: (w ** 2).sum()",
+        probe="small weights: the pull of the norm does not fade with w",
+        apply=lambda design, _: map_penalties(design, of((L2,), Unsquared, 0.5)),
+    ),
+    Hypothesis(
+        id="penalty-norm-not-halved",
+        kind="penalty",
+        text="the penalty is λ·‖w‖, the norm itself and neither squared nor halved",
+        change="square the norm and halve it: (w ** 2).sum() / 2",
+        probe="small weights: the pull of the norm does not fade with w",
+        apply=lambda design, _: map_penalties(design, of((L2,), Unsquared, 1.0)),
+    ),
+    Hypothesis(
+        id="penalty-sum-of-weights",
+        kind="penalty",
+        text="the penalty is {value:g}·λ·Σw, the sum of the weights themselves: a constant push, whatever w",
+        change="sum the squares: (w ** 2).sum() / 2",
+        probe="weights of both signs: all are pushed the same way",
+        apply=lambda design, times: map_penalties(design, of((L1, L2), PlainSum, times)),
+        values=(1.0, 0.5),
+    ),
+    Hypothesis(
+        id="penalty-l1-for-l2",
+        kind="penalty",
+        text="the penalty is {value:g}·λ·‖w‖₁, where λ/2·‖w‖² was asked",
+        change="sum the squares, not the absolute values",
+        probe="small weights: the pull of L1 does not fade with w",
+        apply=lambda design, times: map_penalties(design, of((L2,), L1, times)),
+        values=(1.0, 0.5),
+    ),
+    Hypothesis(
+        id="penalty-l2-for-l1",
+        kind="penalty",
+        text="the penalty is {value:g}·λ/2·‖w‖², where λ·‖w‖₁ was asked: weight_decay is L2",
+        change="add λ·w.abs().sum() to the loss: optimizers offer L2 only",
+        probe="small weights: the pull of L1 does not fade with w",
+        apply=lambda design, times: map_penalties(design, of((L1,), L2, times)),
+        values=(1.0, 2.0),
+    ),
+    Hypothesis(
+        id="penalty-on-bias-too",
+        kind="penalty",
+        text="the bias is decayed like the weight: weight_decay reaches every parameter that is in no group of its own",
+        change="give the bias a parameter group with weight_decay=0",
+        probe="a bias that is far from 0",
+        apply=lambda design, _: on_bias(design, only=False),
+    ),
+    Hypothesis(
+        id="penalty-on-bias-only",
+        kind="penalty",
+        text="the bias is decayed and the weight is not: the parameter groups are swapped",
+        change="swap weight_decay of the two parameter groups",
+        probe="a bias that is far from 0",
+        apply=lambda design, _: on_bias(design, only=True),
+    ),
+    Hypothesis(
+        id="penalty-not-on-bias",
+        kind="penalty",
+        text="the bias is not decayed, where it was asked",
+        change="give the bias to the parameter group that decays",
+        probe="a bias that is far from 0",
+        apply=not_on_bias,
+    ),
+    Hypothesis(
+        id="penalty-missing",
+        kind="penalty",
+        text="there is no penalty and no decay",
+        change="add the penalty to the loss, or pass weight_decay",
+        probe="a large λ; whether the objective that is minimised has the penalty in it",
+        apply=without,
+    ),
+    Hypothesis(
+        id="penalty-detached",
+        kind="penalty",
+        text="the penalty is in the loss and not in the gradient: it is detached, or made of .data",
+        change="compute the penalty from the parameters themselves, with their graph",
+        probe="a large λ; whether the objective that is minimised has the penalty in it",
+        apply=without,
+    ),
+    Hypothesis(
+        id="decay-not-times-lr",
+        kind="penalty",
+        text="the decay is λ·w a step, not multiplied by η",
+        change="multiply the decay by the learning rate: w -= lr * lam * w",
+        probe="another η: the decay does not follow it",
+        apply=lambda design, before: shrinking(design, "none", before=before == 1),
+        values=(0.0, 1.0),
+    ),
+    Hypothesis(
+        id="decay-times-lr-twice",
+        kind="penalty",
+        text="the decay is η²·λ·w a step, multiplied by η twice",
+        change="multiply the decay by the learning rate once",
+        probe="another η: the decay follows its square",
+        apply=lambda design, _: times_decay(design, design.rates("weight")),
+    ),
+    Hypothesis(
+        id="decay-not-scheduled",
+        kind="penalty",
+        text="the decay uses the learning rate of the start, while the schedule moves η",
+        change="read the learning rate of the moment from the optimizer's parameter group",
+        probe="a schedule that moves η far",
+        apply=not_scheduled,
+        values=(0.0, 1.0, 2.0),
+    ),
+    Hypothesis(
+        id="decoupled-for-coupled",
+        kind="penalty",
+        text="the decay is decoupled, w·(1 − ηλ) beside the step (AdamW), where λw in the gradient was asked",
+        change="use the optimizer without W, or put the penalty in the loss",
+        probe="momentum or Adam: with plain SGD the two are the same",
+        apply=lambda design, before: shrinking(design, "now", before=before == 1),
+        values=(1.0, 0.0),
+    ),
+    Hypothesis(
+        id="coupled-for-decoupled",
+        kind="penalty",
+        text="the decay is coupled, λw in the gradient (L2, Adam), where w·(1 − ηλ) beside the step was asked (AdamW)",
+        change="use AdamW, or decay the weights outside of the gradient",
+        probe="momentum or Adam: with plain SGD the two are the same",
+        apply=coupled,
+    ),
+    Hypothesis(
+        id="penalty-other-strength",
+        kind="penalty",
+        text="λ is {value:.6g} times what was asked",
+        change="look for a factor in λ",
+        probe="another λ",
+        apply=times_decay,
+        values=(0.01, 0.1, 0.25, 0.5, 1.5, 3.0, 10.0, 100.0),
+        free=True,
+    ),
+)

@@ -1,0 +1,85 @@
+"""Arithmetic that is narrower than the run says, with every rounding where it happens."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from parity.explain.design import Design
+from parity.explain.faults.models import Narrow
+from parity.explain.hypotheses.hypothesis import Apply, Hypothesis
+from refimpl.models import Linear
+
+
+def narrow(format: str, *, results: bool = True) -> Apply:
+    """Forward and backward pass of a linear model in a narrower format."""
+
+    def apply(design: Design, _: float) -> Design | None:
+        problem = design.form.in_gradient
+        if not isinstance(problem.model, Linear):
+            return None
+        model = Narrow(bias=problem.model.bias, format=format, results=results)
+        return replace(design, form=replace(design.form, in_gradient=replace(problem, model=model)))
+
+    return apply
+
+
+INTEGERS = "small integers, which narrow formats hold exactly"
+
+PRECISION = (
+    Hypothesis(
+        id="precision-tf32",
+        kind="precision",
+        text="the forward and backward pass round their operands to TF32",
+        change="torch.backends.cuda.matmul.fp32_precision = 'ieee'",
+        probe=INTEGERS,
+        apply=narrow("tf32", results=False),
+    ),
+    Hypothesis(
+        id="precision-float16-forward",
+        kind="precision",
+        text="the forward and backward pass run in float16",
+        change="leave autocast, or ask for it",
+        probe=INTEGERS,
+        apply=narrow("float16"),
+    ),
+    Hypothesis(
+        id="precision-autocast",
+        kind="precision",
+        text="the forward and backward pass run in bfloat16, as under autocast",
+        change="leave autocast, or ask for it",
+        probe=INTEGERS,
+        apply=narrow("bfloat16"),
+    ),
+    Hypothesis(
+        id="precision-bfloat16-state",
+        kind="precision",
+        text="the optimizer keeps its state in bfloat16",
+        change="keep the optimizer's state in the dtype of the weights",
+        probe="no momentum and no averages, where there is no state",
+        apply=lambda design, _: replace(design, state_format="bfloat16"),
+    ),
+    Hypothesis(
+        id="precision-float16-state",
+        kind="precision",
+        text="the optimizer keeps its state in float16",
+        change="keep the optimizer's state in the dtype of the weights",
+        probe="no momentum and no averages, where there is no state",
+        apply=lambda design, _: replace(design, state_format="float16"),
+    ),
+    Hypothesis(
+        id="precision-bfloat16-weights",
+        kind="precision",
+        text="the weights are rounded to bfloat16 after each step",
+        change="keep the weights in float32 or float64",
+        probe="whether the weights are bfloat16 numbers",
+        apply=lambda design, _: replace(design, weights_format="bfloat16"),
+    ),
+    Hypothesis(
+        id="precision-float16-weights",
+        kind="precision",
+        text="the weights are rounded to float16 after each step",
+        change="keep the weights in float32 or float64",
+        probe="whether the weights are float16 numbers",
+        apply=lambda design, _: replace(design, weights_format="float16"),
+    ),
+)

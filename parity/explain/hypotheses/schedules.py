@@ -1,0 +1,68 @@
+"""Learning rates that change at another time than asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from parity.explain.design import Design
+from parity.explain.hypotheses.hypothesis import Hypothesis
+from refimpl.schedules import Constant
+from refimpl.types import Array
+
+
+def counted(design: Design, counts: Array) -> Design | None:
+    """Another number of advances before each step; None where it makes no difference to η."""
+    found = replace(design, counts=np.asarray(counts, int))
+    same = all(np.array_equal(found.rates(name), design.rates(name)) for name in design.form.optimizers)
+    return None if same else found
+
+
+def other_beat(design: Design, _: float) -> Design | None:
+    """Advanced at every step for every epoch, and the reverse."""
+    per_epoch = design.form.schedule.per == "epoch"
+    return counted(design, np.arange(design.steps) if per_epoch else design.epoch)
+
+
+def ignored(design: Design, _: float) -> Design | None:
+    return None if isinstance(design.form.schedule, Constant) else design.with_schedule(Constant())
+
+
+BEAT = "a schedule that moves η far at every advance"
+
+SCHEDULES = (
+    Hypothesis(
+        id="schedule-ignored",
+        kind="schedule",
+        text="the schedule has no effect: η stays what it was",
+        change="call scheduler.step()",
+        probe=BEAT,
+        apply=ignored,
+    ),
+    Hypothesis(
+        id="schedule-off-by-one",
+        kind="schedule",
+        text="η changes {value:+.0f} advance from where it should (+1: one too early)",
+        change="call scheduler.step() once, after optimizer.step()",
+        probe=BEAT,
+        apply=lambda design, shift: counted(design, np.maximum(design.advances + int(shift), 0)),
+        values=(1.0, -1.0),
+    ),
+    Hypothesis(
+        id="schedule-per-epoch",
+        kind="schedule",
+        text="the schedule advances at another beat: every step where every epoch was asked, or the reverse",
+        change="call scheduler.step() where the schedule counts: in the inner or in the outer loop",
+        probe="several batches in an epoch",
+        apply=other_beat,
+    ),
+    Hypothesis(
+        id="schedule-twice",
+        kind="schedule",
+        text="the schedule advances twice each time",
+        change="call scheduler.step() once",
+        probe=BEAT,
+        apply=lambda design, _: counted(design, 2 * design.advances),
+    ),
+)

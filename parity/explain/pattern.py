@@ -1,0 +1,73 @@
+"""Where in a run the errors are: which tensor, which steps, which elements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from parity.judge.expected import Expected
+from refimpl.types import Array
+
+LISTED = 6
+"""Elements or steps that are named one by one."""
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Of one parameter: ``share`` ``(K, elements)``, the error ÷ allowance of every number after every step."""
+
+    parameter: str
+    share: Array
+    text: str
+
+
+def patterns(pieces: Sequence[Expected]) -> list[Pattern]:
+    """Of every parameter that has an error beyond its allowance."""
+    by_quantity: dict[str, list[Expected]] = {}
+    for piece in pieces:
+        by_quantity.setdefault(piece.quantity, []).append(piece)
+    found = []
+    for quantity, own in by_quantity.items():
+        name = quantity.removeprefix("update ")
+        in_order = sorted(own, key=lambda piece: int(piece.steps[0]))
+        share = np.concatenate([piece.share.reshape(len(piece.steps), -1) for piece in in_order]).astype(float)
+        if (share > 1).any():
+            found.append(Pattern(name, share, f"{name}: {_text(share > 1)}"))
+    return found
+
+
+def still(weights: Array) -> Array:
+    """Which elements of a parameter ``(K + 1, …)`` never moved, though others did."""
+    same: Array = (weights == weights[0]).all(axis=0)
+    return same if not same.all() else np.zeros_like(same)
+
+
+def which(chosen: Array) -> str:
+    """Some elements in words."""
+    return _which(np.flatnonzero(chosen), chosen.size, "element")
+
+
+def _text(wrong: Array) -> str:
+    steps, elements = np.flatnonzero(wrong.any(axis=1)), np.flatnonzero(wrong.any(axis=0))
+    return f"{_which(elements, wrong.shape[1], 'element')}, {_which(steps, wrong.shape[0], 'step')}"
+
+
+def _which(positions: Array, total: int, noun: str) -> str:
+    """``every element``, ``only the last element (11)``, ``every 4th element from 3 on``, ``elements 1, 5, 6`` …"""
+    if len(positions) == total:
+        return f"every {noun}" if total > 1 else f"its only {noun}"
+    if len(positions) == 1:
+        at = int(positions[0])
+        place = {0: "first ", total - 1: "last "}.get(at, "")
+        return f"only the {place}{noun} ({at})"
+    gaps = np.diff(positions)
+    if len(positions) > 2 and np.all(gaps == gaps[0]) and gaps[0] > 1:
+        return f"every {gaps[0]}th {noun} from {positions[0]} on"
+    if np.all(gaps == 1):
+        last = f"{noun}s {positions[0]} to {positions[-1]} of {total}"
+        return f"{last} (all but the first {positions[0]})" if positions[-1] == total - 1 else last
+    if len(positions) <= LISTED:
+        return f"{noun}s {', '.join(map(str, positions))} of {total}"
+    return f"{len(positions)} of {total} {noun}s"

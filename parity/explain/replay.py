@@ -1,0 +1,179 @@
+"""A reference optimizer along the weights and gradients that a run had: what it would have made of each step.
+
+Teacher forcing: every step starts from the run's own weight and gradient; only the state is the reference's own::
+
+    (ŵ_{k+1}, s_{k+1}) = step(w_k, g_k, s_k),   s_0 = init(w_0)           ŵ_{k+1} beside w_{k+1}
+
+so that errors of the weights do not pile up, and those of the state do so within its bound. Where a schedule moved the
+rate, step k has η·η_k/η_0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from parity.explain.motion import Motion
+from parity.judge.arithmetics import Rounding
+from parity.judge.expected import Expected, expect
+from refimpl.arithmetic.bounded import Bounded
+from refimpl.arithmetic.formats import FORMATS
+from refimpl.types import Array, Number, Optimizer
+
+FLOAT64 = FORMATS["float64"]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One number of an optimizer: a field, or one of several in a field."""
+
+    field: str
+    index: int | None = None
+
+    @property
+    def name(self) -> str:
+        return self.field if self.index is None else f"{self.field}[{self.index}]"
+
+    def of(self, optimizer: Any) -> Any:
+        value = getattr(optimizer, self.field)
+        return value if self.index is None else value[self.index]
+
+    def among(self, values: Mapping[str, Any]) -> Any:
+        value = values[self.field]
+        return value if self.index is None else value[self.index]
+
+
+def with_numbers(optimizer: Optimizer, numbers: Mapping[Slot, Number], *, checked: bool = True) -> Optimizer:
+    """The optimizer with other numbers in these slots; not ``checked``: also such as a fit may pass through."""
+    changes: dict[str, Any] = {}
+    for slot, number in numbers.items():
+        if slot.index is None:
+            changes[slot.field] = number
+        else:
+            parts = list(changes.get(slot.field, getattr(optimizer, slot.field)))
+            parts[slot.index] = number
+            changes[slot.field] = tuple(parts)
+    if checked:
+        return replace(optimizer, **changes)  # type: ignore[type-var]  # optimizers are dataclasses
+    changed = copy(optimizer)
+    for name, value in changes.items():
+        object.__setattr__(changed, name, value)
+    return changed
+
+
+def replay(optimizer: Optimizer, motion: Motion) -> Iterator[Expected]:
+    """The check of one reference: the weights after each step, with their allowance, one piece per step.
+
+    It ends where the run's own numbers were no longer finite before a step.
+    """
+    arithmetic, ndim = Rounding(motion.profile), motion.weights.ndim
+    lifted = arithmetic.hyper(optimizer, ndim)
+    state: Any = lifted.init(arithmetic.tensor(motion.weights[:1]))
+    state = {key: _stored(value, motion) for key, value in state.items()}
+    for k in range(steps_of(motion)):
+        gradient = motion.gradient[k : k + 1]
+        param, state = _at_bounded_rate(lifted, motion, k).step(
+            arithmetic.tensor(motion.weights[k : k + 1]), Bounded(gradient.value, gradient.error, motion.profile), state
+        )
+        yield expect(motion.parameter, np.array([k]), motion.weights[k + 1 : k + 2], param, motion.format)
+        state = {key: _stored(value, motion) for key, value in state.items()}
+
+
+def share_of(optimizer: Optimizer, motions: Sequence[Motion]) -> float:
+    """The largest |error| ÷ allowance, up to the first step where it is above 1.
+
+    It is ∞ where most elements have no bound: a reference whose numbers are out of place cannot be wrong.
+    """
+    worst, bounded, elements = 0.0, 0, 0
+    for motion in motions:
+        for piece in replay(optimizer, motion):
+            worst = max(worst, float(np.max(piece.share, initial=0)))
+            if worst > 1:
+                return worst
+            bounded += int(np.isfinite(piece.allowance).sum())
+            elements += piece.allowance.size
+    return worst if 2 * bounded > elements else np.inf
+
+
+def allowances(optimizer: Optimizer, motions: Sequence[Motion]) -> Array:
+    """Of all parameters and steps, flat, in the order of :func:`misses`; 0 nowhere."""
+    pieces = [piece for motion in motions for piece in replay(optimizer, motion)]
+    return np.concatenate([np.maximum(piece.allowance, np.finfo(float).tiny).ravel() for piece in pieces])
+
+
+def moves_of(motions: Sequence[Motion], first: int | None = None) -> Array:
+    """The root mean square of a parameter's moves, and of the rounding of its weights; for each of :func:`misses`."""
+    found = []
+    for motion in motions:
+        steps = steps_of(motion)
+        moves, weights = motion.moves[:steps].astype(float), motion.weights[1 : steps + 1]
+        square = moves**2 + motion.format.half_ulp(np.nan_to_num(weights)).astype(float) ** 2
+        square = square[np.isfinite(square)]
+        size = moves[:first].size
+        found.append(np.full(size, np.sqrt(square.mean()) if square.size else 1.0))
+    return np.concatenate(found)
+
+
+def misses(
+    optimizer: Optimizer,
+    motions: Sequence[Motion],
+    numbers: Mapping[Slot, Array] | None = None,
+    *,
+    first: int | None = None,
+    dtype: Any = float,
+) -> Array:
+    """ŵ_{k+1} − w_{k+1} of all parameters and the ``first`` steps, or all: ``(runs, …)``, in plain arithmetic.
+
+    ``numbers``: one value per run, in the place of the optimizer's own, so that many are tried at once.
+    """
+    numbers = numbers or {}
+    runs, found = len(next(iter(numbers.values()), [0])), []
+    with np.errstate(all="ignore"):  # what a number out of place makes of it is a large miss
+        for motion in motions:
+            ones = (1,) * (motion.weights.ndim - 1)
+            shaped = {slot: values.astype(dtype).reshape(-1, *ones) for slot, values in numbers.items()}
+            tried: Any = with_numbers(optimizer, shaped, checked=False)
+            weights, gradients = (
+                np.broadcast_to(array.astype(dtype)[:, None], (len(array), runs, *array.shape[1:]))
+                for array in (motion.weights, motion.gradient.value)
+            )
+            state = tried.init(weights[0])
+            for k in range(steps_of(motion))[slice(first)]:
+                at_rate = tried
+                if motion.factor[k] != 1 and hasattr(tried, "lr"):
+                    at_rate = with_numbers(tried, {Slot("lr"): tried.lr * motion.factor[k]}, checked=False)
+                param, state = at_rate.step(weights[k], gradients[k], state)
+                found.append((param - weights[k + 1]).reshape(runs, -1))
+    return np.concatenate(found, axis=1)
+
+
+def steps_of(motion: Motion) -> int:
+    """How many steps start from finite numbers."""
+    steps = len(motion.weights) - 1
+    finite = [np.isfinite(array[:steps].reshape(steps, -1)).all(1) for array in (motion.weights, motion.gradient.value)]
+    return int(np.argmin(np.append(finite[0] & finite[1], False)))
+
+
+def _at_bounded_rate(lifted: Any, motion: Motion, k: int) -> Any:
+    """With the rate η·(η_k/η_0), each factor as well rounded as a double is."""
+    factor = np.longdouble(motion.factor[k])
+    if factor == 1 or not isinstance(getattr(lifted, "lr", None), Bounded):
+        return lifted
+    return replace(lifted, lr=lifted.lr * Bounded(factor, FLOAT64.u * abs(factor), motion.profile, scalar=True))
+
+
+def _stored(value: Any, motion: Motion) -> Any:
+    """A tensor of the state as it may have been stored: in the format of the weights, where that is narrower.
+
+    What hyper-parameters alone make of it, such as the first step sizes of Rprop, is rounded like a tensor from there.
+    """
+    if not isinstance(value, Bounded) or value.shape[1:] != motion.weights.shape[1:]:
+        return value
+    tensor = value.entering()
+    if motion.format.digits < motion.profile.compute.digits:
+        tensor = tensor.under(replace(motion.profile, compute=motion.format)).under(motion.profile)
+    return tensor

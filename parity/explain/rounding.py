@@ -1,0 +1,24 @@
+"""Rounding to a narrower format and back, in plain and in running-error arithmetic."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from refimpl.arithmetic.bounded import Bounded
+from refimpl.arithmetic.formats import FORMATS
+
+
+def rounded(x: Any, name: str) -> Any:
+    """x rounded to a format. Rounding is monotone, so the bounds of x, rounded, are bounds of the result."""
+    format = FORMATS[name]
+    if not isinstance(x, Bounded):
+        return np.asarray(format.round(x), np.asarray(x).dtype)
+    value, low, high = (format.round(each) for each in (x.value, x.value - x.error, x.value + x.error))
+    return Bounded(value, np.maximum(value - low, high - value), x.profile)
+
+
+def like(x: Any, number: float) -> Any:
+    """A number of the design, exact, in the arithmetic of ``x``."""
+    return Bounded.hyper(float(number), x.profile) if isinstance(x, Bounded) else float(number)

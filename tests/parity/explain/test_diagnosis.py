@@ -1,0 +1,165 @@
+"""Real torch programs, right and wrong, are diagnosed from their weights alone."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import parity
+from parity.backends.base import Setting
+from parity.backends.torch_backend import TorchBackend
+from parity.check.task import Task
+from parity.check.training import Records, trajectory_of
+from parity.explain.diagnosis import diagnose
+from parity.explain.finding import Diagnosis
+from parity.gallery import names
+from parity.mutants import MUTANTS, program
+from refimpl.trajectory import Trajectory
+
+CHECKS = [name for name in names() if name.startswith("check-")]
+UNNAMED = ("gradient-noise",)
+"""Faults that nothing explains."""
+ELEMENTS = ("element-never-updated", "elements-every-fourth")
+
+
+def run(ids: tuple[str, ...], name: str, dtype: str, seed: int = 0) -> Trajectory:
+    experiment = replace(parity.load(name), seed=seed)
+    task = Task(experiment, dtype)
+    program(*ids)(task)
+    records: Records = [(dict(record.params), record.loss) for record in task.records]
+    return trajectory_of(experiment, records, dtype)
+
+
+def diagnosed(ids: tuple[str, ...], name: str, dtype: str, **options: bool) -> Diagnosis:
+    return diagnose(parity.load(name), run(ids, name, dtype), **options)
+
+
+def named(diagnosis: Diagnosis) -> set[str]:
+    """The findings without their parameters, and those that cannot be told from them."""
+    return {id.partition(" ")[0] for finding in diagnosis.findings for id in (finding.id, *finding.alike)}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
+@pytest.mark.parametrize("name", CHECKS)
+def test_correct_code_has_no_finding(name: str, dtype: str) -> None:
+    diagnosis = diagnosed((), name, dtype)
+    assert not diagnosis.findings
+    assert diagnosis.verdict in ("agree", "undecidable")
+    assert diagnosis.share <= 1
+
+
+@pytest.mark.parametrize("id", [id for id in MUTANTS if id not in (*UNNAMED, *ELEMENTS)])
+def test_every_fault_is_named(id: str) -> None:
+    mutant = MUTANTS[id]
+    dtype = mutant.dtypes[len(id) % len(mutant.dtypes)]
+    diagnosis = diagnosed((id,), mutant.experiments[0], dtype)
+    assert diagnosis.verdict == "disagree"
+    assert id in named(diagnosis)
+
+
+@pytest.mark.parametrize("id", ELEMENTS)
+def test_elements_that_stand_still_are_listed(id: str) -> None:
+    finding, *others = diagnosed((id,), "check-sgd", "float32").findings
+    assert not others
+    assert finding.id == "elements-not-updated (weight)"
+    assert ("only the last element (11)" if id == ELEMENTS[0] else "every 4th element from 3 on") in finding.text
+
+
+def test_what_nothing_explains_is_said_to_be_unexplained() -> None:
+    diagnosis = diagnosed(("gradient-noise",), "check-sgd", "float64")
+    assert diagnosis.verdict == "disagree"
+    assert not diagnosis.findings
+    assert "nothing known explains it" in diagnosis.text
+    assert [pattern.parameter for pattern in diagnosis.patterns] == ["weight", "bias"]
+
+
+PAIRS = [
+    ("loss-doubled", "penalty-on-bias-too"),
+    ("penalty-norm-not-squared", "gradient-previous-batch"),
+    ("bias-correction-missing-second", "decoupled-for-coupled"),
+    ("momentum-other", "gradient-stale"),
+    ("batch-size-doubled", "intercept-frozen"),
+    ("initial-zeros", "loss-broadcast"),
+    ("penalty-l1-for-l2", "precision-float16-forward"),
+]
+
+
+@pytest.mark.parametrize("ids", PAIRS, ids=[" and ".join(pair) for pair in PAIRS])
+def test_two_faults_at_once_are_both_named(ids: tuple[str, str]) -> None:
+    first, second = (MUTANTS[id] for id in ids)
+    name = next(each for each in first.experiments if each in second.experiments)
+    assert set(ids) <= named(diagnosed(ids, name, "float64"))
+
+
+def test_a_free_number_is_found_exactly() -> None:
+    diagnosis = diagnosed(("lr-other",), "check-sgd", "float64")
+    assert diagnosis.search is not None
+    (fault,) = diagnosis.search.classes[0][0].faults
+    assert (fault.id, fault.value) == ("lr-other", 0.71)  # 0.0213 for 0.03
+
+
+def test_the_law_says_what_the_loss_hides() -> None:
+    diagnosis = diagnosed(("loss-doubled",), "check-sgd", "float32")
+    said = [str(sentence) for sentence in diagnosis.words if not sentence.as_asked]
+    assert "weight: gradient −0.0600·∇L, asked −0.0300·∇L: 2 times what was asked" in said
+    assert not any("decay" in each for each in said)
+
+
+def test_the_losses_that_were_reported_tell_a_factor_from_a_rate() -> None:
+    name = "s0-scratch-lam0"  # without a penalty, twice the loss and twice the rate move the weights alike
+    with_losses = run(("loss-doubled",), name, "float64")
+    without = replace(with_losses, loss=np.full_like(with_losses.loss, np.nan))
+    told, untold = (diagnose(parity.load(name), each) for each in (with_losses, without))
+    assert "lr-doubled" not in named(told)
+    assert {"loss-doubled", "lr-doubled"} <= named(untold)
+
+
+def test_a_loss_that_is_wrong_where_the_steps_are_right_is_found() -> None:
+    right = run((), "check-sgd", "float64")
+    diagnosis = diagnose(parity.load("check-sgd"), replace(right, loss=2 * right.loss))
+    assert diagnosis.verdict == "disagree"
+    assert named(diagnosis) == {"loss-doubled"}
+    assert "of the loss that was reported, not of the steps" in diagnosis.text
+
+
+def test_the_open_question_of_the_textbook_is_answered() -> None:
+    """The concise run has the λ of the run from scratch and ends with nine times its norm: three differences."""
+    concise = TorchBackend().run(
+        parity.load("s0-concise-lazy-lam3"), Setting(dtype="float32", formulation="weight_decay")
+    )
+    diagnosis = diagnose(parity.load("s0-scratch-lam3"), replace(concise, gradients={}, state={}))
+    ids = [finding.id for finding in diagnosis.findings]
+    assert ids[0] == "initial-layer-default (weight)"  # which did most
+    assert set(ids[1:]) == {"loss-doubled", "initial-layer-default (bias)"}
+    effects = diagnosis.effects
+    assert effects is not None
+    assert 5 < effects.ratio < 15
+    assert effects.ratio == pytest.approx(concise.norm[-1, 0] ** 2 / 2 / effects.asked, rel=1e-4)
+    assert sum(effect.share for effect in effects.each) == pytest.approx(math.log(effects.ratio), rel=1e-12)
+    shares = {effect.name: effect.share / math.log(effects.ratio) for effect in effects.each}
+    assert shares["initial-layer-default (weight)"] > 0.8
+
+
+def test_a_run_that_diverges_is_judged_up_to_where_it_does() -> None:
+    experiment = parity.load("check-sgd")
+    huge = replace(experiment, optimizer=replace(experiment.optimizer, lr=1e200))  # type: ignore[type-var]
+    task = Task(huge, "float64")
+    program()(task)
+    records: Records = [(dict(record.params), record.loss) for record in task.records]
+    diagnosis = diagnose(experiment, trajectory_of(experiment, records, "float64"))
+    assert diagnosis.verdict == "disagree"
+
+
+def test_what_a_run_cannot_show_is_listed() -> None:
+    diagnosis = diagnosed((), "check-adam", "bfloat16")
+    assert diagnosis.verdict == "undecidable"
+    assert "eps" in diagnosis.unseen
+
+
+def test_a_record_of_other_shapes_is_refused_in_one_line() -> None:
+    wrong: Records = [({"weight": np.zeros((1, 1, 3)), "bias": np.zeros((1, 1))}, None)] * 21
+    with pytest.raises(parity.errors.InputError, match="weight was reported with 3 numbers"):
+        trajectory_of(parity.load("check-sgd"), wrong, "float64")
