@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def to_json(report: Report) -> str:
     """``{"schema": 1, "runs": […], "environment": {…}}``; numbers that are not finite are strings."""
     document = {"schema": 1, "runs": [_run(one) for one in report.runs], "environment": report.environment}
-    return json.dumps(_plain(document), indent=1, ensure_ascii=False, allow_nan=False)
+    return json.dumps(plain(document), indent=1, ensure_ascii=False, allow_nan=False)
 
 
 def write_json(report: Report, path: Path) -> Path:
@@ -59,10 +59,10 @@ def final_values(one: Run) -> dict[str, float | None] | None:
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """JSON has no inf and no nan."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -33,15 +33,15 @@ def draw_all(report: Report, folder: Path) -> list[Path]:
     paths = []
     for name, references in families(report.references).items():
         runs = [one for one in report.runs if one.experiment in [r.experiment for r in references]]
-        paths.append(_save(losses(name, references, runs), folder / f"{name}--losses.png"))
-        paths.append(_save(norms(name, references, runs), folder / f"{name}--norm.png"))
+        paths.append(save(losses(name, references, runs), folder / f"{name}--losses.png"))
+        paths.append(save(norms(name, references, runs), folder / f"{name}--norm.png"))
     for reference in report.references:
         runs = [r for r in report.runs if r.experiment is reference.experiment and r.verdict.comparisons]
         if runs:
             picture = tolerance(reference.experiment.name, runs)
-            paths.append(_save(picture, folder / f"{reference.experiment.name}--tolerance.png"))
+            paths.append(save(picture, folder / f"{reference.experiment.name}--tolerance.png"))
             picture = free_runs(reference.experiment.name, runs)
-            paths.append(_save(picture, folder / f"{reference.experiment.name}--free-run.png"))
+            paths.append(save(picture, folder / f"{reference.experiment.name}--free-run.png"))
     return paths
 
 
@@ -90,7 +90,7 @@ def losses(name: str, references: list[Reference], runs: list[Run]) -> Figure:
     """Train and validation loss per epoch, log axis."""
     titles = {"train_loss": "training rows", "validation_loss": "validation rows"}
     shown = [which for which in titles if getattr(references[0].trajectory, which) is not None]
-    figure, axes = _figure(1, len(shown), f"{name}: loss without the penalty")
+    figure, axes = new_figure(1, len(shown), f"{name}: loss without the penalty")
     for axis, which in zip(axes, shown, strict=True):
         _overlay(axis, references, runs, which)
         axis.set_yscale("log")
@@ -98,18 +98,18 @@ def losses(name: str, references: list[Reference], runs: list[Run]) -> Figure:
         axis.set_xlabel("epoch")
         axis.set_ylabel("loss")
         axis.xaxis.get_major_locator().set_params(integer=True)
-    _legend_below(figure, axes[0], columns=len(references))
+    legend_below(figure, axes[0], columns=len(references))
     return figure
 
 
 def norms(name: str, references: list[Reference], runs: list[Run]) -> Figure:
     """‖w‖₂ per step."""
-    figure, axes = _figure(1, 1, f"{name}: weight norm")
+    figure, axes = new_figure(1, 1, f"{name}: weight norm")
     _overlay(axes[0], references, runs, "norm")
     axes[0].set_xlabel("step")
     axes[0].set_ylabel("‖w‖₂")
     axes[0].set_ylim(bottom=0)
-    _legend_below(figure, axes[0], columns=len(references))
+    legend_below(figure, axes[0], columns=len(references))
     return figure
 
 
@@ -137,7 +137,7 @@ def _overlay(axis: Any, references: list[Reference], runs: list[Run], which: str
 def tolerance(name: str, runs: list[Run]) -> Figure:
     """Error ÷ tolerance per step, the largest over formulations and implementations; above 1 nothing correct can be."""
     by_dtype = _by_dtype(runs)
-    figure, axes = _figure(1, len(by_dtype), f"{name}: error ÷ tolerance at each step (1 is the limit)")
+    figure, axes = new_figure(1, len(by_dtype), f"{name}: error ÷ tolerance at each step (1 is the limit)")
     for axis, (dtype, some) in zip(axes, by_dtype.items(), strict=True):
         for colour, (group, label) in zip(COLOURS, GROUPS.items(), strict=False):
             steps, share = _largest_share(some, group)
@@ -149,14 +149,14 @@ def tolerance(name: str, runs: list[Run]) -> Figure:
         axis.set_title(dtype, fontsize=11)
         axis.set_xlabel("step")
     axes[0].set_ylabel("error ÷ tolerance")
-    _legend_below(figure, axes[0], columns=5)
+    legend_below(figure, axes[0], columns=5)
     return figure
 
 
 def free_runs(name: str, runs: list[Run]) -> Figure:
     """How far the weights drift from the reference's when both run freely, with the band of correct implementations."""
     by_dtype = _by_dtype([one for one in runs if one.free_run is not None])
-    figure, axes = _figure(1, len(by_dtype), f"{name}: drift of the weights in free runs (shown, never deciding)")
+    figure, axes = new_figure(1, len(by_dtype), f"{name}: drift of the weights in free runs (shown, never deciding)")
     for axis, (dtype, some) in zip(axes, by_dtype.items(), strict=True):
         drifts = np.concatenate([one.free_run.difference for one in some if one.free_run is not None])
         floor = min(drifts[drifts > 0], default=2.0**-53) / 2  # where equal runs are drawn
@@ -173,7 +173,7 @@ def free_runs(name: str, runs: list[Run]) -> Figure:
         axis.set_title(dtype, fontsize=11)
         axis.set_xlabel("step")
     axes[0].set_ylabel("‖θ − θ_ref‖ ÷ ‖θ_ref‖")
-    _legend_below(figure, axes[0], columns=4)
+    legend_below(figure, axes[0], columns=4)
     return figure
 
 
@@ -201,7 +201,7 @@ def _cycle() -> list[str]:
     return [*COLOURS] * 20
 
 
-def _figure(rows: int, columns: int, title: str) -> tuple[Figure, list[Any]]:
+def new_figure(rows: int, columns: int, title: str) -> tuple[Figure, list[Any]]:
     """White ground, so that a picture reads the same on a light and on a dark page."""
     figure = Figure(figsize=(1 + 4.6 * columns, 4.2 * rows), dpi=130, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
@@ -213,14 +213,14 @@ def _figure(rows: int, columns: int, title: str) -> tuple[Figure, list[Any]]:
     return figure, list(axes.flat)
 
 
-def _legend_below(figure: Figure, axis: Any, *, columns: int) -> None:
+def legend_below(figure: Figure, axis: Any, *, columns: int) -> None:
     """Outside the axes, where it hides nothing."""
     figure.legend(
         *axis.get_legend_handles_labels(), loc="outside lower center", ncols=columns, fontsize=9, frameon=False
     )
 
 
-def _save(figure: Figure, path: Path) -> Path:
+def save(figure: Figure, path: Path) -> Path:
     temporary = path.with_name(f".{path.name}")
     try:
         figure.savefig(temporary, format="png")

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from parity.report.matrix.document import DTYPES, IMPLEMENTATIONS, LOOKS, Cell, Document, cells, in_order, number, read
-from parity.report.plots import _save as save
+from parity.report.plots import save
 
 GAP = 0.35  # between implementations, in cells
 LETTER = 0.22  # of an implementation's name, in cells: it may need more room than its columns

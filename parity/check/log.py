@@ -1,0 +1,194 @@
+"""A log, held to an experiment: step by step where it has the weights, else beside free runs of every named fault.
+
+Losses and norms alone leave much open. Each design is run freely from the experiment's own start, and its log compared,
+with as much room as rounding errors need to grow in and the digits that were written. What lies within it cannot be
+ruled out; what does not is ruled out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from parity.check.logfile import WEIGHTS, Log, read
+from parity.check.training import Records, trajectory_of
+from parity.errors import InputError
+from parity.experiment import Experiment
+from parity.explain.design import Design, as_asked
+from parity.explain.diagnosis import diagnose
+from parity.explain.finding import Diagnosis, Finding
+from parity.explain.hypotheses import HYPOTHESES, NARROWER
+from parity.explain.predict import Predictions
+from parity.explain.record import Recording
+from parity.explain.search import Fault
+from parity.explain.simulate import FreeRun, random_push, simulate
+from refimpl.arithmetic.bounded import Profile
+from refimpl.arithmetic.formats import FORMATS
+from refimpl.types import Array
+
+COPIES = 16
+"""Runs that are pushed at every step, to see how far correct ones may drift apart."""
+ROOM = 4.0
+"""Times the farthest of them: how much farther others may."""
+READINGS: Mapping[str, Callable[[Array], Array]] = {
+    "‖w‖": lambda norm: norm,
+    "½‖w‖²": lambda norm: norm * norm / 2,
+    "‖w‖²": lambda norm: norm * norm,
+}
+"""What people log as the norm."""
+
+
+def check_log(place: str, experiment: Experiment, *, dtype: str = "float64") -> Diagnosis:
+    """Hold a log to an experiment. Raises :class:`InputError` for what is no log."""
+    log = read(place)
+    names = [name for name in WEIGHTS if name in experiment.model.ndim]
+    missing = [name for name in names if name not in log.weights]
+    if not missing:
+        return _with_weights(log, experiment, dtype)
+    note = f"the log has no {' and no '.join(missing)}: single elements, signs and what cancels in sums cannot be seen"
+    found = _without_weights(log, experiment, dtype)
+    return replace(found, notes=(note, *found.notes))
+
+
+def _with_weights(log: Log, experiment: Experiment, dtype: str) -> Diagnosis:
+    """As a training function that had reported every row."""
+    losses = log.series.get("loss", np.full(log.rows, np.nan))
+    steps = sum(len(batches) for batches in experiment.draw().order)
+    shapes = {"weight": (1, 1, -1), "bias": (1, 1)}
+    records: Records = []
+    for row in range(log.rows):
+        params = {name: values[row].reshape(shapes[name]) for name, values in log.weights.items()}
+        loss = None if np.isnan(losses[row]) or (log.rows == steps + 1 and row == 0) else float(losses[row])
+        records.append((params, loss))
+    return diagnose(experiment, trajectory_of(experiment, records, dtype))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a design's log lies to the one that was written: the largest difference ÷ room, and how the norm was read."""
+
+    distance: float
+    norm: str
+
+
+def _without_weights(log: Log, experiment: Experiment, dtype: str) -> Diagnosis:
+    design = _rounded(as_asked(experiment), dtype)
+    if log.rows not in (design.steps, design.steps + 1) or not log.series:
+        raise InputError(
+            f"the log has {log.rows} rows; {experiment.name} has {design.steps} steps: give that many, or one more"
+        )
+    correct = _read(log, design, dtype)
+    names = ", ".join(log.series)
+    read_as = f"norm is read as {correct.norm}" if "norm" in log.series and correct.norm != "‖w‖" else ""
+    if correct.distance <= 1:
+        same = [name for name, other in _others(design) if _read(log, other, dtype).distance <= 1]
+        verdict: Any = "undecidable" if same else "agree"
+        text = f"{log.rows} rows of {names} lie within the drift of correct runs"
+        if same:
+            text += f"; so they would with {', '.join(same[:8])}{' …' if len(same) > 8 else ''}"
+        notes = (read_as,) if read_as else ()
+        return Diagnosis(
+            verdict=verdict, text=text, against=experiment.name, share=correct.distance, unseen=tuple(same), notes=notes
+        )
+    fitting = [(name, one) for name, other in _others(design) if (one := _read(log, other, dtype)).distance <= 1]
+    evidence = f"correct code is off by {correct.distance:.3g} times the drift of correct runs"
+    findings = []
+    if fitting:
+        first, *rest = (name for name, _ in fitting)
+        hypothesis = {**HYPOTHESES, **NARROWER}.get(first)
+        findings.append(
+            Finding(
+                id=first,
+                text=_text(first, design),
+                evidence=f"{evidence}; with this, at {fitting[0][1].distance:.2f} of it",
+                change=hypothesis.change if hypothesis else "",
+                probe="log the weights, too",
+                alike=tuple(rest),
+            )
+        )
+    nothing = f"{evidence}, and no single fault that is known explains it; log the weights"
+    text = findings[0].text if findings else nothing
+    return Diagnosis(
+        verdict="disagree",
+        text=text,
+        against=experiment.name,
+        share=correct.distance,
+        findings=tuple(findings),
+        notes=(read_as,) if read_as else (),
+    )
+
+
+def _others(design: Design) -> list[tuple[str, Design]]:
+    """Every fault with a fixed number."""
+    found = []
+    for hypothesis in HYPOTHESES.values():
+        for value in hypothesis.values if not hypothesis.free else ():
+            changed = Fault(hypothesis, value).apply(design)
+            if changed is not None and changed.steps == design.steps:
+                found.append((hypothesis.id, changed))
+    return list({name: (name, changed) for name, changed in reversed(found)}.values())[::-1]
+
+
+def _text(name: str, design: Design) -> str:
+    hypothesis = {**HYPOTHESES, **NARROWER}[name]
+    fault = next(Fault(hypothesis, value) for value in hypothesis.values if Fault(hypothesis, value).apply(design))
+    return fault.text
+
+
+def _read(log: Log, design: Design, dtype: str) -> Reading:
+    """The log beside a free run, each norm as it fits best."""
+    runs = _drifting(design, dtype)
+    worst, best_norm = 0.0, "‖w‖"
+    if "loss" in log.series:
+        rows = slice(log.rows - design.steps, None)
+        readings = [_off(log, "loss", rows, series) for series in (runs.loss, runs.objective)]
+        worst = max(worst, min(readings))
+    if "norm" in log.series:
+        start = 0 if log.rows == design.steps + 1 else 1
+        before = {name: _off(log, "norm", slice(None), f(runs.norm)[: log.rows]) for name, f in READINGS.items()}
+        after = {name: _off(log, "norm", slice(None), f(runs.norm)[start:]) for name, f in READINGS.items()}
+        both = {name: min(before[name], after[name]) for name in READINGS}
+        best_norm = min(both, key=lambda name: both[name])
+        worst = max(worst, both[best_norm])
+    return Reading(worst, best_norm)
+
+
+def _off(log: Log, name: str, rows: slice, series: Array) -> float:
+    """The largest difference ÷ room: the drift of the copies, and half a unit of the last written digit."""
+    written, unit = log.series[name][rows], log.unit[name][rows]
+    drift = np.abs(series[:, 1:] - series[:, :1]).max(axis=1)
+    room = ROOM * drift + unit + np.finfo(float).eps * np.abs(series[:, 0])
+    with np.errstate(all="ignore"):
+        off = np.abs(written - series[:, 0]) / room
+    return float(np.max(np.where(np.isnan(off), np.inf, off), initial=0.0))
+
+
+def _drifting(design: Design, dtype: str) -> FreeRun:
+    """A free run and copies of it, each pushed at every step by what one correct step may be off."""
+    plain = simulate(design)
+    format = FORMATS[dtype]
+    narrow = FORMATS["float32"] if format.digits < 24 else format
+    profile = Profile(compute=format, accumulate=narrow)
+    recording = Recording(
+        weights={name: values[:, 0] for name, values in plain.weights.items()},
+        loss=None,
+        dtype=dtype,
+        profiles={"loss": profile, "update": profile},
+        formats=dict.fromkeys(plain.weights, format),
+    )
+    allowances: dict[str, list[Array]] = {name: [] for name in plain.weights}
+    for piece in Predictions(recording).expected(design):
+        allowances[piece.quantity.partition(" ")[2]].append(np.asarray(piece.allowance[0], float))
+    push = random_push({name: np.stack(some) for name, some in allowances.items()})
+    return simulate(design, runs=COPIES + 1, push=push)
+
+
+def _rounded(design: Design, dtype: str) -> Design:
+    """Data and initial weights in the dtype of the log."""
+    format, material = FORMATS[dtype], design.material
+    params = {name: np.asarray(format.round(values), float) for name, values in material.params.items()}
+    X, y = (np.asarray(format.round(values), float) for values in (material.dataset.X, material.dataset.y))
+    return replace(design, material=replace(material, params=params)).with_data(X=X, y=y)

@@ -1,0 +1,69 @@
+"""``parity check``: what the target is, and who checks it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import Any
+
+from parity.check.target import parse
+from parity.errors import InputError
+from parity.explain.finding import Diagnosis
+
+
+def check(
+    target: str,
+    *,
+    experiment: str = "check-sgd",
+    hyper: Sequence[str] = (),
+    against: str | None = None,
+    dtype: str = "float64",
+    device: str = "cpu",
+    limit: float = 60.0,
+) -> Diagnosis:
+    """Check an optimizer class, a training function or a log. Raises :class:`InputError` for what is none of them."""
+    import parity
+
+    what = parse(target)
+    options = hyper_parameters(hyper)
+    if what.is_class:
+        from parity.check.optimizer import check_optimizer
+
+        return check_optimizer(what, options, against=against, device=device, limit=limit)
+    if options or against:
+        given = "--hyper" if options else "--against"
+        raise InputError(
+            f"{given}: is for optimizer classes, which begin with a capital; others are held to --experiment"
+        )
+    if what.is_log:
+        from parity.check.log import check_log
+
+        return check_log(what.place, parity.load(experiment), dtype=dtype)
+    from parity.check.training import check_training
+
+    found, _ = check_training(what, parity.load(experiment), dtype=dtype, device=device, limit=limit)
+    return found
+
+
+def hyper_parameters(words: Sequence[str]) -> dict[str, Any]:
+    """``lr=0.01`` → ``{"lr": 0.01}``; values are Python literals, anything else is a text."""
+    found: dict[str, Any] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name.isidentifier():
+            raise InputError(f"--hyper {word}: allowed: name=value, such as lr=0.01 or betas=(0.9,0.99)")
+        if name in found:
+            raise InputError(f"--hyper {name}: given twice")
+        try:
+            found[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            found[name] = value
+    return found
+
+
+def exit_code(diagnosis: Diagnosis) -> int:
+    """1 where it disagrees; else 2 where nothing could be judged; else 0."""
+    if diagnosis.verdict == "disagree":
+        return 1
+    judged = diagnosis.verdict in ("agree", "undecidable") and diagnosis.share <= 1
+    return 0 if judged else 2

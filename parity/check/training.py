@@ -1,0 +1,108 @@
+"""A training function, run on an experiment and diagnosed from what it reported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from typing import Any
+
+import numpy as np
+
+from parity.check.target import Target, load
+from parity.check.worker import run
+from parity.errors import InputError
+from parity.experiment import Experiment
+from parity.explain.diagnosis import diagnose
+from parity.explain.finding import Diagnosis
+from refimpl.arithmetic.formats import FORMATS
+from refimpl.trajectory import Trajectory
+from refimpl.types import Array
+
+Records = list[tuple[dict[str, Array], float | None]]
+"""The weights by name and the loss of every moment that was reported."""
+ACCUMULATE = {"bfloat16": "float32", "float16": "float32"}
+"""What matrix products of narrow formats are added up in."""
+
+
+def check_training(
+    target: Target, experiment: Experiment, *, dtype: str = "float64", device: str = "cpu", limit: float = 60.0
+) -> tuple[Diagnosis, Trajectory]:
+    """Run ``train(task)`` in a process of its own and say what it computes.
+
+    Raises :class:`parity.check.worker.TheirError` where it raises, and :class:`InputError` where it reports nothing.
+    """
+    records = run(_train, target, experiment, dtype, device, limit=limit)
+    trajectory = trajectory_of(experiment, records, dtype)
+    return diagnose(experiment, trajectory), trajectory
+
+
+def trajectory_of(experiment: Experiment, records: Records, dtype: str) -> Trajectory:
+    """The trajectory of what was reported; without a report before the first step it starts as the experiment does."""
+    if len(records) < 2:
+        raise InputError(
+            f"{len(records)} reports; call task.record(net, loss=loss) after every step, or yield the weights"
+        )
+    material = experiment.draw()
+    steps = sum(len(batches) for batches in material.order)
+    format = FORMATS[dtype]
+    asked = {name: np.asarray(format.round(values), float) for name, values in material.params.items()}
+    for name, values in records[0][0].items():
+        if name in asked and values.shape != asked[name].shape:
+            raise InputError(f"{name} was reported with {values.size} numbers; the experiment's has {asked[name].size}")
+    if not _has_start(records, asked, steps):
+        records = [(asked, None), *records]
+    names = [name for name in asked if all(name in params for params, _ in records)]
+    losses = [np.nan if loss is None else loss for _, loss in records[1:]]
+    inputs = {name: np.asarray(format.round(values), float) for name, values in material.inputs.items()}
+    nothing = np.full((1, 1), np.nan)
+    profile = {"compute": dtype, "accumulate": ACCUMULATE.get(dtype, dtype)}
+    return Trajectory(
+        params={name: np.stack([params[name] for params, _ in records]) for name in names},
+        gradients={},
+        state={},
+        loss=np.array(losses, float)[:, None],
+        objective=np.full((len(losses), 1), np.nan),
+        norm=nothing,
+        train_loss=nothing,
+        validation_loss=None,
+        inputs=inputs,
+        meta={"backend": "training function", "dtype": dtype, "profile": {"loss": profile, "update": profile}},
+    )
+
+
+def _has_start(records: Records, asked: Mapping[str, Array], steps: int) -> bool:
+    """Whether the first report is from before the first step."""
+    if len(records) in (steps, steps + 1):
+        return len(records) == steps + 1
+    first, loss = records[0]
+    same = all(np.array_equal(first[name], values) for name, values in asked.items() if name in first)
+    return same or (loss is None and records[1][1] is not None)
+
+
+def records_of(train: Callable[[Any], Any], experiment: Experiment, dtype: str, device: str = "cpu") -> Records:
+    """What a training function reports, run here and now. Raises what it raises."""
+    from parity.check.task import Task
+
+    task = Task(experiment, dtype, device)
+    returned = train(task)
+    if not task.records and returned is not None:
+        for moment in _moments(returned):
+            task.record(*moment) if isinstance(moment, tuple) else task.record(moment)
+    return [(dict(record.params), record.loss) for record in task.records]
+
+
+def _train(target: Target, experiment: Experiment, dtype: str, device: str) -> Records:
+    """In the process of their code."""
+    train = load(target)
+    if not callable(train) or isinstance(train, type):
+        raise InputError(f"{target}: is a {type(train).__name__} and no function")
+    return records_of(train, experiment, dtype, device)
+
+
+def _moments(returned: Any) -> Any:
+    """What a function yields or returns, moment by moment."""
+    if isinstance(returned, Generator | list):
+        return returned
+    raise InputError(
+        f"it returned a {type(returned).__name__} and reported nothing; call task.record(net, loss=loss) after every "
+        "step, yield the weights after every step, or return a list of them"
+    )

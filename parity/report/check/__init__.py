@@ -1,0 +1,1 @@
+"""A diagnosis for people, for machines, and as a picture."""
