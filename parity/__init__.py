@@ -15,18 +15,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from parity.experiment import Experiment
+    from parity.explain.diagnosis import diagnose
     from parity.judge.verdict import Verdict
     from parity.results import Report, Run
     from parity.runner import run
     from parity.watcher.watch import watch
 
-__all__ = ["Experiment", "Report", "Run", "Verdict", "load", "run", "watch"]
+__all__ = ["Experiment", "Report", "Run", "Verdict", "diagnose", "load", "run", "watch"]
 
 _HOME = {
     "Experiment": "parity.experiment",
     "Report": "parity.results",
     "Run": "parity.results",
     "Verdict": "parity.judge.verdict",
+    "diagnose": "parity.explain.diagnosis",
     "run": "parity.runner",
     "watch": "parity.watcher.watch",
 }

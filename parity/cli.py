@@ -173,6 +173,110 @@ def verify_command(
     raise typer.Exit(exit_code(document["counts"]))
 
 
+@app.command("check")
+def check_command(
+    target: Annotated[
+        str,
+        typer.Argument(help="file.py:function, file.py:Class, package.module:Class, or a log (.npz, .csv, .jsonl)."),
+    ],
+    experiment: Annotated[
+        str, typer.Option(help="What a training function or a log is held to: a name from `parity list` or a file.")
+    ] = "check-sgd",
+    hyper: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="A hyper-parameter of an optimizer class; repeatable.")
+    ] = None,
+    against: Annotated[str | None, typer.Option(help="The reference that an optimizer class must be.")] = None,
+    dtype: Annotated[
+        str, typer.Option(help="float64, float32, bfloat16 or float16; of tensors, or of a log.")
+    ] = "float64",
+    device: Annotated[str, typer.Option(help="A torch device.")] = "cpu",
+    limit: Annotated[float, typer.Option(min=1, help="Seconds that the code may take.")] = 60.0,
+    out: Annotated[Path | None, typer.Option(help="Results folder; default: a new one in parity-results/.")] = None,
+    json: Annotated[str | None, typer.Option(metavar="FILE|-", help="The document here, too; - for output.")] = None,
+) -> None:
+    """Say what an optimizer class, a training function or a log computes, and why it differs."""
+    from rich.console import Console
+
+    from parity.check.run import check, exit_code
+    from parity.check.worker import TheirError
+    from parity.report.check.files import write_all
+    from parity.report.check.terminal import print_diagnosis
+    from parity.report.files import check_place, write_whole
+
+    choices("--dtype", [dtype], DTYPE_NAMES)
+    if json not in (None, "-"):
+        check_place(Path(str(json)))
+    try:
+        found = check(
+            target,
+            experiment=load_one(experiment),
+            hyper=hyper or [],
+            against=against,
+            dtype=dtype,
+            device=device,
+            limit=limit,
+        )
+    except TheirError as error:
+        print(f"{error}\n", file=sys.stderr)
+        raise InputError(f"{target}: raised the exception above") from None
+    console = Console(stderr=json == "-", width=None if sys.stdout.isatty() else 120)
+    folder = out or new_folder()
+    text, written = write_all(target, found, folder)
+    print_diagnosis(target, found, console)
+    console.print(f"Results: {folder} ({', '.join(written)})", soft_wrap=True, highlight=False)
+    if json == "-":
+        print(text)
+    elif json is not None:
+        write_whole(Path(json), text + "\n")
+    raise typer.Exit(exit_code(found))
+
+
+@app.command("power")
+def power_command(
+    dtype: Annotated[list[str], typer.Option(help="float64, float32, bfloat16 or all.")] = ["all"],
+    quick: Annotated[bool, typer.Option("--quick", help="A sample of each measurement.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of data, initial weights, batches and the pairs drawn.")] = 0,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes; default: one for each core.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Results folder; default: a new one in parity-results/.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the cases that --out does not have yet.")
+    ] = False,
+    json: Annotated[str | None, typer.Option(metavar="FILE|-", help="The document here, too; - for output.")] = None,
+) -> None:
+    """Measure the judge: false alarms, faults caught, causes named, smallest faults seen."""
+    if resume and out is None:
+        raise InputError("--resume: needs the folder of the run to go on with; give --out")
+    from rich.console import Console
+
+    from parity.power.plan import DTYPES, plan
+    from parity.power.run import exit_code, power
+    from parity.report.files import check_place, write_whole
+    from parity.report.matrix.progress import progress_bar
+    from parity.report.power import files
+    from parity.report.power.terminal import print_power
+
+    cases = plan(choices("--dtype", dtype, DTYPES), seed=seed, quick=quick)
+    if json not in (None, "-"):
+        check_place(Path(str(json)))
+    console = Console(stderr=json == "-", width=None if sys.stdout.isatty() else 120)
+    folder = out or new_folder()
+    try:
+        with progress_bar() as progress:
+            document = power(cases, jobs=jobs or os.cpu_count() or 1, folder=folder, resume=resume, progress=progress)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"interrupted; all results so far are kept: the same command with --out {folder} --resume goes on"
+        ) from None
+    written = files.write_all(document, folder)
+    print_power(document, console)
+    console.print(f"Results: {folder} ({', '.join(written)})", soft_wrap=True, highlight=False)
+    if json == "-":
+        print(files.to_json(document), end="")
+    elif json is not None:
+        write_whole(Path(json), files.to_json(document))
+    raise typer.Exit(exit_code(document))
+
+
 @app.command("known")
 def known_command(
     fact: Annotated[str | None, typer.Argument(metavar="[ID]", help="Show this fact whole, with its script.")] = None,
@@ -230,11 +334,16 @@ def show_command(name: Annotated[str, typer.Argument(help="A name from `parity l
     """Print an experiment as the TOML that `parity run` reads: a file to start from."""
     from parity.experiment_file import to_toml
 
+    print(to_toml(load_one(name)), end="")
+
+
+def load_one(name: str) -> Experiment:
+    """The experiment that a name, a pattern or a file stands for. Raises :class:`InputError` where they are several."""
     found = load_all(name)
     if len(found) > 1:
         names = ", ".join(experiment.name for experiment in found)
         raise InputError(f"{name}: stands for {len(found)} experiments ({names}); give the name of one")
-    print(to_toml(found[0]), end="")
+    return found[0]
 
 
 def load_all(*words: str) -> list[Experiment]:

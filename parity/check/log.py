@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.check.logfile import WEIGHTS, Log, read
+from parity.check.logfile import WEIGHTS, Log, read, saved
 from parity.check.training import Records, trajectory_of
 from parity.errors import InputError
 from parity.experiment import Experiment
@@ -43,6 +43,8 @@ READINGS: Mapping[str, Callable[[Array], Array]] = {
 
 def check_log(place: str, experiment: Experiment, *, dtype: str = "float64") -> Diagnosis:
     """Hold a log to an experiment. Raises :class:`InputError` for what is no log."""
+    if (trajectory := saved(place)) is not None:
+        return diagnose(experiment, replace(trajectory, gradients={}, state={}))
     log = read(place)
     names = [name for name in WEIGHTS if name in experiment.model.ndim]
     missing = [name for name in names if name not in log.weights]

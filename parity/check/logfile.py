@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 
 from parity.errors import InputError
+from refimpl.errors import DataError
+from refimpl.trajectory import Trajectory
 from refimpl.types import Array
 
 QUANTITIES = ("loss", "norm")
@@ -69,9 +71,17 @@ def read(place: str) -> Log:
     return Log(series, unit, weights)
 
 
+def saved(place: str) -> Trajectory | None:
+    """The trajectory that ``parity run`` saved there, which knows its own dtype; None for any other log."""
+    try:
+        return Trajectory.load(place) if place.endswith(".npz") else None
+    except DataError:
+        return None
+
+
 def _npz(path: Path) -> dict[str, Any]:
     with np.load(path, allow_pickle=False) as archive:
-        return {name.removeprefix("params/"): archive[name] for name in archive.files if name != "json"}
+        return {name: archive[name] for name in archive.files}
 
 
 def _csv(path: Path) -> dict[str, Any]:

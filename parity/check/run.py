@@ -8,13 +8,14 @@ from typing import Any
 
 from parity.check.target import parse
 from parity.errors import InputError
+from parity.experiment import Experiment
 from parity.explain.finding import Diagnosis
 
 
 def check(
     target: str,
     *,
-    experiment: str = "check-sgd",
+    experiment: Experiment,
     hyper: Sequence[str] = (),
     against: str | None = None,
     dtype: str = "float64",
@@ -22,14 +23,13 @@ def check(
     limit: float = 60.0,
 ) -> Diagnosis:
     """Check an optimizer class, a training function or a log. Raises :class:`InputError` for what is none of them."""
-    import parity
-
     what = parse(target)
     options = hyper_parameters(hyper)
     if what.is_class:
         from parity.check.optimizer import check_optimizer
 
-        return check_optimizer(what, options, against=against, device=device, limit=limit)
+        dtypes = tuple(dict.fromkeys(("float64", "float32", dtype)))
+        return check_optimizer(what, options, against=against, dtypes=dtypes, device=device, limit=limit)
     if options or against:
         given = "--hyper" if options else "--against"
         raise InputError(
@@ -38,10 +38,10 @@ def check(
     if what.is_log:
         from parity.check.log import check_log
 
-        return check_log(what.place, parity.load(experiment), dtype=dtype)
+        return check_log(what.place, experiment, dtype=dtype)
     from parity.check.training import check_training
 
-    found, _ = check_training(what, parity.load(experiment), dtype=dtype, device=device, limit=limit)
+    found, _ = check_training(what, experiment, dtype=dtype, device=device, limit=limit)
     return found
 
 

@@ -19,6 +19,8 @@ from refimpl.types import Array
 
 Records = list[tuple[dict[str, Array], float | None]]
 """The weights by name and the loss of every moment that was reported."""
+UNKNOWN_FORM = 2.0
+"""Multiplies the unit roundoff: w·(1 − ηλ) − ηg is as right as w − η(g + λw), and rounds otherwise."""
 ACCUMULATE = {"bfloat16": "float32", "float16": "float32"}
 """What matrix products of narrow formats are added up in."""
 
@@ -55,6 +57,7 @@ def trajectory_of(experiment: Experiment, records: Records, dtype: str) -> Traje
     inputs = {name: np.asarray(format.round(values), float) for name, values in material.inputs.items()}
     nothing = np.full((1, 1), np.nan)
     profile = {"compute": dtype, "accumulate": ACCUMULATE.get(dtype, dtype)}
+    profiles = {"loss": profile, "update": profile}
     return Trajectory(
         params={name: np.stack([params[name] for params, _ in records]) for name in names},
         gradients={},
@@ -65,7 +68,7 @@ def trajectory_of(experiment: Experiment, records: Records, dtype: str) -> Traje
         train_loss=nothing,
         validation_loss=None,
         inputs=inputs,
-        meta={"backend": "training function", "dtype": dtype, "profile": {"loss": profile, "update": profile}},
+        meta={"backend": "training function", "dtype": dtype, "profile": profiles, "form": UNKNOWN_FORM},
     )
 
 

@@ -30,17 +30,11 @@ def diagnose(experiment: Experiment, trajectory: Trajectory, *, pairs: bool = Tr
     """Hold a run whose weights were recorded to an experiment, and say what differs and why."""
     design = as_asked(experiment)
     trajectory, missing = with_zeros(trajectory, design.material.params)
-    recording, finite = recording_of(trajectory)
-    whole, recording = recording, without_still(recording)
-    narrow = narrower(recording)
-    found = search(design, recording, pairs=pairs and narrow != "float32")
-    kept_in: list[Finding] = []
-    if narrow is not None and found.share > 1 and not found.classes:
-        kept_in = [_precision(narrow, recording)]
-        trajectory = said_in(trajectory, narrow)
-        whole, finite = recording_of(trajectory)
-        recording = without_still(whole)
-        found = search(design, recording, pairs=pairs)
+    said = recording_of(trajectory)[0]
+    trajectory, found = _searched(design, trajectory, said, pairs=pairs)
+    whole, finite = recording_of(trajectory)
+    recording = without_still(whole)
+    kept_in = [_precision(recording.dtype, said)] if recording.dtype != said.dtype else []
     predictions = Predictions(recording)
     first = {name: values[:1] for name, values in recording.weights.items() if name not in missing}
     begin = starts(design.material.params, first, design.material.dataset.X.shape[2], recording.dtype)
@@ -69,9 +63,28 @@ def diagnose(experiment: Experiment, trajectory: Trajectory, *, pairs: bool = Tr
         patterns=tuple(unexplained),
         effects=did,
         unseen=unseen,
-        notes=tuple(f"{name} was never reported and counts as 0" for name in missing),
+        notes=(*(f"{name} was never reported and counts as 0" for name in missing), *_form(trajectory)),
         residual=_residual(design, best, predictions),
         search=found,
+    )
+
+
+def _searched(design: Design, trajectory: Trajectory, said: Recording, *, pairs: bool) -> tuple[Trajectory, Search]:
+    """What explains the run, and the run in a narrower format than it said, where its weights are and that does it."""
+    narrow = narrower(said)
+    if narrow != "float32":  # which no other fault leaves behind
+        found = search(design, without_still(said), pairs=pairs)
+        if narrow is None or found.share <= 1 or found.classes:
+            return trajectory, found
+    if narrow is not None and Predictions(said).share(design, enough=1.0) > 1:
+        trajectory = said_in(trajectory, narrow)
+    return trajectory, search(design, without_still(recording_of(trajectory)[0]), pairs=pairs)
+
+
+def _form(trajectory: Trajectory) -> list[str]:
+    form = float(trajectory.meta.get("form", 1.0))
+    return (
+        [f"tolerances are {form:g} times those of torch's own code: the algebraic form is unknown"] if form != 1 else []
     )
 
 
@@ -80,8 +93,9 @@ def _findings(found: Search, best: Sequence[Explanation], recording: Recording) 
     if not best:
         return []
     numbers = sum(values[1:].size for values in recording.weights.values())
+    these = "this" if len(best[0].faults) == 1 else f"these {len(best[0].faults)}"
     evidence = (
-        f"correct code is off by {found.share:.3g} times the tolerance; with this, all {numbers:,} numbers of "
+        f"correct code is off by {found.share:.3g} times the tolerance; with {these}, all {numbers:,} numbers of "
         f"{recording.steps} steps lie within it, the worst at {best[0].share:.2f}"
     )
     findings = []
@@ -139,7 +153,10 @@ def _precision(format: str, recording: Recording) -> Finding:
 
 
 def _start(start: Start) -> Finding:
-    change = f"set {start.parameter} after the layer has its shape, and check it before the first step"
+    change = (
+        f"set {start.parameter} once the layer has its shape (in its constructor a lazy layer has none), and look at "
+        "it before the first step"
+    )
     return Finding(id=f"{start.id} ({start.parameter})", text=start.text, evidence=start.evidence, change=change)
 
 

@@ -79,10 +79,7 @@ def _origin(name: str, asked: Array, found: Array, features: int) -> Start:
 
 def _layer_default(name: str, evidence: str, features: int) -> Start:
     bound = 1 / math.sqrt(features)
-    text = (
-        f"{name} starts at the layer's own default, U(−1/√p, 1/√p) = U(−{bound:.4g}, {bound:.4g}): "
-        "what was asked for never reached the layer, or was overwritten (a lazily shaped layer has no weights yet)"
-    )
+    text = f"{name} starts at the layer's own default, U(−1/√p, 1/√p) = U(−{bound:.4g}, {bound:.4g})"
     return Start("initial-layer-default", name, text, evidence)
 
 

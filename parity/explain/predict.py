@@ -121,17 +121,27 @@ class Predictions:
 
     @np.errstate(all="ignore")
     def loss_shares(self, design: Design) -> dict[str, float]:
-        """Error ÷ allowance of the recorded losses, taken as the data loss or as the objective with its penalties."""
+        """Error ÷ allowance of the recorded losses.
+
+        They are taken as the data loss, as that with the design's penalties, and as that with those asked for.
+        """
         recorded = self.recording.loss
         if recorded is None or design.steps != self.recording.steps:
             return {}
         arithmetic = Rounding(self.recording.profiles["loss"])
-        problem = arithmetic.hyper(design.form.in_gradient)
-        shares = {"loss": 0.0, "objective": 0.0}
+        problem, asked = (arithmetic.hyper(each) for each in (design.form.in_gradient, design.form.objective))
+        shares = {"loss": 0.0, "objective": 0.0, "objective as asked": 0.0}
         for steps, params, X, y in self._batches(design, arithmetic):
             data: Any = problem.loss.value(problem.model.forward(params, X), y)
-            whole: Any = problem.objective_from(data, params)
-            for quantity, bounded in (("loss", data), ("objective", whole)):
+            penalty: Any = problem.objective_from(0 * data, params)
+            if design.penalty_times is not None:
+                penalty = Bounded.hyper(design.penalty_times[steps], arithmetic.profile) * penalty
+            found = {
+                "loss": data,
+                "objective": data + penalty,
+                "objective as asked": asked.objective_from(data, params),
+            }
+            for quantity, bounded in found.items():
                 piece = expect(quantity, steps, recorded[steps], bounded, arithmetic.profile.compute)
                 shares[quantity] = max(shares[quantity], float(np.max(piece.share)))
         return shares

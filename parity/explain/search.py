@@ -29,6 +29,8 @@ FAR = 1e4
 """Distance from which on they are not: a fault may have other allowances than correct code, but not that much other."""
 FITTED = 100
 """Designs, the nearest first, whose free numbers are fitted."""
+NUMBERS = 5_000_000
+"""That are predicted at a time."""
 ITERATIONS = 8
 
 
@@ -167,7 +169,7 @@ class _Searching:
         made = [self._made((*some, Fault(one))) for some in others for one in NARROWER.values()]
         candidates = [one for one in made if one is not None and one.design.steps == self.recording.steps]
         ranked: list[Candidate] = []
-        for part in _chunks(candidates):
+        for part in self._parts(candidates):
             with np.errstate(all="ignore"):
                 medians = np.median(np.abs(self._errors([one.design for one in part])), axis=1)
             ranked += [replace(one, distance=float(m)) for one, m in zip(part, medians, strict=True) if np.isfinite(m)]
@@ -209,12 +211,17 @@ class _Searching:
             distances = np.sqrt(np.mean(self._errors(designs) ** 2, axis=1))
         return np.where(np.isnan(distances), np.inf, distances)
 
+    def _parts(self, candidates: Sequence[Candidate]) -> list[Sequence[Candidate]]:
+        """As many at a time as fit in memory."""
+        size = max(1, NUMBERS // len(self.after))
+        return [candidates[start : start + size] for start in range(0, len(candidates), size)]
+
     # -- free numbers ------------------------------------------------------------------------------------------------
 
     def _fitted(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """One candidate for each set of hypotheses, with its best numbers; the nearest first."""
         best: dict[tuple[str, ...], Candidate] = {}
-        for part in _chunks(candidates):
+        for part in self._parts(candidates):
             distances = self._distances([one.design for one in part])
             for candidate, distance in zip(part, distances, strict=True):
                 ids = tuple(fault.id for fault in candidate.faults)
@@ -282,7 +289,3 @@ class _Searching:
         fitting = tuple(one for one in kept if one.fits_loss)
         others = tuple(one for one in kept if not one.fits_loss)
         return tuple(group for group in (fitting, others) if group)
-
-
-def _chunks(candidates: Sequence[Candidate], size: int = 512) -> list[Sequence[Candidate]]:
-    return [candidates[start : start + size] for start in range(0, len(candidates), size)]

@@ -14,7 +14,8 @@ def profile_of(trajectory: Trajectory, part: str, *, form: float = 1.0) -> Profi
     """The arithmetic of the ``"loss"`` (forward and backward pass) or of the ``"update"``.
 
     A run that declares nothing is taken to round every operation, sums included, to its dtype. ``form`` multiplies the
-    unit roundoff: 1 for an implementation of the formula's own form, 2 for one of unknown form.
+    unit roundoff, as does the form that the run itself declares: 1 for an implementation of the formula's own form, 2
+    for one of unknown form.
     """
     dtype = str(trajectory.meta.get("dtype", "float64"))
     declared: Mapping[str, Any] = trajectory.meta.get("profile", {}).get(part, {})
@@ -25,5 +26,5 @@ def profile_of(trajectory: Trajectory, part: str, *, form: float = 1.0) -> Profi
         scalar=FORMATS[declared.get("scalar", "float64")],
         operands=FORMATS[operands] if operands else None,
         flush=bool(declared.get("flush", False)),
-        form=form,
+        form=form * float(trajectory.meta.get("form", 1.0)),
     )

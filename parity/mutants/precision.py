@@ -55,10 +55,18 @@ class Bfloat16State(Training):
 class Float16Forward(Training):
     """The forward pass in float16."""
 
+    narrow = torch.float16
+
     def forward(self, net: nn.Linear, X: Tensor) -> Tensor:
         bias: Tensor | None = net.bias
-        out = nn.functional.linear(X.half(), net.weight.half(), None if bias is None else bias.half())
-        return out.to(self.task.dtype)
+        narrow_bias = None if bias is None else bias.to(self.narrow)
+        return nn.functional.linear(X.to(self.narrow), net.weight.to(self.narrow), narrow_bias).to(self.task.dtype)
+
+
+class Float32Forward(Float16Forward):
+    """Products and their sums in float32."""
+
+    narrow = torch.float32
 
 
 MUTANTS = (
@@ -67,4 +75,5 @@ MUTANTS = (
     Mutant("precision-autocast", Autocast, ANY, dtypes=("float32",)),
     Mutant("precision-bfloat16-state", Bfloat16State, ("check-momentum", "check-adam", "check-adamw")),
     Mutant("precision-float16-forward", Float16Forward, ANY),
+    Mutant("precision-float32-forward", Float32Forward, ANY, dtypes=("float64",)),
 )

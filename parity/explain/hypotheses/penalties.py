@@ -22,6 +22,7 @@ from parity.explain.hypotheses.hypothesis import (
 from refimpl.optimizers import SGD, SGDW, Adam, AdamW, NAdam, RAdam
 from refimpl.penalties import L1, L2
 
+STRENGTHS = (0.001, 0.01, 0.1, 0.3, 1.0, 3.0, 10.0)
 DECOUPLED = (SGDW, Adam, AdamW, NAdam, RAdam)
 SIZE = "batches of another size, or another number of rows"
 
@@ -144,6 +145,23 @@ def shrinking(design: Design, rate: str, before: bool) -> Design | None:
         lam = float(getattr(found.form.optimizers[name], "weight_decay"))  # noqa: B009
         shrink[name] = np.broadcast_to(found.rates(name) * times[name] * lam, (found.steps,))
     return replace(found.with_optimizers(lambda o: replace(o, weight_decay=0.0), *names), shrink=shrink)
+
+
+def extra(design: Design, kind: Any, lam: float, *names: str) -> Design | None:
+    """A penalty where none was asked."""
+    if penalised(design) or lam < 0 or not set(names) <= set(design.form.optimizers):
+        return None
+    return design.with_penalties(kind(strength=lam, parameters=names))
+
+
+def extra_decay(design: Design, lam: float) -> Design | None:
+    """Decoupled decay of every parameter where none was asked."""
+    if penalised(design) or lam < 0:
+        return None
+    found = design.with_optimizers(
+        lambda o: _with_decay(o, lam) if not isinstance(o, AdamW) else replace(o, weight_decay=lam)
+    )
+    return found if found.form != design.form else None
 
 
 def moved(design: Design) -> bool:
@@ -359,6 +377,46 @@ PENALTIES = (
         change="use AdamW, or decay the weights outside of the gradient",
         probe="momentum or Adam: with plain SGD the two are the same",
         apply=coupled,
+    ),
+    Hypothesis(
+        id="penalty-extra",
+        kind="penalty",
+        text="the weight has an L2 penalty with λ = {value:.6g}, where none was asked",
+        change="set weight_decay=0, and leave the penalty out of the loss",
+        probe="small gradients, where the penalty is what is left",
+        apply=lambda design, lam: extra(design, L2, lam, "weight"),
+        values=STRENGTHS,
+        free=True,
+    ),
+    Hypothesis(
+        id="penalty-extra-on-all",
+        kind="penalty",
+        text="weight and bias have an L2 penalty with λ = {value:.6g}, where none was asked",
+        change="set weight_decay=0, and leave the penalty out of the loss",
+        probe="small gradients, where the penalty is what is left",
+        apply=lambda design, lam: extra(design, L2, lam, "weight", "bias"),
+        values=STRENGTHS,
+        free=True,
+    ),
+    Hypothesis(
+        id="penalty-extra-l1",
+        kind="penalty",
+        text="the weight has an L1 penalty with λ = {value:.6g}, where none was asked",
+        change="leave the penalty out of the loss",
+        probe="small weights: the pull of L1 does not fade with w",
+        apply=lambda design, lam: extra(design, L1, lam, "weight"),
+        values=STRENGTHS,
+        free=True,
+    ),
+    Hypothesis(
+        id="decay-extra",
+        kind="penalty",
+        text="weight and bias are decayed by w·(1 − ηλ) with λ = {value:.6g}, where no decay was asked",
+        change="set weight_decay=0: AdamW decays by default, with 0.01",
+        probe="gradients that are 0, where the decay is all that moves a weight",
+        apply=extra_decay,
+        values=STRENGTHS,
+        free=True,
     ),
     Hypothesis(
         id="penalty-other-strength",

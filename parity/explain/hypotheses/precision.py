@@ -27,6 +27,14 @@ INTEGERS = "small integers, which narrow formats hold exactly"
 
 PRECISION = (
     Hypothesis(
+        id="precision-float32-forward",
+        kind="precision",
+        text="the forward and backward pass run in float32, products and sums",
+        change="make model and data float64 and leave them so",
+        probe=INTEGERS,
+        apply=narrow("float32"),
+    ),
+    Hypothesis(
         id="precision-tf32",
         kind="precision",
         text="the forward and backward pass round their operands to TF32",

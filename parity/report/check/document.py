@@ -21,7 +21,7 @@ def to_json(target: str, diagnosis: Diagnosis, environment: Mapping[str, str]) -
     finite are strings.
     """
     laws = {law.parameter: _law(law, diagnosis.family) for law in diagnosis.laws}
-    nothing: dict[str, Any] = {"text": "", "terms": [], "residual": None, "family": diagnosis.family}
+    nothing: dict[str, Any] = {"text": diagnosis.family, "terms": [], "residual": None, "family": diagnosis.family}
     first = next(iter(laws.values()), nothing)
     document = {
         "schema": 1,

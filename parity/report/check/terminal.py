@@ -37,7 +37,7 @@ def print_diagnosis(target: str, diagnosis: Diagnosis, console: Console) -> None
             if sentence.parameter == law.parameter:
                 text = escape(sentence.text)
                 _indented(console, text if sentence.as_asked else f"[red]{text}[/]", 4)
-    if diagnosis.family:
+    if diagnosis.family and not any(law.explained for law in diagnosis.laws):
         _indented(console, f"steps as {escape(diagnosis.family)}")
     if diagnosis.findings:
         console.print("\n[bold]Findings[/]")

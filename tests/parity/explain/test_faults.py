@@ -52,7 +52,9 @@ def test_every_hypothesis_changes_some_run_and_says_what_to_do(id: str) -> None:
     assert hypothesis.id == id
     assert all((hypothesis.text.format(value=1.0), hypothesis.change, hypothesis.probe))
     if id not in ELSEWHERE:
-        assert any(_changes(Fault(hypothesis, value), name) for name in CHECKS for value in hypothesis.values)
+        assert any(
+            _changes(Fault(hypothesis, value), name) for name in (*CHECKS, "s1-xor-lam0") for value in hypothesis.values
+        )
 
 
 def _changes(fault: Fault, name: str) -> bool:

@@ -1,0 +1,48 @@
+"""Parameters, an optimizer and drawn gradients, stepped through, and the comparison of two runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from parity.check.drive import Driver, exact
+from parity.check.feeds import drawn
+from refimpl.types import Array
+
+ROUNDING = 1e-6
+"""Of the largest move: what another order of sums, or a state kept in float32, may make of a step."""
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+class Run:
+    """Parameters, optimizer and drawn gradients, stepped through."""
+
+    def __init__(self, driver: Driver, shapes: Shapes, **hyper: Any) -> None:
+        self.driver, self.feed, self.k = driver, drawn(shapes, steps=8, seed=1), 0
+        self.parameters = driver.parameters(self.feed.weights)
+        self.optimizer = driver.make(list(self.parameters.values()), **hyper)
+
+    def step(self, *without: str, gradients: Mapping[str, Array] | None = None) -> None:
+        given = gradients or {n: g[self.k] for n, g in self.feed.gradients.items() if n not in without}
+        self.driver.step(self.optimizer, self.parameters, given)
+        self.k += 1
+
+    @property
+    def weights(self) -> dict[str, Array]:
+        return {name: exact(parameter) for name, parameter in self.parameters.items()}
+
+
+def apart_from(one: Mapping[str, Array], other: Mapping[str, Array], start: Mapping[str, Array]) -> str:
+    """Where two runs from one start differ by more than ROUNDING of the largest move."""
+    for name in one:
+        size = max(float(np.max(np.abs(array - start[name]), initial=0)) for array in (one[name], other[name]))
+        difference = np.abs(one[name] - other[name])
+        if size and not np.max(difference, initial=0) <= ROUNDING * size:
+            i = np.unravel_index(np.argmax(difference), difference.shape)
+            at = ", ".join(str(int(index)) for index in i)
+            return (
+                f"{name}[{at}] moves by {one[name][i] - start[name][i]:.6g} and {other[name][i] - start[name][i]:.6g}"
+            )
+    return ""

@@ -1,0 +1,88 @@
+"""All that is asked of an optimizer class, in the process of its own, as plain data."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch.optim import Optimizer
+
+from parity.check.conduct import faults
+from parity.check.drive import REFUSALS, Driver
+from parity.check.examined import Examined
+from parity.check.feeds import SHAPES, drawn, feeds
+from parity.errors import InputError
+
+
+def examine(
+    cls: Any, hyper: Mapping[str, Any], dtypes: Sequence[str] = ("float64", "float32"), device: str = "cpu"
+) -> Examined:
+    """Drive a class. Raises :class:`InputError` for what is no optimizer class, and what its constructor raises."""
+    if not (isinstance(cls, type) and issubclass(cls, Optimizer)):
+        kind = f"class {cls.__name__}" if isinstance(cls, type) else type(cls).__name__
+        raise InputError(f"{kind}: is no torch.optim.Optimizer; give a class that is derived from it")
+    defaults = _defaults(cls)
+    given = {**defaults, **hyper}
+    driver = Driver(cls, hyper, device=device)
+    shapes, refusal = _taken(driver)
+    if not shapes:
+        return Examined(name=cls.__name__, given=given, defaults=defaults, refusal=refusal)
+    runs, notes = {"drawn": driver.play(drawn(shapes))}, [refusal] if refusal else []
+    for name, feed in feeds(shapes, given):
+        try:
+            runs[name] = driver.play(feed)
+        except Exception as error:  # a value of a hyper-parameter that it does not take
+            notes.append(f"the feed {name!r} was left out: {type(error).__name__}: {error}")
+    narrow, raised = {}, {}
+    for dtype in dtypes:
+        try:
+            narrow[dtype] = Driver(cls, hyper, dtype, device).play(drawn(shapes))
+        except Exception as error:
+            raised[dtype] = f"{type(error).__name__}: {error}"
+    return Examined(
+        name=cls.__name__,
+        given=given,
+        defaults=defaults,
+        shapes=shapes,
+        runs=runs,
+        dtypes=narrow,
+        raised=raised,
+        keeps_float32=driver.keeps_float32,
+        faults=tuple(faults(driver, shapes)),
+        notes=tuple(notes),
+    )
+
+
+def _taken(driver: Driver) -> tuple[Mapping[str, tuple[int, ...]], str]:
+    """The parameters that it steps: all, or matrices only; and its words of refusal."""
+    said = ""
+    for shapes in (SHAPES, {"weight": SHAPES["weight"]}):
+        feed = drawn(shapes, steps=1)
+        try:
+            parameters = driver.parameters(feed.weights)
+            optimizer = driver.make(list(parameters.values()))
+        except REFUSALS as error:
+            said = said or f"{type(error).__name__}: {error}"
+            if len(shapes) == 1:
+                raise
+            continue
+        try:
+            driver.play(feed)
+        except Exception as error:
+            if "closure" in str(error) and not driver.closure:
+                driver.closure = True
+                return _taken(driver)
+            said = said or f"{type(error).__name__}: {error}"
+            if not isinstance(error, REFUSALS):
+                raise
+            continue
+        del optimizer
+        return shapes, said and f"matrices only: {said}"
+    return {}, said
+
+
+def _defaults(cls: Any) -> dict[str, Any]:
+    """What the constructor takes when it is told nothing."""
+    parameters = inspect.signature(cls).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}

@@ -1,0 +1,40 @@
+"""What the process of an optimizer class sends back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from parity.check.feeds import Played
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A rule of conduct that was broken: ``text`` says what happens, ``evidence`` where, ``change`` what to do."""
+
+    id: str
+    text: str
+    evidence: str
+    change: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examined:
+    """``given``: hyper-parameters, as asked or else the constructor's ``defaults``. ``runs``: of every feed, in
+    float64; ``dtypes``: of the drawn one in each dtype, or what it ``raised`` there. ``refusal``: its words, where it
+    takes no dense gradients. ``shapes``: of the parameters that it takes. ``keeps_float32``: a tensor of that format,
+    although the parameters are float64.
+    """
+
+    name: str
+    given: Mapping[str, Any]
+    defaults: Mapping[str, Any]
+    refusal: str = ""
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    runs: Mapping[str, Played] = field(default_factory=dict)
+    dtypes: Mapping[str, Played] = field(default_factory=dict)
+    raised: Mapping[str, str] = field(default_factory=dict)
+    keeps_float32: bool = False
+    faults: tuple[Fault, ...] = ()
+    notes: tuple[str, ...] = ()

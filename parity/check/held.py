@@ -1,0 +1,132 @@
+"""What an optimizer class is held to: a reference by name, with the hyper-parameters that both know."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, replace
+from typing import Any
+
+import numpy as np
+
+from parity.check.examined import Examined
+from parity.check.feeds import Feed, Played, feeds
+from parity.errors import InputError, nearest
+from parity.explain.motion import Motion
+from refimpl.arithmetic.bounded import Bounded, Profile
+from refimpl.arithmetic.formats import FORMATS
+from refimpl.errors import RefimplError
+from refimpl.optimizers import OPTIMIZERS
+from refimpl.types import Array, Optimizer
+
+FORM = 2.0
+"""Form factor: code of unknown form."""
+BY_NAME = {name.replace("_", ""): name for name in OPTIMIZERS}
+
+
+def parse_against(text: str) -> tuple[str, dict[str, Any]]:
+    """``adamw``, ``AdamW`` or ``sgd(nesterov=False)``: key in ``OPTIMIZERS``, and what is said of it alone."""
+    name, _, options = text.strip().partition("(")
+    key = BY_NAME.get(name.strip().lower().replace("_", ""))
+    if key is None:
+        known = ", ".join(OPTIMIZERS)
+        raise InputError(f"--against {text}: no such reference{nearest(name.lower(), OPTIMIZERS)}; known are {known}")
+    try:
+        call = ast.parse(f"f({options}" if options else "f()", mode="eval").body
+        assert isinstance(call, ast.Call) and not call.args
+        own = {keyword.arg or "**": ast.literal_eval(keyword.value) for keyword in call.keywords}
+    except (SyntaxError, ValueError, AssertionError):
+        raise InputError(f"--against {text}: allowed: a name, or name(option=value, …)") from None
+    allowed = [f.name for f in fields(OPTIMIZERS[key])]
+    if wrong := next((option for option in own if option not in allowed), None):
+        raise InputError(f"--against {text}: {key} has no {wrong}; it has {', '.join(allowed)}")
+    return key, own
+
+
+def demanded(key: str, own: Mapping[str, Any], hyper: Mapping[str, Any], given: Mapping[str, Any]) -> Optimizer:
+    """The reference: what is said of it alone, else what was asked of both, else the class's defaults, else its own.
+
+    Raises :class:`InputError` where the reference does not take what was asked.
+    """
+    cls: Any = OPTIMIZERS[key]
+    usual = {f.name: None if f.default is MISSING else f.default for f in fields(cls)}
+    defaults = {n: _plain(value) for n, value in given.items() if n not in hyper and _fits(n, value, usual)}
+    asked = {name: _plain(value) for name, value in hyper.items() if name in usual}
+    if wrong := next((n for n in asked if usual[n] is not None and _length(asked[n]) != _length(usual[n])), None):
+        raise InputError(f"--against {key}: {wrong} = {asked[wrong]!r} has another form than there, {usual[wrong]!r}")
+    for named in ({**defaults, **asked, **own}, {**asked, **own}):  # defaults may mean something else there
+        try:
+            optimizer: Optimizer = cls(**named)
+            return optimizer
+        except (RefimplError, TypeError) as error:
+            said = str(error)
+    raise InputError(f"--against {key}: the reference does not take these hyper-parameters: {said}")
+
+
+def _fits(name: str, value: Any, usual: Mapping[str, Any]) -> bool:
+    """A default of the same kind as the reference's."""
+    if name not in usual or value is None:
+        return False
+    return _length(value) == _length(usual[name]) and not callable(value)
+
+
+def _length(value: Any) -> int:
+    """Of a pair and the like; 0 of a number."""
+    return len(value) if isinstance(value, tuple | list) else 0
+
+
+def _plain(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def known_numbers(examined: Examined) -> dict[str, Any]:
+    """What the class was asked for, as far as it may mean something to a reference."""
+    every = {f.name: f.default for cls in OPTIMIZERS.values() for f in fields(cls)}
+    found = {name: _plain(value) for name, value in examined.given.items() if name in every and value is not None}
+    return {name: value for name, value in found.items() if isinstance(value, bool | int | float | tuple | str)}
+
+
+def motions(played: Played, dtype: str, *, scalar: str = "float64") -> list[Motion]:
+    """Every parameter of a run; gradients are known exactly. ``scalar``: what numbers alone are computed in."""
+    format = FORMATS[dtype]
+    profile = Profile(compute=format, accumulate=format, scalar=FORMATS[scalar], form=FORM)
+    return [
+        Motion(
+            parameter=name,
+            weights=weights,
+            gradient=Bounded.tensor(played.gradients[name], profile),
+            format=format,
+            profile=profile,
+            factor=np.ones(len(weights) - 1),
+        )
+        for name, weights in played.weights.items()
+    ]
+
+
+def reference_runs(optimizer: Any, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Played]:
+    """The reference on the same feeds, so that everything is measured of it as of the class."""
+    return {name: play(replace(optimizer, **feed.hyper), feed) for name, feed in feeds(shapes, vars(optimizer))}
+
+
+def play(optimizer: Optimizer, feed: Feed) -> Played:
+    """A reference on a feed, in plain float64."""
+    weights, given = {}, {}
+    with np.errstate(all="ignore"):
+        for name, start in feed.weights.items():
+            moments, gradients = [start[None]], []
+            state: Any = optimizer.init(start[None])
+            for gradient in feed.gradients[name]:
+                gradients.append((gradient + feed.coupled * moments[-1][0])[None])
+                moved, state = optimizer.step(moments[-1], gradients[-1], state)
+                moments.append(np.asarray(moved))
+            weights[name], given[name] = _joined(moments), _joined(gradients)
+    return Played(weights=weights, gradients=given)
+
+
+def _joined(moments: list[Array]) -> Array:
+    return np.concatenate(moments)
+
+
+def key_of(optimizer: Any) -> str:
+    """Its name in ``OPTIMIZERS``."""
+    return next(key for key, cls in OPTIMIZERS.items() if cls is type(optimizer))

@@ -1,0 +1,172 @@
+"""Which reference a recorded class is, and how well a reference is kept to in each dtype."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+
+from parity.check.examined import Examined
+from parity.check.feeds import Played
+from parity.check.held import BY_NAME, FORM, demanded, key_of, known_numbers, motions
+from parity.errors import InputError
+from parity.explain.family import BEYOND, Fit, fit, shown
+from parity.explain.replay import replay
+from parity.judge.expected import Expected
+from refimpl.optimizers import OPTIMIZERS
+from refimpl.types import Array, Optimizer
+
+LEAST = 0.01
+"""Share of the tolerance that float32 numbers use at least."""
+Held = Mapping[str, Optimizer]
+"""The reference of each parameter."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """``held``: the reference of each parameter; ``fit``: how that of the first was found."""
+
+    fit: Fit
+    held: Held
+
+    @property
+    def text(self) -> str:
+        """The references with the parameters that each is of, or the one of all."""
+        names: dict[str, list[str]] = {}
+        for name, optimizer in self.held.items():
+            names.setdefault(shown(optimizer), []).append(name)
+        if len(names) == 1:
+            return next(iter(names))
+        return ", ".join(f"{text} for {' and '.join(of)}" for text, of in names.items())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """``share``: largest error ÷ allowance, ``steps``: of each step; ``first``: the first disagreement, in words;
+    ``scalar``: what numbers were taken to be computed in; ``count``: numbers that were held to."""
+
+    share: float
+    steps: Array
+    first: str
+    scalar: str
+    count: int
+
+
+def identify(examined: Examined, first: Optimizer | None = None) -> tuple[Identity | None, str]:
+    """The reference that fits, the ``first`` one if that does, else the nearest one in words.
+
+    It is looked for on the first parameter, a matrix. Others may follow it, or do so without decay, or be of a second
+    reference, as a trust ratio is for matrices only in some code.
+    """
+    every = tuple(examined.shapes)
+    if first is not None and _is(examined, dict.fromkeys(every, first)):
+        return Identity(fit=Fit(name=key_of(first), optimizer=first, fits=True), held=dict.fromkeys(every, first)), ""
+    matrix, *others = every
+    fits, nearest = _find(examined, [matrix])
+    if fits is None:
+        return None, nearest
+    assert fits.optimizer is not None
+    held = {matrix: fits.optimizer}
+    for name in others:
+        for way in (fits.optimizer, _without_decay(fits.optimizer)):
+            if name not in held and _is(examined, {name: way}):
+                held[name] = way
+    left = [name for name in others if name not in held]
+    if left:
+        second, nearest = _find(examined, left)
+        if second is None or second.optimizer is None:
+            return None, f"{matrix} is that of {shown(fits.optimizer)}; of {' and '.join(left)} {nearest}"
+        held |= dict.fromkeys(left, second.optimizer)
+    return Identity(fit=fits, held=held), ""
+
+
+def _find(examined: Examined, names: Sequence[str]) -> tuple[Fit | None, str]:
+    """The reference of the class's own name, if it fits as asked, else the best of all; and else the nearest."""
+    asked = known_numbers(examined)
+    recorded = [motion for motion in motions(examined.runs["drawn"], "float64") if motion.parameter in names]
+    key = BY_NAME.get(examined.name.lower())
+    if key is not None:
+        own = fit(recorded, asked, {key: OPTIMIZERS[key]}, FORM)[0]
+        if own.fits and not own.changed:
+            return own, ""
+    best = fit(recorded, asked, OPTIMIZERS, FORM)[0]
+    if best.fits:
+        return best, ""
+    for optimizer in _as_asked(asked, key) if examined.keeps_float32 else ():
+        if _is(examined, dict.fromkeys(names, optimizer)):
+            return Fit(name=key_of(optimizer), optimizer=optimizer, fits=True), ""
+    return None, _near(best)
+
+
+def _is(examined: Examined, held: Held) -> bool:
+    """Whether these parameters follow these references."""
+    played = examined.runs["drawn"]
+    part = Played(weights={n: played.weights[n] for n in held}, gradients={n: played.gradients[n] for n in held})
+    return judge(held, part, "float64", float32=examined.keeps_float32).share <= 1
+
+
+def _as_asked(asked: Mapping[str, Any], first: str | None) -> Iterator[Optimizer]:
+    """Each reference with the numbers asked for, that of the class's own name first."""
+    for key in sorted([name for name in OPTIMIZERS if name not in BEYOND], key=lambda name: name != first):
+        with contextlib.suppress(InputError):
+            yield demanded(key, {}, {}, asked)
+
+
+def _without_decay(optimizer: Any) -> Optimizer:
+    has = "weight_decay" in vars(optimizer)
+    undecayed: Optimizer = replace(optimizer, weight_decay=0.0) if has else optimizer
+    return undecayed
+
+
+def _near(fit: Fit) -> str:
+    if fit.optimizer is None:
+        return "no reference is near"
+    return f"the nearest reference is {fit.name}, of whose moves {fit.residual:.2g} is left with fitted numbers"
+
+
+def judge(held: Held, played: Played, dtype: str, *, float32: bool = False) -> Judgement:
+    """Every number of a run, beside its reference's. ``float32``: numbers alone may be computed in that.
+
+    They are, if the error is of that size: where it is far below, something else is wrong.
+    """
+    found = judge_with(held, played, dtype, "float64")
+    if found.share > 1 and float32:
+        other = judge_with(held, played, dtype, "float32")
+        found = other if LEAST <= other.share <= 1 else found
+    return found
+
+
+def judge_with(held: Held, played: Played, dtype: str, scalar: str) -> Judgement:
+    share = np.zeros(max(len(gradient) for gradient in played.gradients.values()))
+    disagreements: list[tuple[int, str]] = []
+    bounded, count = 0, 0
+    for motion in motions(played, dtype, scalar=scalar):
+        optimizer = held[motion.parameter]
+        replayed = 0
+        for k, piece in enumerate(replay(optimizer, motion)):
+            worst = float(np.max(piece.share, initial=0))
+            share[k] = max(share[k], worst)
+            bounded += int(np.isfinite(piece.allowance).sum())
+            count, replayed = count + piece.share.size, k + 1
+            if worst > 1:
+                disagreements.append((k, _first(piece, k)))
+        if replayed < len(motion.gradient.value):
+            share[replayed:] = np.inf
+            disagreements.append((replayed, f"{motion.parameter} is not finite before step {replayed}"))
+    total = float(np.max(share, initial=0)) if 2 * bounded > count else np.inf
+    disagreements += [(len(share), "most numbers have no bound")] if np.isinf(total) else []
+    first = min(disagreements, key=itemgetter(0))[1] if disagreements else ""
+    return Judgement(share=total, steps=share, first=first, scalar=scalar, count=count)
+
+
+def _first(piece: Expected, step: int) -> str:
+    """``weight[0, 3] at step 2: 0.25, expected 0.5 ± 1e-16``."""
+    index = np.unravel_index(np.argmax(piece.share > 1), piece.share.shape)
+    at = ", ".join(str(int(i)) for i in index[1:])
+    arrays = (piece.candidate, piece.value, piece.allowance)
+    candidate, value, allowance = (float(np.broadcast_to(array, piece.share.shape)[index]) for array in arrays)
+    return f"{piece.quantity}[{at}] after step {step}: {candidate:.17g}, expected {value:.17g} ± {allowance:.2g}"

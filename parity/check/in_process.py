@@ -1,0 +1,40 @@
+"""The checks in this process, where the code to be checked already runs: for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from parity.check.examine import examine
+from parity.check.held import parse_against
+from parity.check.optimizer import conclude
+from parity.check.training import records_of, trajectory_of
+from parity.errors import InputError
+from parity.experiment import Experiment
+from parity.explain.finding import Diagnosis
+from refimpl.trajectory import Trajectory
+
+DTYPES = ("float64", "float32", "bfloat16", "float16")
+
+
+def trajectory_here(train: Callable[[Any], Any], experiment: Experiment, dtype: str) -> Trajectory:
+    """What ``train(task)`` reports. Raises what it raises, and :class:`InputError` where it reports nothing."""
+    _demand_known(dtype)
+    return trajectory_of(experiment, records_of(train, experiment, dtype), dtype)
+
+
+def check_class_here(cls: type, hyper: Mapping[str, Any], against: str, dtypes: Sequence[str]) -> Diagnosis:
+    """Hold an optimizer class to a reference. Raises what the class raises, and :class:`InputError` for bad input."""
+    parse_against(against)
+    _demand_known(*dtypes)
+    with torch.random.fork_rng(devices=[]):  # the check seeds torch's generator, which the caller's tests may use
+        examined = examine(cls, hyper, dtypes)
+    return conclude(examined, hyper, against)
+
+
+def _demand_known(*dtypes: str) -> None:
+    for dtype in dtypes:
+        if dtype not in DTYPES:
+            raise InputError(f"dtype={dtype!r}: must be one of {', '.join(map(repr, DTYPES))}")

@@ -1,0 +1,34 @@
+"""The rule of each reference in a line, to be read beside another one; the whole of it is in its own file.
+
+g: gradient, w: weights, η: lr, m: average of g, v: average of g², b: momentum buffer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+RULES: Mapping[str, str] = {
+    "sgd": "g + λw, b ← μb + (1 − τ)·g, w ← w − η·b, or − η·(g + μb) with nesterov",
+    "sgdw": "b ← μb + (1 − τ)·g, w ← w·(1 − ηλ) − η·b",
+    "proximal_sgd": "w ← prox(w − η·g)",
+    "adam": "g + λw, w ← w − η·(m/c₁)/(√(v/c₂) + ε) with c = 1 − βᵗ",
+    "adamw": "w ← w·(1 − ηλ) − η·(m/c₁)/(√(v/c₂) + ε) with c = 1 − βᵗ",
+    "nadam": "Adam with a look ahead: β₁ₜ·m + (1 − β₁ₜ)·g in the place of m, and a β₁ₜ that grows",
+    "radam": "Adam times a rectification r(t), and plain momentum without √v in the first steps",
+    "adamax": "w ← w − (η/c₁)·m/u with u ← max(β₂·u, |g| + ε) in the place of √v",
+    "sparse_adam": "Adam for the elements that a sparse gradient has, ε added before the correction of v",
+    "adagrad": "s ← s + g², a sum that never forgets; w ← w − η·g/(√s + ε)",
+    "adadelta": "w ← w − η·g·√(d + ε)/√(v + ε) with d the average of the squared updates",
+    "rmsprop": "v ← αv + (1 − α)·g², an average that forgets; w ← w − η·g/(√v + ε)",
+    "rprop": "steps of a size of its own for each element, by the sign of g",
+    "asgd": "w ← w·(1 − lambd·η) − η·g with a rate that falls",
+    "adafactor": "w ← w − η·max(ε, rms w)·g/√v, v of a matrix from the means of its rows and columns",
+    "muon": "matrices move by their momentum with all singular values made 1",
+    "lion": "w ← w·(1 − ηλ) − η·sign(β₁m + (1 − β₁)·g), m ← β₂m + (1 − β₂)·g",
+    "lamb": "Adam's step + λw, times ‖w‖/‖step‖ of each parameter",
+    "lars": "momentum of (g + λw) times ‖w‖/(‖g‖ + λ‖w‖) of each parameter",
+    "adabelief": "Adam with the average of (g − m)² in the place of v",
+    "adan": "Adam with a third average, of the differences of gradients",
+    "schedule_free_sgd": "SGD at z, gradients at y between z and the average x of z",
+    "schedule_free_adamw": "AdamW at z, gradients at y between z and the average x of z",
+}

@@ -1,0 +1,58 @@
+"""The checks of the judge one by one, each with its largest error ÷ tolerance: above 1 no correct code can be.
+
+``initial``: the weights before the first step, to half an ulp. ``steps``: how many there are; ∞ where there are
+others, and then nothing else is held against correct code. ``weight``, ``bias``: each whole step from the recorded
+weights. ``loss``: of each batch, with or without the penalties. ``law``: the measured update law beside the one that
+was asked for; two laws either agree (0) or do not (∞), and there is none for Adam.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from parity.experiment import Experiment
+from parity.explain.design import as_asked
+from parity.explain.finding import Diagnosis
+from parity.explain.initial import started
+from parity.explain.predict import Predictions
+from parity.explain.record import recording_of, with_zeros
+from refimpl.arithmetic.formats import FORMATS
+from refimpl.trajectory import Trajectory
+from refimpl.types import Array
+
+CHECKS = ("initial", "steps", "weight", "bias", "loss", "law")
+
+
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # of a run that diverges
+def checks(experiment: Experiment, trajectory: Trajectory, diagnosis: Diagnosis) -> dict[str, float]:
+    """The largest error ÷ tolerance of each check that applies."""
+    design = as_asked(experiment)
+    trajectory, missing = with_zeros(trajectory, design.material.params)
+    recording, finite = recording_of(trajectory)
+    begin = {name: values[:1] for name, values in recording.weights.items() if name not in missing}
+    found = {"initial": _initial(design.material.params, begin, recording.dtype)}
+    found["steps"] = 0.0 if finite and recording.steps == design.steps else math.inf
+    if found["steps"] == 0:
+        predictions = Predictions(recording)
+        found |= dict.fromkeys(recording.weights, 0.0)
+        for piece in predictions.expected(design):
+            name = piece.quantity.removeprefix("update ")
+            found[name] = max(found[name], float(np.max(piece.share)))
+        if losses := predictions.loss_shares(design):
+            found["loss"] = min(losses.values())
+    if diagnosis.words:
+        found["law"] = 0.0 if all(sentence.as_asked for sentence in diagnosis.words) else math.inf
+    return {name: found[name] for name in CHECKS if name in found}
+
+
+def _initial(asked: Mapping[str, Array], found: Mapping[str, Array], dtype: str) -> float:
+    """|w₀ − asked| ÷ ½ulp; at most 1 for what was rounded to the dtype on another way."""
+    largest = 0.0
+    for name, values in found.items():
+        share = float(np.max(np.abs(values - asked[name]) / FORMATS[dtype].half_ulp(asked[name])))
+        right = started(np.ravel(asked[name]), np.ravel(values), dtype)
+        largest = max(largest, min(share, 1.0) if right else max(share, np.nextafter(1.0, 2.0)))
+    return largest

@@ -1,0 +1,104 @@
+"""One case: run its torch program, diagnose what it recorded, and compare with what was planted.
+
+The judge is given the recorded weights and losses and the experiment, never the program.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+
+from parity.check.task import Task
+from parity.check.training import Records, trajectory_of
+from parity.experiment import Experiment
+from parity.experiment_file import load
+from parity.explain.design import as_asked
+from parity.explain.diagnosis import diagnose
+from parity.explain.predict import Predictions
+from parity.explain.record import recording_of
+from parity.gallery import find
+from parity.mutants import program
+from parity.power.case import Case, Outcome, Result
+from parity.power.causes import cause
+from parity.power.checks import checks
+from parity.power.smallest import smallest_changes
+
+
+def measure(case: Case) -> Result:
+    """The result, or the error that was raised."""
+    start = time.perf_counter()
+    try:
+        result = {"correct": _correct, "smallest": _smallest}.get(case.kind, _faulty)(case)
+    except Exception as error:  # a case that breaks is a result like any other
+        result = Result(case=case, outcome="error", text=f"{type(error).__name__}: {error}")
+    return replace(result, seconds=time.perf_counter() - start)
+
+
+def _correct(case: Case) -> Result:
+    """A finding in correct code is a false alarm, and so are a check beyond its tolerance and a false law."""
+    experiment = _experiment(case)
+    trajectory = trajectory_of(experiment, _records(case), case.dtype)
+    diagnosis = diagnose(experiment, trajectory)
+    shares = checks(experiment, trajectory, diagnosis)
+    quiet = diagnosis.verdict in ("agree", "undecidable") and not diagnosis.findings and max(shares.values()) <= 1
+    return Result(
+        case=case,
+        outcome="quiet" if quiet else "alarm",
+        text=diagnosis.text if not quiet else "",
+        checks=shares,
+        unseen=diagnosis.unseen,
+        steps=trajectory.steps,
+        numbers=sum(values.size for values in trajectory.params.values()),
+    )
+
+
+def _faulty(case: Case) -> Result:
+    experiment, records = _experiment(case), _records(case)
+    trajectory = trajectory_of(experiment, records, case.dtype)
+    diagnosis = diagnose(experiment, trajectory)
+    shares = checks(experiment, trajectory, diagnosis)
+    found = cause(case.faults, diagnosis)
+    outcome: Outcome
+    if diagnosis.verdict == "disagree":
+        outcome = "named" if found.rank == 1 else "caught"
+    elif _same(records, _records(replace(case, faults=()))):
+        outcome = "equal"
+    else:
+        outcome = "undecidable" if max(shares.values()) <= 1 else "missed"
+    return Result(case=case, outcome=outcome, text=diagnosis.text, checks=shares, cause=found, steps=trajectory.steps)
+
+
+@np.errstate(all="ignore")
+def _smallest(case: Case) -> Result:
+    experiment = _experiment(case)
+    recording, _ = recording_of(trajectory_of(experiment, _records(case), case.dtype))
+    found = smallest_changes(as_asked(experiment), Predictions(recording))
+    return Result(case=case, outcome="measured", smallest=found, steps=recording.steps)
+
+
+def _experiment(case: Case) -> Experiment:
+    experiment = _loaded(case.experiment)
+    return replace(experiment, seed=experiment.seed + case.seed)
+
+
+@cache
+def _loaded(name: str) -> Experiment:
+    return load(find(name)[0])
+
+
+def _records(case: Case) -> Records:
+    """What the program with these faults reports."""
+    task = Task(_experiment(case), case.dtype)
+    program(*case.faults)(task)
+    return [(dict(record.params), record.loss) for record in task.records]
+
+
+def _same(some: Records, others: Records) -> bool:
+    """Whether all recorded weights are equal, bit for bit."""
+    return len(some) == len(others) and all(
+        a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
+        for (a, _), (b, _) in zip(some, others, strict=True)
+    )

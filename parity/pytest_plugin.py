@@ -1,0 +1,143 @@
+"""Hold a training function or an optimizer class to its reference, in one's own tests.
+
+::
+
+    def test_training(assert_parity):
+        assert_parity(train, "check-mse")
+
+    def test_optimizer(assert_optimizer):
+        assert_optimizer(MyAdamW, against="adamw", lr=0.01, weight_decay=0.1)
+
+The fixtures are the functions of this module, which can be imported as well. Nothing but pytest is imported here until
+one of them is called: the plugin is loaded at every start of pytest.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from parity.experiment import Experiment
+    from parity.explain.finding import Diagnosis
+    from refimpl.trajectory import Trajectory
+
+WIDTH = 100
+"""Columns of the text of a failure."""
+
+
+class Disagreement(AssertionError):
+    """What was asserted does not hold; pytest shows its text and no traceback."""
+
+
+class Undecidable(UserWarning):
+    """It agrees, and would do so as well without what is named."""
+
+
+def assert_parity(
+    train: Callable[[Any], Any], experiment: str | Path | Experiment, *, dtype: str = "float64", strict: bool = False
+) -> None:
+    """Run ``train(task)`` (:class:`parity.check.task.Task`) and demand that every step is the one that was asked for.
+
+    ``experiment``: a name of ``parity list``, a ``.toml`` file, or the object. ``dtype``: of model and data.
+    ``strict``: what cannot be decided fails; otherwise it is an :class:`Undecidable` warning.
+
+    Raises :class:`Disagreement`, what ``train`` raises, and :class:`parity.errors.InputError` for bad input.
+    """
+    __tracebackhide__ = True
+    from parity.explain.diagnosis import diagnose
+
+    asked = _experiment(experiment)
+    found = diagnose(asked, parity_trajectory(train, asked, dtype=dtype))
+    _demand(found, _name(train), strict)
+
+
+def assert_optimizer(
+    cls: type, against: str, *, dtypes: tuple[str, ...] = ("float64", "float32"), strict: bool = False, **hyper: Any
+) -> None:
+    """Demand that a ``torch.optim.Optimizer`` makes the steps of the reference ``against``, and breaks nothing else.
+
+    ``against``: ``"adamw"``, or with options of its own ``"sgd(nesterov=True)"``. ``hyper``: what the class is
+    constructed with, as in ``lr=0.01``; the reference gets the same. ``dtypes``: of the parameters. ``strict``: as of
+    :func:`assert_parity`.
+
+    Raises :class:`Disagreement`, and :class:`parity.errors.InputError` for what is no optimizer class or no reference.
+    """
+    __tracebackhide__ = True
+    from parity.check.in_process import check_class_here
+
+    _demand(check_class_here(cls, hyper, against, dtypes), _name(cls), strict)
+
+
+def parity_trajectory(
+    train: Callable[[Any], Any], experiment: str | Path | Experiment, *, dtype: str = "float64"
+) -> Trajectory:
+    """What ``train(task)`` reported: ``params`` by name ``(K + 1, 1, …)`` and ``loss`` ``(K, 1)``."""
+    from parity.check.in_process import trajectory_here
+
+    return trajectory_here(train, _experiment(experiment), dtype)
+
+
+@pytest.fixture(name="assert_parity", scope="session")
+def _assert_parity() -> Callable[..., None]:
+    """``assert_parity(train, experiment, dtype="float64", strict=False)``: every step of a training function."""
+    return assert_parity
+
+
+@pytest.fixture(name="assert_optimizer", scope="session")
+def _assert_optimizer() -> Callable[..., None]:
+    """``assert_optimizer(cls, against="adamw", lr=0.01, …)``: every step of an optimizer, and its side effects."""
+    return assert_optimizer
+
+
+@pytest.fixture(name="parity_trajectory", scope="session")
+def _parity_trajectory() -> Callable[..., Trajectory]:
+    """``parity_trajectory(train, experiment, dtype="float64")``: the weights and losses that were reported."""
+    return parity_trajectory
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Of a :class:`Disagreement` the text alone is shown."""
+    report = yield
+    if report.failed and call.excinfo is not None and isinstance(call.excinfo.value, Disagreement):
+        report.longrepr = call.excinfo.getrepr(style="value")
+    return report
+
+
+def _experiment(asked: str | Path | Experiment) -> Experiment:
+    import parity
+
+    return parity.load(str(asked)) if isinstance(asked, str | Path) else asked
+
+
+def _name(code: Any) -> str:
+    return str(getattr(code, "__qualname__", type(code).__name__))
+
+
+def _demand(found: Diagnosis, name: str, strict: bool) -> None:
+    """Fail unless it agrees, or cannot be told from what agrees."""
+    __tracebackhide__ = True
+    from parity.check.run import exit_code
+
+    if exit_code(found) != 0 or (strict and found.verdict == "undecidable"):
+        raise Disagreement(_text(found, name))
+    if found.verdict == "undecidable":
+        warnings.warn(f"{name} against {found.against}: {found.text}", Undecidable, stacklevel=3)
+
+
+def _text(found: Diagnosis, name: str) -> str:
+    """Verdict, measured law, findings with evidence and change."""
+    import io
+
+    from rich.console import Console
+
+    from parity.report.check.terminal import print_diagnosis
+
+    text = io.StringIO()
+    print_diagnosis(name, found, Console(file=text, width=WIDTH, color_system=None))
+    return "\n".join(line.rstrip() for line in text.getvalue().rstrip().splitlines())

@@ -1,0 +1,1 @@
+"""The report of ``parity power``: terminal, page and picture, all from the one JSON document."""

@@ -1,0 +1,122 @@
+"""docs/power.md: what was measured and how, tables and picture, from the JSON document alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from parity.report.power.document import Case, Document, read
+from parity.report.power.tables import (
+    Table,
+    alarms,
+    caught,
+    named,
+    pairs,
+    ranges,
+    smallest,
+    unnamed,
+    unpaired,
+    unseen,
+    used,
+)
+
+INTRODUCTION = """\
+# The power of the judge
+
+How often does `parity check` accuse correct code, which faults does it catch, does it name the right cause, and how
+small a fault does it see? `parity power` measures that, and this page and its picture are written from its JSON
+document:
+
+```sh
+parity power --out power{seed}
+python -m parity.power power/report.json docs
+```
+
+Every run is a training program in plain torch (`parity/mutants/`) on one of the `check-*` experiments. The judge is
+given what the program recorded, weights and losses after each step, and the experiment; it does not see the program.
+Interrupted, `parity power --out power --resume` goes on. `--quick` measures a sample in a minute.
+"""
+ALARMS = """\
+The program without a fault, with other data, initial weights and batches in each run. A finding is a false alarm, and
+so is a check beyond its tolerance and a measured update law that differs from the one that was asked for.
+"""
+CAUGHT = """\
+{mutants} faults, each on every experiment that it names. *undecidable*: every check lies within the tolerance of
+correct code, so this run of 20 steps cannot show the fault: rounding alone may do as much. *equal*: the recorded
+weights are those of the correct program, bit for bit; there is no fault in this dtype. *missed*: a check is beyond
+its tolerance and the verdict is not *disagree*.
+
+![Kill matrix: faults by kind, checks and dtypes](images/power-heatmap.png)
+
+The colour is the largest error ÷ tolerance over the fault's experiments, the number its power of ten. `initial`:
+weights before the first step. `steps`: their number; where it is another, nothing else is held against correct code.
+`weight`, `bias`: each whole step. `loss`: of each batch. `law`: the measured update law, of SGD only; it is as asked
+or another one. `cause`: ✓ where the right name is in the first class in every run that caught the fault.
+"""
+NAMED = """\
+Faults that a record cannot tell apart stand in one class of explanations. The cause counts as named first where the
+first class has the fault's own name. `gradient-noise` has no name: there the right answer is that nothing known
+explains the run. The elements that are never updated are named as such by `elements-not-updated`.
+"""
+PAIRS = """\
+A sample of the pairs that can be combined and do not hide each other, without `gradient-noise`, which nothing names;
+each on one experiment that shows both. Both count as named where one explanation has both.
+"""
+SMALLEST = """\
+One number of the experiment is replaced by h(1 + δ) in what a correct run is held to, and the smallest |δ| that
+leaves the tolerance is found by bisection, to 10 %. *undecidable*: not even ½ is seen. Each run has 20 steps of a
+weight with 12 numbers and a bias.
+"""
+
+
+def to_markdown(document: Mapping[str, Any]) -> str:
+    """The page. It has no date: the same document makes the same page."""
+    found = read(document)
+    parts = [
+        INTRODUCTION.format(seed=f" --seed {found.seed}" if found.seed else ""),
+        _section("False alarms", ALARMS, alarms(found), used(found)),
+        _section("Faults caught", CAUGHT.format(mutants=found.mutants), caught(found)),
+        _problems("Not caught", [f"`{one.id}`: {one.text}" for one in found.uncaught]),
+        _problems("Errors", [f"`{one.id}`: {one.text}" for one in found.errors]),
+        _problems("Within the tolerance of correct code", _unseen(found)),
+        _section("The cause", NAMED, named(found)),
+        _problems("Caught, with another cause first", [_line(case) for case in unnamed(found)]),
+        _section("Two faults at once", PAIRS, pairs(found)),
+        _problems("Caught, and no explanation has both", [_line(case) for case in unpaired(found)]),
+        _section("Smallest detectable faults", SMALLEST, ranges(found), smallest(found)),
+        _section("Versions and machine", ", ".join(f"{k} {v}" for k, v in found.environment.items()) + ".\n"),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _section(title: str, text: str, *tables: Table) -> str:
+    return "\n".join([f"## {title}\n", text, *(_grid(table) for table in tables if table.rows)])
+
+
+def _grid(table: Table) -> str:
+    words = 2 if table.columns[:2] == ("experiment", "number") else 1
+    rule = [":--" if i < words else "--:" for i in range(len(table.columns))]
+    return "".join(f"| {' | '.join(row)} |\n" for row in (table.columns, rule, *table.rows))
+
+
+def _problems(title: str, lines: Sequence[str]) -> str:
+    return f"### {title}\n\n" + "".join(f"* {line}\n" for line in lines) if lines else ""
+
+
+def _line(case: Case) -> str:
+    faults = " + ".join(f"`{fault}`" for fault in case.faults)
+    found = f"found {', '.join(f'`{name}`' for name in case.findings)}" if case.findings else case.text
+    return f"{faults} ({case.where}): {found}"
+
+
+def _unseen(found: Document) -> list[str]:
+    lines = []
+    for fault, cases in unseen(found).items():
+        dtypes = dict.fromkeys(case.dtype for case in cases)
+        told = []
+        for dtype in dtypes:
+            some = [case for case in cases if case.dtype == dtype]
+            outcome = "equal" if all(case.outcome == "equal" for case in some) else "undecidable"
+            told.append(f"{outcome} in {dtype} on {', '.join(case.experiment for case in some)}")
+        lines.append(f"`{fault}`: {'; '.join(told)}")
+    return lines

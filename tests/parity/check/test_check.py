@@ -1,0 +1,264 @@
+"""`parity check` on training functions and logs, as a user calls it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import parity
+from parity.check.log import check_log
+from parity.check.run import check, hyper_parameters
+from parity.check.target import parse
+from parity.check.worker import TheirError, run
+from parity.cli import main
+from parity.errors import InputError
+from parity.explain.design import as_asked
+from parity.explain.simulate import simulate
+
+TUTORIAL = """
+import torch
+
+
+def train(task):
+    net = torch.nn.Linear(task.features, 1, dtype=task.dtype)
+    with torch.no_grad():
+        net.weight.copy_(task.weight)
+        net.bias.copy_(task.bias)
+    optimizer = torch.optim.SGD(net.parameters(), lr=task.lr)
+    mse = torch.nn.MSELoss()
+    print("epochs:", task.epochs)
+    for epoch in range(task.epochs):
+        for X, y in task.loader:
+            loss = mse(net(X), y) + task.l2 / 2 * net.weight.square().sum()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            {report}
+
+
+def broken(task):
+    return task.nothing
+
+
+def silent(task):
+    pass
+
+
+def number(task):
+    return 3
+
+
+def endless(task):
+    while True:
+        pass
+
+
+def dies(task):
+    import os, signal
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+constant = 3
+"""
+
+
+@pytest.fixture(scope="module")
+def tutorial(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("user") / "tutorial.py"
+    path.write_text(TUTORIAL.replace("{report}", "task.record(net, loss=loss)"))
+    return path
+
+
+def test_one_command_names_the_fault_of_a_tutorial_s_loop(
+    tutorial: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main(["check", f"{tutorial}:train", "--dtype", "float32", "--out", str(tmp_path), "--json", "-"])
+    out, err = capsys.readouterr()
+    document = json.loads(out)
+    assert code == 1
+    assert document["schema"] == 1
+    assert document["verdict"] == "disagree"
+    assert [finding["id"] for finding in document["findings"]] == ["loss-doubled"]
+    assert set(document["findings"][0]) >= {"id", "text", "evidence", "change"}
+    terms = {term["term"]: term for term in document["law"]["terms"]}
+    assert terms["∇L"]["coefficient"] == pytest.approx(-0.06, rel=1e-4)
+    assert abs(terms["∇L"]["coefficient"] + 0.06) <= terms["∇L"]["error"]
+    assert document["law"]["residual"] <= 1
+    assert "change:   multiply the loss by ½" in err
+    assert {path.name for path in tmp_path.iterdir()} == {"check.json", "residual.png"}
+
+
+def test_a_generator_may_yield_what_it_would_record(tmp_path: Path) -> None:
+    path = tmp_path / "generator.py"
+    path.write_text(TUTORIAL.replace("{report}", "yield net"))
+    found = check(f"{path}:train", experiment=parity.load("check-mse"), dtype="float64")
+    assert found.verdict == "agree"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("silent", "0 reports; call task.record"),
+        ("number", "returned a int and reported nothing"),
+        ("constant", "is a int and no function"),
+        ("missing", "has no missing; it has"),
+        ("dies", "was killed by SIGKILL"),
+    ],
+)
+def test_a_function_that_cannot_be_judged_is_refused_in_one_line(tutorial: Path, name: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        check(f"{tutorial}:{name}", experiment=parity.load("check-sgd"))
+
+
+def test_code_that_never_ends_is_given_up(tutorial: Path) -> None:
+    with pytest.raises(InputError, match="no result in 4 s; give it more time with --limit"):
+        check(f"{tutorial}:endless", experiment=parity.load("check-sgd"), limit=4)
+
+
+def test_their_exception_is_shown_with_their_lines_only(tutorial: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", f"{tutorial}:broken"]) == 2
+    err = capsys.readouterr().err
+    assert "return task.nothing" in err
+    assert "AttributeError: 'Task' object has no attribute 'nothing'" in err
+    assert "worker.py" not in err
+    assert f"{tutorial}:broken: raised the exception above" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing"], "nothing: no target; allowed: file.py:name"),
+        (["absent.py:train"], "absent.py: no such file"),
+        (["absent.csv"], "absent.csv: no such file"),
+        (["a-b:train"], "neither a file that ends in .py nor the name of a module"),
+        (["torch.optim:Adam", "--hyper", "lr"], "--hyper lr: allowed: name=value"),
+        (["torch.optim:Adam", "--hyper", "lr=1", "--hyper", "lr=2"], "--hyper lr: given twice"),
+        (["m:train", "--hyper", "lr=1"], "--hyper: is for optimizer classes"),
+        (["m:train", "--against", "sgd"], "--against: is for optimizer classes"),
+        (["m:train", "--experiment", "nowhere"], "nowhere"),
+        (["m:train", "--dtype", "float8"], "--dtype float8: unknown"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_words_are_one_line_and_exit_code_2(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert not out
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_values_of_hyper_parameters_are_literals() -> None:
+    found = hyper_parameters(["lr=0.01", "betas=(0.9,0.99)", "nesterov=True", "decay=none", "foreach=None"])
+    assert found == {"lr": 0.01, "betas": (0.9, 0.99), "nesterov": True, "decay": "none", "foreach": None}
+
+
+def test_a_module_is_a_target_as_well_as_a_file() -> None:
+    assert str(parse("torch.optim:Adam")) == "torch.optim:Adam"
+    assert parse("torch.optim:Adam").is_class
+
+
+def test_the_worker_gives_back_what_was_returned() -> None:
+    assert run(divmod, 7, 2, limit=60) == (3, 1)
+    with pytest.raises(TheirError, match="ZeroDivisionError"):
+        run(divmod, 7, 0, limit=60)
+
+
+def test_a_training_function_is_checked_without_torch_in_this_process(tutorial: Path) -> None:
+    script = (
+        "import sys, parity\n"
+        "from parity.check.run import check\n"
+        "if __name__ == '__main__':\n"
+        f"    assert check({f'{tutorial}:train'!r}, experiment=parity.load('check-mse')).verdict == 'agree'\n"
+        "    assert 'torch' not in sys.modules\n"
+    )
+    path = tutorial.with_name("check_it.py")
+    path.write_text(script)
+    import subprocess
+
+    subprocess.run([sys.executable, str(path)], check=True, timeout=120)
+
+
+# -- logs ----------------------------------------------------------------------------------------------------------
+
+
+def logged(name: str) -> tuple[list[float], list[float], np.ndarray, np.ndarray]:
+    """Losses, norms, weights and biases of a free run."""
+    free = simulate(as_asked(parity.load(name)))
+    return (
+        free.loss[:, 0].tolist(),
+        free.norm[:, 0].tolist(),
+        free.weights["weight"][:, 0, 0],
+        free.weights["bias"][:, 0],
+    )
+
+
+def written(path: Path, name: str, *, half_square: bool = False, digits: int = 6) -> Path:
+    losses, norms, weights, biases = logged(name)
+    if half_square:
+        norms = [norm**2 / 2 for norm in norms]
+    if path.suffix == ".npz":
+        np.savez(path, loss=losses, norm=norms, weight=weights, bias=biases)
+    elif path.suffix == ".csv":
+        rows = [
+            f"{k},{loss:.{digits}g},{norm:.{digits}g}"
+            for k, (loss, norm) in enumerate(zip(losses, norms[1:], strict=True))
+        ]
+        path.write_text("\n".join(["step,loss,norm", *rows]))
+    else:
+        rows = [
+            json.dumps({"loss": loss, "weight": w.tolist(), "bias": b.tolist()})
+            for loss, w, b in zip(losses, weights[1:], biases[1:], strict=True)
+        ]
+        path.write_text("\n".join(rows))
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".csv", ".jsonl"])
+def test_the_log_of_a_correct_run_agrees(suffix: str, tmp_path: Path) -> None:
+    found = check_log(str(written(tmp_path / f"run{suffix}", "check-momentum")), parity.load("check-momentum"))
+    assert found.share <= 1
+    assert found.verdict in ("agree", "undecidable")
+    assert not found.findings
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".csv", ".jsonl"])
+def test_the_log_of_a_wrong_run_names_its_fault(suffix: str, tmp_path: Path) -> None:
+    found = check_log(str(written(tmp_path / f"run{suffix}", "check-mse")), parity.load("check-sgd"))
+    assert found.verdict == "disagree"
+    assert found.findings[0].id == "loss-doubled"
+
+
+def test_a_log_without_weights_says_what_it_cannot_show_and_how_it_read_the_norm(tmp_path: Path) -> None:
+    log = written(tmp_path / "run.csv", "check-momentum", half_square=True, digits=3)
+    found = check_log(str(log), parity.load("check-momentum"))
+    assert found.share <= 1
+    assert found.notes[0].startswith("the log has no weight and no bias")
+    assert found.notes[1] == "norm is read as ½‖w‖²"
+    assert found.verdict == "undecidable"
+    assert "gradient-float16" in found.unseen
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.csv", "step,time\n1,2\n", "a log needs one or more of loss, norm, weight, bias"),
+        ("a.csv", "", "a log needs one or more of"),
+        ("a.csv", "loss\nhigh\n", "loss has something that is no number"),
+        ("a.jsonl", "{", "cannot be read as .jsonl"),
+        ("a.npz", "no zip", "cannot be read as .npz"),
+        ("a.csv", "loss\n1\n2\n", "the log has 2 rows; check-sgd has 20 steps"),
+    ],
+    ids=str,
+)
+def test_a_broken_log_is_refused_in_one_line(name: str, text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        check_log(str(path), parity.load("check-sgd"))
