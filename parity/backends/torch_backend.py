@@ -212,7 +212,8 @@ class _Autograd(_Run):
             kind = getattr(torch.optim, kinds.pop())
             known = inspect.signature(kind).parameters  # an optimizer may have the for-loop only
             flags = {flag: on for flag, on in FLAGS[setting.implementation].items() if on or flag in known}
-            self.optimizer: torch.optim.Optimizer = kind(groups, **flags)
+            start = {name: value for name, value in groups[0].items() if name == "initial_accumulator_value"}
+            self.optimizer: torch.optim.Optimizer = kind(groups, **flags, **start)  # Adagrad reads it of no group
             self.scheduler = torch_schedule(self.schedule, self.optimizer)
 
     def state(self) -> dict[str, dict[str, Tensor]]:

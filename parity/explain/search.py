@@ -27,6 +27,8 @@ VERIFIED = 24
 """Designs, the nearest first, that are held to their bound."""
 FAR = 1e4
 """Distance from which on they are not: a fault may have other allowances than correct code, but not that much other."""
+NEAR = 3.0
+"""The same for a design whose inputs are uncertain: wide allowances must not be what explains a run."""
 FITTED = 100
 """Designs, the nearest first, whose free numbers are fitted."""
 NUMBERS = 5_000_000
@@ -134,7 +136,7 @@ class _Searching:
         found = found or self._verified(fitted) or self._recovered() or self._narrower()
         if not found and pairs:
             fitted_pairs = self._fitted(self._pairs(fitted))
-            found = self._verified(fitted_pairs) or self._narrower(fitted)
+            found = self._verified(fitted_pairs) or self._narrower(fitted) or self._recovered(fitted)
             fitted = [*fitted[:1], *fitted_pairs[:1]]
         nearest = min(fitted, key=lambda one: one.distance, default=None)
         return Search(*correct, self._classes(found), None if found else nearest)
@@ -147,18 +149,20 @@ class _Searching:
         return [one for fault in faults if (one := self._made((fault,))) is not None]
 
     def _pairs(self, singles: Sequence[Candidate]) -> list[Candidate]:
-        """Every two hypotheses, each with the number that is best alone, or with all where none makes sense alone."""
-        fitted = {one.faults[0].id for one in singles}
-        faults = [
-            one.faults[0] for one in (*singles, *self.singles) if one in singles or one.faults[0].id not in fitted
+        """Every two hypotheses, with each of their numbers; a free one with that which is best alone if there is one."""
+        best = {one.faults[0].id: one.faults[0] for one in singles if one.free}
+        tried = [best.get(one.faults[0].id, one.faults[0]) for one in self.singles]
+        faults = list(dict.fromkeys(tried))
+        pairs = [
+            self._made(pair) or self._made(pair[::-1]) for pair in combinations(faults, 2) if pair[0].id != pair[1].id
         ]
-        pairs = [self._made(pair) or self._made(pair[::-1]) for pair in combinations(faults, 2)]
         return [one for one in pairs if one is not None and one.design.steps == self.recording.steps]
 
-    def _recovered(self) -> list[Explanation]:
-        """Rows or targets that were solved for."""
-        solved = recover(self.design, self.recording)
-        return self._verified([Candidate((Fault(one),), design, 0.0) for one, design in solved])
+    def _recovered(self, beside: Sequence[Candidate] = ()) -> list[Explanation]:
+        """Rows or targets that were solved for, alone or beside another fault."""
+        others = [one for one in beside if not one.free] or [Candidate((), self.design)]
+        solved = [(one, found) for one in others for found in recover(one.design, self.recording)]
+        return self._verified([Candidate((*one.faults, Fault(of)), design, 0.0) for one, (of, design) in solved])
 
     def _narrower(self, beside: Sequence[Candidate] = ()) -> list[Explanation]:
         """Arithmetic that is narrower than said, alone or beside another fault.
@@ -264,7 +268,7 @@ class _Searching:
 
     def _verified(self, candidates: Sequence[Candidate]) -> list[Explanation]:
         """The nearest candidates that lie within their own bound."""
-        near = [one for one in candidates[:VERIFIED] if one.distance < FAR]
+        near = [one for one in candidates[:VERIFIED] if one.distance < (NEAR if one.design.uncertain else FAR)]
         return [found for one in near if (found := self._explanation(one)) is not None]
 
     def _explanation(self, candidate: Candidate) -> Explanation | None:

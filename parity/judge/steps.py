@@ -111,7 +111,8 @@ class Checks:
             early = {key: values[0] for key, values in states.items() if len(values) == self.trajectory.steps + 1}
             for key in {**asked, **early}:
                 nothing = np.full((1,), np.nan)  # where one side has no such state
-                candidate, expected = np.asarray(early.get(key, nothing)), np.asarray(asked.get(key, nothing))
+                stored = self._stored(f"state {name}.{key}")
+                candidate, expected = np.asarray(early.get(key, nothing)), stored.round(asked.get(key, nothing))
                 difference = np.broadcast_shapes(candidate.shape, expected.shape)
                 none = np.zeros(difference)
                 both = np.broadcast_to(_long(candidate), difference), np.broadcast_to(_long(expected), difference)

@@ -49,11 +49,26 @@ class BatchSizeDoubled(Training):
         return list(torch.split(torch.cat(self.task.rows[epoch]), 2 * self.task.batch_size))
 
 
+class BatchSizeHalved(Training):
+    """Batches of half the size, rounded down."""
+
+    def rows(self, epoch: int) -> list[Tensor]:
+        return list(torch.split(torch.cat(self.task.rows[epoch]), self.task.batch_size // 2))
+
+
 class FullBatch(Training):
     """All rows in one step."""
 
     def rows(self, epoch: int) -> list[Tensor]:
         return [torch.cat(self.task.rows[epoch])]
+
+
+class FullBatchEveryStep(Training):
+    """``X`` and ``y`` in the loop over batches, where ``X[rows]`` and ``y[rows]`` are meant."""
+
+    def rows(self, epoch: int) -> list[Tensor]:
+        every = torch.arange(len(self.task.y), device=self.task.device)
+        return [every for _ in self.task.rows[epoch]]
 
 
 class TargetsShuffled(Training):
@@ -73,12 +88,28 @@ class TargetsShifted(Training):
         return X, y.roll(1, 0)
 
 
+class TargetsReversed(Training):
+    """``y`` from the last row to the first, ``X`` from the first to the last."""
+
+    def data(self) -> tuple[Tensor, Tensor]:
+        X, y = super().data()
+        return X, y.flip(0)
+
+
 class TargetsCentred(Training):
     """``y`` minus its mean."""
 
     def data(self) -> tuple[Tensor, Tensor]:
         X, y = super().data()
         return X, y - y.mean()
+
+
+class TargetsStandardised(Training):
+    """``y`` minus its mean, divided by its standard deviation."""
+
+    def data(self) -> tuple[Tensor, Tensor]:
+        X, y = super().data()
+        return X, (y - y.mean()) / y.std()
 
 
 class FeaturesCentred(Training):
@@ -95,6 +126,15 @@ class FeaturesStandardised(Training):
     def data(self) -> tuple[Tensor, Tensor]:
         X, y = super().data()
         return (X - X.mean(0)) / X.std(0), y
+
+
+class FeaturesInUnitRange(Training):
+    """Every feature from 0 to 1."""
+
+    def data(self) -> tuple[Tensor, Tensor]:
+        X, y = super().data()
+        low, high = X.amin(0), X.amax(0)
+        return (X - low) / (high - low), y
 
 
 class InterceptMissing(Training):
@@ -121,12 +161,17 @@ MUTANTS = (
     Mutant("batches-other-order", BatchesOtherOrder, ANY),
     Mutant("last-batch-dropped", LastBatchDropped, ANY),
     Mutant("batch-size-doubled", BatchSizeDoubled, (*ANY, "check-sum")),
+    Mutant("batch-size-halved", BatchSizeHalved, (*ANY, "check-sum")),
     Mutant("full-batch", FullBatch, (*ANY, "check-sum")),
+    Mutant("full-batch-every-step", FullBatchEveryStep, (*ANY, "check-sum")),
     Mutant("targets-shuffled", TargetsShuffled, ANY),
     Mutant("targets-shifted", TargetsShifted, ANY),
+    Mutant("targets-reversed", TargetsReversed, ANY),
     Mutant("targets-centred", TargetsCentred, ANY),
+    Mutant("targets-standardised", TargetsStandardised, ANY),
     Mutant("features-centred", FeaturesCentred, ANY),
     Mutant("features-standardised", FeaturesStandardised, ANY),
+    Mutant("features-in-unit-range", FeaturesInUnitRange, ANY),
     Mutant("intercept-missing", InterceptMissing, ANY),
     Mutant("intercept-frozen", InterceptFrozen, ANY),
 )

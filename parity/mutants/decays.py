@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch.optim import Adam, AdamW, Optimizer
 
 from parity.mutants.mutant import L2, Mutant
 from parity.mutants.training import Training
@@ -83,6 +83,15 @@ class PenaltyNotOnBias(Training):
         return optimizer
 
 
+class DecayExtra(Training):
+    """AdamW for Adam, with the decay that AdamW has by default."""
+
+    def optimizer(self, net: nn.Linear) -> Optimizer:
+        options = self.options()
+        del options["decoupled_weight_decay"]  # which makes Adam AdamW
+        return AdamW(net.parameters(), **options)
+
+
 MUTANTS = (
     Mutant("decay-not-times-lr", DecayNotTimesLr, ("check-sgd", "check-adamw")),
     Mutant("decay-times-lr-twice", DecayTimesLrTwice, ("check-sgd", "check-adamw")),
@@ -91,4 +100,5 @@ MUTANTS = (
     Mutant("coupled-for-decoupled", CoupledForDecoupled, ("check-adamw", "check-adamw-schedule")),
     Mutant("penalty-in-loss-and-optimizer", PenaltyInLossAndOptimizer, L2),
     Mutant("penalty-not-on-bias", PenaltyNotOnBias, ("check-adamw", "check-adamw-schedule")),
+    Mutant("decay-extra", DecayExtra, ("check-plain-adam",)),
 )

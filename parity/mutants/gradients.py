@@ -71,10 +71,18 @@ class PreviousBatch(Training):
 class Bfloat16(Training):
     """Gradients travel in bfloat16, as between machines."""
 
+    narrow = torch.bfloat16
+
     def before_step(self, net: nn.Linear, optimizer: Optimizer) -> None:
         del optimizer
         for gradient in gradients(net):
-            gradient.copy_(gradient.bfloat16())
+            gradient.copy_(gradient.to(self.narrow))
+
+
+class Float16(Bfloat16):
+    """Gradients travel in float16."""
+
+    narrow = torch.float16
 
 
 class Sign(Training):
@@ -123,6 +131,7 @@ MUTANTS = (
     Mutant("gradient-clipped-by-value", ClippedByValue, ANY),
     Mutant("gradient-previous-batch", PreviousBatch, ANY),
     Mutant("gradient-bfloat16", Bfloat16, ANY),
+    Mutant("gradient-float16", Float16, ANY),
     Mutant("gradient-sign", Sign, ANY),
     Mutant("gradient-normalised", Normalised, ANY),
     Mutant("gradient-noise", Noise, ANY),

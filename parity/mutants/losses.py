@@ -50,6 +50,13 @@ class LossMeanTwice(Training):
         return super().loss(out, y) / len(y)
 
 
+class LossOtherFactor(Training):
+    """Scaled down until the curve looked like somebody else's."""
+
+    def loss(self, out: Tensor, y: Tensor) -> Tensor:
+        return 0.7 * super().loss(out, y)
+
+
 MUTANTS = (
     Mutant("loss-halved", LossHalved, (*ANY, "check-sum")),
     Mutant("loss-doubled", LossDoubled, (*ANY, "check-sum")),
@@ -57,4 +64,5 @@ MUTANTS = (
     Mutant("loss-mean-for-sum", LossMeanForSum, ("check-sum",)),
     Mutant("loss-broadcast", LossBroadcast, (*ANY, "check-mse")),
     Mutant("loss-mean-twice", LossMeanTwice, (*ANY, "check-mse")),
+    Mutant("loss-other-factor", LossOtherFactor, (*ANY, "check-sum")),
 )

@@ -50,6 +50,13 @@ class DampeningMissing(Training):
         return super().options() | {"dampening": 0.0}
 
 
+class DampeningOther(Training):
+    """0.25 for 0.4, or for none."""
+
+    def options(self) -> dict[str, Any]:
+        return super().options() | {"dampening": 0.25}
+
+
 class NesterovMissing(Training):
     """Plain momentum."""
 
@@ -69,6 +76,13 @@ class LrHalved(Training):
 
     def options(self) -> dict[str, Any]:
         return super().options() | {"lr": 0.5 * self.task.lr}
+
+
+class LrDoubled(Training):
+    """Twice the learning rate."""
+
+    def options(self) -> dict[str, Any]:
+        return super().options() | {"lr": 2 * self.task.lr}
 
 
 class LrTenfold(Training):
@@ -99,12 +113,26 @@ class EpsMissing(Training):
         return super().options() | {"eps": 0.0}
 
 
+class EpsOther(Training):
+    """``eps`` is not handed on: torch's default, 1e-6 or less."""
+
+    def options(self) -> dict[str, Any]:
+        return {name: value for name, value in super().options().items() if name != "eps"}
+
+
 class BetasSwapped(Training):
     """β₂, β₁."""
 
     def options(self) -> dict[str, Any]:
         beta1, beta2 = self.task.hyper["betas"]
         return super().options() | {"betas": (beta2, beta1)}
+
+
+class Beta1Other(Training):
+    """torch's default, 0.9."""
+
+    def options(self) -> dict[str, Any]:
+        return super().options() | {"betas": (0.9, self.task.hyper["betas"][1])}
 
 
 class Beta2Other(Training):
@@ -126,6 +154,48 @@ class AmsgradExtra(Training):
 
     def options(self) -> dict[str, Any]:
         return super().options() | {"amsgrad": True}
+
+
+class AlphaOther(Training):
+    """torch's default, 0.99."""
+
+    def options(self) -> dict[str, Any]:
+        return super().options() | {"alpha": 0.99}
+
+
+class RhoOther(Training):
+    """torch's default, 0.9."""
+
+    def options(self) -> dict[str, Any]:
+        return super().options() | {"rho": 0.9}
+
+
+class LrDecayOther(Training):
+    """A rate of another experiment."""
+
+    def options(self) -> dict[str, Any]:
+        return super().options() | {"lr_decay": 0.04}
+
+
+class InitialAccumulatorValueOther(Training):
+    """TensorFlow's default, 0.1."""
+
+    def options(self) -> dict[str, Any]:
+        return super().options() | {"initial_accumulator_value": 0.1}
+
+
+class MomentumDecayOther(Training):
+    """torch's default, 0.004."""
+
+    def options(self) -> dict[str, Any]:
+        return super().options() | {"momentum_decay": 0.004}
+
+
+class LambdOther(Training):
+    """torch's default, 1e-4."""
+
+    def options(self) -> dict[str, Any]:
+        return super().options() | {"lambd": 1e-4}
 
 
 class Own(Training):
@@ -205,10 +275,12 @@ MUTANTS = (
     Mutant("momentum-other", MomentumOther, ("check-momentum", "check-nesterov", "check-schedule")),
     Mutant("dampening-extra", DampeningExtra, ("check-momentum", "check-schedule")),
     Mutant("dampening-missing", DampeningMissing, ("check-dampening",)),
+    Mutant("dampening-other", DampeningOther, ("check-dampening", "check-momentum")),
     Mutant("first-step-dampened", FirstStepDampened, ("check-dampening",)),
     Mutant("nesterov-missing", NesterovMissing, ("check-nesterov",)),
     Mutant("nesterov-extra", NesterovExtra, ("check-momentum", "check-schedule")),
     Mutant("lr-halved", LrHalved, (*ANY, "check-schedule")),
+    Mutant("lr-doubled", LrDoubled, (*ANY, "check-schedule")),
     Mutant("lr-tenfold", LrTenfold, ANY),
     Mutant("lr-other", LrOther, (*ANY, "check-schedule")),
     Mutant("lr-times-momentum", LrTimesMomentum, ("check-schedule",)),
@@ -220,8 +292,16 @@ MUTANTS = (
     Mutant("eps-inside-root", EpsInsideRoot, ADAM),
     Mutant("eps-before-correction", EpsBeforeCorrection, ADAM),
     Mutant("eps-missing", EpsMissing, ADAM),
+    Mutant("eps-other", EpsOther, ("check-rmsprop", "check-adadelta", "check-adagrad")),
     Mutant("betas-swapped", BetasSwapped, ADAM),
+    Mutant("beta1-other", Beta1Other, ADAM),
     Mutant("beta2-other", Beta2Other, ADAM),
+    Mutant("alpha-other", AlphaOther, ("check-rmsprop",)),
+    Mutant("rho-other", RhoOther, ("check-adadelta",)),
+    Mutant("lr-decay-other", LrDecayOther, ("check-adagrad",)),
+    Mutant("initial-accumulator-value-other", InitialAccumulatorValueOther, ("check-adagrad",)),
+    Mutant("momentum-decay-other", MomentumDecayOther, ("check-nadam",)),
+    Mutant("lambd-other", LambdOther, ("check-asgd",)),
     Mutant("amsgrad-missing", AmsgradMissing, ("check-amsgrad",)),
     Mutant("amsgrad-extra", AmsgradExtra, ADAM),
     Mutant("amsgrad-after-correction", AmsgradAfterCorrection, ("check-amsgrad",)),

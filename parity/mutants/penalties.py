@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
-from parity.mutants.mutant import L2, Mutant
+from parity.mutants.mutant import L2, PLAIN, Mutant
 from parity.mutants.training import Training
 
 
@@ -147,6 +148,40 @@ class PenaltyDetached(Training):
         return super().penalty(net).detach()
 
 
+class PenaltyOtherStrength(Training):
+    """λ from another experiment."""
+
+    def penalty(self, net: nn.Linear) -> Tensor:
+        return 1.7 * super().penalty(net)
+
+    def decay(self) -> float:
+        return 1.7 * super().decay()
+
+
+class PenaltyExtra(Training):
+    """A parameter group with ``weight_decay`` for the weight, where nothing is to be decayed."""
+
+    def optimizer(self, net: nn.Linear) -> Optimizer:
+        weight, *others = net.parameters()
+        groups = [{"params": [weight], "weight_decay": 0.2}, {"params": others}]
+        made: Optimizer = getattr(torch.optim, self.kind)(groups, **self.options())
+        return made
+
+
+class PenaltyExtraOnAll(Training):
+    """``weight_decay`` for ``net.parameters()``, where nothing is to be decayed."""
+
+    def decay(self) -> float:
+        return 0.2
+
+
+class PenaltyExtraL1(Training):
+    """‖w‖₁ in the loss, where no penalty is asked for."""
+
+    def penalty(self, net: nn.Linear) -> Tensor:
+        return 0.05 * net.weight.abs().sum()
+
+
 MUTANTS = (
     Mutant("penalty-missing", PenaltyMissing, (*L2, "check-l1", "check-adamw")),
     Mutant("penalty-halved", PenaltyHalved, (*L2, "check-l1", "check-adamw")),
@@ -165,4 +200,8 @@ MUTANTS = (
     Mutant("penalty-on-bias-too", PenaltyOnBiasToo, (*L2, "check-l1")),
     Mutant("penalty-on-bias-only", PenaltyOnBiasOnly, (*L2, "check-l1")),
     Mutant("penalty-detached", PenaltyDetached, (*L2, "check-l1")),
+    Mutant("penalty-other-strength", PenaltyOtherStrength, (*L2, "check-l1", "check-adamw")),
+    Mutant("penalty-extra", PenaltyExtra, PLAIN),
+    Mutant("penalty-extra-on-all", PenaltyExtraOnAll, PLAIN),
+    Mutant("penalty-extra-l1", PenaltyExtraL1, PLAIN),
 )

@@ -11,7 +11,7 @@ from parity.power.case import Case
 from parity.power.causes import NAMELESS
 
 DTYPES = ("float64", "float32", "bfloat16")
-RUNS = 24
+RUNS = 10
 """Correct runs of each experiment in each dtype."""
 PAIRS = 150
 """Pairs that are drawn; each in every dtype that shows both."""

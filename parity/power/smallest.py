@@ -29,11 +29,11 @@ Times = Callable[[Any, float], Any]
 
 def smallest_changes(design: Design, predictions: Predictions) -> dict[str, float | None]:
     """By hyper-parameter; None where even a change by half is not seen."""
-    return {name: _bisect(change, predictions) for name, change in numbers(design)}
+    return {name: smallest_change(change, predictions) for name, change in numbers(design)}
 
 
-def _bisect(change: Change, predictions: Predictions) -> float | None:
-    """Of the sign that keeps the number in its range."""
+def smallest_change(change: Change, predictions: Predictions) -> float | None:
+    """Of one number, with the sign that keeps it in its range; None where even a change by half is not seen."""
 
     def seen(delta: float) -> bool:
         return predictions.share(change(1 + delta), enough=1.0) > 1

@@ -28,26 +28,30 @@ class WithoutBias(Linear):
 class Narrow(Linear):
     """Products of operands that are rounded to a narrower format, added up in float32.
 
-    ``results``: what comes out is rounded, too, as under autocast; TF32 rounds operands only.
+    ``results``: what comes out is rounded, too, and the bias before it is added, as under autocast; TF32 rounds the
+    operands of products only.
     """
 
     format: str
     results: bool = True
 
     def forward(self, params: Params, X: Array) -> Array:
-        outputs = self._plain().forward({name: self._in(values) for name, values in params.items()}, self._in(X))
-        rounded_outputs: Array = self._out(outputs, X)
-        return rounded_outputs
+        inside = {name: self._in(values, keep=name == "bias" and not self.results) for name, values in params.items()}
+        outputs: Array = self._out(self._plain().forward(inside, self._in(X)), X)
+        return outputs
 
     def backward(self, params: Params, X: Array, upstream: Array) -> dict[str, Array]:
         gradient = self._plain().backward(params, self._in(X), self._in(upstream))
-        return {name: self._out(values, X) for name, values in gradient.items()}
+        found = {name: self._out(values, X) for name, values in gradient.items()}
+        if self.bias and not self.results:
+            found["bias"] = upstream.sum(axis=1)  # a sum and no product
+        return found
 
     def _plain(self) -> Linear:
         return Linear(bias=self.bias)
 
-    def _in(self, x: Any) -> Any:
-        narrow = rounded(x, self.format)
+    def _in(self, x: Any, *, keep: bool = False) -> Any:
+        narrow = x if keep else rounded(x, self.format)
         if not isinstance(narrow, Bounded):
             return narrow
         sums = FORMATS["float32"]

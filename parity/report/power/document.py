@@ -35,6 +35,11 @@ class Correct(msgspec.Struct, frozen=True, kw_only=True):
     unseen: list[str]
     checks: dict[str, Share]
 
+    @property
+    def used(self) -> float:
+        """The largest share of all checks but that of the initial weights, which are rounded and so use up to all."""
+        return max((float(share) for check, share in self.checks.items() if check != "initial"), default=0.0)
+
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True):
     """Runs with faults in one dtype, and of those caught how many had all their causes named, and where."""

@@ -18,7 +18,7 @@ from parity.report.plots import save
 from parity.report.power.document import Case, Document, largest, read
 
 CHECKS = ("initial", "steps", "weight", "bias", "loss", "law")
-HIGHEST = 17
+HIGHEST = 18
 """log₁₀ of error ÷ tolerance with the deepest colour."""
 BEYOND = 99.0
 """In the place of the logarithm of ∞."""

@@ -34,11 +34,12 @@ python -m parity.power power/report.json docs
 
 Every run is a training program in plain torch (`parity/mutants/`) on one of the `check-*` experiments. The judge is
 given what the program recorded, weights and losses after each step, and the experiment; it does not see the program.
-Interrupted, `parity power --out power --resume` goes on. `--quick` measures a sample in a minute.
+Interrupted, `parity power --out power --resume` goes on. `--quick` measures a small sample.
 """
 ALARMS = """\
 The program without a fault, with other data, initial weights and batches in each run. A finding is a false alarm, and
-so is a check beyond its tolerance and a measured update law that differs from the one that was asked for.
+so is a check beyond its tolerance and a measured update law that differs from the one that was asked for. The largest
+error ÷ tolerance is that of all checks but the initial weights, which are rounded to the dtype and so use up to all.
 """
 CAUGHT = """\
 {mutants} faults, each on every experiment that it names. *undecidable*: every check lies within the tolerance of

@@ -24,7 +24,7 @@ def alarms(found: Document) -> Table:
     for dtype in found.dtypes:
         some = [row for row in found.correct if row.dtype == dtype]
         sums = [sum(getattr(row, part) for row in some) for part in ("runs", "steps", "numbers", "alarms")]
-        largest = max((float(share) for row in some for share in row.checks.values()), default=None)
+        largest = max((row.used for row in some), default=None)
         if some:
             rows.append([dtype, *(f"{one:,}" for one in sums), number(largest)])
     columns = ("dtype", "runs", "steps", "numbers", "false alarms", "largest error ÷ tolerance")
@@ -36,7 +36,7 @@ def used(found: Document) -> Table:
     rows = []
     for experiment in dict.fromkeys(row.experiment for row in found.correct):
         some = {row.dtype: row for row in found.correct if row.experiment == experiment}
-        shares = [max(map(float, some[d].checks.values())) if d in some else None for d in found.dtypes]
+        shares = [some[d].used if d in some else None for d in found.dtypes]
         unseen = [f"{dtype}: {', '.join(row.unseen)}" for dtype, row in some.items() if row.unseen]
         rows.append([experiment, *map(number, shares), "; ".join(unseen) or "–"])
     return Table("Largest error ÷ tolerance", ("experiment", *found.dtypes, "cannot be seen in some run"), rows)

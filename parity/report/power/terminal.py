@@ -50,7 +50,7 @@ def _lines(console: Console, what: str, lines: Sequence[str]) -> None:
 
 def _summary(found: Document) -> str:
     runs = sum(row.runs for row in found.correct)
-    sharpest = max((float(share) for row in found.correct for share in row.checks.values()), default=None)
+    sharpest = max((row.used for row in found.correct), default=None)
     first, of = (sum(getattr(row, part) for row in found.caught) for part in ("first", "caught"))
     return (
         f"{len(found.alarms)} false alarms in {runs:,} correct runs (at most {number(sharpest)} of a tolerance used); "
