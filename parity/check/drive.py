@@ -16,7 +16,7 @@ from parity.check.feeds import Feed, Played
 from refimpl.types import Array
 
 Parameters = Mapping[str, Tensor]
-REFUSALS = (RuntimeError, ValueError, NotImplementedError)
+REFUSALS = (RuntimeError, ValueError, NotImplementedError, AssertionError)
 """How code says that it does not take what it was given."""
 
 

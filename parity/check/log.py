@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from parity.check.logfile import WEIGHTS, Log, read, saved
-from parity.check.training import Records, trajectory_of
+from parity.check.training import ACCUMULATE, UNKNOWN_FORM, Records, trajectory_of
 from parity.errors import InputError
 from parity.experiment import Experiment
 from parity.explain.design import Design, as_asked
@@ -25,20 +25,22 @@ from parity.explain.predict import Predictions
 from parity.explain.record import Recording
 from parity.explain.search import Fault
 from parity.explain.simulate import FreeRun, random_push, simulate
-from refimpl.arithmetic.bounded import Profile
+from parity.judge.expected import expect
+from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
+from refimpl.reductions import norm
 from refimpl.types import Array
 
 COPIES = 16
 """Runs that are pushed at every step, to see how far correct ones may drift apart."""
 ROOM = 4.0
 """Times the farthest of them: how much farther others may."""
-READINGS: Mapping[str, Callable[[Array], Array]] = {
-    "‖w‖": lambda norm: norm,
-    "½‖w‖²": lambda norm: norm * norm / 2,
-    "‖w‖²": lambda norm: norm * norm,
+READINGS: Mapping[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
+    "‖w‖": (lambda norm: norm, np.ones_like),
+    "½‖w‖²": (lambda norm: norm * norm / 2, lambda norm: norm),
+    "‖w‖²": (lambda norm: norm * norm, lambda norm: 2 * norm),
 }
-"""What people log as the norm."""
+"""What people log as the norm, and its derivative."""
 
 
 def check_log(place: str, experiment: Experiment, *, dtype: str = "float64") -> Diagnosis:
@@ -108,7 +110,7 @@ def _without_weights(log: Log, experiment: Experiment, dtype: str) -> Diagnosis:
                 evidence=f"{evidence}; with this, at {fitting[0][1].distance:.2f} of it",
                 change=hypothesis.change if hypothesis else "",
                 probe="log the weights, too",
-                alike=tuple(rest),
+                alike={name: _text(name, design) for name in rest},
             )
         )
     nothing = f"{evidence}, and no single fault that is known explains it; log the weights"
@@ -142,50 +144,70 @@ def _text(name: str, design: Design) -> str:
 
 def _read(log: Log, design: Design, dtype: str) -> Reading:
     """The log beside a free run, each norm as it fits best."""
-    runs = _drifting(design, dtype)
+    room = _room(design, dtype)
     worst, best_norm = 0.0, "‖w‖"
     if "loss" in log.series:
         rows = slice(log.rows - design.steps, None)
-        readings = [_off(log, "loss", rows, series) for series in (runs.loss, runs.objective)]
+        readings = [_off(log, "loss", rows, *room.of(name)) for name in ("loss", "objective")]
         worst = max(worst, min(readings))
     if "norm" in log.series:
+        series, allowance = room.of("norm")
         start = 0 if log.rows == design.steps + 1 else 1
-        before = {name: _off(log, "norm", slice(None), f(runs.norm)[: log.rows]) for name, f in READINGS.items()}
-        after = {name: _off(log, "norm", slice(None), f(runs.norm)[start:]) for name, f in READINGS.items()}
-        both = {name: min(before[name], after[name]) for name in READINGS}
+        both = {}
+        for name, (f, slope) in READINGS.items():
+            value = f(series)
+            allowed = allowance * slope(series[:, 0]) + 4 * FORMATS[dtype].u * np.abs(value[:, 0])
+            shifts = (slice(None, log.rows), slice(start, None))  # logged before the step, or after it
+            both[name] = min(_off(log, "norm", slice(None), value[some], allowed[some]) for some in shifts)
         best_norm = min(both, key=lambda name: both[name])
         worst = max(worst, both[best_norm])
     return Reading(worst, best_norm)
 
 
-def _off(log: Log, name: str, rows: slice, series: Array) -> float:
-    """The largest difference ÷ room: the drift of the copies, and half a unit of the last written digit."""
+def _off(log: Log, name: str, rows: slice, series: Array, allowance: Array) -> float:
+    """The largest difference ÷ room: the drift of the copies, the rounding of the value itself, and half a unit of the
+    last written digit."""
     written, unit = log.series[name][rows], log.unit[name][rows]
-    drift = np.abs(series[:, 1:] - series[:, :1]).max(axis=1)
-    room = ROOM * drift + unit + np.finfo(float).eps * np.abs(series[:, 0])
+    room = ROOM * np.abs(series[:, 1:] - series[:, :1]).max(axis=1) + allowance + unit
     with np.errstate(all="ignore"):
         off = np.abs(written - series[:, 0]) / room
     return float(np.max(np.where(np.isnan(off), np.inf, off), initial=0.0))
 
 
-def _drifting(design: Design, dtype: str) -> FreeRun:
-    """A free run and copies of it, each pushed at every step by what one correct step may be off."""
+@dataclass(frozen=True)
+class Room:
+    """A free run with its pushed copies, and what each value may be off by rounding alone, at the same weights."""
+
+    runs: FreeRun
+    allowances: Mapping[str, Array]
+
+    def of(self, quantity: str) -> tuple[Array, Array]:
+        """``(K, copies)`` or ``(K + 1, copies)``, and the allowance of each row."""
+        return getattr(self.runs, quantity), self.allowances[quantity]
+
+
+def _room(design: Design, dtype: str) -> Room:
+    """Free runs, each pushed at every step by what one correct step may be off."""
     plain = simulate(design)
     format = FORMATS[dtype]
-    narrow = FORMATS["float32"] if format.digits < 24 else format
-    profile = Profile(compute=format, accumulate=narrow)
+    profile = Profile(compute=format, accumulate=FORMATS[ACCUMULATE.get(dtype, dtype)], form=UNKNOWN_FORM)
     recording = Recording(
         weights={name: values[:, 0] for name, values in plain.weights.items()},
-        loss=None,
+        loss=plain.loss[:, 0],
         dtype=dtype,
         profiles={"loss": profile, "update": profile},
         formats=dict.fromkeys(plain.weights, format),
     )
-    allowances: dict[str, list[Array]] = {name: [] for name in plain.weights}
-    for piece in Predictions(recording).expected(design):
-        allowances[piece.quantity.partition(" ")[2]].append(np.asarray(piece.allowance[0], float))
-    push = random_push({name: np.stack(some) for name, some in allowances.items()})
-    return simulate(design, runs=COPIES + 1, push=push)
+    predictions = Predictions(recording)
+    steps: dict[str, list[Array]] = {name: [] for name in plain.weights}
+    for piece in predictions.expected(design):
+        steps[piece.quantity.partition(" ")[2]].append(np.asarray(piece.allowance[0], float))
+    push = random_push({name: np.stack(some) for name, some in steps.items()})
+    losses = {piece.quantity: np.asarray(piece.allowance, float) for piece in predictions.losses(design)}
+    weights: Any = [Bounded.tensor(recording.weights[name], profile) for name in design.form.in_gradient.model.weights]
+    length: Any = norm(*weights)
+    of_norm = expect("norm", np.arange(len(length)), plain.norm[:, 0], length, format)
+    return Room(simulate(design, runs=COPIES + 1, push=push), losses | {"norm": np.asarray(of_norm.allowance, float)})
 
 
 def _rounded(design: Design, dtype: str) -> Design:

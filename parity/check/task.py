@@ -8,6 +8,7 @@
             net.weight.copy_(task.weight)
             net.bias.copy_(task.bias)
         optimizer = torch.optim.SGD(net.parameters(), lr=task.lr)
+        task.record(net)
         for epoch in range(task.epochs):
             for X, y in task.loader:
                 loss = ...
@@ -134,9 +135,10 @@ def _named(parameters: tuple[Any, ...]) -> dict[str, Array]:
     """``weight`` ``(1, 1, p)`` and ``bias`` ``(1, 1)`` in float64, whatever they were given as."""
     what: Any = parameters[0] if len(parameters) == 1 else parameters
     if isinstance(what, nn.Module):
-        found = list(what.parameters())
-    elif isinstance(what, Mapping):
-        found = [what[name] for name in sorted(what, key=lambda name: not str(name).endswith("weight"))]
+        what = dict(what.named_parameters())
+    if isinstance(what, Mapping):  # the weight is the larger one, or called so where both are one number
+        names = sorted(what, key=lambda name: (-_size(what[name]), not str(name).endswith("weight")))
+        found = [what[name] for name in names]
     else:
         found = list(what) if isinstance(what, tuple | list) else [what]
     if not 1 <= len(found) <= 2 or not all(isinstance(each, Tensor) for each in found):
@@ -145,6 +147,10 @@ def _named(parameters: tuple[Any, ...]) -> dict[str, Array]:
     arrays = [each.detach().to("cpu", torch.float64, copy=True).numpy() for each in found]
     named = {"weight": arrays[0].reshape(1, 1, -1)}
     return named | ({"bias": arrays[1].reshape(1, 1)} if len(arrays) == 2 else {})
+
+
+def _size(what: Any) -> int:
+    return what.numel() if isinstance(what, Tensor) else 0
 
 
 def _strengths(penalty: Any) -> tuple[Any, Any]:

@@ -50,8 +50,8 @@ def trajectory_of(experiment: Experiment, records: Records, dtype: str) -> Traje
     for name, values in records[0][0].items():
         if name in asked and values.shape != asked[name].shape:
             raise InputError(f"{name} was reported with {values.size} numbers; the experiment's has {asked[name].size}")
-    if not _has_start(records, asked, steps):
-        records = [(asked, None), *records]
+    assumed = not _has_start(records, asked, steps)
+    records = [(asked, None), *records] if assumed else records
     names = [name for name in asked if all(name in params for params, _ in records)]
     losses = [np.nan if loss is None else loss for _, loss in records[1:]]
     inputs = {name: np.asarray(format.round(values), float) for name, values in material.inputs.items()}
@@ -68,17 +68,24 @@ def trajectory_of(experiment: Experiment, records: Records, dtype: str) -> Traje
         train_loss=nothing,
         validation_loss=None,
         inputs=inputs,
-        meta={"backend": "training function", "dtype": dtype, "profile": profiles, "form": UNKNOWN_FORM},
+        meta={
+            "backend": "training function",
+            "dtype": dtype,
+            "profile": profiles,
+            "form": UNKNOWN_FORM,
+            "assumed start": assumed,
+        },
     )
 
 
 def _has_start(records: Records, asked: Mapping[str, Array], steps: int) -> bool:
     """Whether the first report is from before the first step."""
-    if len(records) in (steps, steps + 1):
-        return len(records) == steps + 1
     first, loss = records[0]
-    same = all(np.array_equal(first[name], values) for name, values in asked.items() if name in first)
-    return same or (loss is None and records[1][1] is not None)
+    if all(np.array_equal(first[name], values) for name, values in asked.items() if name in first):
+        return True
+    if any(each is not None for _, each in records[1:]):
+        return loss is None
+    return len(records) == steps + 1
 
 
 def records_of(train: Callable[[Any], Any], experiment: Experiment, dtype: str, device: str = "cpu") -> Records:

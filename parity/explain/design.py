@@ -72,6 +72,13 @@ class Design:
         return len(self.rows)
 
     @property
+    def consistent(self) -> bool:
+        """Whether what is given for each step is given for each of its steps."""
+        single = [self.penalty_times, self.mixing, self.counts, self.calls, self.resets]
+        arrays = [*single, *self.decay_times.values(), *self.shrink.values()]
+        return all(len(each) == self.steps for each in arrays if each is not None)
+
+    @property
     def advances(self) -> Array:
         """How often the schedule was advanced before each step ``(K,)``."""
         if self.counts is not None:

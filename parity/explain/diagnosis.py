@@ -14,12 +14,13 @@ from parity.explain.asked import laws_beside
 from parity.explain.design import Design, as_asked
 from parity.explain.effects import Change, Effects, effects
 from parity.explain.finding import CheckVerdict, Diagnosis, Finding
-from parity.explain.hypotheses import HYPOTHESES
 from parity.explain.initial import Start, starts
+from parity.explain.other import other_optimizer
 from parity.explain.pattern import patterns, which
 from parity.explain.predict import Predictions
 from parity.explain.record import Recording, narrower, recording_of, said_in, with_zeros, without_still
-from parity.explain.search import Candidate, Explanation, Fault, Search, search
+from parity.explain.reported import reported
+from parity.explain.search import Candidate, Explanation, Search, search
 from parity.judge.undecidable import neutral
 from refimpl.trajectory import Trajectory
 from refimpl.types import Array
@@ -31,6 +32,9 @@ def diagnose(experiment: Experiment, trajectory: Trajectory, *, pairs: bool = Tr
     design = as_asked(experiment)
     trajectory, missing = with_zeros(trajectory, design.material.params)
     said = recording_of(trajectory)[0]
+    if not said.steps:
+        text = "the weights are not finite after the first step"
+        return Diagnosis(verdict="disagree", text=text, against=experiment.name, share=math.inf)
     trajectory, found = _searched(design, trajectory, said, pairs=pairs)
     whole, finite = recording_of(trajectory)
     recording = without_still(whole)
@@ -39,12 +43,22 @@ def diagnose(experiment: Experiment, trajectory: Trajectory, *, pairs: bool = Tr
     first = {name: values[:1] for name, values in recording.weights.items() if name not in missing}
     begin = starts(design.material.params, first, design.material.dataset.X.shape[2], recording.dtype)
     best = found.classes[0] if found.classes else ()
+    if "bias" in missing:  # a bias that nobody has seen is rather not there than frozen
+        best = tuple(sorted(best, key=lambda one: "intercept-missing" not in one.ids))
     findings = [*_findings(found, best, recording), *(_start(one) for one in begin), *kept_in]
     findings += _stopped(found, design, whole, recording)
     wrong = found.share > 1
+    notes = [f"{name} was never reported and counts as 0" for name in missing] + _form(trajectory)
     if not wrong and recording.loss is not None:
-        findings += _loss_findings(design, predictions)
-    unexplained = patterns(_expected(predictions, design, found)) if wrong and not best else []
+        of_loss, notes_on_loss = reported(design, predictions)
+        findings, notes = findings + of_loss, notes + notes_on_loss
+    unexplained = wrong and not best
+    if unexplained and trajectory.meta.get("assumed start"):
+        findings += _unreported_start(design, predictions)
+        notes.append("nothing was reported before the first step: if weights may start elsewhere, report them there")
+    if unexplained and not findings and pairs:
+        findings += other_optimizer(design, predictions)
+    where = patterns(_expected(predictions, design, found)) if unexplained and not findings else []
     laws, words = laws_beside(experiment, trajectory) if finite and recording.steps == design.steps else ((), ())
     did = _effects(design, best, begin, recording)
     if did is not None:
@@ -58,12 +72,14 @@ def diagnose(experiment: Experiment, trajectory: Trajectory, *, pairs: bool = Tr
         share=found.share,
         laws=tuple(laws),
         words=tuple(words),
-        family=_family(best[0].design if best else design) if best or not wrong else "",
+        family=""
+        if laws or (wrong and not best)
+        else repr((best[0].design if best else design).form.optimizers["weight"]),
         findings=tuple(findings),
-        patterns=tuple(unexplained),
+        patterns=tuple(where),
         effects=did,
         unseen=unseen,
-        notes=(*(f"{name} was never reported and counts as 0" for name in missing), *_form(trajectory)),
+        notes=tuple(notes),
         residual=_residual(design, best, predictions),
         search=found,
     )
@@ -101,7 +117,7 @@ def _findings(found: Search, best: Sequence[Explanation], recording: Recording) 
     findings = []
     for position, fault in enumerate(best[0].faults):
         others = [one.faults[position] for one in best[1:] if _rest(one, position) == _rest(best[0], position)]
-        alike = tuple(dict.fromkeys(other.id for other in others if other.id != fault.id))
+        alike = {other.id: other.text for other in others if other.id != fault.id}
         hypothesis = fault.hypothesis
         findings.append(
             Finding(
@@ -119,6 +135,25 @@ def _findings(found: Search, best: Sequence[Explanation], recording: Recording) 
 def _rest(explanation: Explanation, position: int) -> tuple[str, ...]:
     """The other faults of an explanation."""
     return explanation.ids[:position] + explanation.ids[position + 1 :]
+
+
+def _unreported_start(design: Design, predictions: Predictions) -> list[Finding]:
+    """Where all is right but the first step, which was taken to start from the weights that were handed out."""
+    if design.steps != predictions.recording.steps:
+        return []
+    first = [piece for piece in predictions.expected(design) if int(piece.steps[0]) == 0]
+    later = [piece for piece in predictions.expected(design) if int(piece.steps[0]) > 0]
+    if any((piece.share > 1).any() for piece in later):
+        return []
+    worst = max(float(np.max(piece.share, initial=0)) for piece in first)
+    return [
+        Finding(
+            id="initial-unreported",
+            text="it does not start from the weights that were handed out",
+            evidence=f"the first step is off by {worst:.3g} times the tolerance, all later ones lie within it",
+            change="copy task.weight and task.bias into the model, and call task.record(net) before the first step",
+        )
+    ]
 
 
 def _stopped(found: Search, design: Design, whole: Recording, recording: Recording) -> list[Finding]:
@@ -160,22 +195,6 @@ def _start(start: Start) -> Finding:
     return Finding(id=f"{start.id} ({start.parameter})", text=start.text, evidence=start.evidence, change=change)
 
 
-def _loss_findings(design: Design, predictions: Predictions) -> list[Finding]:
-    """Where the steps are right and the loss that was reported is not."""
-    shares = predictions.loss_shares(design)
-    if not shares or min(shares.values()) <= 1:
-        return []
-    evidence = f"the weights agree, the recorded losses are off by {min(shares.values()):.3g} times the tolerance"
-    for hypothesis in HYPOTHESES.values():
-        fault = Fault(hypothesis, hypothesis.values[0])
-        changed = fault.apply(design) if hypothesis.kind in ("loss", "penalty") and not hypothesis.free else None
-        if changed is not None and min(predictions.loss_shares(changed).values(), default=math.inf) <= 1:
-            text = f"of the loss that was reported, not of the steps: {fault.text}"
-            return [Finding(id=hypothesis.id, text=text, evidence=evidence, change=hypothesis.change)]
-    text = "the reported loss is neither the data loss nor the objective of the batch before the step"
-    return [Finding(id="loss-reported", text=text, evidence=evidence, change="report the loss of the step's batch")]
-
-
 def _unseen(design: Design, predictions: Predictions) -> tuple[str, ...]:
     """Hyper-parameters that could have a neutral value without leaving the tolerance."""
     others = [(name, replace(design, form=form)) for name, form in neutral(design.form)]
@@ -207,9 +226,11 @@ def _effects(
     design: Design, best: Sequence[Explanation], begin: Sequence[Start], recording: Recording
 ) -> Effects | None:
     """Of every finding on the end of the run."""
+    if best and best[0].design.steps != design.steps:
+        return None
     differences: dict[str, Change] = {f"{one.id} ({one.parameter})": _begun(one.parameter, recording) for one in begin}
     for fault in best[0].faults if best else ():
-        differences[fault.id] = fault.apply if best[0].design.steps == design.steps else lambda d: d
+        differences[fault.id] = fault.apply
     if best and best[0].faults[0].hypothesis.id in ("targets-shuffled", "batches-other-order"):
         solved = best[0].design.material
         differences[best[0].ids[0]] = lambda d: d.with_order(solved.order).with_data(y=solved.dataset.y)
@@ -229,12 +250,6 @@ def _begun(parameter: str, recording: Recording) -> Change:
 
 def _weight(did: Effects, id: str) -> float:
     return next((abs(effect.share) for effect in did.each if effect.name == id), 0.0)
-
-
-def _family(design: Design) -> str:
-    """The optimizer of the weight, with its numbers, as it would be written."""
-    optimizer = design.form.optimizers["weight"]
-    return repr(optimizer)
 
 
 def _text(

@@ -20,8 +20,8 @@ CheckVerdict = Literal["agree", "disagree", "undecidable", "unsupported", "error
 class Finding:
     """One difference.
 
-    ``evidence``: the numbers that show it. ``change``: what to change in the code. ``alike``: faults by name that this
-    record cannot tell from it, and ``probe``: what would.
+    ``evidence``: the numbers that show it. ``change``: what to change in the code. ``alike``: faults by name with their
+    text that this record cannot tell from it, and ``probe``: what would.
     """
 
     id: str
@@ -29,7 +29,7 @@ class Finding:
     evidence: str
     change: str = ""
     probe: str = ""
-    alike: tuple[str, ...] = ()
+    alike: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -119,32 +119,34 @@ class Predictions:
                 break
         return largest if known else np.inf
 
-    @np.errstate(all="ignore")
     def loss_shares(self, design: Design) -> dict[str, float]:
         """Error ÷ allowance of the recorded losses.
 
         They are taken as the data loss, as that with the design's penalties, and as that with those asked for.
         """
-        recorded = self.recording.loss
-        if recorded is None or design.steps != self.recording.steps:
+        if self.recording.loss is None or design.steps != self.recording.steps:
             return {}
+        return {piece.quantity: float(np.max(piece.share)) for piece in self.losses(design)}
+
+    @np.errstate(all="ignore")
+    def losses(self, design: Design) -> list[Expected]:
+        """What the loss of each step may be, in each of these readings, beside what was recorded."""
+        recorded = self.recording.loss
+        assert recorded is not None
         arithmetic = Rounding(self.recording.profiles["loss"])
         problem, asked = (arithmetic.hyper(each) for each in (design.form.in_gradient, design.form.objective))
-        shares = {"loss": 0.0, "objective": 0.0, "objective as asked": 0.0}
+        pieces: dict[str, list[Expected]] = {"loss": [], "objective": [], "objective as asked": []}
         for steps, params, X, y in self._batches(design, arithmetic):
             data: Any = problem.loss.value(problem.model.forward(params, X), y)
             penalty: Any = problem.objective_from(0 * data, params)
             if design.penalty_times is not None:
                 penalty = Bounded.hyper(design.penalty_times[steps], arithmetic.profile) * penalty
-            found = {
-                "loss": data,
-                "objective": data + penalty,
-                "objective as asked": asked.objective_from(data, params),
-            }
+            as_asked: Any = asked.objective_from(data, params)
+            found = {"loss": data, "objective": data + penalty, "objective as asked": as_asked}
             for quantity, bounded in found.items():
                 piece = expect(quantity, steps, recorded[steps], bounded, arithmetic.profile.compute)
-                shares[quantity] = max(shares[quantity], float(np.max(piece.share)))
-        return shares
+                pieces[quantity].append(piece)
+        return [in_order(some) for some in pieces.values()]
 
     # -- gradients ---------------------------------------------------------------------------------------------------
 
@@ -209,6 +211,14 @@ class Predictions:
             arrays = {name: np.asarray(format.round(getattr(dataset, name)), float) for name in ("X", "y")}
             self._rounded[id(dataset)] = (dataset, arrays)
         return self._rounded[id(dataset)][1]
+
+
+def in_order(pieces: Sequence[Expected]) -> Expected:
+    """Pieces of one quantity as one, step after step."""
+    order = np.argsort(np.concatenate([piece.steps for piece in pieces]), kind="stable")
+    parts = ("steps", "candidate", "value", "allowance", "exact")
+    joined = {part: np.concatenate([getattr(piece, part) for piece in pieces])[order] for part in parts}
+    return Expected(quantity=pieces[0].quantity, **joined)
 
 
 def _uncertain(array: Array, whole: Array, design: Design, arithmetic: Rounding) -> Bounded:

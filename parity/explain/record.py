@@ -81,5 +81,9 @@ def said_in(trajectory: Trajectory, format: str) -> Trajectory:
     sums = "float32" if FORMATS[format].digits < FORMATS["float32"].digits else format
     profile = {"compute": format, "accumulate": sums}
     inputs = {name: np.asarray(FORMATS[format].round(values), float) for name, values in trajectory.inputs.items()}
+    params = dict(trajectory.params)
+    if trajectory.meta.get("assumed start"):
+        start = {name: np.asarray(FORMATS[format].round(values[:1]), float) for name, values in params.items()}
+        params = {name: np.concatenate([start[name], values[1:]]) for name, values in params.items()}
     meta = {**trajectory.meta, "dtype": format, "profile": {"loss": profile, "update": profile}}
-    return replace(trajectory, inputs=inputs, formats={}, meta=meta)
+    return replace(trajectory, params=params, inputs=inputs, formats={}, meta=meta)

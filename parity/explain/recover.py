@@ -160,7 +160,7 @@ def _tried(design: Design, recording: Recording) -> Design | None:
         extended, outputs, y, scale = _parts(design, recording, k, np.arange(n))
         some = sets[len(asked)]
         sums = ((scale * (outputs - y))[:, None] * extended)[some].sum(axis=1)
-        error, start, given = np.zeros(len(some)), 0, {}
+        error, room, start, given = np.zeros(len(some)), 0.0, 0, {}
         for name, weights in recording.weights.items():
             w, size = weights[k : k + 1], weights[k].size
             penalties = [penalty for other, penalty in design.form.in_gradient.terms if other == name]
@@ -171,7 +171,11 @@ def _tried(design: Design, recording: Recording) -> Design | None:
             repeated = {key: np.repeat(values, len(some), axis=0) for key, values in state[name].items()}
             after, _ = optimizer.step(np.repeat(w, len(some), axis=0), given[name], repeated)
             error = error + ((after - weights[k + 1]).reshape(len(some), -1) ** 2).sum(axis=1)
+            rounding = 4 * recording.formats[name].u * np.abs(weights[k + 1])
+            room += float(np.sum((CLOSE * np.abs(weights[k + 1] - w) + rounding) ** 2))
         at = int(np.argmin(error))
+        if not error[at] <= room:
+            return None
         for name, weights in recording.weights.items():
             optimizer = scheduled(design.form.optimizers[name], design.form.schedule, int(design.advances[k]))
             _, state[name] = optimizer.step(weights[k : k + 1], given[name][at : at + 1], state[name])

@@ -68,6 +68,10 @@ class Candidate:
     distance: float = math.nan
 
     @property
+    def kinds(self) -> tuple[str, ...]:
+        return tuple(sorted(fault.hypothesis.kind for fault in self.faults))
+
+    @property
     def free(self) -> list[int]:
         """The faults whose numbers are to be found."""
         return [i for i, fault in enumerate(self.faults) if fault.hypothesis.free]
@@ -95,6 +99,10 @@ class Explanation:
     def free(self) -> int:
         """How many of its numbers were searched for."""
         return sum(fault.hypothesis.free for fault in self.faults)
+
+    @property
+    def rare(self) -> int:
+        return sum(fault.hypothesis.rare for fault in self.faults)
 
     @property
     def fits_loss(self) -> bool:
@@ -132,12 +140,14 @@ class _Searching:
             return Search(*correct)
         singles = self.singles
         found = self._verified(self._fitted([one for one in singles if not one.free]))
-        fitted = [] if found else self._fitted(singles)
-        found = found or self._verified(fitted) or self._recovered() or self._narrower()
+        kinds = {one.kinds for one in found}  # of which a free number may explain as much
+        fitted = self._fitted([one for one in singles if not found or (one.free and one.kinds in kinds)])
+        found = [*found, *self._verified(fitted)] or self._recovered() or self._narrower()
         if not found and pairs:
             fitted_pairs = self._fitted(self._pairs(fitted))
             found = self._verified(fitted_pairs) or self._narrower(fitted) or self._recovered(fitted)
             fitted = [*fitted[:1], *fitted_pairs[:1]]
+        found = [*found, *self._usual(found)]
         nearest = min(fitted, key=lambda one: one.distance, default=None)
         return Search(*correct, self._classes(found), None if found else nearest)
 
@@ -149,7 +159,7 @@ class _Searching:
         return [one for fault in faults if (one := self._made((fault,))) is not None]
 
     def _pairs(self, singles: Sequence[Candidate]) -> list[Candidate]:
-        """Every two hypotheses, with each of their numbers; a free one with that which is best alone if there is one."""
+        """Every two hypotheses, with each of their numbers; a free one with what is best alone, if there is one."""
         best = {one.faults[0].id: one.faults[0] for one in singles if one.free}
         tried = [best.get(one.faults[0].id, one.faults[0]) for one in self.singles]
         faults = list(dict.fromkeys(tried))
@@ -163,6 +173,17 @@ class _Searching:
         others = [one for one in beside if not one.free] or [Candidate((), self.design)]
         solved = [(one, found) for one in others for found in recover(one.design, self.recording)]
         return self._verified([Candidate((*one.faults, Fault(of)), design, 0.0) for one, (of, design) in solved])
+
+    def _usual(self, found: Sequence[Explanation]) -> list[Explanation]:
+        """In the place of a rare fault, free numbers of its kind that explain as much."""
+        tried: list[Candidate] = []
+        for one in found:
+            for position, fault in enumerate(one.faults if one.rare else ()):
+                kin = [h for h in HYPOTHESES.values() if h.free and h.kind == fault.hypothesis.kind]
+                for other in (Fault(h, value) for h in kin for value in h.values):
+                    faults = (*one.faults[:position], other, *one.faults[position + 1 :])
+                    tried += [made] if (made := self._made(faults) or self._made(faults[::-1])) is not None else []
+        return self._verified(self._fitted(tried)) if tried else []
 
     def _narrower(self, beside: Sequence[Candidate] = ()) -> list[Explanation]:
         """Arithmetic that is narrower than said, alone or beside another fault.
@@ -185,7 +206,7 @@ class _Searching:
         design: Design | None = self.design
         for fault in faults:
             design = fault.apply(design) if design is not None else None
-        return None if design is None else Candidate(faults, design)
+        return None if design is None or not design.consistent else Candidate(faults, design)
 
     # -- how far it is -----------------------------------------------------------------------------------------------
 
@@ -286,10 +307,18 @@ class _Searching:
 
     def _classes(self, found: Sequence[Explanation]) -> tuple[tuple[Explanation, ...], ...]:
         """What fits the recorded loss as well comes first; a free number that a named fault stands for is left out."""
+        named = [one for one in found if not one.free]
+        kept = [one for one in found if not one.free or not any(self._same(one, other) for other in named)]
         fewest: dict[tuple[str, ...], int] = {}
-        for one in found:
+        for one in kept if not named else ():
             fewest[one.kinds] = min(one.free, fewest.get(one.kinds, one.free))
-        kept = sorted((one for one in found if one.free == fewest[one.kinds]), key=lambda one: one.free)
+        kept = [one for one in kept if one.free == fewest.get(one.kinds, one.free)]
+        kept.sort(key=lambda one: (one.rare, one.free))
         fitting = tuple(one for one in kept if one.fits_loss)
         others = tuple(one for one in kept if not one.fits_loss)
         return tuple(group for group in (fitting, others) if group)
+
+    def _same(self, one: Explanation, other: Explanation) -> bool:
+        """True where both predict the same weights: the one is the other in other words."""
+        predicted = self.predictions.weights([one.design, other.design])
+        return all(np.allclose(values[0], values[1], rtol=1e-12, atol=0) for values in predicted.values())

@@ -44,6 +44,21 @@ class AccumulatedInEpoch(Training):
             super().zero_grad(net)
 
 
+class OfTwoBatches(Training):
+    """Gradients of two batches are accumulated for each step."""
+
+    def zero_grad(self, net: nn.Linear) -> None:
+        if self._even():
+            super().zero_grad(net)
+
+    def step(self, optimizer: Optimizer) -> None:
+        if not self._even():
+            super().step(optimizer)
+
+    def _even(self) -> bool:
+        return (self.epoch * len(self.task.loader) + self.batch) % 2 == 0
+
+
 class ClippedByNorm(Training):
     """``clip_grad_norm_`` from another project."""
 
@@ -126,6 +141,7 @@ class Twice(Training):
 MUTANTS = (
     Mutant("gradient-stale", Stale, ANY),
     Mutant("gradient-accumulated", Accumulated, ANY),
+    Mutant("gradient-of-two-batches", OfTwoBatches, ANY),
     Mutant("gradient-accumulated-in-epoch", AccumulatedInEpoch, ANY),
     Mutant("gradient-clipped-by-norm", ClippedByNorm, ("check-small",)),
     Mutant("gradient-clipped-by-value", ClippedByValue, ANY),

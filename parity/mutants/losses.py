@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from parity.mutants.mutant import ANY, Mutant
 from parity.mutants.training import Training
@@ -57,6 +57,27 @@ class LossOtherFactor(Training):
         return 0.7 * super().loss(out, y)
 
 
+class LossOverBatchSize(Training):
+    """The sum of squares over the batch size, also for the last, smaller batch."""
+
+    def loss(self, out: Tensor, y: Tensor) -> Tensor:
+        return self.factor * (out - y).square().sum() / self.task.batch_size
+
+
+class LossAbsolute(Training):
+    """``l1_loss`` for ``mse_loss``."""
+
+    def loss(self, out: Tensor, y: Tensor) -> Tensor:
+        return nn.functional.l1_loss(out, y)
+
+
+class LossHuber(Training):
+    """``smooth_l1_loss`` for ``mse_loss``."""
+
+    def loss(self, out: Tensor, y: Tensor) -> Tensor:
+        return nn.functional.smooth_l1_loss(out, y)
+
+
 MUTANTS = (
     Mutant("loss-halved", LossHalved, (*ANY, "check-sum")),
     Mutant("loss-doubled", LossDoubled, (*ANY, "check-sum")),
@@ -64,5 +85,8 @@ MUTANTS = (
     Mutant("loss-mean-for-sum", LossMeanForSum, ("check-sum",)),
     Mutant("loss-broadcast", LossBroadcast, (*ANY, "check-mse")),
     Mutant("loss-mean-twice", LossMeanTwice, (*ANY, "check-mse")),
+    Mutant("loss-over-batch-size", LossOverBatchSize, ANY),
+    Mutant("loss-absolute", LossAbsolute, ANY),
+    Mutant("loss-huber", LossHuber, ANY),
     Mutant("loss-other-factor", LossOtherFactor, (*ANY, "check-sum")),
 )

@@ -212,6 +212,10 @@ class FirstStepDampened(Own):
     made = own_sgd.FirstStepDampened
 
 
+class MomentumAveraged(Own):
+    made = own_sgd.Averaged
+
+
 class LrTimesMomentum(Own):
     made = own_sgd.LrTimesMomentum
 
@@ -274,6 +278,7 @@ MUTANTS = (
     Mutant("momentum-extra", MomentumExtra, SGD),
     Mutant("momentum-other", MomentumOther, ("check-momentum", "check-nesterov", "check-schedule")),
     Mutant("dampening-extra", DampeningExtra, ("check-momentum", "check-schedule")),
+    Mutant("momentum-averaged", MomentumAveraged, ("check-momentum", "check-schedule")),
     Mutant("dampening-missing", DampeningMissing, ("check-dampening",)),
     Mutant("dampening-other", DampeningOther, ("check-dampening", "check-momentum")),
     Mutant("first-step-dampened", FirstStepDampened, ("check-dampening",)),

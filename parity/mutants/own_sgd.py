@@ -61,6 +61,16 @@ class FirstStepDampened(OwnSGD):
         w.sub_(group["lr"] * velocity)
 
 
+class Averaged(OwnSGD):
+    """The velocity is an average of the gradients from the first one on, as Adam's m without its correction."""
+
+    def update(self, w: Tensor, g: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        if "velocity" not in state:
+            state["velocity"] = torch.zeros_like(w)
+        velocity = state["velocity"].mul_(group["momentum"]).add_(g, alpha=1 - group["momentum"])
+        w.sub_(group["lr"] * velocity)
+
+
 class LrTimesMomentum(OwnSGD):
     """The velocity keeps ηg: a step remembers the learning rates of the steps before."""
 

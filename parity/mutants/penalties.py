@@ -47,6 +47,13 @@ class PenaltyOverRows(Training):
         return super().penalty(net) / len(self.task.y)
 
 
+class PenaltyOverFeatures(Training):
+    """The mean of the squares for their sum."""
+
+    def penalty(self, net: nn.Linear) -> Tensor:
+        return 0.5 * self.task.l2 * net.weight.square().mean()
+
+
 class PenaltyOverBatch(Training):
     """Inside the mean: divided by the number of rows of the batch."""
 
@@ -187,6 +194,7 @@ MUTANTS = (
     Mutant("penalty-halved", PenaltyHalved, (*L2, "check-l1", "check-adamw")),
     Mutant("penalty-doubled", PenaltyDoubled, (*L2, "check-l1", "check-adamw")),
     Mutant("penalty-over-rows", PenaltyOverRows, (*L2, "check-l1")),
+    Mutant("penalty-over-features", PenaltyOverFeatures, L2),
     Mutant("penalty-over-batch", PenaltyOverBatch, (*L2, "check-l1")),
     Mutant("penalty-times-batch", PenaltyTimesBatch, (*L2, "check-l1")),
     Mutant("penalty-once-per-epoch", PenaltyOncePerEpoch, (*L2, "check-l1")),

@@ -6,9 +6,9 @@ import warnings
 from typing import Literal
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import ExponentialLR, LRScheduler
 
-from parity.mutants.mutant import Mutant
+from parity.mutants.mutant import ANY, Mutant
 from parity.mutants.training import Training
 
 PER_STEP = ("check-schedule", "check-adamw-schedule")
@@ -50,9 +50,30 @@ class Twice(Training):
         super().advance(scheduler, after)
 
 
+class ExtraPerEpoch(Training):
+    """An exponential scheduler where none is asked for."""
+
+    beat: Literal["step", "epoch"] = "epoch"
+
+    def scheduler(self, optimizer: Optimizer) -> LRScheduler | None:
+        return ExponentialLR(optimizer, 0.93)
+
+    def advance(self, scheduler: LRScheduler, after: Literal["step", "epoch"]) -> None:
+        if after == self.beat:
+            scheduler.step()
+
+
+class ExtraPerStep(ExtraPerEpoch):
+    """The same, advanced after every step."""
+
+    beat = "step"
+
+
 MUTANTS = (
     Mutant("schedule-ignored", Ignored, ALL),
     Mutant("schedule-off-by-one", OffByOne, ALL),
     Mutant("schedule-per-epoch", PerEpoch, ALL),
     Mutant("schedule-twice", Twice, ALL),
+    Mutant("schedule-extra-per-epoch", ExtraPerEpoch, ANY),
+    Mutant("schedule-extra-per-step", ExtraPerStep, ANY),
 )

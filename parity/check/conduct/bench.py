@@ -9,6 +9,7 @@ import numpy as np
 
 from parity.check.drive import Driver, exact
 from parity.check.feeds import drawn
+from refimpl.arithmetic.formats import FORMATS
 from refimpl.types import Array
 
 ROUNDING = 1e-6
@@ -35,11 +36,13 @@ class Run:
 
 
 def apart_from(one: Mapping[str, Array], other: Mapping[str, Array], start: Mapping[str, Array]) -> str:
-    """Where two runs from one start differ by more than ROUNDING of the largest move."""
+    """Where two runs from one start differ by more than ROUNDING of the largest move, and float32 of the weights."""
     for name in one:
         size = max(float(np.max(np.abs(array - start[name]), initial=0)) for array in (one[name], other[name]))
+        weights = max(float(np.max(np.abs(array), initial=0)) for array in (one[name], other[name]))
         difference = np.abs(one[name] - other[name])
-        if size and not np.max(difference, initial=0) <= ROUNDING * size:
+        room = ROUNDING * size + 4 * FORMATS["float32"].u * weights
+        if size and not np.max(difference, initial=0) <= room:
             i = np.unravel_index(np.argmax(difference), difference.shape)
             at = ", ".join(str(int(index)) for index in i)
             return (

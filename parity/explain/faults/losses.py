@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from refimpl.losses import SquaredError
 from refimpl.types import Array
@@ -45,4 +47,46 @@ class MeanTwice:
 
     def gradient(self, outputs: Array, targets: Array) -> Array:
         gradient: Array = self.loss.gradient(outputs, targets) / outputs.shape[1]
+        return gradient
+
+
+@dataclass(frozen=True, kw_only=True)
+class OverBatchSize:
+    """A sum that is divided by the size that batches should have, also where the last one is smaller."""
+
+    loss: SquaredError
+    size: int
+
+    def value(self, outputs: Array, targets: Array) -> Array:
+        value: Array = self._sum().value(outputs, targets) / self.size
+        return value
+
+    def gradient(self, outputs: Array, targets: Array) -> Array:
+        gradient: Array = self._sum().gradient(outputs, targets) / self.size
+        return gradient
+
+    def _sum(self) -> SquaredError:
+        return replace(self.loss, reduction="sum")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Absolute:
+    """``mean|rᵢ|``, or beyond ``edge`` only: ``rᵢ²/2`` below it and ``edge·(|rᵢ| − edge/2)`` above (Huber).
+
+    ∂L/∂ŷᵢ = sign(rᵢ)/n, or rᵢ cut off at ±edge, over n.
+    """
+
+    edge: float = 0.0
+
+    def value(self, outputs: Array, targets: Array) -> Array:
+        size = np.abs(outputs - targets)
+        inside = np.minimum(size, self.edge)
+        each = inside * inside / 2 + self.edge * (size - inside) if self.edge else size
+        value: Array = each.reshape(len(each), -1).sum(axis=1) / outputs.shape[1]
+        return value
+
+    def gradient(self, outputs: Array, targets: Array) -> Array:
+        r = outputs - targets
+        cut = np.minimum(np.maximum(r, -self.edge), self.edge) if self.edge else np.sign(r)
+        gradient: Array = cut / outputs.shape[1]
         return gradient

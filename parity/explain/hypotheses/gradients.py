@@ -41,6 +41,15 @@ def accumulated_in_epoch(design: Design, _: float) -> Design:
     return mixed(design, np.tril(epoch[:, None] == epoch[None, :]).astype(float))
 
 
+def two_batches(design: Design, times: float) -> Design | None:
+    """Gradients of two batches added up, or their mean (½), before each step."""
+    if design.calls is not None:
+        return None
+    odd = np.arange(design.steps) % 2
+    mixing = times * (np.eye(design.steps) + np.eye(design.steps, k=-1))
+    return replace(mixed(design, mixing), calls=odd)
+
+
 def previous_batch(design: Design, _: float) -> Design:
     rows = [design.rows[0], *design.rows[:-1]]
     lengths = [len(batches) for batches in design.material.order]
@@ -73,6 +82,15 @@ GRADIENTS = (
         change="call optimizer.zero_grad() before every backward()",
         probe="the first step of the second epoch",
         apply=accumulated_in_epoch,
+    ),
+    Hypothesis(
+        id="gradient-of-two-batches",
+        kind="gradient",
+        text="the optimizer steps at every second batch, with {value:g} times the sum of two gradients",
+        change="step at every batch, or ask for batches of twice the size",
+        probe="whether the weights stand still at every second step",
+        apply=two_batches,
+        values=(1.0, 0.5),
     ),
     Hypothesis(
         id="gradient-twice",
@@ -133,6 +151,7 @@ GRADIENTS = (
         change="step along the gradient itself",
         probe="a gradient twice as large, which gives the same step",
         apply=lambda design, _: twisted(design, Sign()),
+        rare=True,
     ),
     Hypothesis(
         id="gradient-normalised",
@@ -142,5 +161,6 @@ GRADIENTS = (
         probe="a gradient twice as large, which gives the same step",
         apply=lambda design, value: twisted(design, Normalised(together=value == 0)),
         values=(0.0, 1.0),
+        rare=True,
     ),
 )

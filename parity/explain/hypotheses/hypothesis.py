@@ -24,7 +24,7 @@ class Hypothesis:
 
     ``text``: what is the case, ``{value}`` standing for the number that was found. ``change``: what to change in the
     code. ``probe``: what tells it from faults that look alike. ``values``: numbers to try it with; ``free``: others
-    between them may be meant, and the best is searched for.
+    between them may be meant, and the best is searched for. ``rare``: named after others that explain as much.
     """
 
     id: str
@@ -35,6 +35,7 @@ class Hypothesis:
     apply: Apply
     values: tuple[float, ...] = (math.nan,)
     free: bool = False
+    rare: bool = False
 
 
 def decays(optimizer: Any) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from parity.explain.design import Design
-from parity.explain.faults.losses import Broadcast, MeanTwice
+from parity.explain.faults.losses import Absolute, Broadcast, MeanTwice, OverBatchSize
 from parity.explain.hypotheses.hypothesis import Hypothesis
 from refimpl.losses import SquaredError
 
@@ -27,7 +27,16 @@ def reduced(design: Design, reduction: Any) -> Design | None:
 
 def wrapped(design: Design, kind: Any) -> Design | None:
     loss = design.form.in_gradient.loss
-    return design.with_loss(kind(loss=loss)) if isinstance(loss, SquaredError) else None
+    if not isinstance(loss, SquaredError) or (kind is MeanTwice and loss.reduction != "mean"):
+        return None
+    return design.with_loss(kind(loss=loss))
+
+
+def over_batch_size(design: Design, _: float) -> Design | None:
+    loss = design.form.in_gradient.loss
+    if not isinstance(loss, SquaredError) or loss.reduction != "mean" or len({len(rows) for rows in design.rows}) == 1:
+        return None
+    return design.with_loss(OverBatchSize(loss=loss, size=len(design.rows[0])))
 
 
 LOSSES = (
@@ -78,6 +87,31 @@ LOSSES = (
         change="give both the same shape: y.reshape(y_hat.shape)",
         probe="batches of one row, where both are the same",
         apply=lambda design, _: wrapped(design, Broadcast),
+    ),
+    Hypothesis(
+        id="loss-over-batch-size",
+        kind="loss",
+        text="the sum over the batch is divided by the batch size, also where the last batch has fewer rows",
+        change="divide by the number of rows that the batch has: use reduction='mean'",
+        probe="a batch size that divides the number of rows, where it makes no difference",
+        apply=over_batch_size,
+    ),
+    Hypothesis(
+        id="loss-absolute",
+        kind="loss",
+        text="the loss is the mean of |r| (L1Loss), where squares were asked",
+        change="use MSELoss",
+        probe="large residuals: the pull of |r| does not grow with r",
+        apply=lambda design, _: design.with_loss(Absolute()),
+    ),
+    Hypothesis(
+        id="loss-huber",
+        kind="loss",
+        text="the loss is that of Huber with edge {value:g} (SmoothL1Loss), where squares were asked",
+        change="use MSELoss",
+        probe="large residuals: beyond the edge the pull does not grow with r",
+        apply=lambda design, edge: design.with_loss(Absolute(edge=edge)) if edge > 0 else None,
+        values=(1.0, 0.5, 0.1, 2.0),
     ),
     Hypothesis(
         id="loss-other-factor",

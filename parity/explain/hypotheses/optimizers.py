@@ -70,10 +70,15 @@ def dampened(optimizer: Any, value: float) -> Any:
 
 
 def first_dampened(optimizer: Any, _: float) -> Any:
-    if off(optimizer.momentum):
+    if off(optimizer.momentum) or off(optimizer.dampening):
         return optimizer
-    dampening = optimizer.momentum if off(optimizer.dampening) else optimizer.dampening
-    return faulty(optimizer, first_dampened=True, dampening=dampening)
+    return faulty(optimizer, first_dampened=True)
+
+
+def averaged(optimizer: Any, _: float) -> Any:
+    if off(optimizer.momentum) or optimizer.nesterov:
+        return optimizer
+    return faulty(optimizer, first_dampened=True, dampening=optimizer.momentum)
 
 
 def nesterov(on: bool) -> Callable[[Any, float], Any]:
@@ -179,6 +184,14 @@ OPTIMIZER = (
         change="start the momentum buffer with the first gradient itself",
         probe="the first step alone",
         apply=of((SGD,), first_dampened),
+    ),
+    Hypothesis(
+        id="momentum-averaged",
+        kind="optimizer",
+        text="momentum is an average, b ← μb + (1 − μ)g from the first step on, where torch keeps the sum b ← μb + g",
+        change="do not multiply the gradient by 1 − μ, or make η larger by 1/(1 − μ)",
+        probe="the first step, which is shorter by the factor 1 − μ",
+        apply=of((SGD,), averaged),
     ),
     Hypothesis(
         id="nesterov-missing",

@@ -93,18 +93,17 @@ def without(design: Design, _: float) -> Design | None:
 
 
 def decoupled(design: Design, _: float = 0.0) -> Design | None:
-    """Coupled L2 on a parameter becomes decoupled decay of its optimizer."""
+    """Coupled L2 on a parameter becomes decoupled decay of its optimizer, all of it."""
+    lam: dict[str, float] = {}
+    for name, penalty in design.form.in_gradient.terms:
+        lam[name] = lam.get(name, 0.0) + (l2_strength(penalty) if isinstance(penalty, L2) else 0.0)
+    names = [name for name, strength in lam.items() if strength]
     found = design
-    for penalty in design.form.in_gradient.penalties:
-        lam = l2_strength(penalty)
-        if not isinstance(penalty, L2) or not lam:
-            continue
-        others = tuple(p for p in found.form.in_gradient.penalties if p is not penalty)
-        found = found.with_optimizers(lambda o, lam=lam: _with_decay(o, lam), *penalty.parameters)  # type: ignore[misc]
-        found = found.with_penalties(*others)
-    changed = [name for name, o in found.form.optimizers.items() if o != design.form.optimizers[name]]
-    lost = [p for p in design.form.in_gradient.penalties if isinstance(p, L2) and not set(p.parameters) <= set(changed)]
-    return found if changed and not lost else None
+    for name in names:
+        found = found.with_optimizers(lambda o, own=lam[name]: _with_decay(o, own), name)  # type: ignore[misc]
+    if not names or any(found.form.optimizers[name] == design.form.optimizers[name] for name in names):
+        return None
+    return found.with_penalties(*(p for p in design.form.in_gradient.penalties if not isinstance(p, L2)))
 
 
 def _with_decay(optimizer: Any, lam: float) -> Any:
@@ -210,6 +209,14 @@ PENALTIES = (
         change="add the penalty to the mean of the loss, not to its sum before it is divided",
         probe=SIZE,
         apply=lambda design, _: times_decay(design, 1 / batch_sizes(design)),
+    ),
+    Hypothesis(
+        id="penalty-over-features",
+        kind="penalty",
+        text="λ is divided by the number of features: the penalty is the mean of the squares and not their sum",
+        change="sum the squares: (w ** 2).sum()",
+        probe="another number of features",
+        apply=lambda design, _: times_decay(design, 1 / design.material.dataset.X.shape[2]),
     ),
     Hypothesis(
         id="penalty-times-batch",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
 from parity.explain.design import Design
 from parity.explain.hypotheses.hypothesis import Hypothesis
-from refimpl.schedules import Constant
+from refimpl.schedules import Constant, Exponential
 from refimpl.types import Array
 
 
@@ -29,6 +30,14 @@ def ignored(design: Design, _: float) -> Design | None:
     return None if isinstance(design.form.schedule, Constant) else design.with_schedule(Constant())
 
 
+def extra(design: Design, gamma: float, per: Literal["epoch", "step"]) -> Design | None:
+    """An exponential schedule where none was asked."""
+    if not isinstance(design.form.schedule, Constant) or not 0 < gamma < 1:
+        return None
+    return design.with_schedule(Exponential(gamma=gamma, per=per))
+
+
+GAMMAS = (0.5, 0.8, 0.9, 0.95, 0.99)
 BEAT = "a schedule that moves η far at every advance"
 
 SCHEDULES = (
@@ -39,6 +48,26 @@ SCHEDULES = (
         change="call scheduler.step()",
         probe=BEAT,
         apply=ignored,
+    ),
+    Hypothesis(
+        id="schedule-extra-per-epoch",
+        kind="schedule",
+        text="η is multiplied by {value:.6g} after every epoch, where no schedule was asked",
+        change="leave the scheduler out",
+        probe="a second epoch",
+        apply=lambda design, gamma: extra(design, gamma, "epoch"),
+        values=GAMMAS,
+        free=True,
+    ),
+    Hypothesis(
+        id="schedule-extra-per-step",
+        kind="schedule",
+        text="η is multiplied by {value:.6g} after every step, where no schedule was asked",
+        change="leave the scheduler out",
+        probe="a second step",
+        apply=lambda design, gamma: extra(design, gamma, "step"),
+        values=GAMMAS,
+        free=True,
     ),
     Hypothesis(
         id="schedule-off-by-one",

@@ -34,10 +34,10 @@ def print_diagnosis(target: str, diagnosis: Diagnosis, console: Console) -> None
         if law.first:
             _indented(console, escape(law.first), 4)
         for sentence in diagnosis.words:
-            if sentence.parameter == law.parameter:
+            if sentence.parameter == law.parameter and law.explained:
                 text = escape(sentence.text)
                 _indented(console, text if sentence.as_asked else f"[red]{text}[/]", 4)
-    if diagnosis.family and not any(law.explained for law in diagnosis.laws):
+    if diagnosis.family and not diagnosis.laws:
         _indented(console, f"steps as {escape(diagnosis.family)}")
     if diagnosis.findings:
         console.print("\n[bold]Findings[/]")
@@ -58,14 +58,13 @@ def print_diagnosis(target: str, diagnosis: Diagnosis, console: Console) -> None
 
 def _print_finding(number: int, finding: Finding, console: Console) -> None:
     console.print(f"  {number}. [bold]{escape(finding.id)}[/]", highlight=False)
-    _indented(console, finding.text, 5)
-    _indented(console, f"evidence: {finding.evidence}", 5)
-    if finding.change:
-        _indented(console, f"change:   {finding.change}", 5)
+    lines = [finding.text, f"evidence: {finding.evidence}"]
+    lines += [f"change:   {finding.change}"] if finding.change else []
     if finding.alike:
-        _indented(
-            console, f"this run cannot tell it from {', '.join(finding.alike)}; told apart by: {finding.probe}", 5
-        )
+        lines += [f"or:       {text} ({id})" for id, text in finding.alike.items()]
+        lines.append(f"          which this run cannot tell apart; told apart by: {finding.probe}")
+    for line in lines:
+        _indented(console, escape(line), 5)
 
 
 def _effects(effects: Effects) -> Table:

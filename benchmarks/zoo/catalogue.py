@@ -1,0 +1,303 @@
+"""Optimizers of published packages: what each claims to be, and the reference that it is demanded to equal.
+
+The options are chosen so that the class should be the reference: where a package adds something of its own (a clipped
+gradient, an ε inside the root) it is switched off if it can be. Where no reference has the rule, there is no
+``against``: then only what the class does is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+PACKAGES = (
+    "timm",
+    "pytorch_optimizer",
+    "torch-optimizer",
+    "torch-optimi",
+    "schedulefree",
+    "lion-pytorch",
+    "adabelief-pytorch",
+    "adan-pytorch",
+    "bitsandbytes",
+    "apollo-torch",
+    "muon-optimizer",
+    "prodigyopt",
+    "dadaptation",
+    "madgrad",
+    "adamp",
+    "came-pytorch",
+    "pytorch-ranger",
+    "transformers",
+    "torch",
+)
+"""Distributions, in the order of the page; torch itself is the control group."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """``target`` as in ``parity check``; ``hyper`` in its words; ``claims``: the rule that its documentation names."""
+
+    package: str
+    target: str
+    claims: str
+    hyper: tuple[str, ...]
+    against: str = ""
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The words of the check, without what says where results go."""
+        hyper = (word for pair in self.hyper for word in ("--hyper", pair))
+        return ("check", self.target, *hyper, *(("--against", self.against) if self.against else ()))
+
+
+def _entries(package: str, module: str, rows: Sequence[tuple[str, str, str, str]]) -> list[Entry]:
+    """From rows of class, claim, options and reference."""
+    return [
+        Entry(package=package, target=f"{module}:{name}", claims=claims, hyper=tuple(hyper.split()), against=against)
+        for name, claims, hyper, against in rows
+    ]
+
+
+LR = "lr=0.01"
+BOTH = "lr=0.01 weight_decay=0.1"
+MOMENTUM = "lr=0.01 momentum=0.9 weight_decay=0.1"
+
+CATALOGUE: list[Entry] = [
+    *_entries(
+        "timm",
+        "timm.optim",
+        [
+            ("AdaBelief", "AdaBelief, decoupled, rectified", BOTH, "adabelief(rectify=True)"),
+            ("AdamWLegacy", "AdamW", BOTH, "adamw"),
+            ("Adan", "Adan", BOTH, "adan"),
+            ("Lamb", "LAMB", f"{BOTH} max_grad_norm=None", "lamb"),
+            ("Lars", "LARS", f"{MOMENTUM} trust_coeff=0.1 eps=0.0", "lars(trust_coefficient=0.1, lr_in_buffer=False)"),
+            ("Lion", "Lion", BOTH, "lion"),
+            ("NAdamLegacy", "NAdam", BOTH, "nadam"),
+            ("NAdamW", "NAdam, decoupled", BOTH, "nadam(decoupled_weight_decay=True)"),
+            ("RAdamLegacy", "RAdam, decoupled", BOTH, "radam(decoupled_weight_decay=True)"),
+            ("RMSpropTF", "RMSprop as TensorFlow does", MOMENTUM, "rmsprop"),
+            ("SGDW", "SGD, decoupled", MOMENTUM, "sgdw"),
+            ("Adafactor", "Adafactor of fairseq", BOTH, ""),
+            ("AdafactorBigVision", "Adafactor of Big Vision", BOTH, ""),
+            ("AdamP", "AdamP", BOTH, ""),
+            ("Adopt", "ADOPT", BOTH, ""),
+            ("LaProp", "LaProp", BOTH, ""),
+            ("MADGRAD", "MADGRAD", BOTH, ""),
+            ("Mars", "MARS", BOTH, ""),
+            ("NvNovoGrad", "NovoGrad", BOTH, ""),
+            ("SGDP", "SGDP", MOMENTUM, ""),
+            ("Adahessian", "AdaHessian", BOTH, ""),
+        ],
+    ),
+    *_entries(
+        "pytorch_optimizer",
+        "pytorch_optimizer",
+        [
+            ("AdaBelief", "AdaBelief, decoupled", BOTH, "adabelief"),
+            ("AdaDelta", "Adadelta", BOTH, "adadelta"),
+            ("AdaMax", "AdaMax", BOTH, "adamax"),
+            ("Adan", "Adan", f"{BOTH} weight_decouple=False", "adan"),
+            (
+                "Lamb",
+                "LAMB, first version",
+                f"{BOTH} max_grad_norm=0.0 weight_decouple=False eps=1e-30",
+                "lamb(bias_correction=False, clamp_value=10.0)",
+            ),
+            ("LARS", "LARS", f"{MOMENTUM} trust_coefficient=0.1", "lars(lr_in_buffer=False)"),
+            ("Lion", "Lion", BOTH, "lion"),
+            ("PAdam", "Adam where partial = ½", f"{BOTH} partial=0.5 eps=1e-30", "adam"),
+            ("QHAdam", "Adam where ν = 1", BOTH, "adam"),
+            ("QHM", "SGD, dampened, where ν = 1", MOMENTUM, "sgd(lr=0.001)"),
+            ("RAdam", "RAdam, decoupled", f"{BOTH} degenerated_to_sgd=True", "radam(decoupled_weight_decay=True)"),
+            ("SGDW", "SGD, decoupled", MOMENTUM, "sgdw"),
+            ("ScheduleFreeSGD", "schedule-free SGD", "lr=0.1 weight_decay=0.1", "schedule_free_sgd"),
+            ("ScheduleFreeAdamW", "schedule-free AdamW", BOTH, "schedule_free_adamw"),
+            ("AdamC", "AdamW, decay × η/η_max", BOTH, ""),
+            ("AdaBound", "AdaBound", BOTH, ""),
+            ("AdaFactor", "Adafactor", f"{BOTH} relative_step=False scale_parameter=False", ""),
+            ("AdEMAMix", "AdEMAMix", BOTH, ""),
+            ("ADOPT", "ADOPT", BOTH, ""),
+            ("AggMo", "AggMo", BOTH, ""),
+            ("DiffGrad", "diffGrad", BOTH, ""),
+            ("LaProp", "LaProp", BOTH, ""),
+            ("MADGRAD", "MADGRAD", BOTH, ""),
+            ("Prodigy", "Prodigy", "weight_decay=0.1", ""),
+            ("SignSGD", "signSGD", MOMENTUM, ""),
+            ("StableAdamW", "AdamW, updates clipped", BOTH, ""),
+            ("Tiger", "Tiger", BOTH, ""),
+            ("Yogi", "Yogi", BOTH, ""),
+            ("SOAP", "SOAP", BOTH, ""),
+            ("FlashAdamW", "AdamW, compressed state", f"{BOTH} quantize=False", "adamw"),
+            ("NovoGrad", "NovoGrad", BOTH, ""),
+            ("AdaMod", "AdaMod", BOTH, ""),
+        ],
+    ),
+    *_entries(
+        "torch-optimizer",
+        "torch_optimizer",
+        [
+            ("AdaBelief", "AdaBelief", BOTH, "adabelief(weight_decouple=False)"),
+            ("AdaMod", "AdaMod", BOTH, ""),
+            ("Lamb", "LAMB, first version", f"{BOTH} clamp_value=1.0", "lamb(bias_correction=False)"),
+            ("LARS", "LARS", f"{MOMENTUM} trust_coefficient=0.1", "lars(eps=1e-8, lr_in_buffer=False)"),
+            ("PID", "SGD where I = D = 0", f"{MOMENTUM} integral=0.0 derivative=0.0", "sgd(momentum=0.0)"),
+            ("QHAdam", "Adam where ν = 1", BOTH, "adam"),
+            ("QHM", "SGD, dampened, where ν = 1", f"{MOMENTUM} nu=1.0", "sgd(lr=0.001)"),
+            ("RAdam", "RAdam, decoupled", BOTH, "radam(decoupled_weight_decay=True)"),
+            ("SGDW", "SGD, decoupled", MOMENTUM, "sgdw"),
+            ("Adafactor", "Adafactor", f"{BOTH} relative_step=False scale_parameter=False", ""),
+            ("AdamP", "AdamP", BOTH, ""),
+            ("AdaBound", "AdaBound", BOTH, ""),
+            ("AggMo", "AggMo", BOTH, ""),
+            ("DiffGrad", "diffGrad", BOTH, ""),
+            ("MADGRAD", "MADGRAD", BOTH, ""),
+            ("NovoGrad", "NovoGrad", f"{BOTH} betas=(0.95,0.98)", ""),
+            ("SGDP", "SGDP", MOMENTUM, ""),
+            ("SWATS", "SWATS", BOTH, ""),
+            ("Yogi", "Yogi", BOTH, ""),
+            ("Shampoo", "Shampoo", MOMENTUM, ""),
+            ("AccSGD", "AccSGD", BOTH, ""),
+            ("Apollo", "Apollo", BOTH, ""),
+        ],
+    ),
+    *_entries(
+        "torch-optimi",
+        "optimi",
+        [
+            ("Adam", "Adam", BOTH, "adam"),
+            ("AdamW", "AdamW", BOTH, "adamw"),
+            ("Adan", "Adan", BOTH, "adan"),
+            ("Lion", "Lion", BOTH, "lion"),
+            ("RAdam", "RAdam", f"{BOTH} eps=1e-30", "radam"),
+            ("SGD", "SGD", f"{MOMENTUM} torch_init=True", "sgd"),
+            ("StableAdamW", "AdamW, updates clipped", BOTH, ""),
+            ("Ranger", "RAdam with Lookahead", BOTH, ""),
+        ],
+    ),
+    *_entries(
+        "schedulefree",
+        "schedulefree",
+        [
+            ("SGDScheduleFree", "schedule-free SGD", "lr=0.1 weight_decay=0.1 warmup_steps=5", "schedule_free_sgd"),
+            (
+                "SGDScheduleFreeReference",
+                "schedule-free SGD",
+                "lr=0.1 weight_decay=0.1 warmup_steps=5",
+                "schedule_free_sgd",
+            ),
+            ("AdamWScheduleFree", "schedule-free AdamW", f"{BOTH} warmup_steps=5", "schedule_free_adamw"),
+            ("AdamWScheduleFreeReference", "schedule-free AdamW", f"{BOTH} warmup_steps=5", "schedule_free_adamw"),
+            ("AdamWScheduleFreePaper", "schedule-free AdamW", BOTH, "schedule_free_adamw"),
+            ("RAdamScheduleFree", "schedule-free RAdam", BOTH, ""),
+        ],
+    ),
+    *_entries("lion-pytorch", "lion_pytorch", [("Lion", "Lion", BOTH, "lion")]),
+    *_entries(
+        "adabelief-pytorch",
+        "adabelief_pytorch",
+        [
+            ("AdaBelief", "AdaBelief", f"{BOTH} rectify=False print_change_log=False", "adabelief"),
+            (
+                "AdaBelief",
+                "AdaBelief, by default rectified",
+                f"{BOTH} print_change_log=False",
+                "adabelief(rectify=False)",
+            ),
+        ],
+    ),
+    *_entries(
+        "adan-pytorch",
+        "adan_pytorch",
+        [("Adan", "Adan", BOTH, "adan(betas=(0.98, 0.92, 0.99))")],
+    ),
+    *_entries(
+        "bitsandbytes",
+        "bitsandbytes.optim",
+        [
+            ("Adam32bit", "Adam", BOTH, "adam"),
+            ("AdamW32bit", "AdamW", BOTH, "adamw"),
+            ("SGD32bit", "SGD", MOMENTUM, "sgd"),
+            ("Lion32bit", "Lion", BOTH, "lion"),
+            ("RMSprop32bit", "RMSprop", BOTH, "rmsprop"),
+            ("Adagrad32bit", "Adagrad", BOTH, "adagrad"),
+            ("LAMB32bit", "LAMB", BOTH, "lamb"),
+            ("AdEMAMix", "AdEMAMix", BOTH, ""),
+            ("AdEMAMix32bit", "AdEMAMix", BOTH, ""),
+        ],
+    ),
+    *_entries(
+        "apollo-torch",
+        "apollo_torch",
+        [
+            ("GaLoreAdamW", "AdamW where no rank is given", f"{BOTH} eps=1e-30", "adamw"),
+            ("APOLLOAdamW", "AdamW where no rank is given", f"{BOTH} eps=1e-30", "adamw"),
+            ("GaLoreAdafactor", "Adafactor", f"{BOTH} relative_step=False scale_parameter=False", ""),
+        ],
+    ),
+    *_entries("muon-optimizer", "muon", [("SingleDeviceMuon", "Muon", BOTH, "")]),
+    *_entries(
+        "prodigyopt",
+        "prodigyopt",
+        [
+            ("Prodigy", "Prodigy", "weight_decay=0.1", ""),
+            (
+                "Prodigy",
+                "AdamW where d stays 1",
+                f"{BOTH} d0=1.0 growth_rate=1.0 use_bias_correction=True eps=1e-30",
+                "adamw",
+            ),
+        ],
+    ),
+    *_entries(
+        "dadaptation",
+        "dadaptation",
+        [
+            ("DAdaptSGD", "D-adaptation", MOMENTUM, ""),
+            ("DAdaptAdam", "D-adaptation", BOTH, ""),
+            ("DAdaptLion", "D-adaptation", BOTH, ""),
+            ("DAdaptAdan", "D-adaptation", BOTH, ""),
+            ("DAdaptAdaGrad", "D-adaptation", BOTH, ""),
+        ],
+    ),
+    *_entries(
+        "madgrad",
+        "madgrad",
+        [("MADGRAD", "MADGRAD", BOTH, ""), ("MirrorMADGRAD", "mirror descent MADGRAD", BOTH, "")],
+    ),
+    *_entries("adamp", "adamp", [("AdamP", "AdamP", BOTH, ""), ("SGDP", "SGDP", MOMENTUM, "")]),
+    *_entries("came-pytorch", "came_pytorch", [("CAME", "CAME", BOTH, "")]),
+    *_entries(
+        "pytorch-ranger",
+        "pytorch_ranger",
+        [
+            ("Ranger", "RAdam with Lookahead", BOTH, ""),
+            ("RangerQH", "QHAdam with Lookahead", BOTH, ""),
+            ("RangerVA", "RAdam with Lookahead and softplus", BOTH, ""),
+        ],
+    ),
+    *_entries(
+        "transformers",
+        "transformers.optimization",
+        [("Adafactor", "Adafactor of fairseq", f"{BOTH} relative_step=False scale_parameter=False", "")],
+    ),
+    *_entries(
+        "torch",
+        "torch.optim",
+        [
+            ("SGD", "SGD", MOMENTUM, "sgd"),
+            ("Adam", "Adam", BOTH, "adam"),
+            ("AdamW", "AdamW", BOTH, "adamw"),
+            ("NAdam", "NAdam", BOTH, "nadam"),
+            ("RAdam", "RAdam", BOTH, "radam"),
+            ("Adamax", "AdaMax", BOTH, "adamax"),
+            ("Adagrad", "Adagrad", BOTH, "adagrad"),
+            ("Adadelta", "Adadelta", BOTH, "adadelta"),
+            ("RMSprop", "RMSprop", MOMENTUM, "rmsprop"),
+            ("Rprop", "Rprop", LR, "rprop"),
+            ("ASGD", "averaged SGD", BOTH, "asgd"),
+            ("Adafactor", "Adafactor", BOTH, "adafactor"),
+        ],
+    ),
+]

@@ -1,0 +1,137 @@
+"""Check every optimizer of the catalogue as `parity check` does, and write ``../results/zoo.json``.
+
+    pip install -e '.[zoo]'
+    python benchmarks/zoo/run.py [--jobs 2] [--limit 120] [--only lamb] [--fresh]
+
+Each check has a process of its own, with a time limit. What it finds is appended to ``zoo-checks.jsonl`` in the
+temporary folder at once, so that an interrupted run goes on where it stopped; ``--fresh`` starts over.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import multiprocessing
+import platform
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import redirect_stdout
+from importlib.metadata import PackageNotFoundError, version
+from io import StringIO
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from catalogue import CATALOGUE, PACKAGES, Entry
+
+from parity.check.examine import examine
+from parity.check.examined import Examined
+from parity.check.held import demanded, parse_against
+from parity.check.identify import judge
+from parity.check.optimizer import conclude
+from parity.check.run import hyper_parameters
+from parity.check.target import load, parse
+
+RESULTS = Path(__file__).parents[1] / "results" / "zoo.json"
+CHECKS = Path(tempfile.gettempdir()) / "zoo-checks.jsonl"
+PROCESSES = multiprocessing.get_context("forkserver")  # one import of every package, a fresh fork for every check
+
+
+def check(entry: Entry, limit: float) -> dict[str, Any]:
+    """What one check says, in a process of its own that is ended after ``limit`` seconds."""
+    started = time.perf_counter()
+    ours, theirs = PROCESSES.Pipe(duplex=False)
+    process = PROCESSES.Process(target=_work, args=(theirs, entry), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        found = ours.recv() if ours.poll(limit) else _no_answer(f"no answer in {limit:g} s")
+    except EOFError:
+        found = _no_answer("its process crashed")
+    process.kill()
+    process.join()
+    ours.close()
+    return {"command": list(entry.command), **found, "seconds": round(time.perf_counter() - started, 1)}
+
+
+def _work(connection: Connection, entry: Entry) -> None:
+    """In the process of one check: examine the class, and send back what the page needs."""
+    torch.set_num_threads(1)  # of tensors this small
+    hyper = hyper_parameters(entry.hyper)
+    try:
+        with redirect_stdout(StringIO()):
+            examined = examine(load(parse(entry.target)), hyper)
+        found = conclude(examined, hyper, entry.against or None)
+        in_float32 = _share_in_float32(examined, entry) if entry.against else None
+    except Exception as error:  # theirs: they do not import here, or refuse
+        connection.send(_no_answer(f"{type(error).__name__}: {error}".splitlines()[0]))
+        return
+    kept = {name: getattr(found, name) for name in ("against", "verdict", "text", "family", "unseen", "notes")}
+    findings = [{"id": one.id, "text": one.text, "evidence": one.evidence} for one in found.findings]
+    share = found.share if math.isfinite(found.share) else None
+    law = found.laws[-1].text if found.laws else ""
+    connection.send({**kept, "share": share, "float32": in_float32, "law": law, "findings": findings})
+
+
+def _share_in_float32(examined: Examined, entry: Entry) -> float | None:
+    """The tolerance used in float32 alone: some packages compute in nothing wider."""
+    if "float32" not in examined.dtypes:
+        return None
+    key, own = parse_against(entry.against)
+    reference = demanded(key, own, hyper_parameters(entry.hyper), examined.given)
+    share = judge(dict.fromkeys(examined.shapes, reference), examined.dtypes["float32"], "float32").share
+    return float(share) if math.isfinite(share) else None
+
+
+def _no_answer(said: str) -> dict[str, Any]:
+    return {"verdict": "error", "text": said, "findings": [], "notes": []}
+
+
+def environment() -> dict[str, Any]:
+    """What the numbers depend on: versions and the kind of machine."""
+    found = {}
+    for package in (*PACKAGES, "numpy"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return {"python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}", **found}
+
+
+def main(
+    jobs: Annotated[int, typer.Option(min=1, help="Checks at the same time.")] = 2,
+    limit: Annotated[float, typer.Option(min=1, help="Seconds that the code of one check may take.")] = 120.0,
+    only: Annotated[str, typer.Option(help="Part of a target; writes no results.")] = "",
+    fresh: Annotated[bool, typer.Option("--fresh", help="Check everything again.")] = False,
+) -> None:
+    """Run what is missing, then write the whole."""
+    modules = {entry.target.partition(":")[0] for entry in CATALOGUE if only in entry.target}
+    PROCESSES.set_forkserver_preload(["__main__", *sorted(modules)])
+    if fresh:
+        CHECKS.unlink(missing_ok=True)
+    lines = CHECKS.read_text(encoding="utf-8").splitlines() if CHECKS.exists() else []
+    rows = {tuple(row["command"]): row for row in map(json.loads, lines)}
+    wanted = [entry for entry in CATALOGUE if only in entry.target and (only or entry.command not in rows)]
+    with ThreadPoolExecutor(jobs) as pool, CHECKS.open("a", encoding="utf-8") as file:
+        running = {pool.submit(check, entry, limit): entry for entry in wanted}
+        for done, future in enumerate(as_completed(running), 1):
+            row, entry = future.result(), running[future]
+            rows[entry.command] = row
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            file.flush()
+            text = f"{done}/{len(wanted)} {entry.target} {row['verdict']} ({row['seconds']} s): {row['text']}"
+            print(text if only else text[:150], flush=True)
+    if only:
+        return
+    ordered = [rows[entry.command] for entry in CATALOGUE]
+    total = sum(row["seconds"] for row in ordered)
+    document = {"environment": environment(), "seconds": round(total), "checks": ordered}
+    RESULTS.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(f"{len(ordered)} checks, {total:.0f} s in all: {RESULTS}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
