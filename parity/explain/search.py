@@ -20,6 +20,7 @@ from parity.explain.hypotheses import HYPOTHESES, NARROWER, Hypothesis
 from parity.explain.predict import Predictions
 from parity.explain.record import Recording
 from parity.explain.recover import recover
+from refimpl.arithmetic.formats import FORMATS
 from refimpl.errors import RefimplError
 from refimpl.types import Array
 
@@ -28,7 +29,8 @@ VERIFIED = 24
 FAR = 1e4
 """Distance from which on they are not: a fault may have other allowances than correct code, but not that much other."""
 NEAR = 3.0
-"""The same for a design whose inputs are uncertain: wide allowances must not be what explains a run."""
+"""The same for a design whose inputs are uncertain: wide allowances must not be what explains a run. In formats with
+fewer digits than float32 they are too wide for any."""
 FITTED = 100
 """Designs, the nearest first, whose free numbers are fitted."""
 NUMBERS = 5_000_000
@@ -289,7 +291,8 @@ class _Searching:
 
     def _verified(self, candidates: Sequence[Candidate]) -> list[Explanation]:
         """The nearest candidates that lie within their own bound."""
-        near = [one for one in candidates[:VERIFIED] if one.distance < (NEAR if one.design.uncertain else FAR)]
+        of_uncertain = NEAR if FORMATS[self.recording.dtype].digits >= FORMATS["float32"].digits else 0.0
+        near = [one for one in candidates[:VERIFIED] if one.distance < (of_uncertain if one.design.uncertain else FAR)]
         return [found for one in near if (found := self._explanation(one)) is not None]
 
     def _explanation(self, candidate: Candidate) -> Explanation | None:
