@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from parity.explain.finding import Finding
 from parity.explain.hypotheses import HYPOTHESES
 from parity.explain.predict import Predictions
 from parity.explain.search import Fault
+from parity.judge.expected import expect
+from refimpl.arithmetic.bounded import Bounded
 from refimpl.types import Array
 
 
@@ -34,27 +37,32 @@ def reported(design: Design, predictions: Predictions) -> tuple[list[Finding], l
 
 
 def _usual(design: Design, predictions: Predictions) -> str:
-    """Another quantity that people report, by its name, if the record is that: to a few roundings of the dtype."""
-    recorded = predictions.recording.loss
-    assert recorded is not None
-    sizes = np.array([len(rows) for rows in design.rows], float)
-    room = 64 * predictions.recording.profiles["loss"].compute.u
+    """Another quantity that people report, by its name, if the record is that.
+
+    Each is a linear map of the losses of the steps, ``A @ loss``, and has their bounds carried through it.
+    """
+    recording = predictions.recording
+    assert recording.loss is not None
+    profile = recording.profiles["loss"]
     for what, piece in (("loss", p) for p in predictions.losses(design)):
-        loss = np.asarray(piece.value, float)
-        quantities = {
-            f"the {what} times the number of rows of the batch": loss * sizes,
-            f"the mean of all {what}es so far": np.cumsum(loss) / np.arange(1, len(loss) + 1),
-            f"the mean of the {what}es of the epoch so far": _running(loss, design.epoch),
-            f"the sum of all {what}es so far": np.cumsum(loss),
-            f"the {what} of the step before": np.concatenate([loss[:1], loss[:-1]]),
-        }
-        for name, values in quantities.items():
-            if np.all(np.abs(recorded - values) <= room * np.maximum(np.abs(values), np.max(np.abs(values)) * 1e-3)):
+        losses = Bounded(piece.value[:, None], piece.allowance[:, None], profile)
+        for name, matrix in _maps(what, np.array([len(rows) for rows in design.rows], float), design.epoch).items():
+            reported: Any = Bounded.tensor(matrix, profile) @ losses
+            held = expect(name, piece.steps, recording.loss, reported[:, 0], profile.compute)
+            if np.max(held.share) <= 1:
                 return name
     return ""
 
 
-def _running(loss: Array, epoch: Array) -> Array:
-    """The mean over each epoch up to every step."""
-    parts = [loss[epoch == one] for one in np.unique(epoch)]
-    return np.concatenate([np.cumsum(part) / np.arange(1, len(part) + 1) for part in parts])
+def _maps(what: str, sizes: Array, epoch: Array) -> dict[str, Array]:
+    """What people make of the losses of the steps, ``(K, K)`` each."""
+    steps = len(sizes)
+    sums = np.tri(steps)
+    of_epoch = sums * (epoch[:, None] == epoch[None, :])
+    return {
+        f"the {what} times the number of rows of the batch": np.diag(sizes),
+        f"the mean of every {what} so far": sums / sums.sum(axis=1, keepdims=True),
+        f"the mean of every {what} of the epoch so far": of_epoch / of_epoch.sum(axis=1, keepdims=True),
+        f"the sum of every {what} so far": sums,
+        f"the {what} of the step before": np.eye(steps, k=-1) + np.diag(np.eye(steps)[0]),
+    }

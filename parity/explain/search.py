@@ -3,7 +3,7 @@
 Every hypothesis is applied to the design of correct code and all are predicted as one batch in float64. The distance
 of a design from the record is the root mean square of error ÷ allowance, with the allowances of correct code; what
 comes near is held to its own bound in running-error arithmetic, and only that decides. A number that a hypothesis
-leaves free is found by Gauss-Newton on the same distance. Pairs are tried only where no fault alone explains the run.
+leaves free is found by least squares on the same distance. Pairs are tried only where no fault alone explains the run.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
+from scipy.optimize import least_squares
 
 from parity.explain.design import Design
+from parity.explain.fitting import DIFFERENCE, finite
 from parity.explain.hypotheses import HYPOTHESES, NARROWER, Hypothesis
 from parity.explain.predict import Predictions
 from parity.explain.record import Recording
@@ -35,7 +37,8 @@ FITTED = 100
 """Designs, the nearest first, whose free numbers are fitted."""
 NUMBERS = 5_000_000
 """That are predicted at a time."""
-ITERATIONS = 8
+ITERATIONS = 12
+"""Of a fit, at most."""
 
 
 @dataclass(frozen=True)
@@ -255,30 +258,28 @@ class _Searching:
                 if np.isfinite(distance) and (ids not in best or distance < best[ids].distance):
                     best[ids] = replace(candidate, distance=float(distance))
         nearest = sorted(best.values(), key=lambda one: one.distance)
-        fitted = [self._gauss_newton(one) if one.free else one for one in nearest[:FITTED]]
+        fitted = [self._with_best_numbers(one) if one.free else one for one in nearest[:FITTED]]
         return sorted([*fitted, *nearest[FITTED:]], key=lambda one: one.distance)
 
-    def _gauss_newton(self, candidate: Candidate) -> Candidate:
-        """θ ← θ − (JᵀJ)⁻¹Jᵀe over the free numbers, J by differences; steps that lead away are halved."""
-        for _ in range(ITERATIONS):
-            theta = np.array([candidate.faults[i].value for i in candidate.free])
-            widths = 1e-6 * np.maximum(np.abs(theta), 1e-6)
-            beside = [self._with(candidate, theta + width) for width in np.diag(widths)]
-            designs = [one.design for one in beside if one is not None]
-            if len(designs) < len(theta):
-                break
-            errors = self._errors([candidate.design, *designs])
-            jacobian = ((errors[1:] - errors[0]) / widths[:, None]).T
-            if not np.isfinite(errors).all():
-                break
-            step = np.linalg.lstsq(jacobian, -errors[0], rcond=None)[0]
-            tried = [one for halvings in range(6) if (one := self._with(candidate, theta + step / 2**halvings))]
-            distances = self._distances([one.design for one in tried]) if tried else np.array([np.inf])
-            at = int(np.argmin(distances))
-            if not distances[at] < candidate.distance * (1 - 1e-9):
-                break
-            candidate = replace(tried[at], distance=float(distances[at]))
-        return candidate
+    def _with_best_numbers(self, candidate: Candidate) -> Candidate:
+        """min Σ errors² over the free numbers θ, in units of where they start; the slopes by differences."""
+        start = np.array([candidate.faults[i].value for i in candidate.free])
+        units = np.where(start == 0, 1.0, np.abs(start))
+
+        def errors(x: Array) -> Array:
+            made = self._with(candidate, x * units)
+            found: Array = np.full(len(self.after), np.inf) if made is None else self._errors([made.design])[0]
+            return finite(found)
+
+        def slopes(x: Array) -> Array:
+            beside = x + DIFFERENCE * np.eye(len(x))
+            return np.column_stack([(errors(one) - errors(x)) / DIFFERENCE for one in beside])
+
+        with np.errstate(all="ignore"):
+            x = least_squares(errors, start / units, slopes, max_nfev=ITERATIONS).x
+        found = self._with(candidate, x * units)
+        distance = math.inf if found is None else float(self._distances([found.design])[0])
+        return replace(found, distance=distance) if found and distance < candidate.distance else candidate
 
     def _with(self, candidate: Candidate, values: Array) -> Candidate | None:
         """The same faults with other free numbers."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import accumulate
 
 import numpy as np
 import pytest
@@ -123,6 +125,28 @@ def test_a_loss_that_is_wrong_where_the_steps_are_right_is_found() -> None:
     assert diagnosis.verdict == "disagree"
     assert named(diagnosis) == {"loss-doubled"}
     assert "of the loss that was reported, not of the steps" in diagnosis.text
+
+
+REPORTED: dict[str, Callable[[list[float]], list[float]]] = {
+    "the loss times the number of rows of the batch": lambda losses: [
+        loss * rows for loss, rows in zip(losses, 4 * [5, 5, 5, 5, 2], strict=True)
+    ],
+    "the mean of every loss so far": lambda losses: [sum(losses[: k + 1]) / (k + 1) for k in range(len(losses))],
+    "the sum of every loss so far": lambda losses: list(accumulate(losses)),
+    "the loss of the step before": lambda losses: [losses[0], *losses[:-1]],
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("quantity", REPORTED)
+def test_another_usual_quantity_reported_as_the_loss_is_a_note_and_no_fault(quantity: str, dtype: str) -> None:
+    right = run((), "check-sgd", dtype)
+    losses = np.array(REPORTED[quantity]([float(loss) for loss in right.loss[:, 0]]))[:, None]
+    diagnosis = diagnose(parity.load("check-sgd"), replace(right, loss=losses))
+    assert not diagnosis.findings
+    assert f"the loss that was reported is {quantity}" in diagnosis.notes
+    off = diagnose(parity.load("check-sgd"), replace(right, loss=losses * (1 + 1e-4)))
+    assert off.findings
 
 
 def test_the_open_question_of_the_textbook_is_answered() -> None:
