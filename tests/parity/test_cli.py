@@ -13,10 +13,10 @@ from typing import Any, get_args
 
 import pytest
 
-from parity import cli, gallery
+from parity import gallery
 from parity.backends.base import DTYPES, IMPLEMENTATIONS, Implementation
 from parity.backends.torch_manual import UPDATES
-from parity.cli import main
+from parity.cli import main, words
 from parity.formulation import FORMULATIONS, Formulation
 from parity.judge.verdict import VerdictName
 
@@ -170,7 +170,7 @@ def test_json_to_a_file_is_the_report_of_the_folder(place: Path) -> None:
 
 def test_two_runs_within_one_second_have_folders_of_their_own(place: Path) -> None:
     for _ in range(3):
-        cli.new_folder().mkdir(parents=True)
+        words.new_folder().mkdir(parents=True)
     assert len(list((place / "parity-results").iterdir())) == 3
 
 
@@ -308,7 +308,7 @@ def test_a_reader_who_leaves_early_is_no_error(
     def gone(*_: Any, **__: Any) -> None:
         raise BrokenPipeError
 
-    monkeypatch.setattr("parity.cli.load_all", gone)
+    monkeypatch.setattr("parity.cli.experiments.load_all", gone)
     assert main(["list"]) == 2
     assert capsys.readouterr().err == ""
 
@@ -344,6 +344,6 @@ def test_the_console_script_is_the_command() -> None:
 
 
 def test_the_names_in_the_help_are_those_of_the_modules() -> None:
-    assert cli.DTYPE_NAMES == DTYPES
-    assert cli.FORMULATION_NAMES == FORMULATIONS == get_args(Formulation)
-    assert cli.IMPLEMENTATION_NAMES == IMPLEMENTATIONS == get_args(Implementation)
+    assert words.DTYPE_NAMES == DTYPES
+    assert words.FORMULATION_NAMES == FORMULATIONS == get_args(Formulation)
+    assert words.IMPLEMENTATION_NAMES == IMPLEMENTATIONS == get_args(Implementation)

@@ -118,7 +118,7 @@ def test_an_interrupt_elsewhere_ends_the_same_way(
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("parity.cli.load_all", interrupted)
+    monkeypatch.setattr("parity.cli.experiments.load_all", interrupted)
     assert main(["list"]) == 130
     assert capsys.readouterr().err == LINE
     monkeypatch.setattr("parity.cli.app", lambda **_: interrupted())

@@ -1,0 +1,1 @@
+"""Sweeps, traces and bridges as tables, pages and pictures; computes nothing."""
