@@ -22,6 +22,10 @@ The singular values up to ``max(n, p)·ε·s₁`` are zero to working precision 
 minimisers, the one of least ``‖w‖``. A QR factorisation first (of ``[X_c y_c]``, or of ``X_cᵀ`` where p ≥ n) leaves a
 decomposition of a square matrix of size min(n, p) (Chan 1982); orthogonal transformations only, so no digits are lost.
 
+With ``refine`` the same minimisers are solved for again by iterative refinement, on X and y as they are, not centred
+(:mod:`refimpl.exact.least_squares`). That gives back the log₁₀ κ digits that a condition number κ costs, for one QR
+factorisation of ``[1 X; 0 √α·I]`` per strength and some rounds of sums in twice the precision: 5 to 16 times the time.
+
 Source: Golub & Van Loan, *Matrix Computations*, §6.1.4; Hastie, Tibshirani & Friedman, *The Elements of Statistical
 Learning*, §3.4.1.
 """
@@ -36,8 +40,10 @@ from scipy.linalg import qr, svd
 from scipy.linalg.blas import dgemm
 from scipy.linalg.lapack import dormqr
 
+from refimpl.arithmetic.double_double import DoubleDouble
 from refimpl.datasets.dataset import Dataset
 from refimpl.errors import ParameterError
+from refimpl.exact.least_squares import least_squares
 from refimpl.losses.squared_error import SquaredError
 from refimpl.types import Array, Number, Params
 
@@ -83,10 +89,13 @@ def alpha_for(loss: SquaredError, strength: Number, rows: int) -> Array:
     return np.asarray(strength * np.float64(terms) / (2 * loss.factor))  # λN/(2c)
 
 
-def ridge(X: Array, y: Array, loss: SquaredError, strengths: Number, *, intercept: bool = True) -> RidgeSolution:
+def ridge(
+    X: Array, y: Array, loss: SquaredError, strengths: Number, *, intercept: bool = True, refine: bool = False
+) -> RidgeSolution:
     """The minimisers of ``loss + λ/2·‖w‖²`` for each λ in ``strengths``, a float or ``(k,)``.
 
     ``X`` ``(1, n, p)``, ``y`` ``(1, n, 1)``, float64. Without ``intercept`` the model is ``X wᵀ``; nothing is centred.
+    ``refine``: to the last digit, as described above; it needs a unique minimiser.
     Raises :class:`ShapeError`, :class:`DataError` (nan, inf, another dtype) and :class:`ParameterError`.
     """
     Dataset(X=X, y=y)  # checks both
@@ -120,6 +129,8 @@ def ridge(X: Array, y: Array, loss: SquaredError, strengths: Number, *, intercep
     params = {"weight": weight[:, None, :]}
     if intercept:
         params["bias"] = y_mean - np.sum(weight * x_mean, axis=1)[:, None]  # ȳ − x̄·w
+    if refine:
+        params = _refined(X[0], y[0, :, 0], alpha, intercept)
     return RidgeSolution(
         params=params,
         alpha=alpha,
@@ -128,6 +139,16 @@ def ridge(X: Array, y: Array, loss: SquaredError, strengths: Number, *, intercep
         singular_values=s,
         degrees_of_freedom=filters.sum(axis=1),  # Σ s²/(s² + α)
     )
+
+
+def _refined(X: Array, y: Array, alpha: Array, intercept: bool) -> dict[str, Array]:
+    """The parameters from ``[1 X]``, where the intercept is a column that is not penalised."""
+    first = int(intercept)
+    M, targets = DoubleDouble.of(np.hstack([np.ones((len(X), first)), X])), DoubleDouble.of(y)
+    decay = np.zeros((len(alpha), M.high.shape[1]))
+    decay[:, first:] = alpha[:, None]
+    theta = np.array([least_squares(M, targets, d).theta.high for d in decay])
+    return {"weight": theta[:, None, first:], "bias": theta[:, :1]} if intercept else {"weight": theta[:, None, :]}
 
 
 def _centred(columns: Array) -> tuple[Array, Array]:
