@@ -1,8 +1,8 @@
-# `make run` does the main job, `make test` runs the tests; both make .venv first where it is absent.
+# `make run` does the main job, `make test` runs the tests, `make docs` builds the site; all make .venv first where it is absent.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint bench
+.PHONY: run test lint bench docs
 
 run: .venv/installed
 	$(BIN)/parity run 's0-*'
@@ -18,6 +18,9 @@ lint: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/speed.py
+
+docs: .venv/installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 .venv/installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv .venv

@@ -28,8 +28,8 @@ from refimpl.initial_weights import Init, draw_all
 from refimpl.models import Linear
 from refimpl.problem import Problem
 from refimpl.schedules import Constant
-from refimpl.training import Group, scheduled
-from refimpl.types import Array, Loss, Model, Optimizer, Penalty, Schedule, number_fields
+from refimpl.training import Group, draw_masks, scheduled
+from refimpl.types import Array, ClassLoss, Loss, Model, Optimizer, Penalty, Schedule, number_fields
 
 NAME = re.compile(r"[^\W_][\w .+=,-]{0,99}")
 
@@ -42,7 +42,7 @@ class Experiment:
     a framework realises them (in the loss, or as ``weight_decay``) is the *formulation*, chosen when it is run.
     ``optimizer``: of every parameter that is in no group. ``groups``: other optimizers for the parameters they name.
     ``init``: by parameter; a parameter without one starts at 0. ``batches``, ``epochs``: the order of the rows.
-    ``seed``: of data, initial weights and batch order, each with a stream of its own.
+    ``seed``: of data, initial weights, batch order and the masks of dropout, each with a stream of its own.
     Raises :class:`refimpl.errors.RefimplError` where the parts do not fit together.
     """
 
@@ -81,7 +81,7 @@ class Experiment:
 
     def _check_numbers(self) -> None:
         """One run has one value of each hyper-parameter, and states each penalty as its own."""
-        parts: dict[str, Any] = {"loss": self.loss, "optimizer": self.optimizer, "schedule": self.schedule}
+        parts: dict[str, Any] = {name: getattr(self, name) for name in ("model", "loss", "optimizer", "schedule")}
         parts |= {f"penalties[{i}]": penalty for i, penalty in enumerate(self.penalties)}
         parts |= {f"groups[{i}]": group.optimizer for i, group in enumerate(self.groups)}
         for where, part in parts.items():
@@ -123,9 +123,10 @@ class Experiment:
         return chosen
 
     def draw(self) -> Material:
-        """Data, initial weights and batch order, made from the seed: the same for every framework."""
-        data_seed, init_seed, order_seed = np.random.SeedSequence(self.seed).spawn(3)
+        """Data, initial weights, batch order and masks, made from the seed: the same for every framework."""
+        data_seed, init_seed, order_seed, mask_seed = np.random.SeedSequence(self.seed).spawn(4)
         dataset = self.data.make(np.random.default_rng(data_seed))
+        self._check_targets(dataset)
         _, rows, features = dataset.X.shape
         shapes = self.model.shapes(features)
         with np.errstate(over="ignore", invalid="ignore"):  # said below
@@ -137,7 +138,22 @@ class Experiment:
         order = self._order(rows, np.random.default_rng(order_seed))
         advances = len(order) if self.schedule.per == "epoch" else sum(len(batches) for batches in order)
         self._check_schedule(advances - 1)
-        return Material(dataset=dataset, params=params, order=order)
+        masks = draw_masks(self.model, order, np.random.default_rng(mask_seed))
+        return Material(dataset=dataset, params=params, order=order, masks=masks)
+
+    def _check_targets(self, dataset: Dataset) -> None:
+        """Raise :class:`refimpl.errors.RefimplError` where targets, loss and outputs of the model do not fit."""
+        outputs = self.model.outputs
+        for name, targets in (("y", dataset.y), ("y_validation", dataset.y_validation)):
+            if isinstance(self.loss, ClassLoss) and targets is not None:
+                self.loss.check_classes(name, targets, outputs)
+        if outputs > 1 and not isinstance(self.loss, ClassLoss):
+            raise ParameterError(
+                "model.outputs",
+                given=f"{outputs} with {type(self.loss).__name__}",
+                allowed="1, as there is one target per row",
+                remedy="set outputs = 1, or take cross_entropy for classes",
+            )
 
     def _order(self, rows: int, rng: np.random.Generator) -> Order:
         try:
@@ -148,11 +164,14 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Material:
-    """The arrays of an experiment: ``dataset``, initial ``params`` ``(1, …)`` and the ``order`` of batches."""
+    """The arrays of an experiment: ``dataset``, initial ``params`` ``(1, …)``, the ``order`` of batches and, for a
+    model with dropout, the ``masks`` of the steps.
+    """
 
     dataset: Dataset
     params: Mapping[str, Array]
     order: Order
+    masks: tuple[Array, ...] = ()
 
     @property
     def inputs(self) -> dict[str, Array]:

@@ -44,6 +44,10 @@ REGISTRIES: dict[str, Mapping[str, type]] = {
 }
 PLAIN = {"name": str, "title": str, "source": str, "seed": int, "epochs": int}
 TABLES = (*REGISTRIES, "groups", "batches")
+DEFAULT_KIND = {"model": "linear", "loss": "squared_error"}
+"""What a table without ``kind`` means."""
+PATHS = ("path", "validation_path", "images", "labels", "validation_images", "validation_labels")
+"""Fields of data from files."""
 
 
 def load(path: Path) -> Experiment:
@@ -59,13 +63,9 @@ def load(path: Path) -> Experiment:
         experiment = from_dict(document)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    where = getattr(experiment.data, "path", None)
-    if where is not None:  # data from a file
-        moved = {"path": str(path.parent / where)}
-        if getattr(experiment.data, "validation_path", None):
-            moved["validation_path"] = str(path.parent / experiment.data.validation_path)  # type: ignore[attr-defined]
-        return replace(experiment, data=replace(experiment.data, **moved))  # type: ignore[type-var]
-    return experiment
+    named = {name: getattr(experiment.data, name, None) for name in PATHS}
+    moved = {name: str(path.parent / where) for name, where in named.items() if where}
+    return replace(experiment, data=replace(experiment.data, **moved)) if moved else experiment  # type: ignore[type-var]
 
 
 def from_dict(document: Mapping[str, Any]) -> Experiment:
@@ -136,7 +136,7 @@ def _entry(registry: str, table: Any, where: str) -> Any:
     """The object that a table with ``kind`` describes."""
     known = REGISTRIES[registry]
     table = dict(_typed(table, dict[str, Any], where))
-    kind: Any = table.pop("kind", next(iter(known)) if len(known) == 1 else None)
+    kind: Any = table.pop("kind", DEFAULT_KIND.get(registry))
     kind = kind if kind is None else _typed(kind, str, f"{where}.kind")
     if kind not in known:
         given = f"{kind!r} is unknown" if kind is not None else "is missing"

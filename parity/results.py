@@ -43,11 +43,12 @@ class Run:
 
 @dataclass(frozen=True)
 class Reference:
-    """The reference's own run of an experiment."""
+    """The reference's own run of an experiment, and in words which data it and all the others were given."""
 
     experiment: Experiment
     trajectory: Trajectory
     ridge_distance: float | None
+    data: str = ""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from parity.judge.free_run import free_run
 from parity.judge.steps import Checks
 from parity.judge.verdict import Verdict, judge
 from parity.results import Reference, Report, Run
+from refimpl.datasets import DATASETS
 from refimpl.errors import RefimplError
 from refimpl.exact.ridge import ridge
 from refimpl.losses import SquaredError
@@ -53,7 +54,8 @@ def run(
     ``implementations``: every combination is run; written by hand (``manual``) there is only the for-loop.
     ``form_factor``: multiplies the unit roundoff; 1 where the framework computes in the form of the reference's
     formulas, 2 for an unknown algebraically equal form. ``out``: a folder for trajectories, pictures, ``report.json``
-    and reproduction scripts; None writes nothing.
+    and reproduction scripts; None writes nothing. Of trajectories of more than 32 MB, losses, norms and the final
+    weights are saved there and kept; without a folder, all of it is in the report.
     Raises :class:`parity.errors.InputError`: unknown names, unusable devices, a folder that cannot be written.
     """
     wanted = [experiments] if isinstance(experiments, Experiment) else list(experiments)
@@ -80,9 +82,10 @@ def run(
     runs: list[Run] = []
     for experiment in wanted:
         reference = _reference(experiment)
-        references.append(reference)
         if folder:
+            reference = replace(reference, trajectory=_light(reference.trajectory))
             folder.save(reference.trajectory, experiment.name, "reference")
+        references.append(reference)
         for setting in settings:
             if progress:
                 progress(len(runs), len(wanted) * len(settings), f"{experiment.name} {setting}")
@@ -138,7 +141,7 @@ def _reference(experiment: Experiment) -> Reference:
         trajectory = run_reference(experiment, "loss")
     except (Unsupported, RefimplError) as error:
         raise InputError(f"{experiment.name}: {error}") from error
-    return Reference(experiment, trajectory, ridge_distance(experiment, trajectory))
+    return Reference(experiment, trajectory, ridge_distance(experiment, trajectory), data_in_words(experiment))
 
 
 def _run(framework: Backend, experiment: Experiment, setting: Setting, form_factor: float) -> Run:
@@ -162,6 +165,20 @@ def _run(framework: Backend, experiment: Experiment, setting: Setting, form_fact
         free_run=drift,
         ridge_distance=ridge_distance(experiment, trajectory),
     )
+
+
+def _light(trajectory: Trajectory) -> Trajectory:
+    """A trajectory as reports need it: without the single steps of a network, which would fill memory and disk."""
+    return trajectory.without_steps() if trajectory.large else trajectory
+
+
+def data_in_words(experiment: Experiment) -> str:
+    """``digits: 1,437 training and 360 validation rows of 784 features``."""
+    dataset, kind = experiment.draw().dataset, type(experiment.data)
+    name = next((name for name, cls in DATASETS.items() if cls is kind), kind.__name__)
+    _, rows, features = dataset.X.shape
+    validation = "" if dataset.X_validation is None else f" and {dataset.X_validation.shape[1]:,} validation"
+    return f"{name}: {rows:,} training{validation} rows of {features:,} feature{'s' if features > 1 else ''}"
 
 
 def ridge_distance(experiment: Experiment, trajectory: Trajectory) -> float | None:
@@ -217,16 +234,18 @@ class _Folder:
             raise InputError(f"{self.path}: cannot be written ({error.strerror}); choose another folder") from error
 
     def keep(self, one: Run) -> Run:
-        """Save the trajectory and, at a disagreement, the script that reproduces it."""
+        """Save the trajectory and, at a disagreement, the script that reproduces it; what is large is made light."""
         from parity.report.repro import write_repro
 
         if one.trajectory is None:
             return one
         name = str(one.setting).replace(" ", "-").replace(":", "")
-        self.save(one.trajectory, one.experiment.name, name)
+        trajectory = _light(one.trajectory)
+        self.save(trajectory, one.experiment.name, name)
+        light = replace(one, trajectory=trajectory)
         if one.verdict.first is None or one.backend != "torch":  # the scripts are torch's
-            return one
-        return replace(one, repro=write_repro(one, self.path / f"repro-{one.experiment.name}-{name}.py"))
+            return light
+        return replace(light, repro=write_repro(one, self.path / f"repro-{one.experiment.name}-{name}.py"))
 
     def finish(self, report: Report) -> None:
         from parity.report.json import write_json

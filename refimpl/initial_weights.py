@@ -16,7 +16,10 @@ class Init(Protocol):
     """How one parameter starts."""
 
     def draw(self, shape: tuple[int, ...], features: int, truth: Array | None, rng: np.random.Generator) -> Array:
-        """An array of ``shape`` (torch's); ``truth`` is the value that made the data, where there is one."""
+        """An array of ``shape`` (torch's); ``truth`` is the value that made the data, where there is one.
+
+        ``features``: the inputs of the layer that the parameter belongs to.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +53,7 @@ class Constant:
 
 @dataclass(frozen=True, kw_only=True)
 class TorchDefault:
-    """U(−1/√p, 1/√p) for p features: what ``torch.nn.Linear`` does for its weight and its bias.
+    """U(−1/√p, 1/√p) for p inputs of the layer: what ``torch.nn.Linear`` does for its weight and its bias.
 
     ``kaiming_uniform_(a=√5)`` has the bound √(6/((1 + a²)p)) = 1/√p.
     """
@@ -131,5 +134,7 @@ def draw_all(
     drawn = {}
     for name, shape in shapes.items():
         true_value = truth.get(name) if truth is not None else None
-        drawn[name] = inits.get(name, Constant()).draw(shape, features, true_value, rng)[None]
+        layer = name.removesuffix("weight").removesuffix("bias")
+        inputs = shapes.get(f"{layer}weight", (features,))[-1]  # of the layer, for its weight and its bias
+        drawn[name] = inits.get(name, Constant()).draw(shape, inputs, true_value, rng)[None]
     return drawn

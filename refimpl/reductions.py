@@ -15,11 +15,10 @@ def total(x: Array) -> Array:
 
 def squared_norm(*arrays: Array) -> Array:
     """‖w‖² = Σᵢ wᵢ² over several arrays ``(runs, …)`` together: ``(runs,)``."""
-    squares = 0
-    for array in arrays:
-        flat = array.reshape(len(array), -1)
-        squares = squares + np.vecdot(flat, flat)
-    return squares  # type: ignore[return-value]  # at least one array
+    flats = [array.reshape(len(array), -1) for array in arrays]
+    flat = np.concatenate(flats, axis=1) if len(flats) > 1 else flats[0]  # one sum, in any order
+    squares: Array = np.vecdot(flat, flat)
+    return squares
 
 
 def norm(*arrays: Array) -> Array:

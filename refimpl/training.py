@@ -3,7 +3,7 @@
 ::
 
     for each epoch, for each batch (X_B, y_B):
-        ŷ   = model(params, X_B)
+        ŷ   = model(params, X_B)                       with the step's mask, where the model drops units
         g_i = ∂J/∂params on the batch
         (params, state) ← optimizer.step(params, g, state)      with the schedule's hyper-parameters
 
@@ -24,7 +24,18 @@ from refimpl.errors import ParameterError, ShapeError
 from refimpl.problem import Problem
 from refimpl.reductions import norm
 from refimpl.trajectory import Trajectory
-from refimpl.types import Array, Number, Optimizer, Params, Schedule, State, number_fields
+from refimpl.types import (
+    Array,
+    Dropping,
+    Model,
+    Number,
+    Optimizer,
+    Params,
+    Schedule,
+    State,
+    number_fields,
+    off,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +86,7 @@ def train(
     *,
     schedule: Schedule | None = None,
     validation: tuple[Array, Array] | None = None,
+    masks: Sequence[Array] = (),
     record: Literal["everything", "losses"] = "everything",
     disturb: Callable[[int, dict[str, Array]], dict[str, Array]] | None = None,
 ) -> Trajectory:
@@ -82,6 +94,7 @@ def train(
 
     ``params``: ``(runs, …)`` each; ``X`` ``(runs or 1, n, p)``; ``y`` ``(runs or 1, n, 1)``; ``order`` from
     :meth:`refimpl.batches.Batches.draw`; ``validation``: another ``(X, y)``, evaluated once per epoch.
+    ``masks``: of each step, from :func:`draw_masks`, for a model that drops units; losses of all rows have none.
     ``record="losses"`` keeps losses, norms and the final parameters only, for sweeps over many runs.
     ``disturb(step, params)`` returns the parameters to go on with, to study how errors of a step grow.
     Raises :class:`ShapeError` and :class:`ParameterError`.
@@ -120,10 +133,11 @@ def train(
                 count = epoch if schedule.per == "epoch" else step
                 optimizers = {name: scheduled(optimizer, schedule, count) for name, optimizer in base.items()}
 
-            outputs = problem.model.forward(params, X_batch)
+            of_step = with_mask(problem, masks[step]) if masks else problem
+            outputs = of_step.model.forward(params, X_batch)
             loss.append(problem.loss.value(outputs, y_batch))
             objective.append(problem.objective_from(loss[-1], params))
-            gradient = problem.gradient_from(outputs, params, X_batch, y_batch)
+            gradient = of_step.gradient_from(outputs, params, X_batch, y_batch)
 
             stepped = {name: optimizers[name].step(params[name], gradient[name], state[name]) for name in params}
             params = {name: param for name, (param, _) in stepped.items()}
@@ -151,6 +165,19 @@ def train(
         formats={},
         meta={"backend": "reference", "dtype": str(params[weights[0]].dtype)},
     )
+
+
+def draw_masks(model: Model, order: Order, rng: np.random.Generator) -> tuple[Array, ...]:
+    """The mask of every step, in order; none for a model that drops nothing."""
+    if not isinstance(model, Dropping) or off(model.dropout):
+        return ()
+    return tuple(model.draw_mask(len(rows), rng) for batches in order for rows in batches)
+
+
+def with_mask(problem: Problem, mask: Array) -> Problem:
+    """The problem of a training step whose model drops units."""
+    model: Any = problem.model
+    return replace(problem, model=model.dropping(mask))
 
 
 def keep_freed_memory() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,9 @@ import numpy as np
 
 from refimpl.errors import DataError
 from refimpl.types import Array
+
+LARGE = 2**25
+"""Bytes from which on a file is not compressed: digits of weights take long and hardly become fewer."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,16 @@ class Trajectory:
         """K."""
         return len(self.loss)
 
+    @property
+    def large(self) -> bool:
+        """True for a record of so many bytes that several are better not kept in memory."""
+        return sum(values.nbytes for values in self._arrays().values()) > LARGE
+
+    def without_steps(self) -> Trajectory:
+        """What is left of it as a run that recorded losses only."""
+        final = {name: values[-1:].copy() for name, values in self.params.items()}
+        return replace(self, params=final, gradients={}, state={})
+
     def state_before(self, step: int) -> dict[str, dict[str, Array]]:
         """The optimizer's state by parameter before ``step``; keys that did not exist yet are absent."""
         found: dict[str, dict[str, Array]] = {}
@@ -78,13 +91,7 @@ class Trajectory:
 
         Raises :class:`DataError` for arrays of objects (``mpf``, ``Fraction``): they would have to be pickled.
         """
-        arrays = {f"params/{name}": values for name, values in self.params.items()}
-        arrays |= {f"gradients/{name}": values for name, values in self.gradients.items()}
-        arrays |= {f"state/{name}/{key}": v for name, states in self.state.items() for key, v in states.items()}
-        arrays |= {f"inputs/{name}": values for name, values in self.inputs.items()}
-        arrays |= {"loss": self.loss, "objective": self.objective, "norm": self.norm, "train_loss": self.train_loss}
-        if self.validation_loss is not None:
-            arrays["validation_loss"] = self.validation_loss
+        arrays = self._arrays()
         if any(values.dtype.hasobject for values in arrays.values()):
             raise DataError(
                 str(path),
@@ -103,10 +110,21 @@ class Trajectory:
         temporary = final.with_name(f".{final.name}.{os.getpid()}.tmp")
         try:
             with temporary.open("wb") as file:
-                np.savez_compressed(file, **{"json": np.array(json.dumps(rest)), **arrays})  # type: ignore[arg-type]  # stub: bool
+                write = np.savez if self.large else np.savez_compressed
+                write(file, **{"json": np.array(json.dumps(rest)), **arrays})  # type: ignore[arg-type]  # stub: bool
             temporary.replace(final)
         finally:
             temporary.unlink(missing_ok=True)
+
+    def _arrays(self) -> dict[str, Array]:
+        arrays = {f"params/{name}": values for name, values in self.params.items()}
+        arrays |= {f"gradients/{name}": values for name, values in self.gradients.items()}
+        arrays |= {f"state/{name}/{key}": v for name, states in self.state.items() for key, v in states.items()}
+        arrays |= {f"inputs/{name}": values for name, values in self.inputs.items()}
+        arrays |= {"loss": self.loss, "objective": self.objective, "norm": self.norm, "train_loss": self.train_loss}
+        if self.validation_loss is not None:
+            arrays["validation_loss"] = self.validation_loss
+        return arrays
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Trajectory:

@@ -144,6 +144,10 @@ class Model(Protocol):
     def weights(self) -> tuple[str, ...]:
         """The parameters whose joint Euclidean norm is "the weight norm"."""
 
+    @property
+    def outputs(self) -> int:
+        """Number of outputs per row."""
+
     def shapes(self, features: int) -> dict[str, tuple[int, ...]]:
         """torch's shape of each parameter, without the axis of runs."""
 
@@ -162,6 +166,21 @@ class LinearModel(Model, Protocol):
         """``(runs or 1, n, q)``: every gradient, parameters concatenated, is a combination of these rows."""
 
 
+@runtime_checkable
+class Dropping(Model, Protocol):
+    """A model that leaves out units at random while it trains: the masks are data, made once for each step."""
+
+    @property
+    def dropout(self) -> Number:
+        """The probability with which a unit is left out."""
+
+    def draw_mask(self, rows: int, rng: np.random.Generator) -> Array:
+        """``(1, rows, units)``: 1 for a unit that stays, 0 for one that is left out."""
+
+    def dropping(self, mask: Array) -> Model:
+        """The model of a training step with that mask; without one it is the model of evaluation."""
+
+
 class Loss(Protocol):
     """A function of outputs and targets; every reduction runs over all axes but the first."""
 
@@ -170,6 +189,14 @@ class Loss(Protocol):
 
     def gradient(self, outputs: Array, targets: Array) -> Array:
         """∂value/∂outputs, of the shape of ``outputs``."""
+
+
+@runtime_checkable
+class ClassLoss(Loss, Protocol):
+    """A loss whose targets are the numbers of classes, one output each."""
+
+    def check_classes(self, name: str, targets: Array, outputs: int) -> None:
+        """Raise :class:`refimpl.errors.DataError` for a target that is no class of so many; ``name`` says of what."""
 
 
 class Penalty(Protocol):

@@ -23,4 +23,5 @@ def run_reference(experiment: Experiment, formulation: Formulation) -> Trajector
         material.order,
         schedule=form.schedule,
         validation=validation,
+        masks=material.masks,
     )

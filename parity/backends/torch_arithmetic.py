@@ -10,6 +10,7 @@ a library chooses for them.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import product
 
 import numpy as np
 import torch
@@ -21,9 +22,15 @@ from refimpl.arithmetic.formats import FORMATS
 LOW = ("bfloat16", "float16")
 
 
-def profiles(setting: Setting, *, rows: Iterable[int], features: int) -> dict[str, dict[str, str | None]]:
-    """Names of formats for the forward and backward pass (``loss``) and for the optimizer's step (``update``)."""
-    measured = {measured_accumulation(setting, n, features) for n in rows}
+def profiles(
+    setting: Setting, *, rows: Iterable[int], layers: Iterable[tuple[int, ...]]
+) -> dict[str, dict[str, str | None]]:
+    """Names of formats for the forward and backward pass (``loss``) and for the optimizer's step (``update``).
+
+    ``layers``: the shapes ``(outputs, features)`` of the weights that batches of so many ``rows`` meet.
+    """
+    shapes = product(rows, layers)
+    measured = {measured_accumulation(setting, n, features, outputs) for n, (outputs, features) in shapes}
     accumulate = setting.dtype if setting.dtype in measured else "float32"
     on_cpu = setting.device.startswith("cpu")
     fused_low = setting.implementation == "fused" and setting.dtype in LOW and not on_cpu
@@ -35,20 +42,20 @@ def profiles(setting: Setting, *, rows: Iterable[int], features: int) -> dict[st
     }
 
 
-def measured_accumulation(setting: Setting, batch: int, features: int) -> str:
+def measured_accumulation(setting: Setting, batch: int, features: int, outputs: int = 1) -> str:
     """float32 where low-precision products and sums of these shapes stay within its bound, else the dtype itself."""
     if setting.dtype not in LOW:
         return setting.dtype
     rng = np.random.default_rng(0)
     dtype = getattr(torch, setting.dtype)
-    profile = Profile(compute=FORMATS[setting.dtype], accumulate=FORMATS["float32"])
-    for rows, columns in ((batch, features), (1, batch)):
+    profile = Profile(compute=FORMATS[setting.dtype], accumulate=FORMATS["float32"], carrier=np.float64)
+    for rows, columns, across in ((batch, features, outputs), (outputs, batch, features)):  # forward, backward
         for _ in range(8):  # each product has a chance of hiding low-precision sums; eight do not
             a = torch.tensor(rng.uniform(0.5, 1, (rows, columns))).to(setting.device, dtype)
-            b = torch.tensor(rng.uniform(0.5, 1, (columns, 1 if rows == batch else features))).to(setting.device, dtype)
-            for product, left, right in ((a @ b, a, b), (a.sum(1, keepdim=True), a, torch.ones_like(a[:1].T))):
+            b = torch.tensor(rng.uniform(0.5, 1, (columns, across))).to(setting.device, dtype)
+            for result, left, right in ((a @ b, a, b), (a.sum(1, keepdim=True), a, torch.ones_like(a[:1].T))):
                 bound = Bounded.tensor(exactly(left), profile) @ Bounded.tensor(exactly(right), profile)
-                if np.any(np.abs(exactly(product) - bound.value) > bound.error):
+                if np.any(np.abs(exactly(result) - bound.value) > bound.error):
                     return setting.dtype
     return "float32"
 

@@ -12,18 +12,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from parity.backends.base import Setting
 from parity.backends.options import options_of, strengths
 from parity.backends.torch_arithmetic import profiles
-from parity.backends.torch_manual import UPDATES, squared_error_gradient
+from parity.backends.torch_gradients import loss_and_gradient
+from parity.backends.torch_manual import UPDATES
+from parity.backends.torch_parts import evaluated, from_scratch, module, ready_made
 from parity.backends.torch_schedules import torch_schedule
 from parity.errors import InputError, Unsupported
 from parity.experiment import Experiment, Material
 from parity.formulation import Realised, realise
-from refimpl.losses import SquaredError
-from refimpl.models import Linear
+from refimpl.losses import CrossEntropy, SquaredError
+from refimpl.models import MLP, Linear
+from refimpl.penalties import Norm, SubtractedL1
 from refimpl.training import scheduled, stack_states
 from refimpl.trajectory import SideEffect, Trajectory
 from refimpl.types import Array, Penalty
@@ -58,8 +61,10 @@ class TorchBackend:
     def run(self, experiment: Experiment, setting: Setting) -> Trajectory:
         form = realise(experiment, setting.formulation)
         material = experiment.draw()
-        if not isinstance(experiment.model, Linear) or not isinstance(experiment.loss, SquaredError):
-            raise Unsupported("the torch backend has the linear model and squared error")
+        if not isinstance(experiment.model, Linear | MLP) or not isinstance(
+            experiment.loss, SquaredError | CrossEntropy
+        ):
+            raise Unsupported("the torch backend has the linear model and the MLP, squared error and cross-entropy")
         with tf32(setting.tf32):
             run = _ByHand if setting.formulation == "manual" else _Autograd
             return run(experiment, form, material, setting).train()
@@ -70,10 +75,11 @@ class _Run(ABC):
 
     def __init__(self, experiment: Experiment, form: Realised, material: Material, setting: Setting) -> None:
         self.form, self.material, self.setting, self.schedule = form, material, setting, experiment.schedule
-        self.loss: SquaredError = experiment.loss  # type: ignore[assignment]  # checked by the backend
+        self.model, self.loss = experiment.model, experiment.loss
         self.dtype: torch.dtype = getattr(torch, setting.dtype)
         self.inputs = {name: self.tensor(array[0]) for name, array in material.inputs.items()}
         self.params = {name: self.tensor(array[0]) for name, array in material.params.items()}
+        self.masks = [self.tensor(mask[0]) for mask in material.masks]
         self.side_effects: list[SideEffect] = []
         self.epoch = self.step_number = 0
 
@@ -93,9 +99,7 @@ class _Run(ABC):
 
     def evaluate(self, X: Tensor, y: Tensor) -> float:
         """The loss without penalty on all rows."""
-        outputs = nn.functional.linear(X, self.params["weight"], self.params.get("bias"))
-        mse: Tensor = nn.functional.mse_loss(outputs, y, reduction=self.loss.reduction)
-        return (mse if self.loss.factor == 1 else self.loss.factor * mse).item()
+        return ready_made(self.loss, evaluated(self.model, self.params, X), y).item()
 
     def provenance(self) -> dict[str, Any]:
         """What else a reader of the trajectory needs to know."""
@@ -135,7 +139,8 @@ class _Run(ABC):
         self.compare("inputs/", inputs_before, record(self.inputs))
         sizes = {len(batch) for batches in self.material.order for batch in batches}
         sizes |= {array.shape[1] for array in inputs_before.values()}
-        form = profiles(self.setting, rows=sizes, features=self.inputs["X"].shape[1])
+        layers = {tuple(self.params[name].shape) for name in self.model.weights}
+        form = profiles(self.setting, rows=sizes, layers=layers)
         return Trajectory(
             params={name: np.stack([p[name] for p in params]) for name in self.params},
             gradients={name: np.stack([g[name] for g in gradients]) for name in self.params},
@@ -163,7 +168,8 @@ class _Run(ABC):
         return in_torchs_words(refusals) if self.step_number == 0 else contextlib.nullcontext()
 
     def norm(self) -> list[float]:
-        return [torch.linalg.vector_norm(self.params["weight"].detach()).item()]
+        weights = [self.params[name].detach().flatten() for name in self.model.weights]
+        return [torch.linalg.vector_norm(torch.cat(weights)).item()]
 
     def recorded_state(self) -> dict[str, dict[str, Array]]:
         return {name: record(tensors) for name, tensors in self.state().items()}
@@ -186,13 +192,11 @@ class _Run(ABC):
 
 
 class _Autograd(_Run):
-    """``nn.Linear``, autograd and ``torch.optim``; penalties that are in the gradient are part of the loss."""
+    """``torch.nn``, autograd and ``torch.optim``; penalties that are in the gradient are part of the loss."""
 
     def __init__(self, experiment: Experiment, form: Realised, material: Material, setting: Setting) -> None:
         super().__init__(experiment, form, material, setting)
-        features, bias = self.inputs["X"].shape[1], "bias" in self.params
-        empty: Any = nn.utils.skip_init  # draws no weights, so that torch's generator is left alone
-        self.net: nn.Linear = empty(nn.Linear, features, 1, bias=bias, device=setting.device, dtype=self.dtype)
+        self.net = module(self.model, self.inputs["X"].shape[1], setting.device, self.dtype)
         with torch.no_grad():
             for name, parameter in self.net.named_parameters():
                 parameter.copy_(self.params[name])
@@ -225,18 +229,9 @@ class _Autograd(_Run):
     def step(self, X: Tensor, y: Tensor) -> tuple[float, float, dict[str, Array]]:
         self.optimizer.zero_grad()
         with self.first_step_in_torchs_words():
-            outputs = self.net(X)
-            if self.setting.formulation == "loss":  # as one writes it from scratch
-                r = outputs - y
-                loss = (
-                    self.loss.factor * (r * r).mean()
-                    if self.loss.reduction == "mean"
-                    else self.loss.factor * (r * r).sum()
-                )
-            else:
-                mse = nn.functional.mse_loss(outputs, y, reduction=self.loss.reduction)
-                loss = mse if self.loss.factor == 1 else self.loss.factor * mse
-            penalised = loss
+            outputs = self.net(X, self.masks[self.step_number]) if self.masks else self.net(X)
+            loss = (from_scratch if self.setting.formulation == "loss" else ready_made)(self.loss, outputs, y)
+            penalised: Any = loss  # Any: torch leaves backward() untyped
             for name, penalty in self.form.in_gradient.terms:
                 penalised = penalised + penalty_value(penalty, self.params[name])
             penalised.backward()
@@ -254,7 +249,7 @@ class _Autograd(_Run):
 
 
 class _ByHand(_Run):
-    """Gradient and update from :mod:`parity.backends.torch_manual`."""
+    """Gradient and update from :mod:`parity.backends.torch_gradients` and :mod:`parity.backends.torch_manual`."""
 
     def __init__(self, experiment: Experiment, form: Realised, material: Material, setting: Setting) -> None:
         if setting.implementation != "for-loop":
@@ -275,9 +270,8 @@ class _ByHand(_Run):
     @torch.no_grad()
     def step(self, X: Tensor, y: Tensor) -> tuple[float, float, dict[str, Array]]:
         with self.first_step_in_torchs_words():
-            weight, bias = self.params["weight"], self.params.get("bias")
-            factor, mean = float(self.loss.factor), self.loss.reduction == "mean"
-            loss, gradient = squared_error_gradient(X, y, weight, bias, factor=factor, mean=mean)
+            mask = self.masks[self.step_number] if self.masks else None
+            loss, gradient = loss_and_gradient(self.model, self.loss, self.params, X, y, mask)
             objective = loss
             for name, penalty in self.form.in_gradient.terms:
                 objective = objective + penalty_value(penalty, self.params[name])
@@ -296,7 +290,13 @@ class _ByHand(_Run):
 
 
 def penalty_value(penalty: Penalty, w: Tensor) -> Tensor:
-    """``λ₁‖w‖₁ + λ₂/2‖w‖²`` as one writes it in torch."""
+    """``λ₁‖w‖₁ + λ₂/2‖w‖²``, ``λ‖w‖₂`` or ``−λ‖w‖₁`` as one writes it in torch."""
+    match penalty:
+        case Norm(strength=strength):
+            length: Tensor = torch.linalg.vector_norm(w)
+            return float(strength) * length
+        case SubtractedL1(strength=strength):
+            return -float(strength) * w.abs().sum()
     l1, l2 = strengths(penalty)
     terms = [l1 * w.abs().sum()] if l1 else []
     terms += [l2 / 2 * (w * w).sum()] if l2 else []
@@ -304,7 +304,12 @@ def penalty_value(penalty: Penalty, w: Tensor) -> Tensor:
 
 
 def penalty_gradient(penalty: Penalty, w: Tensor) -> Tensor:
-    """``λ₁ sign(w) + λ₂w``."""
+    """``λ₁ sign(w) + λ₂w``, ``λw/‖w‖`` or ``−λ sign(w)``."""
+    match penalty:
+        case Norm(strength=strength):
+            return float(strength) * torch.where(w == 0, 0, w / torch.linalg.vector_norm(w))
+        case SubtractedL1(strength=strength):
+            return -float(strength) * torch.sign(w)
     l1, l2 = strengths(penalty)
     if not l1:
         return l2 * w

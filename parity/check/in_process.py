@@ -13,6 +13,7 @@ from parity.check.optimizer import conclude
 from parity.check.training import records_of, trajectory_of
 from parity.errors import InputError
 from parity.experiment import Experiment
+from parity.explain.design import check_linear
 from parity.explain.finding import Diagnosis
 from refimpl.trajectory import Trajectory
 
@@ -22,6 +23,7 @@ DTYPES = ("float64", "float32", "bfloat16", "float16")
 def trajectory_here(train: Callable[[Any], Any], experiment: Experiment, dtype: str) -> Trajectory:
     """What ``train(task)`` reports. Raises what it raises, and :class:`InputError` where it reports nothing."""
     _demand_known(dtype)
+    check_linear(experiment)
     return trajectory_of(experiment, records_of(train, experiment, dtype), dtype)
 
 

@@ -17,7 +17,7 @@ from parity.check.logfile import WEIGHTS, Log, read, saved
 from parity.check.training import ACCUMULATE, UNKNOWN_FORM, Records, trajectory_of
 from parity.errors import InputError
 from parity.experiment import Experiment
-from parity.explain.design import Design, as_asked
+from parity.explain.design import Design, as_asked, check_linear
 from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis, Finding
 from parity.explain.hypotheses import HYPOTHESES, NARROWER
@@ -44,7 +44,8 @@ READINGS: Mapping[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]
 
 
 def check_log(place: str, experiment: Experiment, *, dtype: str = "float64") -> Diagnosis:
-    """Hold a log to an experiment. Raises :class:`InputError` for what is no log."""
+    """Hold a log to an experiment. Raises :class:`InputError` for what is no log, or a model that is not linear."""
+    check_linear(experiment)
     if (trajectory := saved(place)) is not None:
         return diagnose(experiment, replace(trajectory, gradients={}, state={}))
     log = read(place)

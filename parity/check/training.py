@@ -11,6 +11,7 @@ from parity.check.target import Target, load
 from parity.check.worker import run
 from parity.errors import InputError
 from parity.experiment import Experiment
+from parity.explain.design import check_linear
 from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis
 from refimpl.arithmetic.formats import FORMATS
@@ -30,8 +31,10 @@ def check_training(
 ) -> tuple[Diagnosis, Trajectory]:
     """Run ``train(task)`` in a process of its own and say what it computes.
 
-    Raises :class:`parity.check.worker.TheirError` where it raises, and :class:`InputError` where it reports nothing.
+    Raises :class:`parity.check.worker.TheirError` where it raises, and :class:`InputError` where it reports nothing or
+    the experiment's model is not linear.
     """
+    check_linear(experiment)
     records = run(_train, target, experiment, dtype, device, limit=limit)
     trajectory = trajectory_of(experiment, records, dtype)
     return diagnose(experiment, trajectory), trajectory

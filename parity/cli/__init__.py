@@ -6,7 +6,21 @@ import sys
 
 import typer
 
-from parity.cli import check, experiments, known, power, run, verify
+from parity.cli import (
+    answer,
+    bridge,
+    check,
+    convert,
+    experiments,
+    known,
+    power,
+    run,
+    stability,
+    sweep,
+    thread,
+    trace,
+    verify,
+)
 from parity.cli.words import Interrupted
 from parity.errors import InputError
 
@@ -21,7 +35,14 @@ app.command("run")(run.run_command)
 app.command("verify")(verify.verify_command)
 app.command("check")(check.check_command)
 app.command("power")(power.power_command)
+app.command("trace")(trace.trace_command)
+app.command("convert", context_settings=convert.OWN_OPTIONS)(convert.convert_command)
+app.command("bridge")(bridge.bridge_command)
 app.command("known")(known.known_command)
+app.command("stability")(stability.stability_command)
+app.command("sweep")(sweep.sweep_command)
+app.command("thread")(thread.thread_command)
+app.command("answer")(answer.answer_command)
 app.command("list")(experiments.list_command)
 app.command("show")(experiments.show_command)
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from parity.errors import InputError
 from parity.experiment import Experiment, Material
 from parity.explain.rounding import like, rounded
 from parity.formulation import Realised, realise
@@ -27,7 +28,7 @@ from parity.judge.update import COUNT
 from refimpl.batches import Order
 from refimpl.penalties import L2
 from refimpl.training import hyper_parameters, scheduled
-from refimpl.types import Array, Loss, Optimizer, Penalty, Schedule, off
+from refimpl.types import Array, LinearModel, Loss, Optimizer, Penalty, Schedule, off
 
 Twist = Callable[[dict[str, Any]], dict[str, Any]]
 """From the gradients of all parameters to those that the optimizer is given."""
@@ -140,8 +141,21 @@ class Design:
         return replace(self, form=replace(self.form, **parts))
 
 
+def check_linear(experiment: Experiment) -> None:
+    """Raise :class:`InputError` for a model whose runs cannot be explained."""
+    if not isinstance(experiment.model, LinearModel):
+        raise InputError(
+            f"{experiment.name}: has the model {type(experiment.model).__name__}; what differs can be explained for "
+            "linear models; `parity run` judges any model"
+        )
+
+
 def as_asked(experiment: Experiment) -> Design:
-    """The design of correct code. Coupled decay of an optimizer is stated as the L2 penalty that it equals."""
+    """The design of correct code. Coupled decay of an optimizer is stated as the L2 penalty that it equals.
+
+    Raises :class:`InputError` for any other model than a linear one.
+    """
+    check_linear(experiment)
     form = realise(experiment, "loss")
     penalties, optimizers = list(form.in_gradient.penalties), dict(form.optimizers)
     for name, optimizer in form.optimizers.items():

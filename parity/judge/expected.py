@@ -44,7 +44,7 @@ def expect(quantity: str, steps: Array, candidate: Array, bounded: Bounded, stor
         error = np.where(reach <= store.largest, stored, np.inf)
     error = np.where(np.isnan(bounded.value), np.inf, error)
     return Expected(
-        quantity, steps, np.asarray(candidate, np.longdouble), bounded.value, error, np.zeros(error.shape, bool)
+        quantity, steps, np.asarray(candidate, bounded.value.dtype), bounded.value, error, np.zeros(error.shape, bool)
     )
 
 
@@ -97,29 +97,41 @@ class Comparison:
 
 def compare(pieces: Iterable[Expected]) -> list[Comparison]:
     """One comparison per quantity, in the order in which they first appear."""
-    by_quantity: dict[str, list[Expected]] = {}
-    for piece in pieces:
-        by_quantity.setdefault(piece.quantity, []).append(piece)
-    return [_compare(quantity, some) for quantity, some in by_quantity.items()]
+    by_quantity: dict[str, list[Comparison]] = {}
+    for piece in pieces:  # each of them is compared before the next is made: together they may not fit in memory
+        by_quantity.setdefault(piece.quantity, []).append(_compare(piece))
+    return [_together(some) for some in by_quantity.values()]
 
 
-def _compare(quantity: str, pieces: list[Expected]) -> Comparison:
-    steps = np.concatenate([piece.steps for piece in pieces])
-    order = np.argsort(steps, kind="stable")
-    shares = [piece.share for piece in pieces]
-    per_step = np.concatenate([share.reshape(len(share), -1).max(axis=1, initial=0) for share in shares])
-    rounding = [np.max(np.where(piece.exact, 0, share), initial=0) for piece, share in zip(pieces, shares, strict=True)]
-    found = [_first(piece, share) for piece, share in zip(pieces, shares, strict=True)]
+def _compare(piece: Expected) -> Comparison:
+    share = piece.share
     return Comparison(
-        quantity=quantity,
+        quantity=piece.quantity,
+        steps=piece.steps,
+        share=share.reshape(len(share), -1).max(axis=1, initial=0).astype(float),
+        used=float(np.max(np.where(piece.exact, 0, share), initial=0)),
+        elements=share.size,
+        exact=int(piece.exact.sum()),
+        unknown=int(np.isinf(piece.allowance).sum()),
+        first_unknown=min(_unbounded_steps(piece), default=-1),
+        disagreement=_first(piece, share),
+    )
+
+
+def _together(parts: list[Comparison]) -> Comparison:
+    """One comparison of several pieces of a run."""
+    steps = np.concatenate([part.steps for part in parts])
+    order = np.argsort(steps, kind="stable")
+    return Comparison(
+        quantity=parts[0].quantity,
         steps=steps[order],
-        share=per_step[order].astype(float),
-        used=float(max(rounding)),
-        elements=sum(share.size for share in shares),
-        exact=sum(int(piece.exact.sum()) for piece in pieces),
-        unknown=sum(int(np.isinf(piece.allowance).sum()) for piece in pieces),
-        first_unknown=min((step for piece in pieces for step in _unbounded_steps(piece)), default=-1),
-        disagreement=min((d for d in found if d is not None), key=lambda d: d.step, default=None),
+        share=np.concatenate([part.share for part in parts])[order],
+        used=max(part.used for part in parts),
+        elements=sum(part.elements for part in parts),
+        exact=sum(part.exact for part in parts),
+        unknown=sum(part.unknown for part in parts),
+        first_unknown=min((part.first_unknown for part in parts if part.unknown), default=-1),
+        disagreement=min((p.disagreement for p in parts if p.disagreement), key=lambda d: d.step, default=None),
     )
 
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from refimpl.arithmetic.bounded import Profile
+import numpy as np
+
+from refimpl.arithmetic.bounded import CARRIER, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.trajectory import Trajectory
+
+MANY = 10_000
+"""Parameters from which on the judge computes in float64: 20 times faster, and at most twice as wide in float64."""
 
 
 def profile_of(trajectory: Trajectory, part: str, *, form: float = 1.0) -> Profile:
@@ -15,8 +20,9 @@ def profile_of(trajectory: Trajectory, part: str, *, form: float = 1.0) -> Profi
 
     A run that declares nothing is taken to round every operation, sums included, to its dtype. ``form`` multiplies the
     unit roundoff, as does the form that the run itself declares: 1 for an implementation of the formula's own form, 2
-    for one of unknown form.
+    for one of unknown form. A run of :data:`MANY` parameters is judged in a carrier of 53 bits.
     """
+    parameters = sum(values[0].size for values in trajectory.params.values())
     dtype = str(trajectory.meta.get("dtype", "float64"))
     declared: Mapping[str, Any] = trajectory.meta.get("profile", {}).get(part, {})
     operands = declared.get("operands")
@@ -27,4 +33,5 @@ def profile_of(trajectory: Trajectory, part: str, *, form: float = 1.0) -> Profi
         operands=FORMATS[operands] if operands else None,
         flush=bool(declared.get("flush", False)),
         form=form * float(trajectory.meta.get("form", 1.0)),
+        carrier=np.float64 if parameters >= MANY else CARRIER,
     )

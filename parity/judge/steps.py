@@ -37,17 +37,18 @@ from parity.judge.schedules import EXACT, in_effect
 from parity.judge.update import COUNT, whole
 from refimpl.arithmetic.bounded import Bounded, gamma
 from refimpl.arithmetic.formats import FORMATS, Format
+from refimpl.losses import SquaredError
 from refimpl.optimizers import SGD, SGDW, ProximalSGD
 from refimpl.problem import Problem
 from refimpl.reductions import norm
-from refimpl.training import hyper_parameters, scheduled
+from refimpl.training import hyper_parameters, scheduled, with_mask
 from refimpl.trajectory import Trajectory
 from refimpl.types import Array, LinearModel
 
 RATIONAL = (SGD, SGDW, ProximalSGD)
 """Optimizers whose formula takes no root."""
 CHUNK = 200_000
-"""Elements of the data that one pass may hold."""
+"""Elements of the data, or of the parameters, that one pass may hold."""
 
 
 class Checks:
@@ -59,13 +60,18 @@ class Checks:
         self.update_arithmetic = Rounding(profile_of(trajectory, "update", form=form_factor))
         self.dtype = self.loss_arithmetic.profile.compute
         self.batches = [(epoch, rows) for epoch, batches in enumerate(material.order) for rows in batches]
-        stored = [trajectory.inputs["X"], *(values[:1] for values in trajectory.params.values())]
-        hypers = [h for optimizer in form.optimizers.values() for h in hyper_parameters(optimizer).values()]
-        probe = all(short(np.asarray(array)) for array in [*stored, *hypers])
+        self.rational = Rational(self._narrowest()) if self._is_probe() else None
+
+    def _is_probe(self) -> bool:
+        """True where an exact run is possible and worth its time."""
+        form, trajectory = self.form, self.trajectory
+        probe = isinstance(form.in_gradient.model, LinearModel) and isinstance(form.in_gradient.loss, SquaredError)
         probe &= len(dict(form.in_gradient.terms)) == len(form.in_gradient.terms)  # pieces of terms have finer grids
         probe &= isinstance(form.schedule, EXACT)
         probe &= all(type(optimizer) in RATIONAL for optimizer in form.optimizers.values())
-        self.rational = Rational(self._narrowest()) if probe else None
+        stored = [trajectory.inputs["X"], *(values[:1] for values in trajectory.params.values())]
+        hypers = [h for optimizer in form.optimizers.values() for h in hyper_parameters(optimizer).values()]
+        return probe and all(short(np.asarray(array)) for array in [*stored, *hypers])
 
     def catch(self) -> bool:
         """True where some number that both sides have lies outside its bound."""
@@ -135,6 +141,8 @@ class Checks:
 
     def _loss_and_gradient(self, steps: Array, arithmetic: Arithmetic) -> dict[str, Any]:
         problem = self._problem(arithmetic)
+        if self.material.masks:
+            problem = with_mask(problem, np.concatenate([self.material.masks[step] for step in steps]))
         params, X, y = self._at(steps, arithmetic)
         outputs = problem.model.forward(params, X)
         loss = problem.loss.value(outputs, y)
@@ -277,7 +285,7 @@ class Checks:
         if quantity == f"update {name}":
             weights: Array = self.trajectory.params[name][steps + 1, 0]
             return weights
-        values = self.trajectory.state[name].get(quantity.split(".", 1)[1])
+        values = self.trajectory.state[name].get(quantity.rpartition(".")[2])
         if values is None:
             return np.full(self.trajectory.params[name][steps, 0].shape, np.nan)
         index = steps + 1 - (self.trajectory.steps + 1 - len(values))
@@ -286,7 +294,9 @@ class Checks:
 
     def _stored(self, quantity: str) -> Format:
         """The format of the candidate's own tensor."""
-        tensor = quantity.split(" ", 1)[1].replace(".", "/")
+        kind, tensor = quantity.split(" ", 1)
+        if kind == "state":
+            tensor = "/".join(tensor.rsplit(".", 1))
         return FORMATS[self.trajectory.formats.get(tensor, self.dtype.name)]
 
     # -- norms and losses per epoch -------------------------------------------------------------------------------
@@ -337,10 +347,11 @@ class Checks:
         """Steps in pieces of equal batch size that fit in memory."""
         sizes = np.array([len(rows) for _, rows in self.batches])
         features = self.trajectory.inputs["X"].shape[2]
+        parameters = sum(values[0].size for values in self.trajectory.params.values())
         pieces = []
         for size in np.unique(sizes):
             steps = np.flatnonzero(sizes == size)
-            per_pass = max(1, CHUNK // (int(size) * features))
+            per_pass = max(1, CHUNK // max(int(size) * features, parameters))
             pieces += np.split(steps, range(per_pass, len(steps), per_pass))
         return pieces
 

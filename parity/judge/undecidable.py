@@ -38,6 +38,9 @@ def neutral(form: Realised) -> Iterator[tuple[str, Realised]]:
         if hyper in unused:
             continue
         yield f"schedule.{hyper}", replace(form, schedule=schedule)
+    model: Any = form.in_gradient.model
+    for hyper, _, changed in variants(model):
+        yield f"model.{hyper}", replace(form, in_gradient=replace(form.in_gradient, model=changed))
     penalties = form.in_gradient.penalties  # a parameter each
     for i, penalty in enumerate(penalties):
         for hyper, _, changed in variants(penalty):

@@ -15,8 +15,13 @@ if TYPE_CHECKING:
 
 
 def to_json(report: Report) -> str:
-    """``{"schema": 1, "runs": […], "environment": {…}}``; numbers that are not finite are strings."""
-    document = {"schema": 1, "runs": [_run(one) for one in report.runs], "environment": report.environment}
+    """``{"schema": 1, "data": {…}, "runs": […], "environment": {…}}``; numbers that are not finite are strings."""
+    document = {
+        "schema": 1,
+        "data": {reference.experiment.name: reference.data for reference in report.references},
+        "runs": [_run(one) for one in report.runs],
+        "environment": report.environment,
+    }
     return json.dumps(plain(document), indent=1, ensure_ascii=False, allow_nan=False)
 
 

@@ -10,14 +10,22 @@ import jinja2
 import numpy as np
 
 from parity.backends.options import options_of, strengths
+from parity.errors import Unsupported
 from parity.formulation import realise
 from parity.report.files import write_whole
+from refimpl.losses import CrossEntropy, SquaredError
+from refimpl.models import MLP
+from refimpl.penalties import Norm, SubtractedL1
 from refimpl.training import scheduled
 from refimpl.trajectory import Trajectory
-from refimpl.types import Array
+from refimpl.types import Array, LinearModel, Loss, Model
 
 if TYPE_CHECKING:
     from parity.results import Run
+
+
+MANY = 20_000
+"""Numbers from which on Python takes long to read them one by one."""
 
 
 def write_repro(one: Run, path: Path) -> Path:
@@ -37,9 +45,10 @@ def write_repro(one: Run, path: Path) -> Path:
     elif subject in ("initial", "data", "untouched"):
         material = one.experiment.draw()
         asked = {**material.params, **material.inputs}[rest.removeprefix("inputs/")]
-        context |= {"kind": "stored", "asked": asked[0].tolist()}
+        context |= {"kind": "stored", "asked": _list(asked)}
     elif subject == "norm":
-        context |= {"kind": "norm", "tensors": {"weight": _list(trajectory.params["weight"][first.step])}}
+        weights = {_word(name): _list(trajectory.params[name][first.step]) for name in one.experiment.model.weights}
+        context |= {"kind": "norm", "tensors": weights}
     else:
         context |= _pass(one, trajectory, first.quantity)
     return write_whole(path, _template().render(context))
@@ -49,7 +58,8 @@ def _step(one: Run, trajectory: Trajectory, what: str, subject: str) -> dict[str
     """One step of the optimizer, from the recorded weights, gradient and state."""
     assert one.verdict.first is not None
     step = one.verdict.first.step
-    name, _, key = what.partition(".")
+    name = next(name for name in trajectory.params if f"{what}.".startswith(f"{name}."))
+    key = what[len(name) + 1 :]
     form = realise(one.experiment, one.setting.formulation)
     material = one.experiment.draw()
     epoch = next(i for i, end in enumerate(np.cumsum([len(batches) for batches in material.order])) if step < end)
@@ -101,26 +111,58 @@ def _pass(one: Run, trajectory: Trajectory, quantity: str) -> dict[str, Any]:
     if quantity == "gradient off span":
         kind = "off span"
     elif not got:
-        got = f"{quantity.split()[1]}.grad"
-    loss: Any = one.experiment.loss
+        got = f"{_word(quantity.split()[1])}.grad"
+    ready_made = one.setting.formulation == "weight_decay" or kind == "all rows"
+    masks = one.experiment.draw().masks
+    mask = {"mask": _list(masks[step])} if masks and kind == "pass" else {}
     return {
         "kind": kind,
         "tensors": {
             "X": _list(trajectory.inputs[X][:, rows]),
             "y": _list(trajectory.inputs[y][:, rows]),
-            **{name: _list(values) for name, values in params.items()},
+            **{_word(name): _list(values) for name, values in params.items()},
+            **mask,
         },
+        "parameters": [_word(name) for name in params],
         "bias": "bias" in params,
-        "factor": float(loss.factor),
-        "reduction": loss.reduction,
+        "outputs": _outputs_text(one.experiment.model, bool(mask)),
+        "loss": _loss_text(one.experiment.loss, ready_made),
         "penalties": [text for name, penalty in form.in_gradient.terms if (text := _penalty_text(name, penalty))],
         "got": got,
         "penalty_off_span": _off_span_of_penalties(form, params, trajectory.inputs["X"][:, rows]),
     }
 
 
+def _outputs_text(model: Model, masked: bool) -> list[str]:
+    """The forward pass, line by line."""
+    if isinstance(model, MLP):
+        dropped = [f"hidden = hidden * (mask / (1 - {float(model.dropout)!r}))"] if masked else []
+        hidden = "hidden = torch.relu(torch.nn.functional.linear(X, fc1_weight, fc1_bias))"
+        return [hidden, *dropped, "outputs = torch.nn.functional.linear(hidden, fc2_weight, fc2_bias)"]
+    bias = ", bias" if "bias" in model.ndim else ""
+    return [f"outputs = torch.nn.functional.linear(X, weight{bias})"]
+
+
+def _loss_text(loss: Loss, ready_made: bool) -> list[str]:
+    """The loss of ``outputs``, by torch's own function or from its formula."""
+    match loss:
+        case SquaredError(factor=factor, reduction=reduction) if ready_made:
+            lines = [f'loss = torch.nn.functional.mse_loss(outputs, y, reduction="{reduction}")']
+            return lines if factor == 1 else [*lines, f"loss = {float(factor)!r} * loss"]
+        case SquaredError(factor=factor, reduction=reduction):
+            return ["r = outputs - y", f"loss = {float(factor)!r} * (r * r).{reduction}()"]
+        case CrossEntropy(reduction=reduction) if ready_made:
+            return [f'loss = torch.nn.functional.cross_entropy(outputs, y[:, 0].long(), reduction="{reduction}")']
+        case CrossEntropy(reduction=reduction):
+            of_row = "of_row = torch.logsumexp(outputs, 1) - outputs.gather(1, y.long())[:, 0]"
+            return [of_row, f"loss = of_row.{reduction}()"]
+    raise Unsupported(f"there is no script for {type(loss).__name__}")
+
+
 def _off_span_of_penalties(form: Any, params: dict[str, Array], X: Array) -> list[float]:
     """What the penalties, which are no combination of the rows, contribute to the complement of their span."""
+    if not isinstance(form.in_gradient.model, LinearModel):
+        return []
     zero = {name: np.zeros_like(values) for name, values in params.items()}
     penalties = form.in_gradient.penalised(zero, params)
     flat = np.concatenate([values.ravel() for values in penalties.values()])
@@ -128,7 +170,18 @@ def _off_span_of_penalties(form: Any, params: dict[str, Array], X: Array) -> lis
     return [float(number) for number in flat - basis @ (basis.T @ flat)]
 
 
+def _word(name: str) -> str:
+    """A parameter's name as Python can have it."""
+    return name.replace(".", "_")
+
+
 def _penalty_text(name: str, penalty: Any) -> str:
+    name = _word(name)
+    match penalty:
+        case Norm(strength=strength):
+            return f"{strength!r} * torch.linalg.vector_norm({name})"
+        case SubtractedL1(strength=strength):
+            return f"-{strength!r} * {name}.abs().sum()"
     l1, l2 = strengths(penalty)
     terms = [f"{l1!r} * {name}.abs().sum()"] if l1 else []
     return " + ".join(terms + ([f"{l2!r} / 2 * ({name} * {name}).sum()"] if l2 else []))
@@ -139,8 +192,10 @@ def _keywords(options: dict[str, Any]) -> str:
 
 
 def _list(values: Array) -> Any:
-    """Nested lists without the axis of runs; ``repr`` of a double loses nothing."""
-    return values[0].tolist()
+    """Nested lists without the axis of runs, where ``repr`` of a double loses nothing; of many numbers, their bytes."""
+    if values.size <= MANY:
+        return values[0].tolist()
+    return f'np.frombuffer(bytes.fromhex("{values[0].astype("<f8").tobytes().hex()}"), "<f8").reshape{values.shape[1:]}'
 
 
 @cache

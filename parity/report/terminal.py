@@ -40,7 +40,8 @@ def print_report(report: Report, console: Console) -> None:
 def _table(reference: Reference, runs: list[Run]) -> Table:
     experiment = reference.experiment
     title = f"{experiment.name}: {experiment.title}" if experiment.title else experiment.name
-    table = Table(title=escape(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    title = f"{escape(title)}\n[not bold]data: {escape(reference.data)}[/]"
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in ("run", "train loss", "valid. loss", "‖w‖₂", "½‖w‖²", "to ridge", "digits", "used", "verdict"):
         table.add_column(column, justify="left" if column in ("run", "verdict") else "right", no_wrap=True)
     t = reference.trajectory

@@ -43,6 +43,17 @@ class Dataset:
             _check("truth['bias']", self.truth["bias"], (1, 1))
 
 
+def rows_apart(X: Array, y: Array, train_rows: int) -> Dataset:
+    """The first ``train_rows`` of the rows ``(1, n, …)`` to train on, the rest, if any, to validate on."""
+    validates = X.shape[1] > train_rows
+    return Dataset(
+        X=X[:, :train_rows],
+        y=y[:, :train_rows],
+        X_validation=X[:, train_rows:] if validates else None,
+        y_validation=y[:, train_rows:] if validates else None,
+    )
+
+
 def _check_features(name: str, X: Array, features: int | None = None) -> None:
     if X.ndim != 3 or X.shape[0] != 1 or 0 in X.shape or features not in (None, X.shape[2]):
         allowed = f"(1, n, {features or 'p'}) with at least one row{'' if features else ' and one feature'}"

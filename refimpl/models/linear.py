@@ -32,6 +32,10 @@ class Linear:
     def weights(self) -> tuple[str, ...]:
         return ("weight",)
 
+    @property
+    def outputs(self) -> int:
+        return 1
+
     def shapes(self, features: int) -> dict[str, tuple[int, ...]]:
         return {"weight": (1, features), "bias": (1,)} if self.bias else {"weight": (1, features)}
 

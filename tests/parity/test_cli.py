@@ -127,7 +127,7 @@ def test_all_means_each(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_pattern_stands_for_all_that_match_and_each_runs_once(capsys: pytest.CaptureFixture[str]) -> None:
-    document = as_json(capsys, "s1-*", "s1-xor", "--dtype", "float64", "--formulation", "loss")
+    document = as_json(capsys, "s1-x*", "s1-xor", "--dtype", "float64", "--formulation", "loss")
     assert [one["experiment"] for one in document["runs"]] == ["s1-xor", "s1-xor-lam0"]
 
 
@@ -204,8 +204,9 @@ def test_the_json_has_the_agreed_schema(
     blind = TINY.replace("tiny", "blind").replace("lr = 0.1", "lr = 0.1\ndampening = 0.5")
     (place / "blind.toml").write_text(blind)
     document = as_json(capsys, "tiny.toml", "l1.toml", "blind.toml", "--dtype", "float32", code=1)
-    assert set(document) == {"schema", "runs", "environment"}
+    assert set(document) == {"schema", "data", "runs", "environment"}
     assert document["schema"] == 1
+    assert set(document["data"]) == {"tiny", "l1", "blind"}
     assert all(isinstance(value, str) for value in document["environment"].values())
     assert {"parity", "torch", "numpy", "python", "platform", "machine"} <= set(document["environment"])
     by_setting = {(one["experiment"], one["formulation"]): one for one in document["runs"]}

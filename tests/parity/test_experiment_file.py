@@ -89,6 +89,7 @@ def values_of(cls: Any, name: str) -> st.SearchStrategy[Any]:
         return st.sampled_from(["rows.csv", "sub/rows.npz"])
     return {
         bool: st.booleans(),
+        str: st.sampled_from(["images.gz", "sub/labels"]),
         int: st.integers(0, 9),
         str | int: st.sampled_from(["last", "y", 1]),
         str | None: st.sampled_from([None, "more.csv"]),
@@ -146,16 +147,16 @@ def test_whatever_the_registries_can_say_survives_writing_and_reading(experiment
 
 @pytest.mark.parametrize(("registry", "kind"), [(r, kind) for r, known in REGISTRIES.items() for kind in known])
 def test_every_field_can_be_set_in_a_file(registry: str, kind: str) -> None:
-    """But for a proximal step's penalty, which an experiment states among its own."""
+    """But for a proximal step's penalty, which an experiment states among its own, and the mask of one step."""
     cls: Any = REGISTRIES[registry][kind]
-    assert {field.name for field in fields(cls)} - set(_schema(cls)) <= {"penalty"}
+    assert {field.name for field in fields(cls)} - set(_schema(cls)) <= {"penalty", "mask"}
 
 
 def test_an_integer_is_a_number() -> None:
     assert parsed(XOR_TOML.replace("0.5", "1")).optimizer == SGD(lr=1.0)
 
 
-def test_a_loss_needs_no_kind_while_there_is_one_loss() -> None:
+def test_a_loss_without_a_kind_is_squared_error() -> None:
     assert parsed(XOR_TOML).loss == SquaredError(factor=1.0, reduction="mean")
 
 

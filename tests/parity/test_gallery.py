@@ -12,20 +12,30 @@ from parity import gallery
 from parity.errors import InputError, Unsupported
 from parity.formulation import FORMULATIONS
 
+UNSEEN: dict[Any, str] = {
+    "bfloat16": "eps",  # 1e-3 beside √v ≈ 1
+    ("s1-adam-decay", "float32"): "eps",  # 1e-8, the default
+    ("s1-pattern-l1", "bfloat16"): "L1.strength",  # 0.005 beside a gradient of about 1
+    ("s1-pattern-l2", "bfloat16"): "L2.strength",
+}
+"""What an experiment, or any, is too small to show in a dtype."""
+
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
-@pytest.mark.parametrize("name", gallery.names())
+@pytest.mark.parametrize("name", [name for name in gallery.names() if not name.startswith("s2-")])  # test_network.py
 def test_torch_agrees(name: str, dtype: str, bench: Any) -> None:
     experiment = parity.load(name)
     long = experiment.epochs * experiment.draw().dataset.X.shape[1] > 500
+    every = not long or (experiment.penalties and dtype == "float32")  # a long run in one dtype only
     verdicts = {}
-    for formulation in ("loss",) if long and not experiment.penalties else FORMULATIONS:
+    for formulation in FORMULATIONS if every else ("loss",):
         with contextlib.suppress(Unsupported):  # L1 is no weight_decay, and Adam is not written by hand
             verdicts[formulation] = bench.judge(experiment, dtype=dtype, formulation=formulation)
     assert "loss" in verdicts
     for formulation, verdict in verdicts.items():
-        unseen = dtype == "bfloat16" and verdict.text.startswith("agrees, except that eps")  # ε = 1e-3 beside √v ≈ 1
-        assert verdict.name == "agree" or unseen, (formulation, verdict.text)
+        unseen = UNSEEN.get((name, dtype), UNSEEN.get(dtype, "nothing"))
+        lost = verdict.text.startswith(f"agrees, except that {unseen}")
+        assert verdict.name == "agree" or lost, (formulation, verdict.text)
 
 
 def test_the_textbook_the_tutorial_and_the_notes_are_there_with_and_without_penalty() -> None:
@@ -34,13 +44,14 @@ def test_the_textbook_the_tutorial_and_the_notes_are_there_with_and_without_pena
         experiment = parity.load(name)
         strengths = {penalty.strength for penalty in experiment.penalties} or {0.0}  # type: ignore[attr-defined]
         sources[experiment.source] = sources.get(experiment.source, set()) | strengths
-    assert {source: sources[source] for source in ("S0", "S1", "S3")} == {"S0": {0, 3}, "S1": {0, 0.2}, "S3": {0, 3}}
+    assert {source: sources[source] for source in ("S0", "S3")} == {"S0": {0, 3}, "S3": {0, 3}}
+    assert {0, 0.2} < sources["S1"] and {0, 1, 10, 50} < sources["S4"]
 
 
 def test_a_name_is_one_file_and_a_pattern_all_that_match() -> None:
     assert gallery.names() == sorted(gallery.names())
     assert [path.stem for path in gallery.find("s1-xor")] == ["s1-xor"]
-    assert [path.stem for path in gallery.find("s1-*")] == ["s1-xor", "s1-xor-lam0"]
+    assert [path.stem for path in gallery.find("s1-x*")] == ["s1-xor", "s1-xor-lam0"]
     assert [path.stem for path in gallery.find("*")] == gallery.names()
 
 

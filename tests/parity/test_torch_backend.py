@@ -212,7 +212,7 @@ def test_what_sums_accumulate_in_is_measured(dtype: str) -> None:
     found = measured_accumulation(setting, 5, 200)
     assert found == dtype if dtype in ("float64", "float32") else found in (dtype, "float32")
     assert measured_accumulation(setting, 5, 200) == found
-    declared = profiles(setting, rows=[5, 2], features=200)
+    declared = profiles(setting, rows=[5, 2], layers=[(1, 200)])
     assert set(declared) == {"loss", "update"}
     assert declared["loss"]["compute"] == declared["update"]["compute"] == dtype
 
@@ -242,14 +242,16 @@ def test_low_precision_is_read_back_exactly() -> None:
 def test_fused_low_precision_declares_float32_on_an_accelerator_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("parity.backends.torch_arithmetic.measured_accumulation", lambda *_: "float32")
     update = {
-        device: profiles(Setting(dtype="bfloat16", device=device, implementation="fused"), rows=[5], features=9)[
+        device: profiles(Setting(dtype="bfloat16", device=device, implementation="fused"), rows=[5], layers=[(1, 9)])[
             "update"
         ]
         for device in ("cpu", "cuda")
     }
     assert (update["cpu"]["compute"], update["cuda"]["compute"]) == ("bfloat16", "float32")
     operands = {
-        device: profiles(Setting(dtype="float32", device=device, tf32=True), rows=[5], features=9)["loss"]["operands"]
+        device: profiles(Setting(dtype="float32", device=device, tf32=True), rows=[5], layers=[(1, 9)])["loss"][
+            "operands"
+        ]
         for device in ("cpu", "cuda")
     }
     assert operands == {"cpu": None, "cuda": "tf32"}

@@ -472,9 +472,9 @@ def test_too_few_numbers_for_the_terms_are_said() -> None:
     assert law.text.endswith("; 2 numbers do not tell more terms, run more steps")
 
 
-@pytest.mark.parametrize("name", gallery.names())
+@pytest.mark.parametrize("name", [name for name in gallery.names() if not name.startswith("s2-")])
 def test_every_experiment_of_the_gallery_is_measured(name: str) -> None:
-    """Each with SGD has a law, unless it is too short for one."""
+    """Each with SGD has a law, unless it is too short for one; those of networks are not measured."""
     experiment = load(gallery.find(name)[0])
     for law in of_reference(replace(experiment, epochs=min(experiment.epochs, 4))).values():
         assert law.text

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from refimpl.datasets import DATASETS, XOR, Dataset, File, Gaussian, Integers
+from refimpl.datasets import DATASETS, IDX, XOR, Classes, Dataset, Digits, File, Gaussian, Integers
 from refimpl.errors import DataError, ShapeError
 
 GOOD: dict[str, Any] = {
@@ -71,7 +71,8 @@ def test_another_dtype_is_refused(name: str) -> None:
 
 
 def test_the_registry_names_every_source() -> None:
-    expected = {"gaussian": Gaussian, "xor": XOR, "integers": Integers, "file": File}
+    images = {"classes": Classes, "digits": Digits, "idx": IDX}
+    expected = {"gaussian": Gaussian, "xor": XOR, "integers": Integers, "file": File, **images}
     assert expected == DATASETS
 
 

@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from refimpl.losses import SquaredError
 from refimpl.models import Linear
-from refimpl.penalties import L1, L2, ElasticNet
+from refimpl.penalties import L1, L2, ElasticNet, Norm, SubtractedL1
 from refimpl.problem import Problem
 
 Array = npt.NDArray[Any]
@@ -25,7 +25,12 @@ STRENGTHS = st.floats(0, 10, allow_subnormal=False)
 
 @pytest.mark.parametrize(
     ("penalty", "value"),
-    [(L1(strength=0.5), 4.0), (L2(strength=0.5), 7.5), (ElasticNet(l1=0.5, l2=0.5), 11.5)],
+    [
+        (L1(strength=0.5), 4.0),
+        (L2(strength=0.5), 7.5),
+        (ElasticNet(l1=0.5, l2=0.5), 11.5),
+        (SubtractedL1(strength=0.5), -4.0),
+    ],
 )
 def test_weights_1_minus_2_0_5(penalty: Any, value: float) -> None:
     w = np.array([[[1.0, -2.0, 0.0, 5.0]]])
@@ -41,6 +46,8 @@ def test_value_and_subgradient_are_those_of_torch_also_at_0(w: Array, l1: float,
         (L1(strength=l1), l1 * l1_norm),
         (L2(strength=l2), l2 / 2 * l2_norm**2),
         (ElasticNet(l1=l1, l2=l2), l1 * l1_norm + l2 / 2 * l2_norm**2),
+        (Norm(strength=l1), l1 * l2_norm),
+        (SubtractedL1(strength=l1), -l1 * l1_norm),
     ):
         (gradient,) = torch.autograd.grad(peer.sum(), leaf, retain_graph=True)
         np.testing.assert_allclose(penalty.value(w), peer.detach().numpy(), rtol=1e-13, atol=1e-300)
@@ -79,6 +86,25 @@ def test_moreau_what_the_soft_threshold_takes_away_is_the_projection_on_the_box(
     prox = L1(strength=strength).prox(w, step)
     np.testing.assert_allclose(prox + box, w, rtol=4e-16, atol=0)
     assert np.all(prox[np.abs(w) <= step * strength] == 0)  # exact zeros
+
+
+@given(w=WEIGHTS, strength=STRENGTHS, step=st.floats(0, 10))
+def test_moreau_what_the_block_soft_threshold_takes_away_is_the_projection_on_the_ball(
+    w: Array, strength: float, step: float
+) -> None:
+    """Ω* of λ‖·‖₂ is the indicator of the ball of radius λ: all or nothing becomes 0."""
+    length = np.linalg.norm(w, axis=(1, 2), keepdims=True)
+    ball = w * np.minimum(1, step * strength / np.where(length > 0, length, 1))
+    prox = Norm(strength=strength).prox(w, step)
+    np.testing.assert_allclose(prox + ball, w, rtol=4e-16, atol=1e-300)
+    assert np.all(prox[np.broadcast_to(length <= step * strength, w.shape)] == 0)
+
+
+@given(g=WEIGHTS, strength=STRENGTHS)
+def test_at_weight_0_the_distance_to_the_norms_subdifferential_is_that_to_a_ball(g: Array, strength: float) -> None:
+    distance = Norm(strength=strength).distance(np.zeros_like(g), g)
+    outside = np.maximum(np.linalg.norm(g, axis=(1, 2)) - strength, 0)
+    np.testing.assert_allclose(np.linalg.norm(distance, axis=(1, 2)), outside, rtol=1e-12, atol=1e-12)
 
 
 def data() -> tuple[Array, Array]:

@@ -1,0 +1,45 @@
+"""``parity bridge``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from parity.cli.words import new_folder
+from parity.errors import InputError, nearest
+
+
+def bridge_command(
+    bridge: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="Show this bridge; without it, list all.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Results folder; default: a new one in parity-results/.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the data and everything else drawn.")] = 0,
+) -> None:
+    """Show exactly how two ideas are one: early stopping and ridge, dropout and ridge, priors and penalties …"""
+    from rich.console import Console
+
+    from parity.report.study.bridges.files import make_folder, write_bridge
+    from parity.report.study.bridges.terminal import print_bridge, print_bridges
+    from parity.study.bridges import BRIDGES
+
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    if bridge is None:
+        if out is not None:
+            raise InputError(
+                f"--out {out}: without a bridge nothing is written; give its id, `parity bridge` lists them"
+            )
+        print_bridges(BRIDGES, console)
+        return
+    if bridge not in BRIDGES:
+        raise InputError(f"{bridge}: no such bridge; `parity bridge` lists them{nearest(bridge, BRIDGES)}")
+    folder = out or new_folder()
+    make_folder(folder)
+    evidence = BRIDGES[bridge].compute(seed)
+    written = write_bridge(bridge, BRIDGES[bridge], evidence, seed, folder)
+    print_bridge(BRIDGES[bridge], evidence, console)
+    console.print(f"Results: {folder} ({', '.join(path.name for path in written)})", soft_wrap=True, highlight=False)
+    raise typer.Exit(int(not all(identity.holds for identity in evidence.identities)))

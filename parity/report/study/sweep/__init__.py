@@ -1,0 +1,1 @@
+"""A sweep over λ as table, sentences, picture and files."""

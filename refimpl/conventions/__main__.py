@@ -1,0 +1,6 @@
+"""``python -m refimpl.conventions``: the table of the README."""
+
+from refimpl.conventions.table import markdown
+
+if __name__ == "__main__":
+    print(markdown(), end="")

@@ -1,0 +1,117 @@
+"""`parity stability`: what is predicted is what the run then does, for the gallery's own experiments."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import parity
+from parity.backends.reference import run_reference
+from parity.cli import main
+from parity.study.stability import stability, stable_strengths
+from refimpl.optimizers import SGD
+from refimpl.penalties import L2
+
+NAMES = {
+    "s1-xor": False,
+    "s3-concise-lam3": False,
+    "s4-beyond-limit": True,
+    "s4-lam10": False,
+    "s4-l1-subtracted": True,
+    "s4-lam50": False,
+    "s4-lam-beyond-limit": True,
+}
+
+
+@pytest.mark.parametrize(("name", "diverges"), NAMES.items())
+def test_the_prediction_is_made_without_a_run_and_the_run_bears_it_out(name: str, diverges: bool) -> None:
+    experiment = parity.load(name)
+    found = stability(experiment, [float(experiment.optimizers["weight"].lr)])  # type: ignore[attr-defined]
+    assert found.growth.diverges == diverges
+    assert (found.rows[0].train_loss > 100 * found.first_loss) == diverges
+    assert found.lr_limit >= found.batch_limit * (1 - 1e-6)
+
+
+def test_on_a_grid_around_the_limit_runs_grow_above_it_and_only_there() -> None:
+    experiment = replace(parity.load("s4-beyond-limit"), epochs=60)
+    limit = stability(experiment).lr_limit
+    shares = [0.5, 0.9, 0.97, 1.03, 1.1, 1.5]
+    for share, row in zip(shares, stability(experiment, [share * limit for share in shares]).rows, strict=True):
+        assert row.growth.diverges == (share > 1)
+        assert (row.train_loss > 179) == (share > 1), share
+
+
+def test_the_stable_strengths_end_where_runs_begin_to_diverge() -> None:
+    experiment = replace(parity.load("s4-lam50"), epochs=60)
+    strengths = stable_strengths(experiment)
+    assert strengths is not None and strengths[0] == 0
+    for share, grows in ((0.95, False), (1.05, True)):
+        penalties = (L2(strength=share * strengths[1]),)
+        run = run_reference(replace(experiment, penalties=penalties), "loss")
+        assert (run.norm[-1, 0] > 10 * run.norm[120, 0]) == grows
+
+
+def test_a_decay_can_make_a_rate_stable_that_is_not_stable_without_it() -> None:
+    experiment = parity.load("s4-beyond-limit")
+    strengths = stable_strengths(experiment)
+    assert strengths is not None
+    low, high = strengths
+    assert 1 < low < 10 < high < 2 / 0.03
+    assert stable_strengths(replace(experiment, optimizer=SGD(lr=1.0))) is None
+
+
+def test_the_limits_come_before_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stability", "s4-beyond-limit", "--lr", "0.003", "--lr", "0.03"]) == 0
+    out = capsys.readouterr().out
+    words = ["curvature L", "limit of a batch", "limit in turns", "stable λ", "predicted", "diverges", "0.003", "0.03"]
+    places = [out.index(word) for word in words]
+    assert places[:6] == sorted(places[:6])
+    rows = [line.split() for line in out.splitlines() if line.split()[-1:] and "verges" in line and "×" not in line]
+    assert [(row[0], row[3]) for row in rows] == [("0.003", "converges"), ("0.03", "diverges")]
+
+
+def test_json_has_the_same_numbers_and_overflow_is_null(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["stability", "s1-xor", "--lr", "0.1", "--lr", "1e300", "--json", "-"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["predicted"] == "converges" and document["schema"] == 1
+    assert document["batch_limit"] == pytest.approx(2 / (np.linalg.eigvalsh(xor_hessian())[-1] + 0.2), rel=1e-9)
+    assert [row["train_loss"] is None for row in document["rows"]] == [False, True]
+    assert main(["stability", "s1-xor", "--json", str(tmp_path / "found.json")]) == 0
+    assert json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))["experiment"] == "s1-xor"
+
+
+def xor_hessian() -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """∂²/∂θ² of mean(r²) on the four rows, by hand: (2/4)·[X 1]ᵀ[X 1]."""
+    return np.array([[2.0, 1.0, 2.0], [1.0, 2.0, 2.0], [2.0, 2.0, 4.0]]) / 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["s1-adam-decay"], "one SGD with lr > 0 for all parameters"),
+        (["check-schedule"], "a constant schedule"),
+        (["check-plain", "--lr", "-1"], "--lr"),
+        (["s1-xr"], "did you mean 's1-xor'"),
+        (["s1-xor", "--json", "no/such/folder.json"], "cannot be written"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stability", *words]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and said in err and err.startswith("parity: ") and len(err.splitlines()) == 1
+
+
+def test_help_loads_neither_numpy_nor_torch() -> None:
+    code = (
+        "import sys\nfrom parity.cli import main\n"
+        "assert main(['stability', '--help']) == 0 and main(['answer', '--help']) == 0\n"
+        "assert not {'numpy', 'torch'} & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,0 +1,299 @@
+"""Sweeps over λ: each run is that of its own experiment, each mark the choice of its rule; the page keeps to them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import parity
+from parity.backends.reference import run_reference
+from parity.cli import main
+from parity.errors import InputError
+from parity.report.study.sweep.document import to_csv, to_json
+from parity.report.study.sweep.picture import picture
+from parity.report.study.sweep.words import middle, percent, sentences
+from parity.study.sweep.beside import beside
+from parity.study.sweep.grid import grid
+from parity.study.sweep.marks import first_rise, marks
+from parity.study.sweep.penalty import experiment_with
+from parity.study.sweep.run import sweep
+from refimpl.datasets import Gaussian, Integers
+from refimpl.exact.ridge import ridge
+from refimpl.losses import SquaredError
+from refimpl.optimizers import SGD, Adam, ProximalSGD
+from refimpl.penalties import L1, L2, ElasticNet
+
+ROOT = Path(__file__).parents[3]
+RESULT = ROOT / "benchmarks" / "results" / "sweep-s0.json"
+S0 = "s0-scratch-lam3"
+
+GRIDS = {
+    "0:10:1": [*range(11)],
+    "0:1:0.1": [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0],
+    "1:2:0.4": [1.0, 1.4, 1.8],
+    "log:1e-3:1e2:6": [1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0],
+    "3,0,1,1": [0.0, 1.0, 3.0],
+}
+BAD_GRIDS = {
+    "5": "is no range",
+    "1:2": "is no range",
+    "lin:1:2:3": "is no range",
+    "log:1:2": "'log' is no number",
+    "a:2:1": "'a' is no number",
+    "0:inf:1": "finite numbers",
+    "-1:2:1": "finite numbers ≥ 0",
+    "2:1:1": "from < to",
+    "0:1:0": "a step > 0",
+    "0:1:1e-9": "take a larger step",
+    "log:0:1:5": "0 has no logarithm",
+    "log:2:1:5": "from < to",
+    "log:1:2:1": "an integer from 2",
+    "log:1:2:2.5": "an integer from 2",
+    "0:1:5": "1 different values",
+    "1,1": "1 different values",
+}
+
+
+@pytest.mark.parametrize("text", GRIDS)
+def test_a_grid_has_the_values_that_it_says_in_decimal_numbers(text):
+    found = grid(text)
+    assert found.values.tolist() == pytest.approx(GRIDS[text], rel=1e-14, abs=0)
+    assert found.scale == ("log" if text.startswith("log") else "linear")
+
+
+@pytest.mark.parametrize("text", BAD_GRIDS)
+def test_a_bad_grid_is_refused_in_one_line(text, capsys):
+    assert main(["sweep", S0, f"--strength={text}"]) == 2
+    said = capsys.readouterr().err
+    assert BAD_GRIDS[text] in said and said.count("\n") == 1
+
+
+MIX = (L1(strength=0.1), L2(strength=3.0))
+CASES = {
+    "ridge": ({}, None, "l2"),
+    "l1": ({"penalties": (L1(strength=0.1),)}, None, "l1"),
+    "l1 of two": ({"penalties": MIX}, "l1", "l1"),
+    "l2 of an elastic net": ({"penalties": (ElasticNet(l1=0.1, l2=1.0),)}, "l2", "l2"),
+    "proximal": ({"penalties": (L1(strength=0.1),), "optimizer": ProximalSGD(lr=0.01)}, None, "l1"),
+    "adam, sum, bias too": (
+        {
+            "penalties": (L2(strength=1.0, parameters=("weight", "bias")),),
+            "optimizer": Adam(lr=0.01),
+            "loss": SquaredError(factor=1.0, reduction="sum"),
+        },
+        None,
+        "l2",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_run_of_the_batch_is_the_run_of_its_own_experiment(bench, case):
+    changes, asked, kind = CASES[case]
+    experiment = bench.experiment(**changes)
+    found = sweep(experiment, grid("0,0.5,2"), seeds=2, penalty=asked)
+    assert found.kind == kind and found.seeds == (0, 1)
+    for i, j in np.ndindex(2, 3):
+        alone = run_reference(experiment_with(experiment, kind, float(found.grid.values[j]), found.seeds[i]), "loss")
+        assert found.curves.train_loss[i, j] == pytest.approx(alone.train_loss[-1, 0], rel=1e-11)
+        assert found.curves.validation_loss[i, j] == pytest.approx(alone.validation_loss[-1, 0], rel=1e-11)
+        assert found.curves.norm[i, j] == pytest.approx(alone.norm[-1, 0], rel=1e-11)
+
+
+def test_the_curves_of_ridge_are_there_for_ridge_only(bench):
+    assert sweep(bench.experiment(), grid("0,1")).curves.gcv is not None
+    for case in ("l1", "l2 of an elastic net", "adam, sum, bias too"):
+        found = sweep(bench.experiment(**CASES[case][0]), grid("0,1"), penalty=CASES[case][1])
+        assert found.curves.gcv is None and found.prior is None
+        assert [mark.rule for mark in marks(found)] == ["first", "validation", "truth"]
+    decayed = bench.experiment(optimizer=SGD(lr=0.01, weight_decay=0.1))
+    assert sweep(decayed, grid("0,1")).curves.ridge_distance is None
+
+
+def test_training_that_has_converged_is_no_distance_from_ridge(bench):
+    experiment = bench.experiment(
+        batches=replace(bench.experiment().batches, size=0), epochs=3000, optimizer=SGD(lr=0.05)
+    )
+    found = sweep(experiment, grid("1,2,5")).curves
+    assert np.all(found.ridge_distance < 1e-12)
+    np.testing.assert_allclose(found.ridge_norm, found.norm, rtol=1e-10)
+    np.testing.assert_allclose(found.ridge_validation_loss, found.validation_loss, rtol=1e-10)
+    np.testing.assert_allclose(found.ridge_expected_loss, found.expected_loss, rtol=1e-10)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_the_expected_loss_is_that_of_many_validation_rows(bench, reduction):
+    data = Gaussian(train_rows=12, validation_rows=50_000, features=6, noise=0.3, scale=0.8)
+    loss = SquaredError(factor=0.5, reduction=reduction)
+    found = sweep(bench.experiment(data=data, loss=loss, optimizer=SGD(lr=0.001)), grid("0,10")).curves
+    np.testing.assert_allclose(found.expected_loss, found.validation_loss, rtol=0.02)
+    np.testing.assert_allclose(found.ridge_expected_loss, found.ridge_validation_loss, rtol=0.02)
+
+
+def test_the_first_rise_is_where_the_loss_is_no_smaller_next():
+    losses = np.array([[3.0, 2.0, 2.5, 1.0], [3.0, 2.0, 1.0, 0.5], [1.0, 1.0, 0.5, 0.2], [3.0, 2.0, np.nan, 1.0]])
+    assert first_rise(losses).tolist() == [1, 3, 0, 1]
+
+
+def test_each_mark_is_the_best_of_what_its_rule_looks_at(bench):
+    found = sweep(bench.experiment(), grid("log:0.01:100:30"), seeds=3)
+    chosen = {mark.rule: mark for mark in marks(found)}
+    for rule, curve in (("validation", "validation_loss"), ("gcv", "gcv"), ("truth", "expected_loss")):
+        least = found.grid.values[np.argmin(getattr(found.curves, curve), axis=1)]
+        assert chosen[rule].strengths.tolist() == least.tolist()
+    assert chosen["leave_one_out"].strengths.shape == (3,)
+    assert np.all(chosen["truth"].excess == 0) and np.all(chosen["gcv"].excess >= 0)
+    assert np.all(chosen["first"].validation_loss >= chosen["validation"].validation_loss)
+
+
+def test_the_prior_of_the_textbook_is_0_05_and_its_ridge_solution_the_best_on_average():
+    found = sweep(parity.load(S0), grid("log:1e-3:1e1:25"), seeds=30)
+    assert found.prior == pytest.approx(1e-4 / 1e-4 / 20)  # α = σ²/τ² = 1, λ = α/n
+    assert found.at_prior.ridge_expected_loss.mean() <= found.curves.ridge_expected_loss.mean(axis=0).min() * 1.001
+
+
+def test_values_that_diverge_are_said_shaded_and_never_chosen(bench):
+    found = sweep(bench.experiment(epochs=30), grid("0:400:20"), seeds=2)  # 2/η = 200, less what the batches bend
+    edge = found.grid.values[found.diverges].min()
+    assert 100 < edge < 220 and np.all(found.diverges[found.grid.values >= 220])
+    chosen = marks(found)
+    assert all(mark.strengths.max() < edge for mark in chosen)
+    assert sentences(found, chosen)[0].startswith(f"Training diverges from λ = {edge:g} on; at λ = 400 in 2 of 2 seeds")
+    drawn = picture(found, chosen)
+    assert any("diverges" in text.get_text() for axis in drawn.axes for text in axis.texts)
+    losses = next(axis for axis in drawn.axes if axis.get_title(loc="left") == "loss without the penalty")
+    assert max(losses.lines[0].get_xdata()) < edge
+
+
+def test_a_value_at_which_training_diverges_is_not_chosen_though_ridge_would_be_best_there(bench):
+    only_noise = Gaussian(train_rows=12, validation_rows=6, features=24, weight=0.0, noise=0.1)
+    found = sweep(bench.experiment(data=only_noise, epochs=30), grid("0:400:20"), seeds=4)
+    best = np.argmin(found.curves.gcv, axis=1)
+    assert np.any(found.diverges[best])
+    chosen = {mark.rule: mark for mark in marks(found)}
+    assert chosen["gcv"].strengths.max() < found.grid.values[found.diverges].min()
+
+
+def test_a_sweep_that_always_diverges_has_no_marks_and_still_a_picture(bench):
+    found = sweep(bench.experiment(optimizer=SGD(lr=3.0), epochs=100), grid("1,5"))
+    assert np.all(found.diverges) and marks(found) == ()
+    assert "Training diverges from λ = 1 on" in sentences(found, ())[0]
+    picture(found, ())
+    json.loads(to_json(found, (), None))
+
+
+def test_data_without_validation_or_truth_are_swept_without_marks(bench):
+    found = sweep(bench.experiment(data=Integers(rows=12, features=4), optimizer=SGD(lr=0.001)), grid("0,1"))
+    assert found.curves.validation_loss is None and found.curves.expected_loss is None and marks(found) == ()
+    assert found.curves.ridge_distance is not None
+    assert len(picture(found, ()).axes) == 4
+
+
+def test_what_cannot_be_swept_is_said_in_one_line(bench):
+    for experiment, asked, said in (
+        (bench.experiment(penalties=()), None, "has no penalty"),
+        (bench.experiment(penalties=MIX), None, "has l1 and l2; choose which to sweep with --penalty"),
+        (bench.experiment(), "l1", "--penalty l1: small has none; allowed: l2"),
+    ):
+        with pytest.raises(InputError, match=said):
+            sweep(experiment, grid("0,1"), penalty=asked)
+
+
+def test_torch_agrees_in_every_run_and_a_table_of_every_run_is_written(bench):
+    found = sweep(bench.experiment(), grid("0,1,300"), seeds=2)
+    in_torch = beside(found)
+    assert in_torch.counts == {"agree": 6} and in_torch.difference.max() < 1e-12
+    rows = list(csv.DictReader(to_csv(found, in_torch).splitlines()))
+    assert len(rows) == 6 and rows[4]["seed"] == "1" and rows[4]["strength"] == "1.0"
+    assert float(rows[4]["norm"]) == found.curves.norm[1, 1] == pytest.approx(float(rows[4]["torch_norm"]), rel=1e-12)
+
+
+def test_torch_that_does_something_else_is_seen(bench, monkeypatch):
+    from parity.backends.torch_backend import TorchBackend
+
+    right = TorchBackend.run
+
+    def twice(self, experiment, setting):
+        doubled = tuple(replace(penalty, strength=2 * penalty.strength) for penalty in experiment.penalties)
+        return right(self, replace(experiment, penalties=doubled), setting)
+
+    monkeypatch.setattr(TorchBackend, "run", twice)
+    in_torch = beside(sweep(bench.experiment(), grid("0,1")))
+    assert in_torch.verdicts.tolist() == [["agree", "disagree"]]
+    assert in_torch.difference[0, 1] > 1e-3 and in_torch.texts[0].startswith("λ = 1, seed 0: ")
+
+
+def test_the_picture_has_a_line_for_each_rule_and_the_bands_of_the_seeds(bench):
+    found = sweep(bench.experiment(), grid("log:0.1:10:5"), seeds=3)
+    drawn = picture(found, marks(found))
+    titles = [axis.get_title(loc="left") for axis in drawn.axes]
+    assert {"the λ that each rule chooses", "loss without the penalty", "training loss"} <= set(titles)
+    rules = drawn.axes[titles.index("the λ that each rule chooses")]
+    assert len(rules.get_yticklabels()) == 6
+    losses = drawn.axes[titles.index("loss without the penalty")]
+    assert len(losses.collections) == 2  # range and quartiles
+    np.testing.assert_array_equal(losses.lines[0].get_ydata(), np.median(found.curves.validation_loss, axis=0))
+
+
+def test_the_command_writes_its_files_and_prints_the_document(tmp_path, capsys):
+    words = ["sweep", S0, "--strength", "0:10:1", "--seeds", "2", "--out", str(tmp_path / "new"), "--json", "-"]
+    assert main(words) == 0
+    printed = capsys.readouterr()
+    document = json.loads(printed.out)
+    assert document == json.loads((tmp_path / "new" / "sweep.json").read_text())
+    assert document["strengths"] == list(range(11)) and document["seeds"] == [0, 1] and document["prior"] == 0.05
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {"sweep.json", "sweep.csv", "sweep.png"}
+    table = printed.err.split("What each rule chooses")[0]
+    assert len([line for line in table.splitlines() if line.strip()[:1].isdigit()]) == 12  # 11 values, and the prior's
+    assert all(line in printed.err for line in document["answer"])
+
+
+def test_an_interrupt_ends_with_130_and_writes_nothing(tmp_path, capsys, monkeypatch):
+    def interrupted(*_words, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("parity.study.sweep.run.curves", interrupted)
+    assert main(["sweep", S0, "--out", str(tmp_path / "new")]) == 130
+    assert capsys.readouterr().err.startswith("parity: interrupted; nothing was written")
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_shares_are_said_in_percent_and_large_ones_as_a_factor():
+    assert [percent(share) for share in (0.0, 0.0029545, 0.77, 1.2, 7753.2)] == [
+        "0 %",
+        "0.3 %",
+        "77 %",
+        "120 %",
+        "7,750 times as much",
+    ]
+    assert middle(np.array([1.0, 2.0, 3.0, 9.0])) == 2.0
+
+
+def test_the_committed_sweep_is_reproduced_and_the_page_says_what_it_found():
+    document = json.loads(RESULT.read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "sweep.md").read_text(encoding="utf-8")
+    assert all(line in page for line in document["answer"])
+    for mark in document["marks"]:
+        row = [
+            middle(np.array(mark["strengths"])),
+            np.median(mark["validation_loss"]),
+            np.median(mark["expected_loss"]),
+        ]
+        assert " | ".join(f"{value:.4g}" for value in row) in page, mark["rule"]
+    some = sweep(parity.load(document["experiment"]), grid(document["grid"]), seeds=len(document["seeds"]))
+    for name, bands in document["curves"].items():
+        np.testing.assert_allclose(np.median(getattr(some.curves, name), axis=0), bands[2], rtol=1e-5)
+
+
+def test_ridge_at_the_chosen_value_is_the_ridge_of_the_experiment(bench):
+    """The strength of the sweep is the experiment's own λ, not scikit-learn's α."""
+    experiment = bench.experiment()
+    found = sweep(experiment, grid("1,3"))
+    data = experiment.draw().dataset
+    direct = ridge(data.X, data.y, experiment.loss, 3.0)
+    assert found.curves.degrees_of_freedom[0, 1] == direct.degrees_of_freedom[0]
