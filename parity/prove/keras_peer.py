@@ -17,6 +17,8 @@ from refimpl.conventions.keras import Keras
 from refimpl.objective import Facts
 from refimpl.types import Array
 
+TEXT = "one batch of SGD from the minimiser, in float32"
+
 
 def run(convention: Keras, facts: Facts, sample: Sample) -> Evidence:
     os.environ.setdefault("KERAS_BACKEND", "torch")
@@ -34,5 +36,4 @@ def run(convention: Keras, facts: Facts, sample: Sample) -> Evidence:
         kernel, offset = layer.get_weights()
         return kernel[:, 0], float(offset[0])
 
-    text = "one batch of SGD from the minimiser, in float32"
-    return rest(convention.name, text, convention.ours(facts), sample, step, unit=SINGLE)
+    return rest(convention.name, TEXT, convention.ours(facts), sample, step, unit=SINGLE)

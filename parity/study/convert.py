@@ -16,6 +16,8 @@ from refimpl.errors import RefimplError
 from refimpl.objective import LOSSES, Convention, Facts, Objective, number, text
 from refimpl.types import choice_fields, number_fields
 
+LOST = 1e-6  # of λ₂, relatively: l1_ratio = λ₁/(λ₁ + λ₂) keeps 1e-16·λ₁/λ₂ of it
+
 
 @dataclass(frozen=True, kw_only=True)
 class Conversion:
@@ -46,18 +48,22 @@ def convert(source: Convention, target: type[Convention], facts: Facts, loss: st
         raise InputError(f"--to-loss {loss}: {target.name} has {allowed}{nearest(loss, target.losses)}")
     try:
         objective = source.ours(facts)
-        found = target.of(objective, facts, loss)
+        found, same = target.of(objective, facts, loss), objective.in_loss(LOSSES[loss], facts)
+        if abs(found.ours(facts).l2 - same.l2) > LOST * same.l2:
+            beside = f"beside λ₁ = {same.l1:g} a float keeps too few digits of it; convert to torch or keras"
+            raise InputError(f"{target.name} writes λ₂ = {same.l2:g} as 1 − a share: {beside}, or leave it out")
         return Conversion(
             source=source,
             target=found,
             facts=facts,
             objective=objective,
-            same=objective.in_loss(LOSSES[loss], facts),
+            same=same,
             factor=objective.times(LOSSES[loss], facts),
         )
     except RefimplError as error:
         if error.given in (float("inf"), "inf"):
-            given = ", ".join(f"--{option(name)} {value}" for name, value in settings(source).items())
+            numbers = {name: value for name, value in settings(source).items() if isinstance(value, float)}
+            given = ", ".join(f"--{option(name)} {value:g}" for name, value in numbers.items())
             raise InputError(f"{given}: more than a float can hold, converted; give smaller numbers") from None
         dashes = "--" if error.what in ("rows", "sd-y") else ""  # of the data, and options
         raise InputError(f"{dashes}{error}") from None
@@ -135,7 +141,7 @@ def decimal(word: str, value: str) -> float:
 
 
 def plain(value: str) -> str:
-    """``value``, unless it is a number as Python reads it and other programs do not: 1_000, ３. Raises ``ValueError``."""
+    """``value``; raises ``ValueError`` where only Python would read it as a number: 1_000, other alphabets' digits."""
     if "_" in value or not value.isascii():
         raise ValueError(value)
     return value

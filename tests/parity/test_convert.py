@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import replace
 from importlib import import_module
@@ -11,25 +12,28 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from parity.cli import main
 from parity.errors import InputError
+from parity.prove import keras_peer, statsmodels_peer
 from parity.prove import proof as proving
-from parity.prove import statsmodels_peer
 from parity.prove.evidence import direct_bound
 from parity.prove.minimum import minimum
 from parity.prove.proof import PEERS, PENALTIES, exit_code, prove, prove_all
 from parity.prove.sample import Sample, draw
+from parity.report.study.convert import explained, to_json
 from parity.study.convert import convert, read
 from refimpl.conventions import CONVENTIONS
 from refimpl.conventions.sklearn_ridge import Ridge
-from refimpl.conventions.torch import Torch
+from refimpl.conventions.torch import COUPLED, Torch
 from refimpl.exact.ridge import ridge
 from refimpl.objective import LOSSES, Facts, Objective
 from refimpl.penalties import ElasticNet
 from refimpl.types import number_fields
 
 FACTS = Facts(rows=20, sd_y=2.0)
+FACTS_OF_ROWS = Facts(rows=20)
 OF_THE_TESTS = ("torch", "sklearn", "statsmodels", "optax")  # of the extra "test"
 CASES = [
     (name, penalty)
@@ -38,6 +42,7 @@ CASES = [
     for penalty, (l1, l2) in PENALTIES.items()
     if not (l1 and CONVENTIONS[name].lambda1 == "0") and not (l2 and CONVENTIONS[name].lambda2 == "0")
 ]
+PAGE = Path(__file__).parents[2] / "docs" / "conventions.md"
 COMMAND = "convert --from torch --loss mse --weight-decay 3 --rows 20 --to sklearn.Ridge".split()  # noqa: SIM905
 
 
@@ -166,6 +171,37 @@ def test_the_data_fit_the_strength(strength: float) -> None:
     assert proof.state == "agree" and proof.seen > 0.05
 
 
+@pytest.mark.parametrize(("l1", "l2"), [(1e-9, 1e9), (1e9, 1e2), (1e-9, 1e-9), (1e9, 1e9)])
+def test_a_start_beside_a_kink_is_near_in_any_unit(l1: float, l2: float) -> None:
+    """A weight that the minimiser leaves at 0, with strengths up to eighteen orders of magnitude apart."""
+    for target in ("sklearn.ElasticNet", "sklearn.SGDRegressor"):
+        proof = prove(convert(Torch(l1=l1, weight_decay=l2), CONVENTIONS[target], FACTS_OF_ROWS))
+        assert proof.source.holds and proof.target.holds
+
+
+def test_what_overflows_is_undecidable_and_valid_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = proving.PEERS["torch"][1]
+    nowhere = lambda *given: replace(right(*given), distance=float("nan"))  # noqa: E731
+    monkeypatch.setitem(proving.PEERS, "torch", ("torch", nowhere))
+    proof = prove(convert(Torch(weight_decay=3.0), Ridge, FACTS))
+    assert proof.state == "undecidable" and exit_code([proof]) == 2
+    assert explained(proof) == "torch came to no finite number" and proof.source.distance is None
+    with pytest.raises(ValueError, match="JSON"):
+        to_json({"number": float("nan")})
+
+
+@pytest.mark.parametrize("name", COUPLED)
+def test_every_coupled_optimizer_of_torch_rests_where_the_step_of_sgd_says(name: str) -> None:
+    """J = (w − 3)² + λ/2·w² with λ = 1 has its minimum at 2; nothing is rounded there."""
+    made = {one.lower(): getattr(torch.optim, one) for one in dir(torch.optim)}[name]
+    for start in (2.0, 1.9):
+        w = torch.tensor([start], dtype=torch.float64, requires_grad=True)
+        optimizer = made([w], lr=0.25, weight_decay=1.0)
+        ((w - 3) ** 2).sum().backward()
+        optimizer.step()
+        assert (w.item() == start) == (start == 2.0)
+
+
 def test_one_number_for_alpha_shrinks_the_constant_of_statsmodels() -> None:
     """What the convention says of the intercept, seen: the vector leaves it free, the number does not."""
     sample = draw(objective("‖w‖²"), FACTS)
@@ -277,7 +313,24 @@ def test_list_shows_every_library_and_every_option(capsys: pytest.CaptureFixture
         ("--from MASS.lm.ridge --lambda 2 --to sklearn.Ridge", "hand it the columns ÷ sⱼ"),
         ("--from torch --weight-decay 3 --to optax --to-loss half-mse", "optax: loss = half-mse, weight_decay = 1.5"),
         ("--from torch --weight-decay 3 --optimizer adam --to keras", "keras: loss = mse, l2 = 1.5"),
-        ("--from torch --weight-decay 3 --optimizer adam --to keras", "changes the path to the minimum of J"),
+        (
+            "--from torch --weight-decay 3 --optimizer adam --to keras",
+            "adam descends the same J as SGD by another path",
+        ),
+        ("--from torch --weight-decay 3 --optimizer adam --to keras --prove", "one step of SGD, not adam, from the"),
+        ("--from sklearn.Ridge --alpha 30 --to MASS.lm.ridge", "lambda = 30, on columns divided by their standard dev"),
+        ("--from MASS.lm.ridge --lambda 2 --to sklearn.Ridge", "alpha = 2, on columns divided by their standard dev"),
+        ("--from glmnet --lambda 2 --alpha 0 --sd-y 2 --rows 9 --to MASS.lm.ridge", "MASS.lm.ridge: lambda = 9\n"),
+        (
+            "--from glmnet --lambda 2 --alpha 0 --sd-y 2 --rows 9 --to MASS.lm.ridge",
+            "Columns: glmnet and MASS.lm.ridge divide column j",
+        ),
+        ("--from torch --l1 3 --to keras", "torch and keras: by the subgradient SGD hovers within about η·λ₁"),
+        ("--from sklearn.Lasso --alpha 3 --to torch", "‖w‖₁, torch: by the subgradient SGD hovers"),
+        (
+            "--from glmnet --lambda 2 --alpha 0 --sd-y 2 --rows 9 --to MASS.lm.ridge --prove",
+            "glmnet and MASS.lm.ridge were not run here",
+        ),
         ("--from statsmodels --alpha 0.5 --L1-wt 0 --rows 20 --to sklearn.Ridge", "sklearn.Ridge: alpha = 10"),
     ],
 )
@@ -307,10 +360,25 @@ def test_a_conversion_in_one_line(words: str, line: str, capsys: pytest.CaptureF
         ("--from torch --weight-decay 3 --to keras --to-loss half-mse", "--to-loss half-mse: keras has mse, sse"),
         ("--from torch --weight-decay 3 --to glmnet", "--sd-y: given none"),
         ("--from torch --weight-decay 3 --sd-y 0 --to glmnet", "--sd-y: given 0.0; allowed: a finite number > 0"),
-        ("--from torch --weight-decay 1e308 --rows 1000 --to sklearn.Ridge", "allowed: a finite number ≥ 0"),
+        ("--from torch --weight-decay 1e308 --rows 1000 --to sklearn.Ridge", "--weight-decay 1e+308: more than a"),
         (f"--from torch --weight-decay 1 --rows 1{'0' * 400} --to optax", "allowed: an integer from 1 to 2⁵³"),
         ("--from torch --weight-decay 3 --rows 4 --to optax --prove", "allowed: 6 to 10000"),
         ("--prove --alpha 3", "--prove alone proves every pair"),
+        (
+            "--from torch --l1 1e9 --weight-decay 1e-9 --to sklearn.ElasticNet",
+            "sklearn.ElasticNet writes λ₂ = 5e-10 as",
+        ),
+        ("--from torch --l1 1e9 --weight-decay 1e-9 --sd-y 1 --to glmnet", "glmnet writes λ₂ = 5e-10 as"),
+        ("--prove --rows 3", "--rows: --prove alone proves every pair"),
+        ("--list --from torch", "--from: --list shows all and takes no other option"),
+        ("--list --prove", "--prove: --list shows all and takes no other option"),
+        ("--list --alpha 3", "--alpha: --list shows all and takes no other option"),
+        ("--from torch --weight-decay 1_0 --to optax", "--weight-decay 1_0: not a number"),
+        ("--from torch --weight-decay ３ --to optax", "--weight-decay ３: not a number"),
+        ("--from torch --weight-decay 3 --rows 2_0 --to sklearn.Ridge", "--rows 2_0: not a whole number"),
+        ("--from torch --weight-decay 3 --optimizer asgd --to optax", "its lambd, 1e-4 by default, decays beside"),
+        ("--from torch --weight-decay 3 --sd-y 1e300 --rows 20 --to glmnet --prove", "--sd-y 1e+300: --prove draws"),
+        ("--from torch --weight-decay 3 --sd-y 1e-300 --rows 20 --to glmnet --prove", "--sd-y 1e-300: --prove draws"),
         ("three", "three: not an option"),
     ],
 )
@@ -318,6 +386,38 @@ def test_bad_input_is_one_line_and_exit_code_2(words: str, message: str, capsys:
     assert main(["convert", *words.split()]) == 2
     out, err = capsys.readouterr()
     assert out == "" and message in err and err.startswith("parity: ") and err.count("\n") == 1
+
+
+def test_json_says_on_which_columns_the_number_is_right(capsys: pytest.CaptureFixture[str]) -> None:
+    for source, expected in (
+        ("sklearn.Ridge --alpha", "on columns divided by their standard deviations only"),
+        ("torch --l2", None),
+    ):
+        target = "MASS.lm.ridge" if expected else "sklearn.Ridge"
+        assert main(["convert", "--from", *source.split(), "30", "--to", target, "--rows", "20", "--json", "-"]) == 0
+        assert json.loads(capsys.readouterr().out)["condition"] == expected
+
+
+def test_the_page_shows_what_is_printed(proofs: list[tuple[str, Any]], capsys: pytest.CaptureFixture[str]) -> None:
+    """But for its digits and versions, which are another machine's. Write it anew with: parity convert --prove."""
+    blocks = re.findall(r"^```\w*\n(.*?)^```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    _, example, pairs = blocks
+    assert main(COMMAND) == 0
+    assert example.startswith(capsys.readouterr().out)
+    done = {one.library: one.text for _, proof in proofs for one in (proof.source, proof.target)}
+    shown = dict(re.findall(r"^  (\S+) +(.*)$", pairs, flags=re.MULTILINE))
+    assert list(shown) == list(CONVENTIONS)
+    for name, text in done.items():
+        package, _ = PEERS.get(name, ("", None))
+        if package and proving.find_spec(package) is None:
+            text = f"{keras_peer.TEXT}, {package} 0"  # the only one that is not of the tests
+        assert shown[name].startswith(text.rsplit(" ", 1)[0] if package else text)
+    table = [line.split() for line in pairs.splitlines() if not line.startswith("  ")]
+    cells = {row[0]: row[1:] for row in table if len(row) == 1 + len(CONVENTIONS)}
+    able = {(proof.source.library, proof.target.library) for _, proof in proofs}
+    assert f"\n{len(proofs)} conversions: " in pairs
+    for source in CONVENTIONS:
+        assert [cell != "–" for cell in cells[source]] == [(source, target) in able for target in CONVENTIONS]
 
 
 def test_json_goes_to_a_file_that_is_checked_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -174,6 +174,7 @@ def test_decoupled_decay_belongs_to_no_penalty() -> None:
 def test_coupled_and_decoupled_are_those_of_the_reference_optimizers() -> None:
     kinds = {name: OPTIMIZERS[name](lr=0.1).decay for name in (*COUPLED, *DECOUPLED)}
     assert {name for name, kind in kinds.items() if kind == "coupled"} == set(COUPLED)
+    assert OPTIMIZERS["asgd"](lr=0.1).decay == "coupled"  # and by lambd as well: refused, see below
     assert {name for name, kind in kinds.items() if kind == "decoupled"} == set(DECOUPLED)
 
 
@@ -190,6 +191,26 @@ def test_a_strength_is_a_finite_number_that_is_not_negative(name, bad) -> None:
 def test_impossible_data_are_refused(facts) -> None:
     with pytest.raises(ParameterError):
         Facts(**facts)
+
+
+def rests(optimizer: str, at: float, **options: float) -> bool:
+    """Whether a full-batch step stays at w where ``J = (w − 3)² + λ/2·w²`` with λ = 1, whose minimum is at 2."""
+    weight = np.array([[at]])
+    rule = OPTIMIZERS[optimizer](lr=0.25, weight_decay=1.0, **options)
+    after, _ = rule.step(weight, 2 * (weight - 3), rule.init(weight))
+    return bool(np.all(after == weight))
+
+
+@pytest.mark.parametrize("optimizer", COUPLED)
+def test_a_coupled_optimizer_rests_at_the_minimum_of_j_and_only_there(optimizer: str) -> None:
+    assert rests(optimizer, 2.0) and not rests(optimizer, 1.9)
+
+
+def test_asgd_rests_elsewhere_and_is_refused() -> None:
+    """Its lambd is a second λ₂: with weight_decay = 1 and lambd = 1, J has λ₂ = 2 and its minimum at 6/(2 + 2)."""
+    assert not rests("asgd", 2.0) and rests("asgd", 2.0, lambd=0.0) and rests("asgd", 1.5, lambd=1.0)
+    with pytest.raises(ParameterError, match="its lambd, 1e-4 by default, decays beside weight_decay"):
+        Torch(weight_decay=0.1, optimizer="asgd")
 
 
 # -- numbers printed by R -----------------------------------------------------------------------------------------

@@ -64,7 +64,8 @@ def explained(proof: Proof) -> str:
         return "doubling the strengths would move the minimiser too little to be seen on any data drawn for it"
     if proof.state == "by formula":
         missing = [one.library for one in (proof.source, proof.target) if one.how != "run"]
-        return f"{' and '.join(missing)} {'was' if len(missing) == 1 else 'were'} not run here, so this pair is not proven by running"
+        were = "was" if len(missing) == 1 else "were"
+        return f"{' and '.join(missing)} {were} not run here, so this pair is not proven by running"
     return f"doubling the strengths would move the minimiser by {proof.seen:.2g}, relatively"
 
 
