@@ -16,16 +16,20 @@ def bridge_command(
     bridge: Annotated[
         str | None, typer.Argument(metavar="[ID]", help="Show this bridge; without it, list all.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Results folder; default: a new one in parity-results/.")] = None,
+    out: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Results folder; default: a new one in parity-results/.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the data and everything else drawn.")] = 0,
 ) -> None:
     """Show exactly how two ideas are one: early stopping and ridge, dropout and ridge, priors and penalties …"""
     from rich.console import Console
 
-    from parity.report.study.bridges.files import make_folder, write_bridge
+    from parity.report.study.bridges.files import places, write_bridge
     from parity.report.study.bridges.terminal import print_bridge, print_bridges
     from parity.study.bridges import BRIDGES
 
+    if out == "":
+        raise InputError("--out: given no name; give a folder, or leave --out away for a new one in parity-results/")
     console = Console(width=None if sys.stdout.isatty() else 120)
     if bridge is None:
         if out is not None:
@@ -36,8 +40,8 @@ def bridge_command(
         return
     if bridge not in BRIDGES:
         raise InputError(f"{bridge}: no such bridge; `parity bridge` lists them{nearest(bridge, BRIDGES)}")
-    folder = out or new_folder()
-    make_folder(folder)
+    folder = Path(out) if out else new_folder()
+    places(bridge, folder)  # before the work
     evidence = BRIDGES[bridge].compute(seed)
     written = write_bridge(bridge, BRIDGES[bridge], evidence, seed, folder)
     print_bridge(BRIDGES[bridge], evidence, console)

@@ -35,9 +35,12 @@ import numpy as np
 import numpy.typing as npt
 
 from refimpl.arithmetic.double_double import DoubleDouble
+from refimpl.errors import ParameterError
 from refimpl.exact.least_squares import Equations
 from refimpl.types import Array
 
+ROUNDS = 20
+"""Per feature; far more than are needed."""
 DECIDED = 2.0**-50
 """A violation so much smaller than α₁ is none."""
 ROUNDING = 2.0**-90
@@ -67,10 +70,14 @@ class ActiveSet:
         self.noise = ROUNDING * self.norms * np.linalg.norm(y)
 
     def solve(self, l1: float, l2: float, start: Active | None = None) -> Active:
-        """The minimiser for α₁ = ``l1`` > 0 and α₂ = ``l2``, faster where it is like ``start``, with α₂ no larger."""
+        """The minimiser for α₁ = ``l1`` > 0 and α₂ = ``l2``, faster where it is like ``start``, with α₂ no larger.
+
+        Raises :class:`ParameterError` where rounding keeps it from an end.
+        """
         features = np.zeros(0, np.intp) if start is None else start.features
         signs = np.zeros(0) if start is None else start.signs
-        for _ in range(20 * (self.X.high.shape[1] + 1)):  # ends sooner: no set comes twice
+        rounds = ROUNDS * (self.X.high.shape[1] + 1)
+        for _ in range(rounds):  # ends sooner: no set comes twice
             found = self._on(features, signs, l1, l2)
             wrong = found.signs * found.weight.high[features] < 0
             if np.any(wrong):  # of ``start``; or a weight that is 0 but for rounding
@@ -80,10 +87,15 @@ class ActiveSet:
             violation[features] = 0
             violation[violation <= DECIDED * l1 + self.noise] = 0
             if not np.any(violation):
-                break
+                return found
             j = np.argmax(violation / np.where(violation > 0, self.norms, 1))
             features, signs = self._raise(int(j), float(violation[j]), found, l2)
-        return found
+        raise ParameterError(
+            "strengths",
+            given=f"one whose support is not found in {rounds} rounds, because of rounding",
+            allowed="those that float64 can decide",
+            remedy="use a larger strength, or leave out features that nearly depend on others",
+        )
 
     def slope(self, at: Active, l2: float) -> tuple[DoubleDouble, DoubleDouble]:
         """d(b, w_S)/dα₁ and dc/dα₁ ``(p,)`` on the features of ``at``: as long as these last, all is linear in α₁."""

@@ -4,6 +4,13 @@ With ``h = 2c/N`` taken out and the intercept, where there is one, the best for 
 
     P(w) = ½‖r‖² + α₁‖w‖₁ + α₂/2·‖w‖²        r = y − Xw, minus its mean with an intercept
 
+The intercept b that is returned is rounded, and not quite the best, ``b̂ = mean(y − Xw)``. With it the residuals are
+``y − Xw − 1b = r + 1(b̂ − b)``, and as ``1ᵀr = 0``, what that costs is known exactly::
+
+    P(w, b) = P(w) + n/2·(b̂ − b)²            with h: J(w, b) = J(w, b̂) + c/N·n(b̂ − b)²
+
+and is added to the objective and to the gap below. Relative to P it is large where y or X is far from 0 for its spread.
+
 Take any θ, with ``1ᵀθ = 0`` where there is an intercept, and let ``z = Xᵀθ``. From ``½‖r − θ‖² ≥ 0``::
 
     ½‖r‖² ≥ θᵀr − ½‖θ‖² = θᵀy − zᵀw − ½‖θ‖²
@@ -39,10 +46,11 @@ from refimpl.types import Array
 
 @dataclass(frozen=True, kw_only=True)
 class Certificate:
-    """``objective`` P(w) and ``gap``, that far above the minimum at most; both without h.
+    """``objective`` P(w, b) and ``gap``, that far above the minimum at most; both without h.
 
     ``kkt``: the largest distance of the gradient of the loss from where the penalty wants it (``ElasticNet.distance``),
-    feature by feature relative to ``‖xⱼ‖‖y‖`` (centred), which no fit better than w = 0 exceeds.
+    feature by feature relative to ``‖xⱼ‖‖y‖`` (centred), which no fit better than w = 0 exceeds. It is that of P(w):
+    the intercept is the best for w; what its rounding costs is in the gap.
     """
 
     objective: float
@@ -50,15 +58,20 @@ class Certificate:
     kkt: float
 
 
-def certify(X: Array, y: Array, w: Array, theta: DoubleDouble, l1: float, l2: float, *, intercept: bool) -> Certificate:
-    """The certificate of ``w`` ``(p,)`` by ``theta`` ``(n,)``, for ``X`` ``(n, p)`` and ``y`` ``(n,)``.
+def certify(X: Array, y: Array, w: Array, b: float | None, theta: DoubleDouble, l1: float, l2: float) -> Certificate:
+    """The certificate of ``w`` ``(p,)`` and ``b`` by ``theta`` ``(n,)``, for ``X`` ``(n, p)`` and ``y`` ``(n,)``.
+
+    ``b``: None for a model without intercept.
 
     Where θ breaks its constraints, it is moved first: its mean is taken off, and for α₂ = 0 it is made shorter.
     """
     columns, targets = DoubleDouble.of(X), DoubleDouble.of(y)
     r = targets - columns.T.dot(DoubleDouble.of(w))  # y − Xw
-    if intercept:
-        r, theta, targets = _centred(r), _centred(theta), _centred(targets)
+    lost = 0.0
+    if b is not None:
+        apart = float((r - DoubleDouble.of(np.array(b))).sum().high) / len(y)  # b̂ − b
+        lost = len(y) / 2 * apart**2  # n/2·(b̂ − b)²
+        columns, r, theta, targets = _centred(columns), _centred(r), _centred(theta), _centred(targets)
     bound = DoubleDouble.of(np.full(len(w), l1))
     z, over = _beyond(columns, theta, bound)
     worst = np.max(over)
@@ -68,16 +81,15 @@ def certify(X: Array, y: Array, w: Array, theta: DoubleDouble, l1: float, l2: fl
         z, over = _beyond(columns, theta, bound)
     within, beyond = np.minimum(over, 0), np.maximum(over, 0)
     excess = np.sign(z) * beyond  # e
-    gap = np.sum((r - theta).high ** 2) / 2  # ½‖r − θ‖²
+    gap = lost + np.sum((r - theta).high ** 2) / 2  # ½‖r − θ‖²
     gap += np.sum(np.abs(w) * np.where(w * z >= 0, -within, 2 * l1 + within))  # α₁|w| − z̄w, with |z̄| = α₁ + within
     if l2:
         gap += np.sum((l2 * w - excess) ** 2) / (2 * l2)  # (α₂w − e)²/(2α₂)
 
-    objective = np.sum(r.high**2) / 2 + l1 * np.sum(np.abs(w)) + l2 * np.sum(w**2) / 2
+    objective = lost + np.sum(r.high**2) / 2 + l1 * np.sum(np.abs(w)) + l2 * np.sum(w**2) / 2
     gradient = -columns.dot(r).high  # −Xᵀr
     distance = ElasticNet(l1=l1, l2=l2).distance(w, gradient)
-    spread = X - X.mean(axis=0) if intercept else X
-    largest = np.linalg.norm(spread, axis=0) * np.linalg.norm(targets.high)  # ‖xⱼ‖‖y‖
+    largest = np.linalg.norm(columns.high, axis=0) * np.linalg.norm(targets.high)  # ‖xⱼ‖‖y‖
     kkt = np.divide(distance, largest, out=np.zeros(len(w)), where=largest > 0)
     return Certificate(objective=float(objective), gap=float(gap), kkt=float(np.max(kkt)))
 

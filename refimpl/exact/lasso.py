@@ -12,8 +12,9 @@ same α as in :mod:`refimpl.exact.ridge`::
 
 Setting the subgradient to 0 (KKT): ``xⱼᵀ(y − Xw − 1b) − α₂wⱼ = α₁ sign(wⱼ)`` where wⱼ ≠ 0 and ``|xⱼᵀ(…)| ≤ α₁`` where
 wⱼ = 0. Which weights are 0 finds :mod:`refimpl.exact.active_set`; the others then solve linear equations, to all
-digits (:mod:`refimpl.exact.least_squares`). Every solution comes with the gap to a point of the dual problem: J(w) is
-at most that far above the minimum (:mod:`refimpl.exact.certificate`, with the derivation).
+digits (:mod:`refimpl.exact.least_squares`). Every solution comes with the gap to a point of the dual problem: J(w, b),
+of the float64 numbers returned, is at most that far above the minimum (:mod:`refimpl.exact.certificate`, with the
+derivation).
 
 For ``X`` with orthonormal, centred columns the solution is the soft threshold ``sign(zⱼ)·max(|zⱼ| − α₁, 0)/(1 + α₂)``
 of ``z = Xᵀy``.
@@ -35,13 +36,18 @@ from refimpl.datasets.dataset import Dataset
 from refimpl.errors import ParameterError
 from refimpl.exact.active_set import Active, ActiveSet
 from refimpl.exact.certificate import certify
-from refimpl.exact.ridge import alpha_for
+from refimpl.exact.magnitude import check_magnitudes
+from refimpl.exact.ridge import alpha_for, strengths_of
 from refimpl.losses.squared_error import SquaredError
 from refimpl.types import Array, Number, Params
 
 TIE = 2.0**-40
 """|cⱼ| this near to α₁, relative, counts as equal to it."""
 PROVEN = 1e-12
+REMEDY = (
+    "use a larger strength, features of like size that do not nearly depend on one another, or features and targets "
+    "nearer to 0 (less their means)"
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)  # eq=False: arrays have no single truth value
@@ -51,7 +57,7 @@ class LassoSolution:
     ``params``: ``weight`` ``(k, 1, p)`` and, with an intercept, ``bias`` ``(k, 1)``. ``dual`` ``(k, n, 1)``: the dual
     point θ that proves the gap, in twice the precision. All others ``(k,)``: the strengths ``l1`` and ``l2``;
     ``objective``: J; ``gap``: J is at most ``gap·objective`` above the minimum; ``kkt``: the largest violation of the
-    optimality conditions, relative to the largest gradient that the feature can have; ``unique``.
+    optimality conditions of the weights, relative to the largest gradient that the feature can have; ``unique``.
     """
 
     params: Params
@@ -65,17 +71,21 @@ class LassoSolution:
 
     @property
     def message(self) -> str:
-        """Whether the minimisers are unique, and any whose gap is above 10⁻¹², in words."""
+        """Whether the minimisers are unique, and any whose gap or KKT residual is not within 10⁻¹², in words."""
         parts = []
         if not np.all(self.unique):
             parts.append(
                 f"run {_listed(~self.unique)}: the minimiser is not unique, because columns of X depend on one "
                 "another; given is one of them; an L2 strength > 0 makes it unique"
             )
-        if np.any(loose := self.gap > PROVEN):
+        if np.any(loose := ~(self.gap <= PROVEN)):  # so that nan is loose
             parts.append(
-                f"run {_listed(loose)}: the minimum is proven to a relative {np.max(self.gap):.0e} only; "
-                "use a larger strength, or features of like size that do not nearly depend on one another"
+                f"run {_listed(loose)}: the minimum is proven to a relative {np.max(self.gap):.0e} only; " + REMEDY
+            )
+        if np.any(loose := ~(self.kkt <= PROVEN)):
+            parts.append(
+                f"run {_listed(loose)}: the optimality conditions hold to a relative {np.max(self.kkt):.0e} only; "
+                + REMEDY
             )
         return "; ".join(parts) or "every minimiser is unique"
 
@@ -86,9 +96,11 @@ def lasso(
     """The minimisers of ``loss + λ₁‖w‖₁ + λ₂/2·‖w‖²``, λ₁ > 0 in ``strengths``, λ₂ ≥ 0 in ``l2``, floats or ``(k,)``.
 
     ``X`` ``(1, n, p)``, ``y`` ``(1, n, 1)``, float64. Without ``intercept`` the model is ``X wᵀ``.
-    Raises :class:`ShapeError`, :class:`DataError` (nan, inf, another dtype) and :class:`ParameterError`.
+    Raises :class:`ShapeError`, :class:`DataError` (nan, inf, another dtype, squares beyond float64) and
+    :class:`ParameterError`.
     """
     Dataset(X=X, y=y)  # checks both
+    check_magnitudes(X, y)
     first, second = strengths_of("strengths", strengths), strengths_of("l2", l2)
     if not np.all(first > 0):
         raise ParameterError("strengths", given=strengths, allowed="numbers > 0", remedy="for λ₁ = 0 use ridge")
@@ -106,7 +118,8 @@ def lasso(
         weight[run, 0], bias[run] = found.weight.high, found.bias.high
         dual.high[run, :, 0], dual.low[run, :, 0] = found.residual.high, found.residual.low
         unique[run] = a2 > 0 or _unique(X[0], found, a1, intercept)
-        proof = certify(X[0], y[0, :, 0], weight[run, 0], found.residual, a1, a2, intercept=intercept)
+        b = float(bias[run, 0]) if intercept else None
+        proof = certify(X[0], y[0, :, 0], weight[run, 0], b, found.residual, a1, a2)
         proofs[run] = proof.objective, proof.gap / proof.objective if proof.objective else 0, proof.kkt
     return LassoSolution(
         params={"weight": weight, "bias": bias} if intercept else {"weight": weight},
@@ -118,14 +131,6 @@ def lasso(
         kkt=proofs[:, 2],
         unique=unique,
     )
-
-
-def strengths_of(name: str, values: Number) -> Array:
-    """As ``(k,)``. Raises :class:`ParameterError` for any that is not finite or negative."""
-    given = np.atleast_1d(np.asarray(values, np.float64))
-    if given.ndim != 1 or given.size == 0 or not np.all(np.isfinite(given) & (given >= 0)):
-        raise ParameterError(name, given=values, allowed="finite numbers ≥ 0, (k,)", remedy="change them")
-    return given
 
 
 def _unique(X: Array, found: Active, l1: float, intercept: bool) -> bool:

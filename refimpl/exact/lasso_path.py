@@ -13,7 +13,9 @@ ends as soon as, with α − Δ falling::
     wᵢ − Δqᵢ = 0               at Δ = wᵢ/qᵢ                        a weight gets to 0
     σ(cⱼ − Δγⱼ) = α − Δ        at Δ = (α − σcⱼ)/(1 − σγⱼ), σ = ±1  another feature is as correlated as those in S
 
-A little below this corner the active-set method says which S comes next, which settles ties and duplicates too.
+A little below this corner, by a relative 2⁻²⁷ ≈ 7e-9, the active-set method says which S comes next, which settles ties
+and duplicates too. That is the resolution of the path: corners nearer to one another are taken for one, at which the
+parameters are off by up to 2⁻²⁷·λ₁ times the difference of the slopes.
 
 Source: Osborne, Presnell & Turlach 2000, *A new approach to variable selection in least squares problems*; Efron,
 Hastie, Johnstone & Tibshirani 2004, *Least angle regression*.
@@ -27,8 +29,8 @@ import numpy as np
 
 from refimpl.datasets.dataset import Dataset
 from refimpl.exact.active_set import Active, ActiveSet
-from refimpl.exact.lasso import strengths_of
-from refimpl.exact.ridge import alpha_for
+from refimpl.exact.magnitude import check_magnitudes
+from refimpl.exact.ridge import alpha_for, strengths_of
 from refimpl.losses.squared_error import SquaredError
 from refimpl.types import Array, Params
 
@@ -53,12 +55,13 @@ class LassoPath:
 
 
 def lasso_path(X: Array, y: Array, loss: SquaredError, *, l2: float = 0.0, intercept: bool = True) -> LassoPath:
-    """The minimisers of ``loss + λ₁‖w‖₁ + λ₂/2·‖w‖²`` for all λ₁ ≥ 0 and one λ₂ ≥ 0.
+    """The minimisers of ``loss + λ₁‖w‖₁ + λ₂/2·‖w‖²`` for all λ₁ ≥ 0 and one λ₂ ≥ 0, corners resolved to 2⁻²⁷.
 
     ``X`` ``(1, n, p)``, ``y`` ``(1, n, 1)``, float64; otherwise as :func:`refimpl.exact.lasso.lasso`, which certifies
     any point of the path. Raises :class:`ShapeError`, :class:`DataError` and :class:`ParameterError`.
     """
     Dataset(X=X, y=y)  # checks both
+    check_magnitudes(X, y)
     unit, a2 = (float(alpha_for(loss, each, X.shape[1])) for each in (1.0, float(strengths_of("l2", l2)[0])))
     method = ActiveSet(X[0], y[0, :, 0], intercept=intercept)
     at = method.solve(np.inf, a2)

@@ -44,6 +44,7 @@ from refimpl.arithmetic.double_double import DoubleDouble
 from refimpl.datasets.dataset import Dataset
 from refimpl.errors import ParameterError
 from refimpl.exact.least_squares import least_squares
+from refimpl.exact.magnitude import check_magnitudes
 from refimpl.losses.squared_error import SquaredError
 from refimpl.types import Array, Number, Params
 
@@ -89,21 +90,32 @@ def alpha_for(loss: SquaredError, strength: Number, rows: int) -> Array:
     return np.asarray(strength * np.float64(terms) / (2 * loss.factor))  # λN/(2c)
 
 
+def strengths_of(name: str, values: Number) -> Array:
+    """As ``(k,)``. Raises :class:`ParameterError` for any that is not a number, not finite or negative."""
+    try:
+        given = np.atleast_1d(np.asarray(values, np.float64))
+    except (TypeError, ValueError):  # words, complex numbers, rows of unequal length
+        given = np.zeros(0)
+    if given.ndim != 1 or given.size == 0 or not np.all(np.isfinite(given) & (given >= 0)):
+        raise ParameterError(name, given=repr(values), allowed="finite numbers ≥ 0, (k,)", remedy="change them")
+    return given
+
+
 def ridge(
     X: Array, y: Array, loss: SquaredError, strengths: Number, *, intercept: bool = True, refine: bool = False
 ) -> RidgeSolution:
     """The minimisers of ``loss + λ/2·‖w‖²`` for each λ in ``strengths``, a float or ``(k,)``.
 
     ``X`` ``(1, n, p)``, ``y`` ``(1, n, 1)``, float64. Without ``intercept`` the model is ``X wᵀ``; nothing is centred.
-    ``refine``: to the last digit, as described above; it needs a unique minimiser.
+    ``refine``: to the last digit, as described above; it needs a unique minimiser, and numbers whose squares fit
+    float64 (:mod:`refimpl.exact.magnitude`).
     Raises :class:`ShapeError`, :class:`DataError` (nan, inf, another dtype) and :class:`ParameterError`.
     """
     Dataset(X=X, y=y)  # checks both
-    strengths = np.atleast_1d(np.asarray(strengths, np.float64))
-    if strengths.ndim != 1 or strengths.size == 0 or not np.all(np.isfinite(strengths) & (strengths >= 0)):
-        raise ParameterError("strengths", given=strengths, allowed="finite numbers ≥ 0, (k,)", remedy="change them")
+    if refine:
+        check_magnitudes(X, y)
     n, p = X.shape[1:]
-    alpha = alpha_for(loss, strengths, n)
+    alpha = alpha_for(loss, strengths_of("strengths", strengths), n)
     features, targets = X[0], y[0]
     if intercept:
         (features, x_mean), (targets, y_mean) = _centred(features), _centred(targets)  # X_c, x̄; y_c, ȳ

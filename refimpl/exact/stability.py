@@ -31,7 +31,13 @@ The run diverges where the radius is above 1, or the exponent above 0.
 
 A weight vector v that no row sees, ``Xv = 0``, has ``H_B v = λv`` in every batch: it changes by ``1 − ηλ`` at each
 step, and diverges where ``λ > 2/η``, whatever the data are; where λ = 0 it stays and is not counted. So the products
-are formed in the span of the rows only, at most n + 1 dimensions however many features there are.
+are formed in the span of the rows only, r ≤ n + 1 dimensions however many features there are. There diag(d) is
+``d₁I`` but for the coordinates with another λ (the bias), whose unit vectors are further rows, so that a step costs
+2|B|r² and not r³::
+
+    H_B P = d₁P + Rᵀ(g∘(RP))       R = [M_B; unit vectors],  g = (h, …, h; dⱼ − d₁, …)
+
+and the eigenvalues of H_B are d₁ and d₁ plus those of the small matrix ``diag(g)RRᵀ``.
 
 Source: Polyak 1964, *Some methods of speeding up the convergence of iteration methods*; Furstenberg & Kesten 1960,
 *Products of random matrices*.
@@ -41,6 +47,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -110,16 +117,16 @@ def growth(problem: Problem, X: Array, order: Order, optimizer: SGD) -> Growth:
     """
     reach(optimizer)  # checks
     curvatures = _Curvatures.of(problem, X, optimizer)
-    product = np.eye(len(_step(curvatures.hessian(order[0][0]), optimizer)))
+    product = np.eye(curvatures.rows.shape[1] * (2 if optimizer.momentum else 1))
     logarithms = [0.0]
     unseen = None
     if curvatures.unseen:
-        alone = _step(np.array([[curvatures.unseen]]), optimizer)
+        alone = _step(lambda e: curvatures.unseen * e, np.eye(2 if optimizer.momentum else 1), optimizer)
         steps = sum(len(batches) for batches in order) / len(order)
         unseen = float(np.power(_spectral_radius(alone), steps))  # |1 − ηλ|ᵐ
     for batches in order:
         for rows in batches:
-            product = _step(curvatures.hessian(rows), optimizer) @ product  # A_B ⋯ A_1
+            product = _step(partial(curvatures.times, rows), product, optimizer)  # A_B ⋯ A_1
         size = np.linalg.norm(product)  # any norm: they differ by factors that a logarithm per epoch forgets
         if size == 0 or not np.isfinite(size):
             return Growth(seen=0.0 if size == 0 else np.inf, unseen=unseen)
@@ -139,13 +146,16 @@ def crossing(growth_at: Callable[[float], Growth], stable: float, unstable: floa
 
 @dataclass(frozen=True, kw_only=True, eq=False)  # eq=False: arrays have no single truth value
 class _Curvatures:
-    """H_B in an orthonormal basis of what the rows span: ``rows`` ``(n, r)`` of M, ``decay`` ``(r, r)`` of diag(d).
+    """H_B in an orthonormal basis of what the rows span: ``rows`` ``(n, r)`` of M, d₁ the ``decay`` of all directions.
 
+    ``own_axis`` ``(k, r)``: the unit vectors of the coordinates with another decay, by ``more`` ``(k,)``, dⱼ − d₁.
     ``unseen``: the eigenvalue λ of H_B along all other directions; 0 where there are none.
     """
 
     rows: Array
-    decay: Array
+    decay: float
+    own_axis: Array
+    more: Array
     loss: SquaredError
     unseen: float
 
@@ -163,33 +173,46 @@ class _Curvatures:
         assert isinstance(problem.loss, SquaredError)  # else it is not quadratic
         return cls(
             rows=M @ basis.T,
-            decay=(basis * d) @ basis.T,
+            decay=float(d[0]),
+            own_axis=own_axis @ basis.T,
+            more=d[d != d[0]] - d[0],
             loss=problem.loss,
             unseen=float(d[0]) if len(basis) < len(d) else 0.0,
         )
 
-    def hessian(self, rows: npt.NDArray[np.intp]) -> Array:
-        """H_B for the batch of these rows."""
-        M = self.rows[rows]
+    def weighted(self, rows: npt.NDArray[np.intp]) -> tuple[Array, Array]:
+        """R and g of the batch of these rows: H_B = d₁I + Rᵀ diag(g) R."""
         h = 2 * float(self.loss.factor) / (len(rows) if self.loss.reduction == "mean" else 1)  # 2c/N
-        hessian: Array = h * M.T @ M + self.decay  # hM_BᵀM_B + diag(d)
-        return hessian
+        R = np.concatenate([self.rows[rows], self.own_axis])
+        return R, np.concatenate([np.full(len(rows), h), self.more])
+
+    def times(self, rows: npt.NDArray[np.intp], P: Array) -> Array:
+        """H_B P = d₁P + Rᵀ(g∘(RP))."""
+        R, g = self.weighted(rows)
+        found: Array = self.decay * P + R.T @ (g[:, None] * (R @ P))
+        return found
 
     def largest(self, rows: npt.NDArray[np.intp]) -> float:
         """κ_max of H_B."""
-        return max(float(np.linalg.eigvalsh(self.hessian(rows))[-1]), self.unseen)
+        R, g = self.weighted(rows)
+        if len(R) < R.shape[1]:
+            seen = max(0.0, float(np.linalg.eigvals(g[:, None] * (R @ R.T)).real.max()))  # of diag(g)RRᵀ, as of RᵀgR
+        else:
+            seen = float(np.linalg.eigvalsh(R.T @ (g[:, None] * R))[-1])
+        return max(self.decay + seen, self.unseen)
 
 
-def _step(H: Array, optimizer: SGD) -> Array:
-    """The linear part of one step: of e, or of (e, b) with momentum."""
-    identity, lr = np.eye(len(H)), float(optimizer.lr)
+def _step(H: Callable[[Array], Array], P: Array, optimizer: SGD) -> Array:
+    """One step of the errors that are the columns of ``P``: e, or e above b with momentum. ``H``: P ↦ H_B P."""
+    lr = float(optimizer.lr)
     if not optimizer.momentum:
-        return identity - lr * H  # e − ηH_B e
+        return P - lr * H(P)  # e − ηH_B e
     mu, kept = float(optimizer.momentum), 1 - float(optimizer.dampening)
-    buffer = np.hstack([kept * H, mu * identity])  # (1 − τ)H_B e + μb
-    direction = np.hstack([H, 0 * H]) + mu * buffer if optimizer.nesterov else buffer  # H_B e + μb, or b
-    moved = np.hstack([identity, 0 * H]) - lr * direction
-    return np.vstack([moved, buffer])
+    e, b = np.split(P, 2)
+    gradient = H(e)
+    b = kept * gradient + mu * b  # (1 − τ)H_B e + μb
+    direction = gradient + mu * b if optimizer.nesterov else b  # H_B e + μb, or b
+    return np.concatenate([e - lr * direction, b])
 
 
 def _spectral_radius(A: Array) -> float:

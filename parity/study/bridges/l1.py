@@ -10,8 +10,10 @@ With g the gradient of the loss, the minimum of ``loss + λ‖w‖₁`` is where
 
 *Subgradient*, ``w ← w − η(g + λ sign(w))`` with sign(0) = 0. At the minimum a weight 0 with g_j ≠ 0 moves to −ηg_j:
 the minimum is no fixed point. A weight ``0 < w_j ≤ η(λ + g_j)`` with ``|g_j| < λ`` moves past 0, to no further than
-``−η(λ + |g_j|)``, and from there back: it stays within ``η(λ + |g_j|)``, less than 2ηλ, while g_j holds, and hits 0
-only by chance. Only η → 0 brings it to rest.
+``−η(λ + |g_j|)``, and from there back: while g_j holds it stays within ``η(λ + |g_j|)``, less than 2ηλ, and hits 0
+only by chance. The other weights jump too, and g_j with them, at some steps beyond λ: of many weights some get further
+than 2ηλ, though each step past 0 ends within ``η(λ + |g_j|)`` with the g_j of that step. Only η → 0 brings them to
+rest.
 
 *Proximal*, ``w ← prox(w − ηg)`` with the minimum over v of ``½(v − u)² + ηλ|v|``, which is the soft threshold::
 
@@ -81,7 +83,7 @@ def compute(seed: int) -> L1Steps:
     zeros = {name: np.sum(path == 0, axis=1) for name, path in paths.items()}
     distances = {name: np.linalg.norm(path - w, axis=1) / np.linalg.norm(w) for name, path in paths.items()}
     same = np.all((proximal == 0) == (w == 0), axis=1)
-    gradient = data.X[0].T @ (data.X[0] @ w - data.y[0, :, 0]) / data.X.shape[1]
+    gradient = _gradients(data, w)
     identities = (
         Identity(
             claim=f"proximal, {STEPS} steps: the lasso",
@@ -107,13 +109,16 @@ def compute(seed: int) -> L1Steps:
     )
     proximal_name, coarse_name, fine_name = paths
     jumps = np.max(np.abs(subgradient[-LAST:, w == 0])) / (RATES[0] * penalty.strength)
+    pulls = _gradients(data, subgradient[-LAST - 1 : -1])[:, w == 0]  # g_j of the steps to those weights
     facts = {
         "weights": float(w.size),
         "exact zeros of the lasso": float(np.sum(w == 0)),
         "exact zeros after the proximal steps": float(zeros[proximal_name][-1]),
         "proximal steps until the zeros are those of the lasso": float(len(same) - np.argmin(same[::-1])),
         "exact zeros of the subgradient steps, the most at any step": float(np.max(zeros[coarse_name])),
-        "largest of the weights that should be 0, ÷ ηλ, in its last steps": float(jumps),
+        "largest |w_j| of the weights that should be 0, ÷ ηλ, in its last steps": float(jumps),
+        "largest |g_j| ÷ λ of these weights at these steps": float(np.max(np.abs(pulls)) / penalty.strength),
+        "largest η(λ + |g_j|) ÷ ηλ, which bounds a step past 0": float(1 + np.max(np.abs(pulls)) / penalty.strength),
         f"distance to the lasso, {coarse_name}": float(distances[coarse_name][-1]),
         f"distance to the lasso, {fine_name}": float(distances[fine_name][-1]),
     }
@@ -127,6 +132,13 @@ def compute(seed: int) -> L1Steps:
         last=last,
         lasso_zeros=int(np.sum(w == 0)),
     )
+
+
+def _gradients(data: Dataset, w: Array) -> Array:
+    """g = Xᵀ(Xw − y)/n of each w ``(…, p)``."""
+    X, y = data.X[0], data.y[0, :, 0]
+    gradients: Array = (w @ X.T - y) @ X / len(X)
+    return gradients
 
 
 def _run(data: Dataset, optimizer: Optimizer, penalties: tuple[Penalty, ...], w0: Array) -> Array:

@@ -21,8 +21,20 @@ from parity.cli import main
 from parity.report.plots import new_figure
 from parity.report.study.bridges.page import page
 from parity.report.study.bridges.pictures import PICTURES, caption
-from parity.study.bridges import BRIDGES, bias_decay, decoupled, dropout, early_stopping, paths, priors, sgd_fixed_point
-from parity.study.bridges.bridge import LOSS, Bridge, Evidence, Identity, textbook
+from parity.study.bridges import (
+    BRIDGES,
+    bias_decay,
+    decoupled,
+    dropout,
+    early_stopping,
+    l1,
+    paths,
+    priors,
+    sgd_fixed_point,
+)
+from parity.study.bridges.bridge import LOSS, Bridge, Evidence, Identity, centred, textbook
+from refimpl.optimizers.sgd import SGD
+from refimpl.penalties.l1 import L1
 
 ROOT = Path(__file__).parents[3]
 COMPUTE = {id: cache(bridge.compute) for id, bridge in BRIDGES.items()}
@@ -127,6 +139,23 @@ def test_the_corners_of_the_path_are_those_of_lars() -> None:
     np.testing.assert_allclose(found.lasso_weights.T, weights, atol=1e-13)
 
 
+def test_a_step_past_zero_ends_within_what_its_gradient_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(l1, "STEPS", 400)
+    drawn, lr, strength = textbook(2, train_rows=100).draw(), l1.RATES[0], 0.02
+    data = centred(drawn.dataset)
+    path = l1._run(data, SGD(lr=lr), (L1(strength=strength),), drawn.params["weight"])[-l1.LAST :]
+    g = l1._gradients(data, path[:-1])
+    np.testing.assert_allclose(path[1:], path[:-1] - lr * (g + strength * np.sign(path[:-1])), atol=1e-14)
+    past = path[1:] * path[:-1] < 0
+    assert np.sum(past) > 1000
+    assert np.all(np.abs(path[1:])[past] <= (lr * (strength + np.abs(g)))[past] * (1 + 1e-12))
+
+
+def test_the_bound_printed_beside_the_largest_jump_is_above_it() -> None:
+    most, _, bound = (value for name, value in COMPUTE["l1"](0).facts.items() if name.startswith("largest"))
+    assert 2 < most <= bound
+
+
 def test_one_batch_has_nothing_before_it() -> None:
     assert not np.any(sgd_fixed_point._earlier([np.eye(3)], [np.ones(3)], [0]))
 
@@ -221,6 +250,7 @@ def test_an_identity_that_does_not_hold_ends_with_exit_code_1(
         ),
         (["--out", "x"], "--out x: without a bridge nothing is written; give its id, `parity bridge` lists them"),
         (["l1", "--out", "file/below"], "file/below: cannot be written (Not a directory); choose another folder"),
+        (["l1", "--out", ""], "--out: given no name; give a folder, or leave --out away"),
         (["l1", "--seed", "-1"], "Invalid value for '--seed'"),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
@@ -234,6 +264,19 @@ def test_bad_words_are_said_in_one_line(
     out, err = capsys.readouterr()
     assert out == "" and err.startswith(f"parity: {said}") and err.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("taken", ["bridge-shallow.png", "bridge-shallow.json"])
+def test_where_one_file_cannot_be_written_nothing_is_computed_and_the_other_is_not_written(
+    taken: str, shallow: list[int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / taken).mkdir()
+    assert main(["bridge", "shallow", "--out", str(tmp_path)]) == 2
+    assert (
+        capsys.readouterr().err
+        == f"parity: {tmp_path / taken}: cannot be written (Is a directory); choose another place\n"
+    )
+    assert shallow == [] and [path.name for path in tmp_path.iterdir()] == [taken]
 
 
 def test_help_loads_neither_torch_nor_numpy() -> None:

@@ -11,7 +11,6 @@ from sklearn.linear_model import lars_path
 
 from refimpl.arithmetic.double_double import DoubleDouble
 from refimpl.errors import DataError, ParameterError, ShapeError
-from refimpl.exact.active_set import ActiveSet
 from refimpl.exact.certificate import certify
 from refimpl.exact.lasso import lasso
 from refimpl.exact.lasso_path import lasso_path
@@ -86,12 +85,12 @@ def rational(values):
     return np.vectorize(Fraction, otypes=[object])(values)
 
 
-def exact_gap(X, y, w, theta, l1, l2, intercept):
-    """P(w) − D(θ) relative to P(w), all in rationals, θ made feasible first; b is the best for w."""
+def exact_gap(X, y, w, b, theta, l1, l2):
+    """P(w, b) − D(θ) relative to P(w, b), all in rationals, θ made feasible first; b None: no intercept."""
     X, y, w, theta = map(rational, (X, y, w, theta))
     r = y - X @ w
-    if intercept:
-        r, theta = r - sum(r) / len(r), theta - sum(theta) / len(theta)
+    if b is not None:
+        r, theta = r - Fraction(b), theta - sum(theta) / len(theta)
     z = X.T @ theta
     if l2 == 0:
         shrink = min([Fraction(1), *(l1 / abs(value) for value in z if value)])
@@ -113,8 +112,9 @@ def check(X, y, loss, strengths, l2, intercept):
     unit = Fraction(n if loss.reduction == "mean" else 1) / Fraction(2 * loss.factor)  # N/(2c)
     for run, strength in enumerate(solution.l1):
         w, theta = solution.params["weight"][run, 0], solution.dual[run, :, 0]
+        b = solution.params["bias"][run, 0] if intercept else None
         l1 = unit * Fraction(strength)
-        assert exact_gap(X[0], y[0, :, 0], w, theta, l1, unit * Fraction(solution.l2[run]), intercept) <= 1e-12
+        assert exact_gap(X[0], y[0, :, 0], w, b, theta, l1, unit * Fraction(solution.l2[run])) <= 1e-12
     return solution
 
 
@@ -228,7 +228,8 @@ def test_a_minimiser_that_is_not_unique_is_said_to_be_one_of_many():
     w = solution.params["weight"][1, 0].copy()
     one = int(np.flatnonzero(w[:4])[0])
     w[one], w[6 + one] = w[one] / 3, 2 * w[one] / 3 + w[6 + one]
-    other = certify(X[0], y[0, :, 0], w, solution.dual[1, :, 0], 0.1 * largest, 0.0, intercept=True)
+    b = float(solution.params["bias"][1, 0])
+    other = certify(X[0], y[0, :, 0], w, b, solution.dual[1, :, 0], 0.1 * largest, 0.0)
     assert other.gap <= 1e-12 * other.objective
     assert np.all(lasso(X, y, HALF_SUM, 0.1 * largest, l2=1e-6).unique)
 
@@ -277,17 +278,53 @@ def test_where_rounded_weights_cannot_reach_the_minimum_the_gap_says_so():
 def test_the_certificate_of_any_weight_by_any_dual_point_is_the_exact_gap_and_bounds_what_is_lost(l2, intercept):
     rng = np.random.default_rng(2)
     X, y = rng.standard_normal((7, 4)), rng.standard_normal(7)
-    best = certify(
-        X, y, lasso(X[None], y[None, :, None], HALF_SUM, 0.5, l2=l2, intercept=intercept).params["weight"][0, 0],
-        ActiveSet(X, y, intercept=intercept).solve(0.5, l2).residual, 0.5, l2, intercept=intercept,
-    )  # fmt: skip
+    best = lasso(X[None], y[None, :, None], HALF_SUM, 0.5, l2=l2, intercept=intercept).objective[0]
     for _ in range(10):
         w, theta = rng.standard_normal(4) * (rng.random(4) < 0.7), rng.standard_normal(7)
-        found = certify(X, y, w, DoubleDouble.of(theta), 0.5, l2, intercept=intercept)
-        truth = exact_gap(X, y, w, theta, Fraction(1, 2), Fraction(l2), intercept)
+        b = float(rng.standard_normal()) if intercept else None
+        found = certify(X, y, w, b, DoubleDouble.of(theta), 0.5, l2)
+        truth = exact_gap(X, y, w, b, theta, Fraction(1, 2), Fraction(l2))
         assert found.gap / found.objective == pytest.approx(truth, rel=1e-13)
-        assert found.gap >= found.objective - best.objective
+        assert found.gap >= found.objective - best
         assert found.kkt > 1e-3
+
+
+@pytest.mark.parametrize(("far", "spread"), [(1e8, 1e-6), (-3e5, 1e-9), (1e8, 1.0)])
+def test_the_rounding_of_an_intercept_far_from_zero_is_in_the_gap(far, spread):
+    rng = np.random.default_rng(4)
+    X, y = rng.standard_normal((12, 3)), far + spread * rng.standard_normal(12)
+    found = lasso(X[None], y[None, :, None], HALF_MEAN, 0.1 * spread)
+    w, b, theta = found.params["weight"][0, 0], found.params["bias"][0, 0], found.dual[0, :, 0]
+    truth = exact_gap(X, y, w, b, theta, 12 * Fraction(0.1 * spread), Fraction(0))
+    assert found.gap[0] == pytest.approx(truth, rel=1e-6, abs=1e-28)
+    assert (truth > 1e-12) == (spread < 1) == ("less their means" in found.message)
+
+
+def test_features_far_from_zero_cost_their_optimality_conditions_no_digits():
+    rng = np.random.default_rng(5)
+    X, y = rng.standard_normal((20, 6)) + 1e10, rng.standard_normal(20)
+    found = lasso(X[None], y[None, :, None], HALF_SUM, np.array([1.0, 1e-3]))
+    assert np.max(found.kkt) <= 1e-15
+    for run, strength in enumerate(found.l1):
+        w, b, theta = found.params["weight"][run, 0], found.params["bias"][run, 0], found.dual[run, :, 0]
+        truth = exact_gap(X, y, w, b, theta, Fraction(strength), Fraction(0))
+        assert found.gap[run] == pytest.approx(truth, rel=1e-6, abs=0)
+        columns, targets = rational(X) - sum(rational(X)) / 20, rational(y) - sum(rational(y)) / 20
+        off = 1.001 * w
+        gradient = columns.T @ (columns @ rational(off) - targets)
+        distance = ElasticNet(l1=Fraction(strength), l2=0).distance(rational(off), gradient)
+        largest = np.linalg.norm(columns.astype(float), axis=0) * np.linalg.norm(targets.astype(float))
+        kkt = certify(X, y, off, b, found.dual[run, :, 0], strength, 0.0).kkt
+        assert kkt == pytest.approx(np.max(distance.astype(float) / largest), rel=1e-10, abs=0)
+
+
+@pytest.mark.parametrize(("field", "said"), [("gap", "minimum is proven to"), ("kkt", "optimality conditions hold to")])
+@pytest.mark.parametrize("value", [2e-12, np.nan])
+def test_what_is_not_proven_is_said(field, said, value):
+    X, y, loss, _ = drawn(0)
+    found = lasso(X, y, loss, np.array([0.1, 1.0]))
+    assert found.message == "every minimiser is unique"
+    assert replace(found, **{field: np.array([0.0, value])}).message.startswith(f"run 1: the {said}")
 
 
 # -- the path -----------------------------------------------------------------------------------------------------
@@ -337,21 +374,24 @@ def test_the_path_of_nasty_problems_is_that_of_their_solutions(name):
     solution = lasso(X, y, HALF_SUM, middle)
     between = (path.params["weight"][1:] + path.params["weight"][:-1]) / 2
     for run, strength in enumerate(middle):
-        found = certify(X[0], y[0, :, 0], between[run, 0], solution.dual[run, :, 0], strength, 0.0, intercept=True)
+        b = float(solution.params["bias"][run, 0])
+        found = certify(X[0], y[0, :, 0], between[run, 0], b, solution.dual[run, :, 0], strength, 0.0)
         assert found.gap <= 1e-12 * found.objective
 
 
 # -- what is refused ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("strengths", [0.0, -1.0, np.nan, np.inf, np.array([]), np.ones((2, 1)), np.array([1.0, 0.0])])
+@pytest.mark.parametrize(
+    "strengths", [0.0, -1.0, np.nan, np.inf, np.array([]), np.ones((2, 1)), np.array([1.0, 0.0]), "a", 1j]
+)
 def test_impossible_strengths_are_refused(strengths):
     X, y, loss, _ = drawn(0)
     with pytest.raises(ParameterError, match="strengths"):
         lasso(X, y, loss, strengths)
 
 
-@pytest.mark.parametrize("l2", [-1.0, np.nan, np.ones(3)])
+@pytest.mark.parametrize("l2", [-1.0, np.nan, np.ones(3), "a"])
 def test_impossible_l2_strengths_are_refused(l2):
     X, y, loss, _ = drawn(0)
     with pytest.raises(ParameterError, match="l2"):
@@ -365,6 +405,40 @@ def test_impossible_data_are_refused():
             solve(X[:, :-1], y)
         with pytest.raises(DataError, match="nan"):
             solve(np.where(np.arange(X.shape[2]) == 1, np.nan, X), y)
+
+
+@pytest.mark.parametrize("scale", [1e-160, 1e-61, 1e61, 1e155, 1e300])
+def test_numbers_whose_squares_do_not_fit_float64_are_refused(scale):
+    X, y, loss, _ = drawn(0)
+    solvers = (
+        lambda X, y: lasso(X, y, loss, 1.0),
+        lambda X, y: lasso_path(X, y, loss),
+        lambda X, y: ridge(X, y, loss, 1.0, refine=True),
+    )
+    for solve in solvers:
+        with pytest.raises(DataError, match=r"X\[0, :, 2\]: given numbers up to .* fit float64; use other units"):
+            solve(X * np.where(np.arange(X.shape[2]) == 2, scale, 1), y)
+        with pytest.raises(DataError, match="y: given numbers up to"):
+            solve(X, y * scale)
+
+
+@pytest.mark.parametrize("of_x", [-59, 59])
+@pytest.mark.parametrize("of_y", [-59, 59])
+def test_numbers_at_the_ends_of_the_range_are_solved_and_proven(of_x, of_y):
+    X, y, loss, _ = drawn(0)
+    unit, (of_x, of_y) = largest_strength(X, y, loss), (10.0**of_x, 10.0**of_y)
+    expected = lasso(X, y, loss, 0.1 * unit, l2=1e-3).params["weight"]
+    found = lasso(X * of_x, y * of_y, loss, 0.1 * unit * of_x * of_y, l2=1e-3 * of_x**2)
+    assert found.message == "every minimiser is unique"
+    np.testing.assert_allclose(found.params["weight"] * (of_x / of_y), expected, rtol=1e-12)
+    ridge(X * of_x, y * of_y, loss, 1e-3 * of_x**2, refine=True)
+
+
+def test_a_search_that_does_not_end_is_refused(monkeypatch):
+    X, y, loss, _ = drawn(0)
+    monkeypatch.setattr("refimpl.exact.active_set.ROUNDS", 0)
+    with pytest.raises(ParameterError, match="support is not found in 0 rounds"):
+        lasso(X, y, loss, 0.1)
 
 
 def test_inputs_are_not_changed():

@@ -1,5 +1,6 @@
 """Digits of NIST's certified regressions, and the page that shows them."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -36,3 +37,18 @@ def test_the_page_shows_the_table_that_was_measured():
     rows = [line for line in measured.splitlines() if line.startswith(("| data set", *(f"| {name}" for name in NAMES)))]
     assert len(rows) == len(NAMES) + 1
     assert all(row in page for row in rows)
+
+
+def test_peers_are_compared_with_the_solver_that_gets_their_input():
+    results = ROOT / "benchmarks" / "results"
+    measured = json.loads((results / "accuracy.json").read_text(encoding="utf-8"))["digits"]
+    assert set(measured) == set(NAMES)
+    table = (results / "accuracy.md").read_text(encoding="utf-8")
+    assert "| least_squares ≥ 12 | ridge, refined: above every peer |" in table
+    for name, found in measured.items():
+        best = max(
+            value for solver, value in found.items() if solver not in ("least_squares", "ridge, refined", "ridge")
+        )
+        judged = "yes" if found["ridge, refined"] > best else "no"
+        (row,) = (line for line in table.splitlines() if line.startswith(f"| {name} |"))
+        assert row.endswith(f"| yes | {judged} |")

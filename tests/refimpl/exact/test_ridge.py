@@ -213,7 +213,7 @@ def test_inputs_are_not_changed():
     assert np.array_equal(y, before[1])
 
 
-@pytest.mark.parametrize("strengths", [-1.0, np.nan, np.inf, np.array([]), np.ones((2, 1))])
+@pytest.mark.parametrize("strengths", [-1.0, np.nan, np.inf, np.array([]), np.ones((2, 1)), "a", 1j])
 def test_impossible_strengths_are_refused(strengths):
     with pytest.raises(ParameterError, match="strengths"):
         ridge(*data(TALL), SUM, strengths)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from parity.errors import InputError
-from parity.report.files import write_whole
+from parity.report.files import check_place, write_whole
 from parity.report.json import plain
 from parity.report.study.bridges.page import page
 from parity.report.study.bridges.pictures import draw
@@ -20,9 +20,18 @@ from parity.study.bridges.bridge import Bridge, Evidence
 
 def write_bridge(id: str, bridge: Bridge, evidence: Evidence, seed: int, folder: Path) -> list[Path]:
     """``bridge-ID.png`` and ``bridge-ID.json``. Raises :class:`InputError` where they cannot be written."""
-    make_folder(folder)
+    picture, document = places(id, folder)
     text = to_json(id, bridge, evidence, seed) + "\n"
-    return [draw(id, evidence, folder / f"bridge-{id}.png"), write_whole(folder / f"bridge-{id}.json", text)]
+    return [draw(id, evidence, picture), write_whole(document, text)]
+
+
+def places(id: str, folder: Path) -> tuple[Path, Path]:
+    """Where :func:`write_bridge` writes, the folder made. Raises :class:`InputError` where either cannot be written."""
+    make_folder(folder)
+    picture, document = folder / f"bridge-{id}.png", folder / f"bridge-{id}.json"
+    for path in (picture, document):
+        check_place(path)
+    return picture, document
 
 
 def write_page(evidence: Mapping[str, Evidence], bridges: Mapping[str, Bridge], folder: Path) -> None:
