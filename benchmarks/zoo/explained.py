@@ -342,6 +342,16 @@ FAULTS = (
         measured="gradient 1 is 0.0975 after the step",
         contradicts=GRAD,
     ),
+    Fault(
+        id="muon_optimizer_missing_gradient",
+        package="muon-optimizer",
+        classes=("SingleDeviceMuon",),
+        explains=("moved-without-gradient", "moved-frozen", "moved-not-required"),
+        title="step() raises where a parameter has no gradient, as a frozen one has",
+        where="`muon.py:103`: `muon_update(p.grad, …)` without a look at `p.grad is None`",
+        measured="TypeError: lerp_() received an invalid combination of arguments - got (NoneType, float)",
+        contradicts="every optimizer of torch skips such a parameter",
+    ),
 )
 
 DOCUMENTED = (

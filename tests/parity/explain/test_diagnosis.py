@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import accumulate
+from itertools import accumulate, cycle
 
 import numpy as np
 import pytest
@@ -44,8 +44,7 @@ def named(diagnosis: Diagnosis) -> set[str]:
     return {id.partition(" ")[0] for finding in diagnosis.findings for id in (finding.id, *finding.alike)}
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
-@pytest.mark.parametrize("name", CHECKS)
+@pytest.mark.parametrize(("name", "dtype"), list(zip(CHECKS, cycle(["float64", "float32", "bfloat16"]), strict=False)))
 def test_correct_code_has_no_finding(name: str, dtype: str) -> None:
     diagnosis = diagnosed((), name, dtype)
     assert not diagnosis.findings
