@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         code = INTERRUPTED
     if code == INTERRUPTED:  # typer's own way to say it, too
-        _say("interrupted; the trajectories of finished runs are in the results folder, its earlier report is kept")
+        _say("interrupted")
     return code
 
 

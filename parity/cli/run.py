@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from parity.cli.words import DTYPE_NAMES, FORMULATION_NAMES, IMPLEMENTATION_NAMES, choices, load_all, new_folder
+from parity.cli.words import (
+    DTYPE_NAMES,
+    FORMULATION_NAMES,
+    IMPLEMENTATION_NAMES,
+    Interrupted,
+    choices,
+    load_all,
+    new_folder,
+)
 
 
 def run_command(
@@ -51,22 +59,27 @@ def run_command(
         check_place(Path(json))
     console = Console(stderr=json == "-", width=None if sys.stdout.isatty() else 120)
     columns = (TextColumn("{task.description:48}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("starting", total=None)
-        report = run(
-            wanted,
-            devices=device or (),
-            dtypes=dtypes,
-            formulations=formulations,
-            implementations=implementations,
-            tf32=tf32,
-            form_factor=form_factor,
-            out=out or new_folder(),
-            progress=lambda done, total, what: bar.update(task, completed=done, total=total, description=what),
-        )
-    print_report(report, console)
-    if json == "-":
-        print(to_json(report))
-    elif json is not None:
-        write_whole(Path(json), to_json(report) + "\n")
+    try:
+        with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+            task = bar.add_task("starting", total=None)
+            report = run(
+                wanted,
+                devices=device or (),
+                dtypes=dtypes,
+                formulations=formulations,
+                implementations=implementations,
+                tf32=tf32,
+                form_factor=form_factor,
+                out=out or new_folder(),
+                progress=lambda done, total, what: bar.update(task, completed=done, total=total, description=what),
+            )
+        print_report(report, console)
+        if json == "-":
+            print(to_json(report))
+        elif json is not None:
+            write_whole(Path(json), to_json(report) + "\n")
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "interrupted; the trajectories of finished runs are in the results folder, its earlier report is kept"
+        ) from None
     raise typer.Exit(report.exit_code)

@@ -18,16 +18,19 @@ def sweep_command(
     strength: Annotated[
         str, typer.Option(help="The values of λ: from:to:step, log:from:to:number, or 0,1,3,10.")
     ] = "log:1e-3:1e2:200",
-    seeds: Annotated[int, typer.Option(min=1, help="Number of seeds, from the experiment's own on.")] = 1,
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="Number of seeds, from the experiment's own on.")] = 1,
     penalty: Annotated[
         str | None, typer.Option(help="l1, l2 …: which strength to sweep, where the experiment has several.")
     ] = None,
     torch: Annotated[bool, typer.Option("--torch", help="The same runs in torch, each judged step by step.")] = False,
-    dtype: Annotated[str, typer.Option(help="Of the runs in torch.")] = "float64",
+    dtype: Annotated[str | None, typer.Option(help="Of the runs in torch; default: float64.")] = None,
     out: Annotated[Path | None, typer.Option(help="Results folder; default: a new one in parity-results/.")] = None,
     json: Annotated[str | None, typer.Option(metavar="FILE|-", help="The document here, too; - for output.")] = None,
 ) -> None:
     """Train every strength of a penalty at once; compare validation, GCV, leave-one-out, the prior and the truth."""
+    if dtype is not None and not torch:
+        raise InputError(f"--dtype {dtype}: is of the runs in torch; add --torch, or leave it out")
+    dtype = dtype or "float64"
     if dtype not in DTYPE_NAMES:
         raise InputError(f"--dtype {dtype}: unknown; allowed: {', '.join(DTYPE_NAMES)}{nearest(dtype, DTYPE_NAMES)}")
     os.environ.setdefault(

@@ -32,11 +32,14 @@ def trace_command(
 
     from rich.console import Console
 
-    from parity.report.study.trace import print_trace, write_all
+    from parity.report.study.trace import prepare, print_trace, write_all
     from parity.study.trace import trace
 
+    one = load_one(experiment)
+    if out is not None:
+        prepare(out)
     found = trace(
-        load_one(experiment),
+        one,
         steps=steps,
         row=row,
         parameter=parameter,

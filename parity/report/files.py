@@ -1,4 +1,8 @@
-"""Write a text so that the file appears whole or not at all."""
+"""Write a text so that the file appears whole or not at all.
+
+A link keeps pointing where it points: the file that it names is replaced. What is there and is no regular file (a pipe,
+a device) cannot be renamed over and is written directly.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,10 @@ def check_place(path: Path) -> None:
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if _is_special(path):
+            if not os.access(path, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            return
         probe = _temporary(path)
         probe.touch()
         probe.unlink()
@@ -25,8 +33,11 @@ def write_whole(path: Path, text: str) -> Path:
     """Write to a temporary name beside ``path``, then rename. Raises :class:`InputError` where that cannot be done."""
     temporary = _temporary(path)
     try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        if _is_special(path):
+            path.write_text(text, encoding="utf-8")
+        else:
+            temporary.write_text(text, encoding="utf-8")
+            temporary.replace(path.resolve())
     except OSError as error:
         raise _unwritable(path, error) from error
     finally:
@@ -34,7 +45,14 @@ def write_whole(path: Path, text: str) -> Path:
     return path
 
 
+def _is_special(path: Path) -> bool:
+    """Whether it is there, links followed, and neither a regular file nor a folder."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
 def _temporary(path: Path) -> Path:
+    """Beside the file that is replaced, since only there can it be renamed."""
+    path = path.resolve()
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 

@@ -7,7 +7,7 @@ epoch nor keep them from growing, so it is left out of the prediction and named.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from parity.experiment import Experiment
 from refimpl.batches import Order
 from refimpl.errors import RefimplError
 from refimpl.exact.stability import Growth, crossing, growth, limits, reach
+from refimpl.models import Linear
 from refimpl.optimizers import SGD
 from refimpl.penalties import L1, L2, Norm, SubtractedL1
 from refimpl.problem import Problem
@@ -29,6 +30,8 @@ DRAWN = 200
 SHARES = (0.25, 0.5, 0.9, 0.99, 1.01, 1.1, 1.5, 2.0)
 """Of the limit of the batches in turns: the learning rates of the table, where none are given."""
 BOUNDED = (L1, SubtractedL1, Norm)
+MOST = 4e8
+"""Steps times the square of the rows: what a prediction may cost. It takes some fifty such products: minutes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +48,8 @@ class Stability:
     """``curvature``: L, the least and largest eigenvalue λ_max(hM_BᵀM_B) of a batch; ``mean_curvature``: of all rows.
 
     ``batch_limit``: the smallest reach/κ_max of a batch. ``lr_limit``: of the batches in turns. ``bounded``: the
-    penalties left out. ``first_loss``: the training loss before the first step.
+    penalties left out. ``first_loss``: the training loss before the first step. ``bottomless``: the objective has no
+    minimum, since a subtracted L1 norm falls without end along a direction that costs nothing else.
     """
 
     experiment: Experiment
@@ -57,19 +61,30 @@ class Stability:
     lr_limit: float
     growth: Growth
     bounded: tuple[str, ...]
+    bottomless: bool
     first_loss: float
     rows: tuple[Row, ...]
 
 
-def stability(experiment: Experiment, rates: Sequence[float] = ()) -> Stability:
-    """Predict, then run; ``rates``: the learning rates of the table. Raises :class:`InputError`."""
-    asked = _Asked.of(experiment)
+def stability(
+    experiment: Experiment, rates: Sequence[float] = (), progress: Callable[[], None] | None = None
+) -> Stability:
+    """Predict, then run; ``rates``: the learning rates of the table. Raises :class:`InputError`.
+
+    ``progress`` is called before each prediction; how many it takes is not known before.
+    """
+    asked = _Asked.of(experiment, progress)
     bare = replace(
         asked, problem=replace(asked.problem, penalties=()), optimizer=replace(asked.optimizer, weight_decay=0.0)
     )
     everything = replace(bare, order=((np.arange(asked.X.shape[1]),),))
     curvatures = reach(asked.optimizer) / bare.limits()  # L of each batch
     batch_limit = float(asked.limits().min())
+    if not np.isfinite(batch_limit):
+        raise InputError(
+            f"{experiment.name}: its objective has no curvature, so no learning rate makes errors grow; "
+            "allowed: a loss with a factor > 0 on features that are not all 0, or an L2 penalty; change the experiment"
+        )
     unstable = batch_limit
     while not asked.at_lr(unstable).diverges:
         unstable = 2 * unstable
@@ -87,19 +102,20 @@ def stability(experiment: Experiment, rates: Sequence[float] = ()) -> Stability:
         lr_limit=lr_limit,
         growth=asked.at_lr(float(asked.optimizer.lr)),
         bounded=tuple(type(penalty).__name__ for penalty in experiment.penalties if isinstance(penalty, BOUNDED)),
+        bottomless=_bottomless(experiment, asked),
         first_loss=float(losses[0, 0]),
         rows=tuple(Row(lr=lr, growth=found, train_loss=loss) for lr, found, loss in rows),
     )
 
 
-def stable_strengths(experiment: Experiment) -> tuple[float, float] | None:
-    """From which to which λ its own η is stable: the first such interval on a grid, or None.
+def stable_strengths(experiment: Experiment, progress: Callable[[], None] | None = None) -> tuple[float, float] | None:
+    """From which to which λ its own η is stable: the first such interval on a grid from 0 on, or None.
 
     Beyond λ = reach/η it diverges for certain. Raises :class:`InputError`.
     """
-    asked = _Asked.of(experiment)
+    asked = _Asked.of(experiment, progress)
     high = 2 * reach(asked.optimizer) / float(asked.optimizer.lr)
-    grid = [float(lam) for lam in np.geomspace(high / 1000, high, 20)]
+    grid = [0.0, *(float(lam) for lam in np.geomspace(high / 1000, high, 20))]
     stable = [not asked.at_strength(lam).diverges for lam in grid]
     if not any(stable):
         return None
@@ -117,15 +133,20 @@ class _Asked:
     X: Array
     order: Order
     optimizer: SGD
+    progress: Callable[[], None] | None = None
 
     @classmethod
-    def of(cls, experiment: Experiment) -> _Asked:
+    def of(cls, experiment: Experiment, progress: Callable[[], None] | None) -> _Asked:
         optimizer = _plain(experiment)
         kept = tuple(penalty for penalty in experiment.penalties if not isinstance(penalty, BOUNDED))
+        anew = experiment.batches.order == "shuffled" and experiment.batches.size  # else all epochs are the same
         try:
-            material = replace(experiment, epochs=DRAWN).draw()
+            material = replace(experiment, epochs=DRAWN if anew else 1).draw()
             problem = Problem(model=experiment.model, loss=experiment.loss, penalties=kept)
-            asked = cls(problem=problem, X=material.inputs["X"], order=material.order, optimizer=optimizer)
+            _check_size(experiment, material.order)
+            asked = cls(
+                problem=problem, X=material.inputs["X"], order=material.order, optimizer=optimizer, progress=progress
+            )
             asked.limits()  # raises where there are none
         except RefimplError as error:
             raise InputError(f"{experiment.name}: {error}") from error
@@ -141,13 +162,37 @@ class _Asked:
         return limits(self.problem, self.X, self.order, self.optimizer)
 
     def at_lr(self, lr: float) -> Growth:
-        return growth(self.problem, self.X, self.order, replace(self.optimizer, lr=lr))
+        return self._growth(self.problem, replace(self.optimizer, lr=lr))
 
     def at_strength(self, lam: float) -> Growth:
         """Of λ in the place of the L2 penalties, on the parameters that they name."""
         names = next((penalty.parameters for penalty in self.problem.penalties), ("weight",))
         penalised = replace(self.problem, penalties=(L2(strength=lam, parameters=names),))
-        return growth(penalised, self.X, self.order, replace(self.optimizer, weight_decay=0.0))
+        return self._growth(penalised, replace(self.optimizer, weight_decay=0.0))
+
+    def _growth(self, problem: Problem, optimizer: SGD) -> Growth:
+        if self.progress:
+            self.progress()
+        return growth(problem, self.X, self.order, optimizer)
+
+
+def _check_size(experiment: Experiment, order: Order) -> None:
+    rows, epochs = sum(len(batch) for batch in order[0]), len(order)
+    if epochs * len(order[0]) * rows**2 > MOST:
+        raise InputError(
+            f"{experiment.name}: {rows:,} rows in {len(order[0]):,} batches; allowed: batches × rows² up to "
+            f"{MOST / epochs:,.0f}, since the product of all steps is formed; give fewer rows or larger batches"
+        )
+
+
+def _bottomless(experiment: Experiment, asked: _Asked) -> bool:
+    """Whether an L1 norm is subtracted and some direction has no curvature at all."""
+    if asked.lam or not any(isinstance(penalty, SubtractedL1) and penalty.strength for penalty in experiment.penalties):
+        return False
+    model = asked.problem.model
+    assert isinstance(model, Linear)  # else there is no curvature to ask for
+    rows = model.rows(asked.X)[0]
+    return bool(np.linalg.matrix_rank(rows) < rows.shape[1])
 
 
 def _plain(experiment: Experiment) -> SGD:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from itertools import cycle, product
 from typing import Any
 
 import pytest
@@ -19,10 +20,14 @@ UNSEEN: dict[Any, str] = {
     ("s1-pattern-l2", "bfloat16"): "L2.strength",
 }
 """What an experiment, or any, is too small to show in a dtype."""
+DTYPES = ("float64", "float32", "bfloat16")
+SOURCES = [name for name in gallery.names() if not name.startswith(("s2-", "check-"))]  # networks: test_network.py
+PROBES = [name for name in gallery.names() if name.startswith("check-")]
+CASES = [*product(SOURCES, DTYPES), *zip(PROBES, cycle(DTYPES), strict=False)]
+"""Of the probes each in one dtype: they are run as torch programs elsewhere, too."""
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
-@pytest.mark.parametrize("name", [name for name in gallery.names() if not name.startswith("s2-")])  # test_network.py
+@pytest.mark.parametrize(("name", "dtype"), CASES)
 def test_torch_agrees(name: str, dtype: str, bench: Any) -> None:
     experiment = parity.load(name)
     long = experiment.epochs * experiment.draw().dataset.X.shape[1] > 500

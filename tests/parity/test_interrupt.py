@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 
 from parity import runner
 from parity.cli import main
-from parity.report.files import write_whole
+from parity.report.files import check_place, write_whole
 from refimpl.trajectory import Trajectory
 
 FINISHED = ["s1-xor--cpu-float64-loss-for-loop.npz", "s1-xor--cpu-float64-weight_decay-for-loop.npz"]
@@ -112,7 +114,7 @@ def test_an_interrupt_in_the_middle_of_a_text_leaves_the_earlier_one(
     assert [path.name for path in (place / "results").iterdir() if path.name.startswith(".")] == []
 
 
-def test_an_interrupt_elsewhere_ends_the_same_way(
+def test_an_interrupt_of_a_command_that_keeps_nothing_says_no_more_than_that(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: Any) -> None:
@@ -120,10 +122,35 @@ def test_an_interrupt_elsewhere_ends_the_same_way(
 
     monkeypatch.setattr("parity.cli.experiments.load_all", interrupted)
     assert main(["list"]) == 130
-    assert capsys.readouterr().err == LINE
+    assert capsys.readouterr().err == "parity: interrupted\n"
     monkeypatch.setattr("parity.cli.app", lambda **_: interrupted())
     assert main(["list"]) == 130
-    assert capsys.readouterr().err == LINE
+    assert capsys.readouterr().err == "parity: interrupted\n"
+
+
+def test_a_link_keeps_pointing_and_the_file_that_it_names_is_replaced(tmp_path: Path) -> None:
+    target, link = tmp_path / "folder" / "target.json", tmp_path / "link.json"
+    target.parent.mkdir()
+    for before in (None, "earlier"):
+        if before is None:
+            link.symlink_to(target)  # to nothing yet
+        check_place(link)
+        write_whole(link, "later" if before else "earlier")
+        assert link.is_symlink() and target.read_text() == ("later" if before else "earlier")
+    assert [path.name for path in target.parent.iterdir()] == ["target.json"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in folders")
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    check_place(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_whole(pipe, "through")
+        assert os.read(reader, 100) == b"through" and stat.S_ISFIFO(pipe.stat().st_mode)
+    finally:
+        os.close(reader)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")

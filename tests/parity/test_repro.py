@@ -125,7 +125,7 @@ def test_a_fault_of_the_recording_is_not_reproduced(scripts: Scripts, bench: Any
     """Torch computes the right value when the script asks it to: each kind of quantity, formulation and dtype."""
     experiment = bench.experiment(**MOMENTUM)
     for dtype, ulps in {"float64": 2**14, "float32": 2**14, "bfloat16": 2**7, "float16": 2**9}.items():
-        for formulation in ("loss", "weight_decay", "manual") if dtype in ("float64", "bfloat16") else ("loss",):
+        for formulation in ("loss", "weight_decay", "manual") if dtype == "float32" else ("loss",):
             setting = {"dtype": dtype, "formulation": formulation}
             trajectory = bench.torch(experiment, **setting)
             moved = {what: bump(trajectory, where, index, ulps) for what, (where, index) in RECORDED.items()}
@@ -143,7 +143,7 @@ def test_a_fault_of_the_recording_is_not_reproduced(scripts: Scripts, bench: Any
     nan[5, 0, 0, 3] = np.nan
     scripts.write("nan", experiment, setting, replace(trajectory, params={**trajectory.params, "weight": nan}))
     results = scripts.run()
-    assert len(results) == 8 * 17 + 1
+    assert len(results) == 6 * 17 + 1
     assert {name: result for name, result in results.items() if result[0] != 0} == {}
     assert all("within the allowance: not reproduced here" in out for _, out in results.values())
 

@@ -27,8 +27,13 @@ def print_stability(found: Stability, strengths: tuple[float, float] | None, con
         "limit of a batch": f"η < {found.reach:g}/(L + λ) = {found.batch_limit:.4g}, if it came again and again",
         "limit in turns": f"η < {found.lr_limit:.4g}: what one batch makes longer, the others make shorter",
         "stable λ": _range_of_strength(strengths, lr),
-        "predicted": f"{word(found.growth)}: errors × {found.growth.largest:.4g} per epoch{_unseen(found.growth)}",
+        "predicted": f"{_predicted(found, found.growth)}: "
+        f"errors × {found.growth.largest:.4g} per epoch{_unseen(found.growth)}",
     }
+    if "SubtractedL1" in found.bounded:  # its λ is no L2
+        del lines["stable λ"]
+    if found.bottomless:
+        lines["no minimum"] = "where errors shrink, the objective still has no minimum: it drifts without end"
     if abs(found.lr_limit / found.batch_limit - 1) < 1e-5:  # one batch is all rows
         del lines["limit in turns"]
     if found.bounded:
@@ -42,6 +47,11 @@ def print_stability(found: Stability, strengths: tuple[float, float] | None, con
 def word(growth: Growth) -> str:
     """The prediction in one word."""
     return "diverges" if growth.diverges else "converges"
+
+
+def _predicted(found: Stability, growth: Growth) -> str:
+    """Where errors shrink but the objective has no minimum, there is nothing to converge to."""
+    return "drifts" if found.bottomless and not growth.diverges else word(growth)
 
 
 def _range_of_strength(strengths: tuple[float, float] | None, lr: float) -> str:
@@ -65,7 +75,7 @@ def _table(found: Stability) -> Table:
             f"{row.lr:.4g}",
             f"{row.lr / found.lr_limit:.3g}",
             f"{row.growth.largest:.4g}",
-            word(row.growth),
+            _predicted(found, row.growth),
             f"{row.train_loss:.4g}" if math.isfinite(row.train_loss) else "overflow",
         )
     return table
@@ -84,14 +94,14 @@ def to_json(found: Stability, strengths: tuple[float, float] | None) -> str:
         "lr_limit": found.lr_limit,
         "stable_strengths": None if strengths is None else list(strengths),
         "growth": found.growth.largest,
-        "predicted": word(found.growth),
+        "predicted": _predicted(found, found.growth),
         "left_out": list(found.bounded),
         "first_loss": found.first_loss,
         "rows": [
             {
                 "lr": row.lr,
                 "growth": row.growth.largest,
-                "predicted": word(row.growth),
+                "predicted": _predicted(found, row.growth),
                 "train_loss": row.train_loss if math.isfinite(row.train_loss) else None,
             }
             for row in found.rows

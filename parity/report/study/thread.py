@@ -59,20 +59,23 @@ def print_thread(space: Space, fits: Sequence[Fit], console: Console) -> None:
 
 def conclusions(space: Space, fits: Sequence[Fit]) -> list[str]:
     """Which settings all the near ones share, and which they do not tell."""
+    ran = f"{len(fits)} settings that were run in {space.seeds} draws"
+    rest = ["These are a part of the settings; `parity thread` tries more."] if tried(space) < tried(Space()) else []
     near = [fit.setting for fit in fits if fit.near]
     if not near:
-        return [f"No setting comes within a factor of {NEAR} in any of {space.seeds} seeds."]
+        return [f"None of the {ran} comes within a factor of {NEAR} in any of them.", *rest]
     told: list[str] = []
     untold: list[str] = []
     for name, label in NAMES.items():
         values = sorted({getattr(one, name) for one in near})
         words = f"{label} {', '.join(_word(value) for value in values)}"
         (told if len(values) == 1 else untold).append(words)
-    first = f"{len(near)} settings come within a factor of {NEAR} in some of {space.seeds} seeds."
+    first = f"{len(near)} of the {ran} come within a factor of {NEAR} in some of them."
     return [
         first,
         f"All of them have: {'; '.join(told)}." if told else "They have nothing in common.",
         f"The table does not tell: {'; '.join(untold)}." if untold else "They differ in nothing.",
+        *rest,
     ]
 
 

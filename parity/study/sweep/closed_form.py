@@ -1,10 +1,21 @@
 """Beside each run of a sweep: the ridge solution of its λ, the λ of the prior, and the loss on new rows.
 
+An epoch of m batches adds the penalty m times, so what the run descends is, summed over the batches of an epoch::
+
+    Σ_B (c·reduce_B(r²) + λ/2·‖w‖²)        sum:   c·Σr² + mλ/2·‖w‖²             ridge with mλ in place of λ
+                                           mean:  m·(c·mean(r²) + λ/2·‖w‖²)     ridge with λ
+
+The second holds for batches of equal size. A smaller last batch gives its rows a larger weight: where the rows are
+shuffled, the same for every row on average over the orders; in a fixed order, ridge of equally weighted rows is near
+the run's own minimiser, not at it.
+
 The expected loss is ``c·(σ² + s²‖w − w*‖² + (b − b*)²)``, see :mod:`refimpl.exact.selection`, in the units of the
 experiment's loss: times the number of validation rows where the loss is their sum.
 """
 
 from __future__ import annotations
+
+import numpy as np
 
 from parity.experiment import Experiment, Material
 from refimpl.datasets import Gaussian
@@ -33,13 +44,15 @@ def prior_strength(experiment: Experiment) -> float | None:
     data, loss = experiment.data, experiment.loss
     if not (has_ridge(experiment) and isinstance(data, Gaussian) and isinstance(loss, SquaredError) and data.weight):
         return None
-    return strength_of_prior(loss, data.train_rows, noise=float(data.noise), width=abs(float(data.weight)))
+    whole = strength_of_prior(loss, data.train_rows, noise=float(data.noise), width=abs(float(data.weight)))
+    return whole / _times(experiment, len(experiment.batches.draw(data.train_rows, 1, np.random.default_rng(0))[0]))
 
 
 def of_ridge(experiment: Experiment, strengths: Array, material: Material, params: Params) -> dict[str, Array]:
     """The curves of the ridge solutions of one seed, and how far the trained weights are from them."""
     data, loss, model = material.dataset, experiment.loss, experiment.model
     assert isinstance(loss, SquaredError) and isinstance(model, Linear)
+    strengths = strengths * _times(experiment, len(material.order[0]))
     solution = ridge(data.X, data.y, loss, strengths, intercept=model.bias)
     estimates = scores(data.X, data.y, loss, strengths, intercept=model.bias)
     found = {
@@ -53,6 +66,12 @@ def of_ridge(experiment: Experiment, strengths: Array, material: Material, param
         outputs = model.forward(solution.params, data.X_validation)
         found["ridge_validation_loss"] = loss.value(outputs, data.y_validation)
     return found | expected("ridge_expected_loss", experiment, material, solution.params)
+
+
+def _times(experiment: Experiment, batches: int) -> int:
+    """How often an epoch adds the penalty to the loss of all rows, in the units of that loss."""
+    assert isinstance(experiment.loss, SquaredError)
+    return batches if experiment.loss.reduction == "sum" else 1
 
 
 def expected(name: str, experiment: Experiment, material: Material, params: Params) -> dict[str, Array]:

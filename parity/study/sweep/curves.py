@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from parity.errors import InputError, Unsupported
 from parity.experiment import Experiment, Material
@@ -23,6 +24,8 @@ from refimpl.types import Array, Params
 
 Progress = Callable[[int, int], None]
 """Called with the number of runs done and their total."""
+GROWN = 10.0
+"""How much larger the second half of a run has to be than the first to be called divergence, see :func:`_diverges`."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)  # eq=False: arrays have no single truth value
@@ -30,7 +33,7 @@ class Curves:
     """At the end of training, ``(seeds, λ)`` each; None where the experiment does not define it.
 
     ``train_loss``, ``validation_loss``, ``expected_loss``: without penalty; the last on a new row, from the truth.
-    ``norm``: ‖w‖₂. ``rose``: the objective ended above where it began, or is no number: the run diverges.
+    ``norm``: ‖w‖₂. ``rose``: the run diverges, see :func:`_diverges`.
     Of the ridge solution: ``ridge_validation_loss``, ``ridge_expected_loss``, ``ridge_norm``, the
     ``degrees_of_freedom`` without the intercept, ``gcv`` and ``leave_one_out`` as mean squares, and the
     ``ridge_distance`` ‖w − w_ridge‖₂ of the trained weights.
@@ -61,17 +64,16 @@ class Curves:
 @np.errstate(over="ignore", invalid="ignore")  # a run that diverges is shown as such
 def curves(experiment: Experiment, kind: str, strengths: Array, seeds: int, progress: Progress | None = None) -> Curves:
     """All values of λ in each seed, from the experiment's own seed on. Raises :class:`InputError`."""
-    several = [replace(experiment, seed=experiment.seed + i) for i in range(seeds)]
     try:
-        materials = [one.draw() for one in several]
         trained = []
-        for i, material in enumerate(materials):
+        for i in range(seeds):
             if progress:
                 progress(i, seeds)
-            trained.append(_trained(experiment, kind, strengths, material))
-        found = [one for one, _ in trained]
+            material = replace(experiment, seed=experiment.seed + i).draw()
+            trained.append((material, *_trained(experiment, kind, strengths, material)))
+        found = [one for _, one, _ in trained]
         if has_ridge(experiment):  # after all training: the two use BLAS libraries whose idle threads slow each other
-            for one, (_, params), material in zip(found, trained, materials, strict=True):
+            for material, one, params in trained:
                 one |= of_ridge(experiment, strengths, material, params)
     except (RefimplError, Unsupported) as error:
         raise InputError(f"{experiment.name}: {error}") from error
@@ -97,8 +99,23 @@ def _trained(
     X, y = inputs["X"], inputs["y"]
     run = train(in_gradient, groups, start, X, y, material.order, schedule=form.schedule, record="losses")
     params = {name: values[-1] for name, values in run.params.items()}
-    fell = objective.objective(params, X, y) <= objective.objective(start, X, y)
-    found = {"rose": ~fell, "train_loss": run.train_loss[-1], "norm": run.norm[-1]}
+    last = material.order[-1][-1]
+    after = in_gradient.objective(params, X[:, last], y[:, last])
+    rose = _diverges(np.concatenate([run.objective, after[None]]))
+    found = {"rose": rose, "train_loss": run.train_loss[-1], "norm": run.norm[-1]}
     if "X_validation" in inputs:
         found["validation_loss"] = objective.data_loss(params, inputs["X_validation"], inputs["y_validation"])
     return found | expected("expected_loss", experiment, material, params), params
+
+
+def _diverges(objective: Array) -> npt.NDArray[np.bool_]:
+    """``(runs,)``: whether the objectives of the batches, ``(steps + 1, runs)``, grow from step to step.
+
+    That they end above the start says nothing: from a good start, the noise of the batches leaves any run there, but
+    what it leaves does not grow further. An error that is multiplied by ρ > 1 in each step grows by ``ρ^(2K)`` in the
+    K steps of half a run; one that drifts at a constant rate only doubles. So: no number at the end, or a second half
+    whose largest objective is more than ``GROWN`` times the largest of the first.
+    """
+    half = len(objective) // 2
+    first, second = objective[:half].max(axis=0), objective[half:].max(axis=0)
+    return np.asarray(~np.isfinite(objective[-1]) | (second > GROWN * first))

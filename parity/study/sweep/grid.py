@@ -61,7 +61,7 @@ def _number(text: str, word: str) -> Decimal:
         number = Decimal(word.strip())
     except InvalidOperation:
         raise InputError(f"--strength {text}: {word!r} is no number; {GRAMMAR}") from None
-    if not np.isfinite(float(number)) or number < 0:
+    if not number.is_finite() or number < 0 or not np.isfinite(float(number)):  # 1e999 is no float64
         raise InputError(f"--strength {text}: {word}; allowed: finite numbers ≥ 0")
     return number
 

@@ -7,7 +7,7 @@
 ``prior``          the λ of the true noise and width of the weights: best for the ridge solution on average
 ``truth``          the value with the least expected loss of the trained weights, which only the truth tells
 
-Values at which training diverges are not chosen.
+Values at which training diverges are not chosen. The truth may choose the λ of the prior, which is run as well.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ RULES = ("first", "validation", "gcv", "leave_one_out", "prior", "truth")
 class Mark:
     """``strengths``: the λ chosen, ``(seeds,)``. The losses: of the run with it and of the ridge solution there.
 
-    ``excess``: how much larger its loss is than the least of the sweep, as a share of that: the expected loss where it
-    is known, else the validation loss.
+    ``excess``: how much larger its loss is than the least of all runs, the prior's included, as a share of that: the
+    expected loss where it is known, else the validation loss.
     """
 
     rule: str
@@ -41,18 +41,23 @@ class Mark:
 
 def marks(sweep: Sweep) -> tuple[Mark, ...]:
     """The rules that the experiment allows, in the order of ``RULES``; none where all runs of a seed diverge."""
-    curves = sweep.curves
+    curves, k = sweep.curves, len(sweep.grid.values)
     if np.any(np.all(curves.rose, axis=1)) or curves.validation_loss is None:
         return ()
-    chosen = {"first": first_rise(curves.validation_loss), "validation": _least(sweep, curves.validation_loss)}
-    if curves.gcv is not None and curves.leave_one_out is not None:
-        chosen |= {"gcv": _least(sweep, curves.gcv), "leave_one_out": _least(sweep, curves.leave_one_out)}
-    if curves.expected_loss is not None:
-        chosen |= {"truth": _least(sweep, curves.expected_loss)}
-    found = {rule: _at(sweep, rule, index) for rule, index in chosen.items()}
-    if sweep.prior is not None and sweep.at_prior is not None and not np.any(sweep.at_prior.rose):
-        found["prior"] = _mark(sweep, "prior", np.full(len(sweep.seeds), sweep.prior), sweep.at_prior.named())
-    return tuple(found[rule] for rule in RULES if rule in found)
+    strengths, named = sweep.grid.values, curves.named()
+    if sweep.prior is not None and sweep.at_prior is not None:  # its run is one column more
+        strengths = np.append(strengths, sweep.prior)
+        named = {name: np.hstack([named[name], values]) for name, values in sweep.at_prior.named().items()}
+    rose = named["rose"]
+    chosen = {"first": _first(curves.rose, curves.validation_loss)}
+    for rule, name in (("validation", "validation_loss"), ("gcv", "gcv"), ("leave_one_out", "leave_one_out")):
+        if name in named:
+            chosen[rule] = _least(curves.rose, named[name][:, :k])
+    if "expected_loss" in named:
+        chosen["truth"] = _least(rose, named["expected_loss"])
+    if len(strengths) > k and not np.any(rose[:, k]):
+        chosen["prior"] = np.full(len(sweep.seeds), k)
+    return tuple(_mark(rule, chosen[rule], strengths, named) for rule in RULES if rule in chosen)
 
 
 def first_rise(losses: Array) -> npt.NDArray[np.intp]:
@@ -61,28 +66,31 @@ def first_rise(losses: Array) -> npt.NDArray[np.intp]:
     return np.asarray(np.where(np.any(rises, axis=1), np.argmax(rises, axis=1), losses.shape[1] - 1))
 
 
-def _least(sweep: Sweep, values: Array) -> npt.NDArray[np.intp]:
-    return np.asarray(np.argmin(np.where(sweep.curves.rose, np.inf, values), axis=1))
+def _first(rose: Array, losses: Array) -> npt.NDArray[np.intp]:
+    """The first rise among the runs that do not diverge, seed by seed."""
+    steady = [np.flatnonzero(~row) for row in rose]
+    return np.array([kept[first_rise(row[None, kept])[0]] for kept, row in zip(steady, losses, strict=True)])
 
 
-def _at(sweep: Sweep, rule: str, index: npt.NDArray[np.intp]) -> Mark:
+def _least(rose: Array, values: Array) -> npt.NDArray[np.intp]:
+    return np.asarray(np.argmin(np.where(rose, np.inf, values), axis=1))
+
+
+def _mark(rule: str, index: npt.NDArray[np.intp], strengths: Array, named: dict[str, Array]) -> Mark:
+    judged = named.get("expected_loss", named["validation_loss"])
     rows = np.arange(len(index))
-    named = {name: values[rows, index][:, None] for name, values in sweep.curves.named().items()}
-    return _mark(sweep, rule, sweep.grid.values[index], named)
-
-
-def _mark(sweep: Sweep, rule: str, strengths: Array, at: dict[str, Array]) -> Mark:
-    judged = "validation_loss" if sweep.curves.expected_loss is None else "expected_loss"
-    least = np.where(sweep.curves.rose, np.inf, sweep.curves.named()[judged]).min(axis=1)
+    least = np.where(named["rose"], np.inf, judged).min(axis=1)
+    at = judged[rows, index]
+    more = at > least  # a least loss of 0 is no more than itself
 
     def of(name: str) -> Array | None:
-        return at[name][:, 0] if name in at else None
+        return named[name][rows, index] if name in named else None
 
-    with np.errstate(divide="ignore", invalid="ignore"):  # of a least loss of 0
-        excess = at[judged][:, 0] / least - 1
+    with np.errstate(divide="ignore"):
+        excess = np.divide(at, least, out=np.ones(len(at)), where=more) - 1
     return Mark(
         rule=rule,
-        strengths=strengths,
+        strengths=strengths[index],
         validation_loss=of("validation_loss"),
         expected_loss=of("expected_loss"),
         ridge_expected_loss=of("ridge_expected_loss"),

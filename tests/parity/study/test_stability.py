@@ -14,7 +14,9 @@ import pytest
 import parity
 from parity.backends.reference import run_reference
 from parity.cli import main
+from parity.errors import InputError
 from parity.study.stability import stability, stable_strengths
+from refimpl.losses import SquaredError
 from refimpl.optimizers import SGD
 from refimpl.penalties import L2
 
@@ -66,6 +68,37 @@ def test_a_decay_can_make_a_rate_stable_that_is_not_stable_without_it() -> None:
     assert stable_strengths(replace(experiment, optimizer=SGD(lr=1.0))) is None
 
 
+def test_a_stable_range_that_begins_below_the_grid_begins_where_runs_become_stable() -> None:
+    """A rate a little above the limit without penalty needs a little λ, less than the first of the grid."""
+    experiment = parity.load("s4-beyond-limit")
+    limit = stability(experiment).lr_limit
+    found = stable_strengths(replace(experiment, optimizer=SGD(lr=1.0005 * limit)))
+    assert found is not None and 0 < found[0] < 2 * 2 / limit / 1000
+
+
+def test_a_subtracted_norm_on_rows_that_leave_directions_free_has_no_minimum(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    experiment = parity.load("s4-l1-subtracted")
+    assert stability(experiment).bottomless
+    enough = replace(experiment, data=replace(experiment.data, features=4))  # type: ignore[type-var]
+    assert not stability(enough).bottomless
+    assert not stability(parity.load("s4-beyond-limit")).bottomless
+    assert main(["stability", "s4-l1-subtracted", "--lr", "0.003"]) == 0
+    out = capsys.readouterr().out
+    assert "the objective still has no minimum: it drifts without end" in out and "stable λ" not in out
+    assert "converges" not in out and "drifts " in out
+
+
+def test_what_cannot_be_predicted_is_refused_in_one_line() -> None:
+    plain = parity.load("s4-beyond-limit")
+    flat = replace(plain, loss=SquaredError(factor=0.0, reduction="mean"))
+    with pytest.raises(InputError, match="its objective has no curvature"):
+        stability(flat)
+    with pytest.raises(InputError, match=r"5,000 rows in 1,000 batches; allowed: batches × rows² up to"):
+        stability(replace(plain, data=replace(plain.data, train_rows=5000)))  # type: ignore[type-var]
+
+
 def test_the_limits_come_before_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["stability", "s4-beyond-limit", "--lr", "0.003", "--lr", "0.03"]) == 0
     out = capsys.readouterr().out
@@ -96,7 +129,10 @@ def xor_hessian() -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     [
         (["s1-adam-decay"], "one SGD with lr > 0 for all parameters"),
         (["check-schedule"], "a constant schedule"),
-        (["check-plain", "--lr", "-1"], "--lr"),
+        *(
+            (["check-plain", f"--lr={lr}"], f"--lr {lr}: allowed: a finite number > 0")
+            for lr in ("inf", "nan", "0", "-1")
+        ),
         (["s1-xr"], "did you mean 's1-xor'"),
         (["s1-xor", "--json", "no/such/folder.json"], "cannot be written"),
     ],

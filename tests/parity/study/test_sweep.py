@@ -17,13 +17,16 @@ from parity.errors import InputError
 from parity.report.study.sweep.document import to_csv, to_json
 from parity.report.study.sweep.picture import picture
 from parity.report.study.sweep.words import middle, percent, sentences
+from parity.study.stability import stable_strengths
 from parity.study.sweep.beside import beside
 from parity.study.sweep.grid import grid
 from parity.study.sweep.marks import first_rise, marks
 from parity.study.sweep.penalty import experiment_with
 from parity.study.sweep.run import sweep
+from refimpl.batches import Batches
 from refimpl.datasets import Gaussian, Integers
 from refimpl.exact.ridge import ridge
+from refimpl.initial_weights import Constant
 from refimpl.losses import SquaredError
 from refimpl.optimizers import SGD, Adam, ProximalSGD
 from refimpl.penalties import L1, L2, ElasticNet
@@ -56,6 +59,8 @@ BAD_GRIDS = {
     "log:1:2:2.5": "an integer from 2",
     "0:1:5": "1 different values",
     "1,1": "1 different values",
+    "sNaN,1": "finite numbers",
+    "0,1e999": "finite numbers",
 }
 
 
@@ -175,8 +180,56 @@ def test_a_value_at_which_training_diverges_is_not_chosen_though_ridge_would_be_
     found = sweep(bench.experiment(data=only_noise, epochs=30), grid("0:400:20"), seeds=4)
     best = np.argmin(found.curves.gcv, axis=1)
     assert np.any(found.diverges[best])
+    for mark in marks(found):
+        index = np.searchsorted(found.grid.values, mark.strengths)
+        assert not np.any(found.curves.rose[np.arange(4), index]), mark.rule
+
+
+def test_runs_from_a_perfect_start_end_above_it_and_diverge_only_from_the_limit_on():
+    """The limit is that of the linear recursion of the errors, which knows no start."""
+    start = {"weight": Constant(value=0.0), "bias": Constant(value=0.05)}
+    experiment = replace(parity.load(S0), init=start, epochs=60)
+    low, limit = stable_strengths(experiment)
+    found = sweep(experiment, grid(",".join(f"{share * limit:g}" for share in (0.3, 0.9, 0.98, 1.04, 1.2))), seeds=3)
+    assert low == 0 and found.curves.rose.tolist() == 3 * [[False, False, False, True, True]]
+    assert all(np.isfinite(mark.excess).all() and mark.strengths.max() < limit for mark in marks(found))
+
+
+def test_the_first_rise_is_looked_for_among_runs_that_do_not_diverge(bench):
+    found = sweep(bench.experiment(), grid("0,1,2,3"), seeds=2)
+    losses = np.array([[3.0, 2.0, np.nan, np.inf], [np.nan, 2.0, 1.0, 1.5]])
+    rose = np.array([[False, False, True, True], [True, False, False, False]])
+    found = replace(found, curves=replace(found.curves, rose=rose, validation_loss=losses))
+    first = marks(found)[0]
+    assert first.rule == "first" and first.strengths.tolist() == [1.0, 2.0]
+    assert first.validation_loss.tolist() == [2.0, 1.0]
+    assert not any("nan" in line for line in sentences(found, marks(found)))
+
+
+def test_no_choice_costs_less_than_nothing_where_the_prior_is_better_than_the_range():
+    experiment = parity.load(S0)
+    noisy = replace(experiment, data=replace(experiment.data, noise=0.1))
+    found = sweep(noisy, grid("0,0.01"), seeds=3)
+    assert found.prior == pytest.approx(5)
     chosen = {mark.rule: mark for mark in marks(found)}
-    assert chosen["gcv"].strengths.max() < found.grid.values[found.diverges].min()
+    assert np.all(chosen["truth"].strengths == found.prior) and np.all(chosen["prior"].excess == 0)
+    assert all(np.all(mark.excess >= 0) for mark in chosen.values())
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_the_closed_forms_are_of_the_objective_that_minibatches_descend(bench, reduction):
+    """Four batches of three rows: with their sums the penalty counts four times. What is left is of the order of η."""
+    loss = SquaredError(factor=0.5, reduction=reduction)
+    rates = (0.004, 0.002) if reduction == "sum" else (0.006, 0.003)
+    ends = []
+    for lr in rates:
+        experiment = bench.experiment(loss=loss, batches=Batches(size=3, order="fixed"), epochs=1500)
+        ends.append(sweep(replace(experiment, optimizer=SGD(lr=lr)), grid("2,5")).curves)
+    assert np.all(ends[1].ridge_distance < 0.04 * ends[1].norm)
+    np.testing.assert_allclose(ends[0].ridge_distance / ends[1].ridge_distance, 2, rtol=0.15)
+    whole = sweep(bench.experiment(loss=loss, batches=Batches(size=0)), grid("2,5")).prior
+    times = {"mean": 1, "sum": 4}[reduction]
+    assert sweep(replace(experiment, epochs=1), grid("2,5")).prior == pytest.approx(whole / times)
 
 
 def test_a_sweep_that_always_diverges_has_no_marks_and_still_a_picture(bench):
@@ -251,6 +304,37 @@ def test_the_command_writes_its_files_and_prints_the_document(tmp_path, capsys):
     table = printed.err.split("What each rule chooses")[0]
     assert len([line for line in table.splitlines() if line.strip()[:1].isdigit()]) == 12  # 11 values, and the prior's
     assert all(line in printed.err for line in document["answer"])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--dtype", "float32"], "add --torch, or leave it out"),
+        (["--torch", "--dtype", "float31"], "did you mean 'float32'?"),
+        (["--seeds", "1001"], "less than or equal to 1000"),
+    ],
+)
+def test_bad_words_are_refused_in_one_line(words, said, tmp_path, capsys):
+    assert main(["sweep", S0, *words, "--out", str(tmp_path / "new")]) == 2
+    err = capsys.readouterr().err
+    assert said in err and err.count("\n") == 1 and not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("name", ["sweep.json", "sweep.csv", "sweep.png"])
+def test_a_place_that_cannot_be_written_is_said_before_the_work(name, tmp_path, capsys, monkeypatch):
+    (tmp_path / name).mkdir()
+    monkeypatch.setattr("parity.study.sweep.run.curves", lambda *_: pytest.fail("the work began"))
+    assert main(["sweep", S0, "--out", str(tmp_path)]) == 2
+    assert name in capsys.readouterr().err and [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_value_whose_neighbours_diverge_is_drawn_as_a_point(bench):
+    found = sweep(bench.experiment(), grid("0:6:1"))
+    rose = np.array([[False, False, True, False, True, False, False]])
+    drawn = picture(replace(found, curves=replace(found.curves, rose=rose)), ())
+    for axis in drawn.axes:
+        assert [line.get_xdata().tolist() for line in axis.lines if line.get_marker() == "o"][:1] == [[3.0]]
+        assert axis.get_xlim() == (0, 6)
 
 
 def test_an_interrupt_ends_with_130_and_writes_nothing(tmp_path, capsys, monkeypatch):

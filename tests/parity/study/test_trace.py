@@ -452,6 +452,16 @@ def test_bad_words_give_one_line_and_code_2(words: list[str], said: str, capsys:
     assert captured.out == ""
 
 
+def test_a_page_that_cannot_be_written_is_said_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "trace.html").mkdir()
+    monkeypatch.setattr("parity.study.trace.trace", lambda *_, **__: pytest.fail("the work began"))
+    assert main(["trace", "s1-xor", "--out", str(tmp_path)]) == 2
+    assert "trace.html: cannot be written" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["trace.html"]
+
+
 @pytest.mark.parametrize("word", ["weight[1]", "weight[0][1]", "weight[0, 1]", " weight[ 0 ][ 1 ] "])
 def test_an_element_is_named_by_its_count_or_by_torchs_index(word: str) -> None:
     assert trace(small(), steps=1, parameter=word).element == "weight[1]"

@@ -109,6 +109,27 @@ def test_two_runs_drift_apart_or_together_by_the_growth_predicted(optimizer: SGD
         assert slope == pytest.approx(np.log(found.largest), abs=0.03)  # turning pairs of roots wobble
 
 
+def test_the_products_with_few_rows_are_those_with_the_hessian_itself() -> None:
+    """With and without an unpenalised bias; batches smaller and larger than the space that they are looked at in."""
+    optimizer = SGD(lr=0.1, momentum=0.6, dampening=0.5)
+    for features, of in ((30, problem(3.0)), (4, problem(3.0)), (4, problem(3.0, "weight", "bias")), (30, problem(0))):
+        drawn, order = data(features=features), epochs(1, order="fixed")
+        q, A = features + 1, np.eye(2 * features + 2)
+        d = np.full(q, 3.0 * bool(of.penalties))
+        d[-1] *= len(of.penalties[0].parameters) - 1 if of.penalties else 0
+        largest = []
+        for rows in order[0]:
+            M = np.hstack([drawn.X[0, rows], np.ones((len(rows), 1))])
+            H = 2 / len(rows) * M.T @ M + np.diag(d)
+            largest.append(reach(optimizer) / np.linalg.eigvalsh(H)[-1])
+            buffer = np.hstack([0.5 * H, 0.6 * np.eye(q)])
+            A = np.vstack([np.hstack([np.eye(q), 0 * H]) - 0.1 * buffer, buffer]) @ A
+        np.testing.assert_allclose(limits(of, drawn.X, order, optimizer), largest, rtol=1e-9)
+        if of.penalties:  # else what no row sees has the eigenvalue 1
+            radius = np.abs(np.linalg.eigvals(A)).max()
+            assert growth(of, drawn.X, order, optimizer).largest == pytest.approx(radius, rel=1e-6)
+
+
 def test_below_the_smallest_limit_of_a_batch_nothing_diverges_and_above_it_something_may_converge() -> None:
     drawn, order = data(), epochs(200)
     smallest = float(limits(problem(3.0), drawn.X, order, SGD(lr=0.1)).min())

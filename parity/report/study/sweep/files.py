@@ -18,17 +18,19 @@ DOCUMENT, TABLE, PICTURE = "sweep.json", "sweep.csv", "sweep.png"
 
 
 def prepare(folder: Path) -> None:
-    """Make the folder, before the work that it is for. Raises :class:`InputError` where it cannot be written."""
+    """Make the folder, before the work that it is for. Raises :class:`InputError` where a file cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror}); choose another folder with --out") from error
-    check_place(folder / DOCUMENT)
+    for name in (DOCUMENT, TABLE, PICTURE):
+        check_place(folder / name)
 
 
 def write_all(sweep: Sweep, found: Sequence[Mark], beside: Beside | None, folder: Path) -> list[str]:
-    """Write them and return their names."""
-    write_whole(folder / DOCUMENT, to_json(sweep, found, beside))
-    write_whole(folder / TABLE, to_csv(sweep, beside))
-    save(picture(sweep, found, beside), folder / PICTURE)
+    """Make them all, then write them; their names."""
+    document, table, drawn = to_json(sweep, found, beside), to_csv(sweep, beside), picture(sweep, found, beside)
+    save(drawn, folder / PICTURE)
+    write_whole(folder / DOCUMENT, document)
+    write_whole(folder / TABLE, table)
     return [DOCUMENT, TABLE, PICTURE]

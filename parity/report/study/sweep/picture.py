@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from parity.report.plots import COLOURS
-from parity.report.study.sweep.words import RULES, middle
+from parity.report.study.sweep.words import RULES, middle, number
 from parity.study.sweep.beside import Beside
 from parity.study.sweep.marks import Mark
 from parity.study.sweep.run import Sweep
@@ -43,6 +43,7 @@ def picture(sweep: Sweep, found: Sequence[Mark], beside: Beside | None = None) -
         axis.grid(True, color="#dddddd", lw=0.6)
         axis.spines[["top", "right"]].set_visible(False)
         axis.set_xscale(sweep.grid.scale)
+        axis.set_xlim(*sweep.grid.values[[0, -1]])
         axis.tick_params(labelbottom=False)
     for name in side:
         axes[name].set_title(SIDE[name], fontsize=10, loc="left")
@@ -98,14 +99,16 @@ def _losses(axis: Any, sweep: Sweep, beside: Beside | None) -> None:
 
 
 def _curve(axis: Any, sweep: Sweep, name: str, colour: str, style: str, *, band: bool = True, label: str = "") -> None:
-    """The median over the seeds where none diverges, with quartiles and range."""
-    steady = ~sweep.diverges
-    x, values = sweep.grid.values[steady], sweep.curves.named()[name][:, steady]
-    low, lower, median, upper, high = np.quantile(values, (0, 0.25, 0.5, 0.75, 1), axis=0)
-    if band and len(sweep.seeds) > 1:
-        axis.fill_between(x, low, high, color=colour, alpha=0.12, lw=0)
-        axis.fill_between(x, lower, upper, color=colour, alpha=0.22, lw=0)
-    axis.plot(x, median, style, color=colour, lw=2, label=label or None)
+    """The median over the seeds where none diverges, with quartiles and range; a λ between two that do is a point."""
+    steady = np.flatnonzero(~sweep.diverges)
+    x, values = sweep.grid.values, sweep.curves.named()[name]
+    for i, piece in enumerate(np.split(steady, np.flatnonzero(np.diff(steady) > 1) + 1)):
+        low, lower, median, upper, high = np.quantile(values[:, piece], (0, 0.25, 0.5, 0.75, 1), axis=0)
+        if band and len(sweep.seeds) > 1:
+            axis.fill_between(x[piece], low, high, color=colour, alpha=0.12, lw=0)
+            axis.fill_between(x[piece], lower, upper, color=colour, alpha=0.22, lw=0)
+        marker = "o" if len(piece) == 1 else None
+        axis.plot(x[piece], median, style, color=colour, lw=2, marker=marker, ms=5, label=None if i else label or None)
 
 
 def _rules(axis: Any, losses: Any, found: Sequence[Mark]) -> None:
@@ -117,6 +120,12 @@ def _rules(axis: Any, losses: Any, found: Sequence[Mark]) -> None:
         axis.plot([lower, upper], [y, y], color=colour, lw=5, alpha=0.45, solid_capstyle="butt")
         axis.plot(middle(mark.strengths), y, "o", color=colour, ms=7)
         losses.axvline(middle(mark.strengths), color=colour, lw=1, ls=":")
+        left, right = axis.get_xlim()
+        if not left <= middle(mark.strengths) <= right:  # of the prior, which need not be in the range
+            below = middle(mark.strengths) < left
+            place = {"transform": axis.get_yaxis_transform(), "ha": "left" if below else "right", "va": "center"}
+            text = f"{'← ' if below else ''}{number(middle(mark.strengths))}{'' if below else ' →'}"
+            axis.text(0.01 if below else 0.99, y, text, color=colour, fontsize=9, **place)
     axis.set_yticks(range(len(found)), [RULES[mark.rule] for mark in found], fontsize=9)
     axis.set_ylim(len(found) - 0.4, -0.6)
     axis.tick_params(axis="y", length=0)

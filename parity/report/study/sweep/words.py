@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -31,7 +32,9 @@ def number(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """``0.3 %``, ``77 %``, ``7,750 times as much``."""
+    """``0.3 %``, ``77 %``, ``7,750 times as much``, ``any number of times as much`` as nothing."""
+    if math.isinf(share):
+        return "any number of times as much"
     if share >= 10:
         return f"{float(f'{share + 1:.3g}'):,.0f} times as much"
     return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.0f} %"
@@ -73,7 +76,9 @@ def _first(sweep: Sweep, first: Mark, best: Mark) -> str:
         )
         text += f", in {same} of {seeds} seeds the best on validation"
     if same < seeds:
-        more = percent(float(np.max(first.validation_loss / best.validation_loss)) - 1)
+        worse = first.validation_loss > best.validation_loss
+        with np.errstate(divide="ignore"):  # of a best loss of 0
+            more = percent(float(np.max(first.validation_loss[worse] / best.validation_loss[worse])) - 1)
         text += f"; the best is λ = {number(middle(best.strengths))}, and the first loses up to {more} more than that"
     to_the_end = int(np.sum(first.strengths == sweep.grid.values[-1]))
     if to_the_end:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import jinja2
 
 from parity.errors import InputError
-from parity.report.files import write_whole
+from parity.report.files import check_place, write_whole
 from parity.report.study.trace.words import about, cells, columns, legend, where, written
 
 if TYPE_CHECKING:
@@ -26,14 +26,22 @@ def to_html(trace: Trace) -> str:
     return _render("trace.html.j2", trace)
 
 
-def write_all(trace: Trace, folder: Path) -> list[str]:
-    """Both pages into ``folder``; their names. Raises :class:`InputError` where they cannot be written."""
+def prepare(folder: Path) -> None:
+    """Make the folder, before the work that it is for. Raises :class:`InputError` where a page cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: cannot be made ({error.strerror}); choose another folder with --out") from error
-    write_whole(folder / MARKDOWN, to_markdown(trace))
-    write_whole(folder / HTML, to_html(trace))
+    for name in (MARKDOWN, HTML):
+        check_place(folder / name)
+
+
+def write_all(trace: Trace, folder: Path) -> list[str]:
+    """Both pages into ``folder``; their names. Raises :class:`InputError` where they cannot be written."""
+    prepare(folder)
+    markdown, html = to_markdown(trace), to_html(trace)
+    write_whole(folder / MARKDOWN, markdown)
+    write_whole(folder / HTML, html)
     return [MARKDOWN, HTML]
 
 
