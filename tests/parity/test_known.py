@@ -107,14 +107,6 @@ def test_every_script_runs_alone_with_torch_only_and_leaves_no_trace(tmp_path: P
         assert same, path
 
 
-def test_a_script_is_a_file_that_runs(tmp_path: Path) -> None:
-    script = tmp_path / "script.py"
-    script.write_text(KNOWN["fused-ignores-strides"].source, encoding="utf-8")
-    done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert len(done.stdout.splitlines()) == 1
-
-
 def test_the_two_faults_of_the_readme_are_deviations() -> None:
     assert KNOWN["fused-sgd-skips-vectors"].kind == "deviation"
     assert KNOWN["foreach-nesterov-overwrites-grad"].kind == "deviation"

@@ -79,10 +79,8 @@ def test_what_nothing_explains_is_said_to_be_unexplained() -> None:
 
 PAIRS = [
     ("loss-doubled", "penalty-on-bias-too"),
-    ("penalty-norm-not-squared", "gradient-previous-batch"),
     ("bias-correction-missing-second", "decoupled-for-coupled"),
     ("momentum-other", "gradient-stale"),
-    ("batch-size-doubled", "intercept-frozen"),
     ("initial-zeros", "loss-broadcast"),
     ("penalty-l1-for-l2", "precision-float16-forward"),
 ]

@@ -61,7 +61,7 @@ def test_both_sides_agree_to_the_digits_promised(id: str) -> None:
         assert each.one.shape == each.other.shape and np.max(np.abs(each.other)) > 0
 
 
-@pytest.mark.parametrize("id", ["early-stopping", "dropout", "bias-decay", "paths"])
+@pytest.mark.parametrize("id", ["early-stopping", "paths"])
 def test_they_agree_for_other_data_too(id: str) -> None:
     assert all(each.holds for each in COMPUTE[id](5).identities)
     assert COMPUTE[id](5).facts != COMPUTE[id](0).facts
