@@ -31,7 +31,7 @@ NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]\d+)?")
 ASKED = list(ANSWERS.values())
 COMMANDS = sorted({command for answer in ASKED for command in answer.commands})
 RUNS = [command for command in COMMANDS if command.startswith("parity run ")]
-OTHERS = [command for command in COMMANDS if re.match(r"parity (known|trace|sweep) ", command)]
+OTHERS = [command for command in COMMANDS if re.match(r"parity (known|trace|sweep|stability) ", command)]
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +175,7 @@ def test_the_wrong_snippets_fail_in_torch_as_stated() -> None:
 # -- the commands -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["s4-accuracy", "frobenius", "l1-updates"])
+@pytest.mark.parametrize("name", ANSWERS)
 def test_an_answer_is_printed_with_its_numbers_and_as_json(
     name: str, computed: Mapping[str, Answer], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -243,10 +243,10 @@ def test_the_other_commands_run_as_the_page_says(
     assert capsys.readouterr().out
 
 
-def test_all_other_commands_are_bridges_and_predictions_that_exist() -> None:
-    """tests/parity/study/test_bridges.py and test_stability.py run these, test_sweep.py `parity thread`."""
+def test_all_other_commands_are_bridges_and_the_thread() -> None:
+    """tests/parity/study/test_bridges.py runs each of these, test_thread.py `parity thread --quick`."""
     for command in COMMANDS:
         if command not in RUNS + OTHERS:
             _, name, word = shlex.split(command)[:3]
-            known = {"bridge": BRIDGES, "stability": gallery.names(), "thread": ["--quick"]}[name]
+            known = {"bridge": BRIDGES, "thread": ["--quick"]}[name]
             assert word in known, command
