@@ -2,9 +2,9 @@
 
 With recorded or own weights w_k, batch rows B_k, the data gradient ∇L and penalties Ω, step k is::
 
-    r_k = ∇L(w_k; B_k) + p_k·Σ ∂Ω(w_k)           p: penalty_times
-    u_k = twists(Σ_j M_kj·r_j)                   M: mixing, the identity in correct code; twists such as clipping
-    w⁺  = step(w_k, u_k), n_k times              n: calls, none for parameters that are frozen
+    r_k = Σᵢ q_ki·δᵢ[xᵢ, 1] + p_k·Σ ∂Ω(w_k) + a_k·w_k   q: row_times, p: penalty_times, a: added
+    u_k = c_k·twists(Σ_j M_kj·r_j)               M: mixing, the identity in correct code; twists such as clipping; c: scale
+    w⁺  = step(w_k, u_k), n_k times              n: calls of each parameter, none where it is frozen
     w_{k+1} = (1 − s_k)·w⁺                       s: shrink; rounded to weights_format
 
 The optimizer has its hyper-parameters after c_k advances of the schedule (counts), with weight_decay times d_k
@@ -38,6 +38,8 @@ Twist = Callable[[dict[str, Any]], dict[str, Any]]
 class Design:
     """The parts of a run; see the module for the formulas.
 
+    ``at``: weights at which the gradient is taken in the place of w_k, ``(K, …)`` by parameter.
+    ``given``: gradients in the place of all that is before the optimizer, ``(K, …)`` by parameter.
     ``uncertain``: of how many roundings the inputs are, where they were computed from the data.
     """
 
@@ -50,7 +52,12 @@ class Design:
     decay_times: Mapping[str, Array] = field(default_factory=dict)
     shrink: Mapping[str, Array] = field(default_factory=dict)
     frozen: frozenset[str] = frozenset()
-    calls: Array | None = None
+    calls: Array | Mapping[str, Array] | None = None
+    row_times: tuple[Array, ...] | None = None
+    added: Mapping[str, Array] = field(default_factory=dict)
+    scale: Mapping[str, Array] = field(default_factory=dict)
+    given: Mapping[str, Array] = field(default_factory=dict)
+    at: Mapping[str, Array] = field(default_factory=dict)
     resets: Array | None = None
     weights_format: str | None = None
     state_format: str | None = None
@@ -75,8 +82,12 @@ class Design:
     @property
     def consistent(self) -> bool:
         """Whether what is given for each step is given for each of its steps."""
-        single = [self.penalty_times, self.mixing, self.counts, self.calls, self.resets]
-        arrays = [*single, *self.decay_times.values(), *self.shrink.values()]
+        single = [self.penalty_times, self.mixing, self.counts, self.resets, self.row_times]
+        by_name = (self.decay_times, self.shrink, self.added, self.scale, self.given, self.at)
+        calls = self.calls.values() if isinstance(self.calls, Mapping) else (self.calls,)
+        arrays = [*single, *calls, *(each for mapping in by_name for each in mapping.values())]
+        if self.row_times is not None and [len(q) for q in self.row_times] != [len(rows) for rows in self.rows]:
+            return False
         return all(len(each) == self.steps for each in arrays if each is not None)
 
     @property
@@ -97,7 +108,7 @@ class Design:
             return param, state
         if self.resets is not None and self.resets[k]:
             state = optimizer.init(param)
-        for _ in range(1 if self.calls is None else int(self.calls[k])):
+        for _ in range(self.calls_of(name, k)):
             param, state = optimizer.step(param, gradient, state)
         if self.state_format is not None:
             kept = {key: value if key == COUNT else rounded(value, self.state_format) for key, value in state.items()}
@@ -105,6 +116,11 @@ class Design:
         if name in self.shrink:
             param = param * (1 - like(param, self.shrink[name][k]))
         return param if self.weights_format is None else rounded(param, self.weights_format), state
+
+    def calls_of(self, name: str, k: int) -> int:
+        """How often the optimizer of a parameter is called at step k."""
+        calls = self.calls.get(name) if isinstance(self.calls, Mapping) else self.calls
+        return 1 if calls is None else int(calls[k])
 
     # -- with another part -------------------------------------------------------------------------------------------
 

@@ -28,6 +28,10 @@ from refimpl.training import scheduled
 from refimpl.types import Array, number_fields, off
 
 
+ROUNDINGS = 4
+"""Of weights that a design computed from the recorded ones."""
+
+
 class Predictions:
     """Designs over one recording; data gradients that designs share are computed once."""
 
@@ -104,6 +108,13 @@ class Predictions:
                     piece = replace(piece, allowance=np.where(ignored, np.inf, piece.allowance))
                 yield piece
 
+    def allowances(self, design: Design) -> dict[str, Array]:
+        """How far a correct run of this design may be off after each step, by parameter ``(K, n)``."""
+        found: dict[str, list[Array]] = {name: [] for name in self.recording.weights}
+        for piece in self.expected(design):
+            found[piece.quantity.partition(" ")[2]].append(np.asarray(piece.allowance, float).reshape(-1))
+        return {name: np.stack(some) for name, some in found.items()}
+
     def share(self, design: Design, *, enough: float = np.inf) -> float:
         """The largest error ÷ allowance, up to the first step where it is more than ``enough``.
 
@@ -152,58 +163,80 @@ class Predictions:
 
     def gradients(self, design: Design, arithmetic: Rounding | None) -> dict[str, Any]:
         """What the optimizer is given at every step, by parameter ``(K, …)``; without an arithmetic in float64."""
-        data = self._data_gradients(design, arithmetic)
+        data = self.data_gradients(design, arithmetic)
         problem = design.form.in_gradient
-        params: dict[str, Any] = {name: values[:-1] for name, values in self.recording.weights.items()}
+        params = self._weights(design, slice(None), arithmetic)
         times: Any = design.penalty_times
         if arithmetic is not None:
             problem = arithmetic.hyper(problem)
-            params = {name: arithmetic.tensor(values) for name, values in params.items()}
             times = None if times is None else Bounded.hyper(times, arithmetic.profile)
         summands: dict[str, list[Any]] = {name: [data[name]] for name in params}
         for name, penalty in problem.terms:
             subgradient = penalty.subgradient(params[name])
             summands[name].append(subgradient if times is None else to_meet(times, subgradient.ndim) * subgradient)
+        for name, by in design.added.items():
+            summands[name].append(to_meet(self._number(by, arithmetic), params[name].ndim) * params[name])
         gradient = {name: add_in_any_order(terms) for name, terms in summands.items()}
         if design.mixing is not None:
             gradient = {name: _mixed(design.mixing, g) for name, g in gradient.items()}
         for twist in design.twists:
             gradient = twist(gradient)
+        for name, by in design.scale.items():
+            gradient[name] = to_meet(self._number(by, arithmetic), gradient[name].ndim) * gradient[name]
+        for name, known in design.given.items():
+            gradient[name] = known if arithmetic is None else arithmetic.tensor(known)
         return gradient
 
-    def _data_gradients(self, design: Design, arithmetic: Rounding | None) -> dict[str, Any]:
+    def _number(self, values: Array, arithmetic: Rounding | None) -> Any:
+        """Numbers of a design, exact, in the arithmetic."""
+        return values if arithmetic is None else Bounded.hyper(values, arithmetic.profile)
+
+    def data_gradients(self, design: Design, arithmetic: Rounding | None) -> dict[str, Any]:
         problem, material = design.form.in_gradient, design.material
         parts = repr(problem.loss), repr(problem.model), repr(arithmetic), design.uncertain
-        key = (*parts, id(material.dataset), id(material.order))
+        key = (*parts, id(material.dataset), id(material.order), id(design.row_times), id(design.at))
         if key not in self._gradients:
             found: dict[str, list[Any]] = {name: [None] * self.recording.steps for name in self.recording.weights}
             lifted = problem if arithmetic is None else arithmetic.hyper(problem)
             for steps, params, X, y in self._batches(design, arithmetic):
                 upstream = lifted.loss.gradient(lifted.model.forward(params, X), y)
+                if design.row_times is not None:
+                    times = np.stack([design.row_times[step] for step in steps])
+                    upstream = self._number(times, arithmetic).reshape(*times.shape, 1) * upstream
                 for name, gradient in lifted.model.backward(params, X, upstream).items():
                     for position, step in enumerate(steps):
                         found[name][step] = gradient[position : position + 1]
             joined = {name: _joined(pieces) for name, pieces in found.items()}
-            self._gradients[key] = ((material.dataset, material.order), joined)  # keeps alive what the key names
+            self._gradients[key] = ((material.dataset, material.order, design.row_times, design.at), joined)  # keeps alive what the key names
         return self._gradients[key][1]
 
     def _batches(self, design: Design, arithmetic: Rounding | None) -> list[tuple[Array, dict[str, Any], Any, Any]]:
         """Steps of equal batch size together: their numbers, weights, inputs and targets."""
-        inputs = self._inputs(design)
+        inputs = self.inputs(design)
         sizes = np.array([len(rows) for rows in design.rows])
         found = []
         for size in np.unique(sizes):
             steps = np.flatnonzero(sizes == size)
             rows = np.stack([design.rows[step] for step in steps])
             data: dict[str, Any] = {name: array[0, rows] for name, array in inputs.items()}
-            params: dict[str, Any] = {name: values[steps] for name, values in self.recording.weights.items()}
+            params = self._weights(design, steps, arithmetic)
             if arithmetic is not None:
-                params = {name: arithmetic.tensor(values) for name, values in params.items()}
                 data = {name: _uncertain(array, inputs[name], design, arithmetic) for name, array in data.items()}
             found.append((steps, params, data["X"], data["y"]))
         return found
 
-    def _inputs(self, design: Design) -> dict[str, Array]:
+    def _weights(self, design: Design, steps: Any, arithmetic: Rounding | None) -> dict[str, Any]:
+        """The weights at which gradients are taken: the recorded ones exactly, others as they were computed."""
+        found: dict[str, Any] = {}
+        for name, recorded in self.recording.weights.items():
+            values = design.at.get(name, recorded[:-1])[steps]
+            found[name] = values
+            if arithmetic is not None:
+                u = ROUNDINGS * arithmetic.profile.u(arithmetic.profile.compute) if name in design.at else 0
+                found[name] = Bounded(values, u * np.abs(values), arithmetic.profile)
+        return found
+
+    def inputs(self, design: Design) -> dict[str, Array]:
         """The data in the dtype of the run."""
         dataset = design.material.dataset
         if id(dataset) not in self._rounded:

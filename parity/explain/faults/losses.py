@@ -73,20 +73,75 @@ class OverBatchSize:
 class Absolute:
     """``mean|rᵢ|``, or beyond ``edge`` only: ``rᵢ²/2`` below it and ``edge·(|rᵢ| − edge/2)`` above (Huber).
 
-    ∂L/∂ŷᵢ = sign(rᵢ)/n, or rᵢ cut off at ±edge, over n.
+    ∂L/∂ŷᵢ = factor·sign(rᵢ)/n, or rᵢ cut off at ±edge, times factor over n.
     """
 
     edge: float = 0.0
+    factor: float = 1.0
 
     def value(self, outputs: Array, targets: Array) -> Array:
         size = np.abs(outputs - targets)
         inside = np.minimum(size, self.edge)
         each = inside * inside / 2 + self.edge * (size - inside) if self.edge else size
-        value: Array = each.reshape(len(each), -1).sum(axis=1) / outputs.shape[1]
+        value: Array = self.factor * each.reshape(len(each), -1).sum(axis=1) / outputs.shape[1]
         return value
 
     def gradient(self, outputs: Array, targets: Array) -> Array:
         r = outputs - targets
         cut = np.minimum(np.maximum(r, -self.edge), self.edge) if self.edge else np.sign(r)
-        gradient: Array = cut / outputs.shape[1]
+        gradient: Array = self.factor * cut / outputs.shape[1]
+        return gradient
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variance:
+    """The mean square of ``r − r̄``, the variance of the residuals: ∂L/∂ŷᵢ is that of the square at ``rᵢ − r̄``."""
+
+    loss: SquaredError
+
+    def _centred(self, outputs: Array, targets: Array) -> Array:
+        r = outputs - targets
+        centred: Array = r - (r.sum(axis=1) / r.shape[1]).reshape(-1, 1, 1)
+        return centred
+
+    def value(self, outputs: Array, targets: Array) -> Array:
+        return self.loss.value(self._centred(outputs, targets), 0 * targets)
+
+    def gradient(self, outputs: Array, targets: Array) -> Array:
+        return self.loss.gradient(self._centred(outputs, targets), 0 * targets)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rectified:
+    """The square of ``max(ŷ, 0) − y``: a row with ŷ < 0 has no gradient."""
+
+    loss: SquaredError
+
+    def value(self, outputs: Array, targets: Array) -> Array:
+        return self.loss.value(np.maximum(outputs, 0), targets)
+
+    def gradient(self, outputs: Array, targets: Array) -> Array:
+        gradient: Array = np.where(outputs > 0, self.loss.gradient(outputs, targets), 0 * outputs)
+        return gradient
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogCosh:
+    """``factor·mean log cosh rᵢ``, with log cosh r = |r| + log(1 + e^(−2|r|)) − log 2::
+
+        ∂L/∂ŷᵢ = factor·tanh(rᵢ)/n,        tanh r = sign(r)·(1 − e^(−2|r|))/(1 + e^(−2|r|))
+    """
+
+    factor: float = 1.0
+
+    def value(self, outputs: Array, targets: Array) -> Array:
+        size = np.abs(outputs - targets)
+        each = size + np.log(1 + np.exp(-2 * size)) - np.log(2.0)
+        value: Array = self.factor * each.reshape(len(each), -1).sum(axis=1) / outputs.shape[1]
+        return value
+
+    def gradient(self, outputs: Array, targets: Array) -> Array:
+        r = outputs - targets
+        small = np.exp(-2 * np.abs(r))
+        gradient: Array = self.factor * np.sign(r) * ((1 - small) / (1 + small)) / outputs.shape[1]
         return gradient

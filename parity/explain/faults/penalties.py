@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -53,6 +54,29 @@ class PlainSum:
 
     def prox(self, w: Array, step: Number) -> Array:
         return w - step * self.strength
+
+    def distance(self, w: Array, gradient: Array) -> Array:
+        distance: Array = np.abs(gradient + self.subgradient(w))
+        return distance
+
+
+@dataclass(frozen=True, kw_only=True)
+class Centred:
+    """``strength/2·‖w − centre‖²``: it pulls towards ``centre`` ``(1, …)``, not towards 0."""
+
+    strength: Finite
+    centre: Any
+    parameters: tuple[str, ...] = ("weight",)
+
+    def value(self, w: Array) -> Array:
+        away = w - self.centre
+        return self.strength / 2 * total(away * away)
+
+    def subgradient(self, w: Array) -> Array:
+        return self.strength * (w - self.centre)
+
+    def prox(self, w: Array, step: Number) -> Array:
+        raise NotImplementedError("faulty code takes gradients of it")
 
     def distance(self, w: Array, gradient: Array) -> Array:
         distance: Array = np.abs(gradient + self.subgradient(w))

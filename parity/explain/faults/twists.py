@@ -60,3 +60,38 @@ class Rounded:
 
     def __call__(self, gradient: dict[str, Any]) -> dict[str, Any]:
         return {name: rounded(g, self.format) for name, g in gradient.items()}
+
+
+@dataclass(frozen=True)
+class ClipEach:
+    """``g·min(1, c/(‖g‖ + 10⁻⁶))`` with the norm of each parameter for itself."""
+
+    limit: float
+
+    def __call__(self, gradient: dict[str, Any]) -> dict[str, Any]:
+        clipped = {}
+        for name, g in gradient.items():
+            factor = np.minimum(1, self.limit / (norm(g) + 1e-6))
+            clipped[name] = g * factor.reshape(-1, *(1,) * (g.ndim - 1))
+        return clipped
+
+
+@dataclass(frozen=True)
+class Centralised:
+    """``g − mean(g)`` of the weight."""
+
+    def __call__(self, gradient: dict[str, Any]) -> dict[str, Any]:
+        g = gradient["weight"]
+        mean = g.reshape(len(g), -1).sum(axis=1) / g[0].size
+        return {**gradient, "weight": g - mean.reshape(-1, *(1,) * (g.ndim - 1))}
+
+
+@dataclass(frozen=True, eq=False)
+class Masked:
+    """Some elements of the weight's gradient are 0: ``mask`` ``(p,)`` is 0 there and 1 elsewhere."""
+
+    mask: Any
+
+    def __call__(self, gradient: dict[str, Any]) -> dict[str, Any]:
+        g = gradient["weight"]
+        return {**gradient, "weight": g * self.mask.reshape(g.shape[1:])}

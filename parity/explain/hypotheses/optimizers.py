@@ -10,7 +10,7 @@ import numpy as np
 
 from parity.explain.design import Design
 from parity.explain.faults.adam import FaultyAdam
-from parity.explain.faults.sgd import FaultySGD
+from parity.explain.faults.sgd import FaultySGD, WeightNormSGD
 from parity.explain.hypotheses.gradients import mixed
 from parity.explain.hypotheses.hypothesis import Apply, Hypothesis, map_optimizers
 from parity.explain.hypotheses.penalties import moved
@@ -113,6 +113,14 @@ def maximizing(design: Design, value: float) -> Design:
     """Uphill: the whole gradient negated, or that of the loss and not that of the penalty."""
     found = mixed(design, -np.eye(design.steps))
     return found.with_penalty_times(-1.0) if value == 1 and design.form.in_gradient.penalties else found
+
+
+def weight_norm(design: Design) -> Design | None:
+    """Plain SGD of the weight's length and direction."""
+    optimizer = design.form.optimizers["weight"]
+    if type(optimizer) is not SGD or optimizer != SGD(lr=optimizer.lr):
+        return None
+    return design.with_optimizers(lambda o: WeightNormSGD(lr=o.lr), "weight")
 
 
 def begins_epoch(design: Design) -> Any:
@@ -400,6 +408,14 @@ OPTIMIZER = (
             if moved(design)
             else None
         ),
+    ),
+    Hypothesis(
+        id="weight-norm",
+        kind="optimizer",
+        text="the weight is trained as length times direction (weight normalisation), not itself",
+        change="remove the parametrisation from the layer",
+        probe="a step without momentum: the weight leaves the direction of its gradient",
+        apply=lambda design, _: weight_norm(design),
     ),
     Hypothesis(
         id="state-reset-each-epoch",

@@ -374,8 +374,15 @@ PENALTIES = (
         text="the decay is decoupled, w·(1 − ηλ) beside the step (AdamW), where λw in the gradient was asked",
         change="use the optimizer without W, or put the penalty in the loss",
         probe="momentum or Adam: with plain SGD the two are the same",
-        apply=lambda design, before: shrinking(design, "now", before=before == 1),
-        values=(1.0, 0.0),
+        apply=lambda design, _: shrinking(design, "now", before=True),
+    ),
+    Hypothesis(
+        id="decay-after-step",
+        kind="penalty",
+        text="the decay comes after the step, w ← (1 − ηλ)·(w + Δw), so that the step just made is shrunk, too",
+        change="decay the weights before the step, or put the penalty into the gradient",
+        probe="a large ηλ: the steps are shorter by the factor 1 − ηλ",
+        apply=lambda design, _: shrinking(design, "now", before=False),
     ),
     Hypothesis(
         id="coupled-for-decoupled",

@@ -1,0 +1,1 @@
+"""The links of a training step, measured from its record: one file a link."""

@@ -1,0 +1,213 @@
+"""A recorded run beside the asked experiment: what each link of its steps was, measured, and what it should have been."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from parity.explain.design import Design
+from parity.explain.measure.given import Given, inverted, recorded
+from parity.explain.measure.rows import Rows, measure
+from parity.explain.observed import Observed
+from parity.explain.predict import Predictions
+from refimpl.models import Linear
+from refimpl.types import Array
+
+SLACK = 8.0
+"""How many error bars a formula may be off what was measured to be tried: what is tried is proven afterwards."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """A gradient in parts, ``(K, n)`` each: ``data`` of the weight, ``penalty`` of the weight, ``bias``: what the bias
+    gets beside Σδ; ``weight`` and ``total_bias``: the sums."""
+
+    data: Array
+    penalty: Array
+    bias: Array | None
+    weight: Array
+    total_bias: Array | None
+
+
+@dataclass(frozen=True)
+class Chain:
+    """``design``: what was asked; ``given``: the gradient that is explained; ``predictions``: the record."""
+
+    design: Design
+    predictions: Predictions
+    given: Given | None
+    observed: Observed | None = None
+    _cache: dict[int, tuple[Design, Parts | None]] = field(default_factory=dict)
+
+    @cached_property
+    def X(self) -> Array:
+        """The inputs as the run had them ``(n, p)``."""
+        return self.predictions.inputs(self.design)["X"][0]
+
+    @cached_property
+    def y(self) -> Array:
+        """The targets ``(n,)``."""
+        targets: Array = self.predictions.inputs(self.design)["y"][0, :, 0]
+        return targets
+
+    @cached_property
+    def w(self) -> Array:
+        """``(K + 1, p)``."""
+        weights = self.predictions.recording.weights["weight"]
+        return weights.reshape(len(weights), -1)
+
+    @cached_property
+    def b(self) -> Array:
+        """``(K + 1,)``, zeros where the model has none."""
+        bias = self.predictions.recording.weights.get("bias")
+        return np.zeros(len(self.w)) if bias is None else bias.reshape(-1)
+
+    @property
+    def steps(self) -> int:
+        return self.design.steps
+
+    def outputs(self, k: int, rows: Array, at: int | None = None) -> Array:
+        """ŷ of some rows at the weights of step k, or of another one."""
+        step = k if at is None else at
+        made: Array = self.X[rows] @ self.w[step] + self.b[step]
+        return made
+
+    def residuals(self, k: int, at: int | None = None) -> Array:
+        """r of the asked rows at the weights of step k, or of another one."""
+        rows = self.design.rows[k]
+        r: Array = self.outputs(k, rows, at) - self.y[rows]
+        return r
+
+    @cached_property
+    def rows(self) -> Rows | None:
+        """The measured part of every row; None where there are no gradients or too few features."""
+        if self.given is None:
+            return None
+        return measure(self.given, self.w, self.X, self.design.rows)
+
+    @cached_property
+    def asked(self) -> Parts:
+        parts = self.parts(self.design)
+        assert parts is not None
+        return parts
+
+    @cached_property
+    def delta(self) -> tuple[Array, ...]:
+        """The asked δ of every row of every batch: ∂L/∂ŷ at the recorded weights."""
+        loss = self.design.form.in_gradient.loss
+        found = []
+        for k, rows in enumerate(self.design.rows):
+            outputs, targets = self.outputs(k, rows)[None, :, None], self.y[rows][None, :, None]
+            found.append(np.asarray(loss.gradient(outputs, targets))[0, :, 0])
+        return tuple(found)
+
+    def parts(self, design: Design) -> Parts | None:
+        """What a design's gradients are made of at the recorded weights; None where they are not made of these."""
+        key = id(design)
+        if key not in self._cache:
+            self._cache[key] = design, self._parts(design)  # the design is kept, so that no other gets its number
+        return self._cache[key][1]
+
+    def _parts(self, design: Design) -> Parts | None:
+        if design.steps != self.steps:
+            return None
+        with np.errstate(all="ignore"):
+            total = _flat(self.predictions.gradients(design, None))
+            data = _flat(self.predictions.data_gradients(design, None))
+        separate = design.mixing is None and not design.twists and type(design.form.in_gradient.model) is Linear
+        zero = np.full_like(total["weight"], np.nan)
+        beside = total["bias"] - data["bias"] if "bias" in total else None
+        return Parts(
+            data=data["weight"] if separate else zero,
+            penalty=total["weight"] - data["weight"] if separate else zero,
+            bias=(beside if separate else np.full_like(total["bias"], np.nan)) if beside is not None else None,
+            weight=total["weight"],
+            total_bias=total.get("bias"),
+        )
+
+    @cached_property
+    def measured(self) -> Parts | None:
+        """The parts as they were measured; None where the rows do not explain the gradient."""
+        if self.given is None:
+            return None
+        rows, value = self.rows, self.given.value
+        if rows is None or not rows.explained:
+            none = np.full_like(value["weight"], np.nan)
+            return Parts(data=none, penalty=none, bias=None, weight=value["weight"], total_bias=value.get("bias"))
+        data = np.stack([d @ self.X[some] for d, some in zip(rows.delta, rows.rows, strict=True)])
+        return Parts(
+            data=data,
+            penalty=value["weight"] - data,
+            bias=None if rows.added is None else rows.added[:, None],
+            weight=value["weight"],
+            total_bias=value.get("bias"),
+        )
+
+    @cached_property
+    def bars(self) -> Parts:
+        """How far each part may be off."""
+        assert self.given is not None
+        rows, error = self.rows, self.given.error
+        none = np.full_like(error["weight"], np.inf)
+        if rows is None or not rows.explained:
+            return Parts(data=none, penalty=none, bias=None, weight=error["weight"], total_bias=error.get("bias"))
+        spread = np.stack(
+            [e @ np.abs(self.X[some]) for e, some in zip(rows.delta_error, rows.rows, strict=True)]
+        )
+        return Parts(
+            data=spread,
+            penalty=spread + error["weight"],
+            bias=None if rows.added_error is None else rows.added_error[:, None],
+            weight=error["weight"],
+            total_bias=error.get("bias"),
+        )
+
+    def same(self, part: str, other: Parts) -> bool:
+        """Whether a part is measured as it is in another gradient."""
+        mine, its, bar = (getattr(each, part) for each in (self.measured, other, self.bars))
+        if mine is None or its is None:
+            return mine is None and its is None
+        with np.errstate(all="ignore"):
+            return bool(np.all(np.abs(mine - its) <= SLACK * bar))
+
+    def as_asked(self, part: str) -> bool:
+        return self.same(part, self.asked)
+
+
+def _flat(gradients: Mapping[str, Array]) -> dict[str, Array]:
+    return {name: np.asarray(values, float).reshape(len(values), -1) for name, values in gradients.items()}
+
+
+COUPLED = ("SGD", "Adam", "RMSprop", "Adagrad", "Adadelta", "NAdam", "RAdam", "Adamax", "ASGD", "Rprop")
+"""torch's optimizers that add λw to the gradient."""
+
+
+def chain_of(design: Design, predictions: Predictions, observed: Observed | None) -> Chain:
+    """The chain of a record, its gradients from the backward pass, else the optimizer's, else from the weights."""
+    given: Given | None = None
+    if observed is not None:
+        for gradients, source in ((observed.seen, "optimizer"), (observed.raw, "backward")):
+            given = given or recorded(_decayed(gradients, predictions, observed), design, predictions, source)  # type: ignore[arg-type]
+    return Chain(design, predictions, given or inverted(design, predictions), observed)
+
+
+def _decayed(gradients: Mapping[str, Array], predictions: Predictions, observed: Observed) -> dict[str, Array]:
+    """With λw added where the optimizer does it, by the λ of its parameter group: all that is averaged or stepped."""
+    found = {}
+    for name, values in gradients.items():
+        numbers = observed.numbers.get(name, {})
+        decay = numbers.get("weight_decay")
+        coupled = observed.optimizer.get(name) in COUPLED and not np.any(numbers.get("decoupled_weight_decay", 0))
+        flat = np.asarray(values, float).reshape(len(values), -1)
+        if decay is not None and coupled and name in predictions.recording.weights and len(decay) == len(flat):
+            weights = predictions.recording.weights[name]
+            sign = np.where(np.nan_to_num(numbers.get("maximize", np.zeros(1))) > 0, -1.0, 1.0)
+            lam = np.asarray(decay, float)
+            known = np.isfinite(lam)
+            lam = np.where(known, lam, lam[known][0] if known.any() else 0.0)  # of steps that the optimizer left out
+            flat = sign[:, None] * flat + lam[:, None] * weights[:-1].reshape(len(flat), -1)
+        found[name] = flat
+    return found

@@ -1,0 +1,83 @@
+"""A number for each step, with its error bar, described by the shortest pattern that holds within the bars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from parity.explain.formula import number
+from refimpl.types import Array
+
+FEW = 6
+"""Numbers that are printed one by one."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """``value`` ± ``error`` ``(K,)``."""
+
+    value: Array
+    error: Array
+
+    def is_(self, other: Array | float) -> bool:
+        """Whether every number is the other one, as far as the bars tell."""
+        return bool(np.all(np.abs(self.value - other) <= self.error))
+
+    @property
+    def constant(self) -> float | None:
+        """The number that lies within every bar, None where there is none: the middle of all that do."""
+        low, high = np.max(self.value - self.error), np.min(self.value + self.error)
+        if low > high:
+            return None
+        best = float(self.value[np.argmin(self.error)])
+        return min(max(best, float(low)), float(high))
+
+    def over(self, other: Array) -> Series:
+        """Divided by known numbers; where these are 0, nothing is known."""
+        with np.errstate(all="ignore"):
+            value, error = self.value / other, self.error / np.abs(other)
+        known = other != 0
+        return Series(np.where(known, value, 1.0), np.where(known, error, np.inf))
+
+    def text(self) -> str:
+        """Its numbers, as far as the bars tell them, those of many steps shortened."""
+        if self.constant is not None:
+            return number(self.constant, float(np.min(self.error)))
+        shown = [number(float(v), float(e)) for v, e in zip(self.value, self.error, strict=True)]
+        return ", ".join(shown[:FEW]) + (" …" if len(shown) > FEW else "")
+
+
+def steps_text(chosen: Array, epoch: Array) -> str:
+    """Which steps, by the structure of the run where it has one: ``the first step of each epoch``, ``every second``."""
+    steps = np.flatnonzero(chosen)
+    total = len(chosen)
+    first = np.flatnonzero(np.diff(epoch, prepend=-1) > 0)
+    last = np.flatnonzero(np.diff(epoch, append=epoch[-1] + 1) > 0)
+    if not len(steps):
+        return "no step"
+    if len(steps) == total:
+        return "every step"
+    if len(steps) == 1:
+        return f"step {steps[0]}"
+    for name, some in (("the first step of each epoch", first), ("the last step of each epoch", last)):
+        if np.array_equal(steps, some) and len(some) > 1:
+            return name
+    if np.array_equal(steps, np.arange(steps[0], total)):
+        return f"every step from {steps[0]} on"
+    if np.array_equal(steps, np.arange(steps[-1] + 1)):
+        return f"the first {len(steps)} steps"
+    gaps = np.diff(steps)
+    if len(steps) > 2 and np.all(gaps == gaps[0]):
+        return f"every {ORDINALS.get(int(gaps[0]), f'{gaps[0]}th')} step from {steps[0]} on"
+    return f"steps {listed(steps)}"
+
+
+ORDINALS = {1: "", 2: "second", 3: "third"}
+
+
+def listed(numbers: Sequence[int] | Array) -> str:
+    """``0, 3, 4 …``"""
+    some = [str(int(each)) for each in numbers[: 2 * FEW]]
+    return ", ".join(some) + (" …" if len(numbers) > 2 * FEW else "")

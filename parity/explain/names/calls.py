@@ -1,0 +1,86 @@
+"""How often the optimizer was called for each parameter, as it was recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from parity.explain.cause import Cause
+from parity.explain.design import Design
+from parity.explain.measure.chain import Chain
+from parity.explain.measure.series import steps_text
+from refimpl.types import Array
+
+
+def causes(chain: Chain, design: Design) -> Iterator[Cause]:
+    """What the counts are, where they are not 1 in every step."""
+    observed = chain.observed
+    if observed is None or design.calls is not None:
+        return
+    weights = chain.predictions.recording.weights
+    counts = {name: np.asarray(observed.calls[name], int) for name in weights if name in observed.calls}
+    if set(counts) != set(weights) or any(len(each) != design.steps or not each.any() for each in counts.values()):
+        return
+    if all((each == 1).all() for each in counts.values()):
+        return
+    first = next(iter(counts.values()))
+    alike = all(np.array_equal(each, first) for each in counts.values())
+    for name, each in counts.items():
+        moved = np.diff(weights[name].reshape(len(weights[name]), -1), axis=0).any(axis=1)
+        if np.any(moved & (each == 0)):
+            return  # something else wrote it
+    said = [_said("" if alike else f" for the {name}", each, design.epoch) for name, each in counts.items()]
+    said = [text for text in said[: 1 if alike else None] if text]
+    id, change = "steps-other-count", "call optimizer.step() once for each batch"
+    if alike and (first == 2).all():
+        id = "step-twice"
+    elif alike and set(first.tolist()) == {0, 1}:
+        id = "steps-skipped"
+        said = [said[0] + _condition(chain, first)]
+    elif not alike:
+        id, change = "optimizers-alternate", "step the optimizers of all parameters at every batch"
+    yield Cause(
+        id=id,
+        text="; ".join(said),
+        change=change,
+        apply=lambda d: replace(d, calls=counts),
+        evidence="the calls of optimizer.step() were counted",
+    )
+
+
+def _said(of: str, counts: Array, epoch: Array) -> str:
+    if (counts == 1).all():
+        return ""
+    if len(set(counts.tolist())) == 1:
+        return f"optimizer.step() is called {_times(int(counts[0]))}{of} in every step"
+    idle = counts == 0
+    if idle.any():
+        return f"optimizer.step() is not called{of} in {steps_text(idle, epoch)}"
+    return f"optimizer.step() is called {_times(int(counts.max()))}{of} in {steps_text(counts > 1, epoch)}"
+
+
+def _times(count: int) -> str:
+    return {2: "twice", 3: "three times"}.get(count, f"{count} times")
+
+
+def _condition(chain: Chain, counts: Array) -> str:
+    """Whether the skipped steps are those of a large loss or a large gradient."""
+    loss = chain.predictions.recording.loss
+    idle = counts == 0
+    for what, values in (("loss", loss), ("norm of the gradient", _norm(chain))):
+        if values is None:
+            continue
+        if np.min(values[idle]) > np.max(values[~idle]):
+            return f": those whose {what} is above {np.max(values[~idle]):.3g}, from {np.min(values[idle]):.3g} on"
+        if np.max(values[idle]) < np.min(values[~idle]):
+            return f": those whose {what} is below {np.min(values[~idle]):.3g}"
+    return ""
+
+
+def _norm(chain: Chain) -> Array | None:
+    if chain.given is None:
+        return None
+    total: Array = np.sqrt(sum(np.sum(each**2, axis=1) for each in chain.given.value.values()))
+    return total

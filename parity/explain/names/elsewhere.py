@@ -1,0 +1,273 @@
+"""Gradients that were taken elsewhere: at other weights, on other rows, of other inputs, or added to earlier ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+
+from parity.explain.cause import Cause
+from parity.explain.design import Design
+from parity.explain.faults.twists import Centralised, Masked
+from parity.explain.measure.chain import SLACK, Chain
+from parity.explain.measure.series import Series, listed, steps_text
+from refimpl.types import Array
+
+
+def causes(chain: Chain) -> Iterator[Cause]:
+    """Every such cause whose gradient is the measured one."""
+    for file in (_stale_weights, _perturbed, _earlier, _centred_batches, _centralised, _masked, _other_rows):
+        yield from file(chain)
+    if chain.given is not None and chain.given.source != "weights":
+        yield _as_recorded(chain)
+
+
+def _holds(chain: Chain, cause: Cause) -> bool:
+    design = cause.to(chain.design)
+    parts = chain.parts(design) if design is not None and design.consistent else None
+    return parts is not None and chain.same("weight", parts) and chain.same("total_bias", parts)
+
+
+def _stale_weights(chain: Chain) -> Iterator[Cause]:
+    """∇J(w_{k−1}), or ∇J(w₀)."""
+    weights = chain.predictions.recording.weights
+    steps = chain.steps
+    for id, words, at in (
+        ("gradient-at-weights-before", "the weights before the last step", np.maximum(np.arange(steps) - 1, 0)),
+        ("gradient-at-first-weights", "the initial weights, at every step", np.zeros(steps, int)),
+        ("gradient-at-weights-of-epoch", "the weights of the epoch's start", _begins(chain.design)),
+    ):
+        cause = Cause(
+            id=id,
+            text=f"the gradient is taken at {words}, and applied to those of now",
+            change="compute the loss with the weights that the step will change",
+            apply=lambda design, at=at: replace(design, at={name: values[at] for name, values in weights.items()}),
+        )
+        if _holds(chain, cause):
+            yield cause
+
+
+def _begins(design: Design) -> Array:
+    """The first step of each step's epoch."""
+    first = np.searchsorted(design.epoch, design.epoch)
+    return np.asarray(first)
+
+
+def _perturbed(chain: Chain) -> Iterator[Cause]:
+    """SAM: ∇J(w + ρ·g/‖g‖). With squares it is affine in ρ, so that ρ is read off."""
+    assert chain.given is not None
+    recording = chain.predictions.recording
+    asked = {"weight": chain.asked.weight, "bias": chain.asked.total_bias}
+    gradients = {name: each for name, each in asked.items() if each is not None}
+    length = np.sqrt(sum(np.sum(each**2, axis=1) for each in gradients.values()))
+    if np.any(length == 0):
+        return
+
+    def moved(design: Design, rho: float) -> Design:
+        at = {
+            name: recording.weights[name][:-1] + (rho * each / length[:, None]).reshape(recording.weights[name][1:].shape)
+            for name, each in gradients.items()
+        }
+        return replace(design, at=at)
+
+    ahead = chain.parts(moved(chain.design, 1.0))
+    if ahead is None:
+        return
+    slope = ahead.weight - chain.asked.weight
+    square = np.sum(slope**2)
+    if not square:
+        return
+    rho = float(np.sum((chain.given.value["weight"] - chain.asked.weight) * slope) / square)
+    rho = float(f"{rho:.3g}")
+    cause = Cause(
+        id="gradient-sharpness-aware",
+        text=f"the gradient is taken at w + ρ·g/‖g‖ with ρ = {rho:g}: sharpness-aware minimisation (SAM)",
+        change="leave the perturbation out, or ask for it",
+        probe="a small gradient: the perturbation keeps its length",
+        apply=lambda design: moved(design, rho),
+        numbers=1,
+    )
+    if rho and _holds(chain, cause):
+        yield cause
+
+
+def _earlier(chain: Chain) -> Iterator[Cause]:
+    """g_k = a_k·asked_k + c_k·g_{k−1}: what was left of the gradient before."""
+    assert chain.given is not None
+    names = [name for name in ("weight", "bias") if name in chain.given.value]
+    asked = np.concatenate([v for v in (chain.asked.weight, chain.asked.total_bias) if v is not None], axis=1)
+    value = np.concatenate([chain.given.value[name] for name in names], axis=1)
+    error = np.concatenate([chain.given.error[name] for name in names], axis=1)
+    a, c, bar = (np.zeros(chain.steps) for _ in range(3))
+    for k in range(chain.steps):
+        columns = [asked[k]] + ([value[k - 1]] if k else [])
+        A = np.column_stack(columns)
+        inverse = np.linalg.pinv(A)
+        found = inverse @ value[k]
+        if np.any(np.abs(A @ found - value[k]) > SLACK * (error[k] + np.abs(A[:, 1:]) @ np.abs(found[1:]) * 1e-6)):
+            return
+        a[k], c[k] = found[0], found[1] if k else 0.0
+        bar[k] = SLACK * np.max(np.abs(inverse) @ error[k])
+    before = Series(c, bar)
+    if before.is_(0.0) or not Series(a, bar).is_(1.0):
+        return
+    c = np.where(np.abs(c - 1) <= bar, 1.0, np.where(np.abs(c) <= bar, 0.0, c))
+    kept = c != 0
+    exact = bool(np.all((c == 0) | (c == 1)))
+    how = "the whole" if exact else f"{before.text()} times the"
+    text = f"gradients are not set to zero before each backward pass: {how} gradient of the step before is left in {steps_text(kept, chain.design.epoch)}"
+    yield Cause(
+        id="gradient-left-over",
+        text=text,
+        change="call optimizer.zero_grad() before every backward()",
+        probe="the second step",
+        apply=lambda design: _mixed(design, c),
+        numbers=0 if exact else int(kept.sum()),
+    )
+
+
+def _mixed(design: Design, kept: Array) -> Design:
+    """M of g_k = asked_k + c_k·g_{k−1}."""
+    steps = design.steps
+    shift = np.diag(kept[1:], k=-1) if steps > 1 else np.zeros((1, 1))
+    return replace(design, mixing=np.linalg.inv(np.eye(steps) - shift))
+
+
+def _centred_batches(chain: Chain) -> Iterator[Cause]:
+    """Inputs from which each batch's own mean was subtracted, and perhaps divided by its deviation."""
+    order, dataset = chain.design.material.order, chain.design.material.dataset
+    for id, words, change in (
+        ("features-centred-per-batch", "the mean of each batch is subtracted from its inputs", lambda X: X - X.mean(0)),
+        (
+            "features-standardised-per-batch",
+            "the inputs of each batch are centred and divided by their deviation",
+            lambda X: (X - X.mean(0)) / X.std(0),
+        ),
+    ):
+        with np.errstate(all="ignore"):
+            batches = [change(dataset.X[0, rows]) for epoch in order for rows in epoch]
+        if not all(np.isfinite(each).all() for each in batches):
+            continue
+        ends = np.cumsum([0, *map(len, batches)])
+        every = [np.arange(a, b) for a, b in pairwise(ends)]
+        edges = np.cumsum([0, *(len(epoch) for epoch in order)])
+        new = tuple(tuple(every[a:b]) for a, b in pairwise(edges))
+        X = np.concatenate(batches)[None]
+        y = np.concatenate([dataset.y[0, rows] for epoch in order for rows in epoch])[None]
+        roundings = 4.0 * max(map(len, batches))
+        cause = Cause(
+            id=id,
+            text=words,
+            change="train on the data as they are, or normalise them once, with numbers of all rows",
+            probe="batches of one row",
+            apply=lambda design, X=X, y=y, new=new, n=roundings: design.with_data(n, X=X, y=y).with_order(new),
+        )
+        if _holds(chain, cause):
+            yield cause
+
+
+def _centralised(chain: Chain) -> Iterator[Cause]:
+    """g − mean(g) of the weight."""
+    cause = Cause(
+        id="gradient-centralised",
+        text="the mean of its elements is subtracted from the weight's gradient (gradient centralisation)",
+        change="step along the gradient itself",
+        apply=lambda design: replace(design, twists=(*design.twists, Centralised())),
+    )
+    if _holds(chain, cause):
+        yield cause
+
+
+def _masked(chain: Chain) -> Iterator[Cause]:
+    """Elements whose gradient is always 0."""
+    assert chain.given is not None
+    g = chain.given.value["weight"]
+    zero = (g == 0).all(axis=0)
+    if not zero.any() or zero.all():
+        return
+    mask = (~zero).astype(float)
+    cause = Cause(
+        id="gradient-masked",
+        text=f"elements {listed(np.flatnonzero(zero))} of the weight get no gradient: it is 0 in every step",
+        change="look for a mask, a padding index, or a slice that stops short",
+        apply=lambda design: replace(design, twists=(*design.twists, Masked(mask))),
+    )
+    if _holds(chain, cause):
+        yield cause
+
+
+def _other_rows(chain: Chain) -> Iterator[Cause]:
+    """Which rows of all the data took part, and how often: δ is solved for over all of them."""
+    from parity.explain.measure.rows import measure
+
+    n, p = chain.X.shape
+    if chain.given is None or n + 2 >= p or (chain.rows is not None and chain.rows.explained):
+        return
+    every = measure(chain.given, chain.w, chain.X, [np.arange(n)] * chain.steps, columns=((),))
+    if every is None or not every.explained:
+        return
+    batches = []
+    for k in range(chain.steps):
+        r = chain.outputs(k, np.arange(n)) - chain.y
+        with np.errstate(all="ignore"):
+            q, bar = every.delta[k] / r, SLACK * every.delta_error[k] / np.abs(r)
+        some = np.flatnonzero(np.abs(every.delta[k]) > SLACK * every.delta_error[k])
+        if not len(some):
+            return
+        least = np.min(np.abs(q[some]))
+        counts = np.rint(q[some] / least)
+        if np.any(counts < 1) or np.any(np.abs(q[some] / least - counts) > (bar[some] + 1e-6) / least):
+            return
+        batches.append(np.repeat(some, counts.astype(int)))
+    ends = np.cumsum([0, *(len(epoch) for epoch in chain.design.material.order)])
+    new = tuple(tuple(batches[a:b]) for a, b in pairwise(ends))
+    first = next(k for k in range(chain.steps) if set(batches[k]) != set(chain.design.rows[k]))
+    cause = Cause(
+        id="batches-other-order",
+        text=(
+            f"batches have other rows than those that were handed out: step {first} has the rows {listed(batches[first])}, "
+            f"asked {listed(chain.design.rows[first])}"
+        ),
+        change="take the batches as they are handed out, to compare step by step",
+        probe="the full batch, where the order of rows makes no difference",
+        apply=lambda design: design.with_order(new),
+    )
+    if _holds(chain, cause):
+        yield cause
+
+
+def _as_recorded(chain: Chain) -> Cause:
+    """Not named: the gradient that was recorded, in the place of the asked one."""
+    assert chain.given is not None
+    weights = chain.predictions.recording.weights
+    given = {name: each.reshape(weights[name][1:].shape) for name, each in chain.given.value.items()}
+    off = [
+        name
+        for name, asked in (("weight", chain.asked.weight), ("bias", chain.asked.total_bias))
+        if asked is not None and np.any(np.abs(chain.given.value[name] - asked) > SLACK * chain.given.error[name])
+    ]
+    wrong = np.zeros(chain.steps, bool)
+    for name, asked in (("weight", chain.asked.weight), ("bias", chain.asked.total_bias)):
+        if asked is not None:
+            wrong |= np.any(np.abs(chain.given.value[name] - asked) > SLACK * chain.given.error[name], axis=1)
+    ratio = np.linalg.norm(chain.given.value["weight"] - chain.asked.weight) / np.linalg.norm(chain.asked.weight)
+    spanned = chain.rows is not None and chain.rows.explained
+    part = (
+        "it is a combination of the batch's rows, of other weights than asked"
+        if spanned
+        else "it is no combination of the batch's rows and the weights: inputs, weights or the gradient itself were changed"
+    )
+    text = (
+        f"the gradient of {' and '.join(off) or 'a parameter'} is not the asked one, in {steps_text(wrong, chain.design.epoch)}, "
+        f"by {ratio:.2g} of its size: {part}; the update made of it is as asked"
+    )
+    return Cause(
+        id="gradient-other",
+        text=text,
+        change="look at everything between the batch and the optimizer: inputs, model, loss, hooks",
+        apply=lambda design: replace(design, given=given),
+        numbers=sum(each.size for each in given.values()),
+        named=False,
+    )

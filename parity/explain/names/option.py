@@ -1,0 +1,33 @@
+"""A cause as one of several that may explain a part of the measured gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from parity.explain.cause import Cause
+
+PARTS = ("data", "penalty", "bias")
+"""Of a gradient: what the rows give, what is added to the weight's part, what is added to the bias's part."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """``cause`` explains ``parts`` of the gradient: there it has what was measured, elsewhere what was asked."""
+
+    cause: Cause
+    parts: frozenset[str]
+
+
+def covers(options: Sequence[Option], deviating: frozenset[str]) -> Iterator[tuple[Cause, ...]]:
+    """Sets of causes that together explain all parts that deviate, each part once; few causes and numbers first."""
+    inside = [option for option in options if option.parts <= deviating]
+    made: list[tuple[Cause, ...]] = []
+    for size in range(1, len(deviating) + 1):
+        for some in combinations(inside, size):
+            parts = [part for option in some for part in option.parts]
+            if len(parts) == len(set(parts)) and frozenset(parts) == deviating:
+                made.append(tuple(option.cause for option in some))
+    made.sort(key=lambda causes: (sum(not c.named for c in causes), len(causes), sum(c.numbers for c in causes)))
+    yield from made

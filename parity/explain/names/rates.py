@@ -1,0 +1,169 @@
+"""The learning rate as executed, step by step, beside the asked one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from parity.explain.cause import Cause, cause_of
+from parity.explain.design import Design
+from parity.explain.faults.schedules import Listed
+from parity.explain.hypotheses import HYPOTHESES
+from parity.explain.measure.series import Series, steps_text
+from refimpl.schedules import Constant
+from refimpl.types import Array
+
+CHANGE = "print the learning rate of every step: optimizer.param_groups[0]['lr']"
+SHORT = 1e-4
+"""Relative distance at which a rate of fewer digits is tried in the place of a measured one."""
+
+
+def causes(design: Design, executed: Series) -> Iterator[Cause]:
+    """Names of the executed rates, and after them the numbers themselves."""
+    asked = design.rates("weight")
+    if executed.is_(asked):
+        return
+    times = executed.over(asked)
+    constant = times.constant
+    if constant is not None:
+        for id, value in (("lr-halved", 0.5), ("lr-doubled", 2.0), ("lr-tenfold", 10.0), ("lr-tenfold", 0.1)):
+            if abs(constant - value) <= np.max(times.error) + SHORT * value:
+                yield cause_of(HYPOTHESES[id], value)
+        for digits in (3, 6, 17):
+            yield cause_of(HYPOTHESES["lr-other"], float(f"{constant:.{digits}g}"), numbers=1)
+    yield from _moved_otherwise(design, executed)
+    yield from _of_sizes(design, executed, asked)
+    yield from _continuous(design, executed, asked)
+    yield from _zero_steps(design, executed, asked)
+    yield from _ratio(design, executed)
+    off = np.abs(executed.value - asked) > executed.error
+    words = Series(executed.value[off], executed.error[off]).text()
+    text = f"the learning rate as executed is {words} in {steps_text(off, design.epoch)}"
+    text += f", asked {Series(asked[off], 1e-12 * asked[off]).text()}"
+    yield listed(executed.value, "lr-as-executed", text, numbers=int(off.sum()), named=constant is not None)
+
+
+def listed(rates: Array, id: str, text: str, *, numbers: int = 0, named: bool = True, change: str = CHANGE) -> Cause:
+    """The executed rates in the place of the schedule."""
+    schedule = Listed(tuple(map(float, rates)))
+    return Cause(
+        id=id,
+        text=text,
+        change=change,
+        apply=lambda design: replace(_same_rate(design).with_schedule(schedule), counts=None),
+        numbers=numbers,
+        named=named,
+    )
+
+
+def _same_rate(design: Design) -> Design:
+    """A list of rates is of every parameter."""
+    return design
+
+
+def _moved_otherwise(design: Design, executed: Series) -> Iterator[Cause]:
+    """The asked schedule, counted otherwise: shifted, stretched, at another beat, begun anew, or not at all."""
+    for id in ("schedule-ignored", "schedule-off-by-one", "schedule-per-epoch", "schedule-twice"):
+        for value in HYPOTHESES[id].values:
+            cause = cause_of(HYPOTHESES[id], value)
+            changed = cause.to(design)
+            if changed is not None and executed.is_(changed.rates("weight")):
+                yield cause
+    if isinstance(design.form.schedule, Constant):
+        return
+    advances = design.advances
+    for times in range(2, 17):
+        yield from _if(design, executed, times * advances, "schedule-stretched",
+                       f"the schedule advances {times} times where it should advance once",
+                       "step the scheduler once, not once for each process or micro-batch")
+        yield from _if(design, executed, advances // times, "schedule-stretched",
+                       f"the schedule advances once where it should advance {times} times",
+                       "step the scheduler as often as it was asked to count")
+    for shift in (-3, -2, 2, 3):
+        yield from _if(design, executed, np.maximum(advances + shift, 0), "schedule-shifted",
+                       f"the schedule is {abs(shift)} advances {'ahead' if shift > 0 else 'behind'}",
+                       "look at what the schedule counted before the first step")
+    for k in range(1, design.steps):
+        if advances[k] == advances[k - 1]:
+            continue
+        again = np.where(np.arange(design.steps) >= k, advances - advances[k], advances)
+        yield from _if(design, executed, again, "schedule-restarted",
+                       f"the schedule begins anew at step {k}, as after a restart that made it anew",
+                       "save the scheduler's state, too, and load it when training goes on")
+        frozen = np.minimum(advances, advances[k - 1])
+        yield from _if(design, executed, frozen, "schedule-stops",
+                       f"the schedule no longer advances from step {k} on",
+                       "call scheduler.step() to the end")
+
+
+def _if(design: Design, executed: Series, counts: Array, id: str, text: str, change: str) -> Iterator[Cause]:
+    """The cause, where these counts of advances give the executed rates and others than asked."""
+    changed = replace(design, counts=np.asarray(counts, int))
+    with np.errstate(all="ignore"):
+        rates = changed.rates("weight")
+    if executed.is_(rates) and not np.array_equal(rates, design.rates("weight")):
+        yield Cause(id=id, text=text, change=change, apply=lambda d: replace(d, counts=np.asarray(counts, int)))
+
+
+def _of_sizes(design: Design, executed: Series, asked: Array) -> Iterator[Cause]:
+    """η·n_k/n: the rate follows the size of the batch."""
+    sizes = np.array([len(rows) for rows in design.rows], float)
+    for id, rates, words in (
+        ("lr-linear-scaling", asked * sizes / sizes[0], "multiplied by n_k/n, the size of the batch ÷ that of the first"),
+        ("lr-square-root-scaling", asked * np.sqrt(sizes / sizes[0]), "multiplied by √(n_k/n)"),
+        ("lr-over-batch", asked / sizes, "divided by the number of rows of the batch"),
+        ("lr-times-batch", asked * sizes, "multiplied by the number of rows of the batch"),
+    ):
+        if len(set(sizes)) > 1 and executed.is_(rates):
+            yield listed(rates, id, f"the learning rate is {words}", change="leave the learning rate as it was asked")
+
+
+def _continuous(design: Design, executed: Series, asked: Array) -> Iterator[Cause]:
+    """γ^(t/s) in the place of γ^⌊t/s⌋."""
+    schedule = design.form.schedule
+    gamma, size = getattr(schedule, "gamma", None), getattr(schedule, "step_size", None)
+    if gamma is None or size is None:
+        return
+    rates = asked[0] * float(gamma) ** (design.advances / float(size))
+    if executed.is_(rates):
+        text = f"the schedule is the continuous {gamma:g}^(t/{size:g}), and not the staircase {gamma:g}^⌊t/{size:g}⌋"
+        yield listed(rates, "schedule-continuous", text, change="use StepLR, or round t/step_size down")
+
+
+def _zero_steps(design: Design, executed: Series, asked: Array) -> Iterator[Cause]:
+    """Some steps do nothing, the others are as asked, perhaps as if the idle ones had been counted or not."""
+    idle = np.abs(executed.value) <= executed.error
+    if not idle.any() or idle.all():
+        return
+    rest = Series(np.where(idle, asked, executed.value), np.where(idle, np.inf, executed.error))
+    when = steps_text(idle, design.epoch)
+    if rest.is_(asked):
+        rates = np.where(idle, 0.0, asked)
+        yield listed(rates, "steps-without-rate", f"the learning rate is 0 in {when}: nothing is learnt there",
+                     change="look for skipped steps, and for a warm-up that starts at 0")
+    shifted = np.concatenate([[0.0], asked[:-1]])
+    if executed.is_(shifted):
+        yield listed(shifted, "schedule-warm-up-from-zero",
+                     "the rates come one step late, after a first step with rate 0: the warm-up starts at 0 and not at its first share",
+                     change="start the warm-up at 1/steps: (step + 1)/steps")
+
+
+def _ratio(design: Design, executed: Series) -> Iterator[Cause]:
+    """A constant factor from step to step, or from epoch to epoch."""
+    if np.any(executed.value <= 0):
+        return
+    first = float(executed.value[0])
+    for id, counts, words in (
+        ("schedule-extra-per-step", np.arange(design.steps), "step"),
+        ("schedule-extra-per-epoch", design.epoch, "epoch"),
+    ):
+        last = int(counts[-1])
+        if not last:
+            continue
+        gamma = float(f"{(executed.value[-1] / first) ** (1 / last):.6g}")
+        if gamma != 1 and executed.is_(first * gamma**counts):
+            rates = first * gamma ** counts.astype(float)
+            yield listed(rates, id, f"η is multiplied by {gamma:g} after every {words}, where no such schedule was asked",
+                         numbers=1, change="leave the scheduler out, or ask for it")

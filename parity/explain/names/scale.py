@@ -1,0 +1,96 @@
+"""The whole gradient, times a number in each step: clipping, accumulation, a factor of the world size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from parity.explain.cause import Cause
+from parity.explain.design import Design
+from parity.explain.faults.twists import ClipEach
+from parity.explain.measure.chain import SLACK, Chain
+from parity.explain.measure.series import Series
+from refimpl.types import Array
+
+
+def measure(chain: Chain) -> dict[str, Series] | None:
+    """s_k of ``g = s_k·g_asked`` by parameter; None where a gradient is no multiple of the asked one."""
+    assert chain.given is not None
+    found = {}
+    for name, asked in (("weight", chain.asked.weight), ("bias", chain.asked.total_bias)):
+        if asked is None:
+            continue
+        value, error = chain.given.value[name], chain.given.error[name]
+        square = np.sum(asked**2, axis=1)
+        if np.any(square == 0):
+            return None
+        s = np.sum(value * asked, axis=1) / square
+        if np.any(np.abs(value - s[:, None] * asked) > SLACK * error):
+            return None
+        found[name] = Series(s, SLACK * np.sum(np.abs(asked) * error, axis=1) / square)
+    return found
+
+
+def causes(chain: Chain) -> Iterator[Cause]:
+    """What the multiples are; the numbers themselves where they are nothing known."""
+    scales = measure(chain)
+    if scales is None or all(one.is_(1.0) for one in scales.values()):
+        return
+    yield from _clipped_each(chain, scales)
+    together = _one(scales)
+    same = all(abs_same(one, scales["weight"]) for one in scales.values())
+    for name, one in scales.items() if not same else (("", together),):
+        constant = one.constant
+        of = f" of the {name}" if name else ""
+        text = f"the gradient{of} is multiplied by {one.text()}"
+        text += "" if constant is None else ", in every step"
+        yield Cause(
+            id=f"gradient-scaled{'-' + name if name else ''}",
+            text=text,
+            change="look for a factor, a clipping or an averaging between the loss and the optimizer",
+            apply=lambda design, s=scales: _scaled(design, s),
+            numbers=1 if constant is not None else chain.steps,
+            named=constant is not None,
+        )
+        break
+
+
+def _one(scales: dict[str, Series]) -> Series:
+    """The best known of all parameters."""
+    return scales["weight"]
+
+
+def abs_same(one: Series, other: Series) -> bool:
+    """Whether two series cannot be told apart."""
+    return bool(np.all(np.abs(one.value - other.value) <= one.error + other.error))
+
+
+def _scaled(design: Design, scales: dict[str, Series]) -> Design:
+    value: dict[str, Array] = {}
+    for name, one in scales.items():
+        constant = one.constant
+        value[name] = one.value if constant is None else np.full(len(one.value), float(f"{constant:.6g}"))
+    return replace(design, scale={**design.scale, **value})
+
+
+def _clipped_each(chain: Chain, scales: dict[str, Series]) -> Iterator[Cause]:
+    """min(1, c/‖g‖) with the norm of each parameter for itself."""
+    assert chain.given is not None
+    norms = {name: np.linalg.norm(each, axis=1) for name, each in chain.given.value.items()}
+    smaller = {name: scales[name].value < 1 - scales[name].error for name in scales}
+    reached = np.concatenate([norms[name][smaller[name]] for name in scales])
+    if not len(reached):
+        return
+    limit = float(f"{np.max(reached):.3g}")
+    if np.any(np.abs(reached - limit) > 1e-3 * limit):
+        return
+    yield Cause(
+        id="gradient-clipped-each",
+        text=f"the gradient of each parameter is clipped for itself, to the norm {limit:g}",
+        change="pass all parameters to clip_grad_norm_ at once, or remove it",
+        probe="gradients of which one parameter's is small and the other's large",
+        apply=lambda design: replace(design, twists=(*design.twists, ClipEach(limit))),
+        numbers=1,
+    )

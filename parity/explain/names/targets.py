@@ -1,0 +1,89 @@
+"""The target of each row as it was executed: y′ = y − (δ − δ_asked)·n/(2c), the same in every epoch or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+
+from parity.explain.cause import Cause
+from parity.explain.measure.chain import SLACK, Chain
+from refimpl.losses import SquaredError
+from refimpl.types import Array
+
+CHANGED: Mapping[str, tuple[str, Callable[[Array], Array]]] = {
+    "targets-truncated": ("targets are cut to whole numbers, towards 0 (y.long(), int)", np.trunc),
+    "targets-rounded": ("targets are rounded to whole numbers", np.rint),
+    "targets-floored": ("targets are rounded down to whole numbers", np.floor),
+    "targets-absolute": ("targets have lost their sign", np.abs),
+    "targets-clipped-below": ("targets below 0 count as 0", lambda y: np.maximum(y, 0)),
+    "targets-in-unit-range": ("targets are cut off at 0 and 1", lambda y: np.clip(y, 0, 1)),
+    "targets-sign": ("only the sign of the targets is used", np.sign),
+    "targets-negated": ("targets have the wrong sign", lambda y: -y),
+    "targets-zero": ("targets are 0: they take no part", lambda y: 0 * y),
+}
+CHANGE = "look at what is done to the targets between the data and the loss: casts, scaling, indexing"
+
+
+def causes(chain: Chain) -> Iterator[Cause]:
+    """What the targets are, where each row has one and the same whenever it comes."""
+    loss = chain.design.form.in_gradient.loss
+    rows = chain.rows
+    if not isinstance(loss, SquaredError) or rows is None:
+        return
+    n = len(chain.y)
+    low, high = np.full(n, -np.inf), np.full(n, np.inf)
+    best, width = chain.y.copy(), np.full(n, np.inf)
+    for k, some in enumerate(chain.design.rows):
+        scale = 2 * float(loss.factor) / (len(some) if loss.reduction == "mean" else 1)
+        target = chain.outputs(k, some) - rows.delta[k] / scale
+        bar = SLACK * rows.delta_error[k] / scale
+        low[some], high[some] = np.maximum(low[some], target - bar), np.minimum(high[some], target + bar)
+        better = bar < width[some]
+        best[some], width[some] = np.where(better, target, best[some]), np.minimum(bar, width[some])
+    if np.any(low > high):
+        return
+    for id, (text, change) in CHANGED.items():
+        made = change(chain.y)
+        if np.all((low <= made) & (made <= high)):
+            yield _cause(id, text, made)
+            return
+    nearest = np.argmin(np.abs(best[:, None] - chain.y[None, :]), axis=1)
+    if np.all((low <= chain.y[nearest]) & (chain.y[nearest] <= high)) and np.any(nearest != np.arange(n)):
+        moved = np.flatnonzero(nearest != np.arange(n))
+        some = ", ".join(f"row {i} has that of row {nearest[i]}" for i in moved[:3])
+        shared = len(set(nearest.tolist())) < n
+        id = "targets-of-other-rows" if shared else "targets-shuffled"
+        how = "some of them several times" if shared else "they are the right numbers in another order"
+        yield _cause(id, f"targets belong to other rows: {how} ({some} …)", chain.y[nearest])
+        return
+    slope, intercept = np.polyfit(chain.y, best, 1)
+    slope, intercept = float(f"{slope:.4g}"), float(f"{intercept:.4g}")
+    if abs(intercept) < 1e-6:
+        intercept = 0.0
+    made = slope * chain.y + intercept
+    if np.all((low <= made) & (made <= high)):
+        shift = "" if intercept == 0 else f" plus {intercept:g}"
+        yield _cause("targets-scaled", f"targets are {slope:g} times those of the data{shift}", made, numbers=2)
+        return
+    off = np.flatnonzero((chain.y < low) | (chain.y > high))
+    if 2 * len(off) <= n:
+        words = "; ".join(f"row {i}: {best[i]:.4g} for {chain.y[i]:.4g}" for i in off[:4])
+        text = f"{len(off)} of {n} rows have another target, the same in every epoch ({words}{' …' if len(off) > 4 else ''})"
+        yield _cause("targets-other", text, np.where((chain.y < low) | (chain.y > high), best, chain.y), numbers=len(off))
+    else:
+        words = "; ".join(f"row {i}: {best[i]:.4g} for {chain.y[i]:.4g}" for i in off[:4])
+        text = f"the targets are other numbers than those of the data, the same in every epoch ({words} …)"
+        yield _cause("targets-as-measured", text, best, numbers=n, named=False)
+
+
+def _cause(id: str, text: str, y: Array, *, numbers: int = 0, named: bool = True) -> Cause:
+    return Cause(
+        id=id,
+        text=text,
+        change=CHANGE,
+        probe="one row: its target",
+        apply=lambda design: design.with_data(y=y[None, :, None]),
+        numbers=numbers,
+        named=named,
+    )

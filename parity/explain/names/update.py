@@ -1,0 +1,220 @@
+"""What was made of the gradient: numbers of the optimizer, calls, rates, and its recurrence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+
+from parity.explain.cause import Cause, cause_of
+from parity.explain.design import Design
+from parity.explain.hypotheses import HYPOTHESES, NARROWER
+from parity.explain.measure.chain import Chain
+from parity.explain.measure.series import Series, steps_text
+from parity.explain.names import calls, rates
+from refimpl.optimizers import OPTIMIZERS
+from refimpl.types import Array, number_fields
+
+CANDIDATES = 6
+"""Recurrences, the nearest first, that are proposed to be proven."""
+
+
+def options(chain: Chain, changed: Design) -> Iterator[tuple[Cause, ...]]:
+    """What explains the update, the gradient being that of ``changed``; nothing first."""
+    seen = _with_record(chain, changed)
+    yield ()
+    base, begin = changed, ()
+    for of_calls in calls.causes(chain, changed):
+        begin = (of_calls,)
+        applied = of_calls.to(changed)
+        assert applied is not None
+        base, seen = applied, of_calls.to(seen) or seen
+        yield begin
+    for of_numbers in numbers(chain, base):
+        yield (*begin, *of_numbers)
+    executed = _rates(chain, seen)
+    if executed is not None:
+        for cause in rates.causes(base, executed):
+            yield (*begin, cause)
+    for cause in recurrences(chain, seen):
+        yield (*begin, cause)
+
+
+def _with_record(chain: Chain, changed: Design) -> Design:
+    """The gradient that was recorded in the place of all before the optimizer."""
+    if chain.given is None or chain.given.source == "weights":
+        return changed
+    weights = chain.predictions.recording.weights
+    given = {name: each.reshape(weights[name][1:].shape) for name, each in chain.given.value.items()}
+    return replace(changed, given=given)
+
+
+# -- numbers that were recorded ----------------------------------------------------------------------------------------
+
+
+def numbers(chain: Chain, design: Design) -> Iterator[tuple[Cause, ...]]:
+    """The numbers of the parameter groups, where the optimizer is one of torch's: what differs from what was asked."""
+    observed = chain.observed
+    if observed is None:
+        return
+    executed: dict[str, Any] = {}
+    listed: dict[str, Array] = {}
+    for name, asked in design.form.optimizers.items():
+        kind = OPTIMIZERS.get(observed.optimizer.get(name, "").lower())
+        given = observed.numbers.get(name)
+        if kind is None or given is None or "lr" not in given:
+            return
+        made = _optimizer(kind, given, asked)
+        if made is None:
+            return
+        executed[name] = made
+        listed[name] = np.asarray(given["lr"], float)
+    of_rates = tuple(_rate_causes(design, listed))
+    changed = tuple(_differences(design, executed))
+    for one in of_rates[:3] or ((),):
+        combined = (*changed, *([one] if one else []))
+        if combined:
+            yield combined
+
+
+def _optimizer(kind: Any, given: Mapping[str, Array], asked: Any) -> Any:
+    """The reference with the recorded numbers; the rate and the coupled decay stay as asked: they are told apart."""
+    parts: dict[str, Any] = {}
+    for field in fields(kind):
+        if field.name == "lr":
+            parts["lr"] = asked.lr
+        elif field.name in given and field.name in number_fields(kind):
+            value = np.asarray(given[field.name], float)
+            if np.ptp(value[np.isfinite(value)]) > 0:
+                return None
+            parts[field.name] = float(value[np.isfinite(value)][0])
+        elif f"{field.name}[0]" in given:
+            parts[field.name] = tuple(float(given[f"{field.name}[{i}]"][0]) for i in range(2))
+        elif field.name in given:
+            parts[field.name] = bool(given[field.name][0])
+    try:
+        made = kind(**parts)
+    except Exception:  # numbers that the reference does not take
+        return None
+    if made.decay == "coupled" and "weight_decay" in parts:  # it is part of the gradient that is explained
+        made = replace(made, weight_decay=0.0)
+    return made
+
+
+def _differences(design: Design, executed: Mapping[str, Any]) -> Iterator[Cause]:
+    """One cause for all parameters, by the catalogue's name where it has one."""
+    asked = design.form.optimizers
+    if all(executed[name] == asked[name] for name in asked):
+        return
+    for hypothesis in HYPOTHESES.values():
+        for value in hypothesis.values if hypothesis.kind in ("optimizer", "penalty") and not hypothesis.free else ():
+            cause = cause_of(hypothesis, value)
+            changed = cause.to(design)
+            if changed is not None and changed.form.optimizers == dict(executed) and replace(
+                changed, form=design.form
+            ) == replace(design, form=design.form):
+                yield cause
+                return
+    said = []
+    for name, optimizer in executed.items():
+        its = asked[name]
+        if type(optimizer) is not type(its):
+            said.append(f"{type(optimizer).__name__} steps the {name}, {type(its).__name__} was asked")
+            continue
+        said += [
+            f"{f.name} of the {name} is {getattr(optimizer, f.name)!r}, asked {getattr(its, f.name)!r}"
+            for f in fields(optimizer)
+            if getattr(optimizer, f.name) != getattr(its, f.name)
+        ]
+    yield Cause(
+        id="optimizer-numbers",
+        text="; ".join(said),
+        change="make the optimizer with the numbers that were asked, for every parameter group",
+        apply=lambda d: replace(d, form=replace(d.form, optimizers=dict(executed))),
+    )
+
+
+def _rate_causes(design: Design, listed: Mapping[str, Array]) -> Iterator[Cause]:
+    first = next(iter(listed.values()))
+    same = all(np.array_equal(first, other, equal_nan=True) for other in listed.values())
+    if not same or not np.isfinite(first).all() or len({design.rates(name)[0] for name in listed}) > 1:
+        return
+    exact = Series(first, 1e-12 * np.abs(first))
+    yield from rates.causes(design, exact)
+
+
+# -- the rate, measured ------------------------------------------------------------------------------------------------
+
+
+def _rates(chain: Chain, seen: Design) -> Series | None:
+    """η_k·s_k where every step is s_k times the asked one; None where it is not."""
+    predictions = chain.predictions
+    weights = predictions.recording.weights
+    with np.errstate(all="ignore"):
+        predicted = predictions.weights([seen])
+    allowance = predictions.allowances(seen)
+    low, high = np.full(seen.steps, -np.inf), np.full(seen.steps, np.inf)
+    for name, recorded in weights.items():
+        flat = recorded.reshape(len(recorded), -1)
+        moved, asked = np.diff(flat, axis=0), predicted[name][0].reshape(seen.steps, -1) - flat[:-1]
+        room = allowance[name]
+        square = np.sum(asked**2, axis=1)
+        if np.any(square == 0) or not np.isfinite(asked).all():
+            return None
+        s = np.sum(moved * asked, axis=1) / square
+        bar = np.sum(np.abs(asked) * room, axis=1) / square
+        if np.any(np.abs(moved - s[:, None] * asked) > (1 + np.abs(s[:, None])) * room + np.abs(asked) * bar[:, None]):
+            return None
+        low, high = np.maximum(low, s - 2 * bar), np.minimum(high, s + 2 * bar)
+    if np.any(low > high):
+        return None
+    rate = seen.rates("weight")
+    return Series((low + high) / 2 * rate, (high - low) / 2 * np.abs(rate))
+
+
+# -- the recurrence ----------------------------------------------------------------------------------------------------
+
+
+def recurrences(chain: Chain, seen: Design) -> Iterator[Cause]:
+    """The catalogue's optimizers, schedules and decays whose steps are next to the recorded ones."""
+    predictions = chain.predictions
+    causes: list[Cause] = []
+    designs: list[Design] = []
+    for hypothesis in HYPOTHESES.values():
+        if hypothesis.kind in ("optimizer", "schedule", "penalty", "data") and not hypothesis.free:
+            for value in hypothesis.values:
+                cause = cause_of(hypothesis, value)
+                made = cause.to(seen)
+                if made is not None and made.steps == seen.steps and made.consistent and _only_update(seen, made):
+                    causes.append(cause)
+                    designs.append(made)
+    if not designs:
+        return
+    errors = _distances(chain, [seen, *designs])
+    order = np.argsort(errors[1:], kind="stable")
+    for i in order[:CANDIDATES]:
+        if errors[1 + i] < 0.1 * errors[0]:
+            yield causes[i]
+
+
+def _only_update(seen: Design, made: Design) -> bool:
+    """Whether a name leaves the gradient as it was recorded; where none was, it may do what it likes."""
+    if not seen.given:
+        return True
+    return made.material is seen.material and made.form.in_gradient == seen.form.in_gradient
+
+
+def _distances(chain: Chain, designs: Sequence[Design]) -> Array:
+    """The largest |predicted − recorded| ÷ the largest move, of each design."""
+    predictions = chain.predictions
+    with np.errstate(all="ignore"):
+        predicted = predictions.weights(designs)
+    worst = np.zeros(len(designs))
+    for name, values in predicted.items():
+        recorded = predictions.recording.weights[name]
+        scale = np.max(np.abs(np.diff(recorded, axis=0))) or 1.0
+        off = np.abs(values - recorded[1:]).reshape(len(designs), -1).max(axis=1) / scale
+        worst = np.maximum(worst, np.where(np.isfinite(off), off, np.inf))
+    return worst

@@ -1,0 +1,195 @@
+"""How much each row counted: q = δ ÷ the asked δ, by step, by place in the batch, by row of the data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from parity.explain.cause import Cause
+from parity.explain.measure.chain import SLACK, Chain
+from parity.explain.measure.series import Series, listed, steps_text
+from refimpl.types import Array
+
+
+def causes(chain: Chain) -> Iterator[Cause]:
+    """The first pattern that holds: a number for each step, for each place in the batch, for each row; else all."""
+    rows = chain.rows
+    assert rows is not None
+    q = [d / a for d, a in zip(rows.delta, chain.delta, strict=True)]
+    bars = [SLACK * e / np.abs(a) for e, a in zip(rows.delta_error, chain.delta, strict=True)]
+    yield from _by_step(chain, q, bars)
+    yield from _by_place(chain, q, bars)
+    yield from _by_row(chain, q, bars)
+    yield counted(
+        q,
+        "rows-as-measured",
+        f"the rows of the batch do not count as asked: in the first step {_numbers(q[0])} times, in the second "
+        f"{_numbers(q[1])} times",
+        "look at how the losses of the rows are put together, and which rows and targets they are of",
+        numbers=sum(map(len, q)),
+        named=False,
+    )
+
+
+def counted(q: Sequence[Array], id: str, text: str, change: str, *, numbers: int = 0, named: bool = True) -> Cause:
+    """Rows that count q times."""
+    times = tuple(np.asarray(each, float) for each in q)
+    return Cause(
+        id=id,
+        text=text,
+        change=change,
+        apply=lambda design: replace(design, row_times=times),
+        numbers=numbers,
+        named=named,
+    )
+
+
+def _numbers(q: Array) -> str:
+    return ", ".join(f"{each:.3g}" for each in q[:6]) + (" …" if len(q) > 6 else "")
+
+
+def _by_step(chain: Chain, q: Sequence[Array], bars: Sequence[Array]) -> Iterator[Cause]:
+    """All rows of a step alike."""
+    low = np.array([np.max(a - e) for a, e in zip(q, bars, strict=True)])
+    high = np.array([np.min(a + e) for a, e in zip(q, bars, strict=True)])
+    if np.any(low > high):
+        return
+    c = Series((low + high) / 2, (high - low) / 2)
+    sizes = np.array([len(each) for each in q])
+    n, total, most = sizes.astype(float), len(chain.y), int(sizes.max())
+
+    def each(values: Array) -> list[Array]:
+        return [np.full(size, value) for size, value in zip(sizes, values, strict=True)]
+
+    if c.is_(n / total):
+        text = f"the sum over the batch is divided by the number of all training rows, {total}, and not by the batch's"
+        yield counted(each(n / total), "loss-over-all-rows", text, "divide by the number of rows of the batch")
+        return
+    for micro in range(1, most):
+        windows = np.ceil(sizes / micro) / math.ceil(most / micro)
+        if c.is_(windows) and np.any(windows != 1):
+            text = (
+                f"a last, short accumulation window is divided by the full count: windows of {most} rows are made of "
+                f"micro-batches of {micro}, those with fewer rows count {_numbers(np.unique(windows[windows != 1]))} times"
+            )
+            change = "divide by the number of micro-batches that the window has, or by its rows"
+            yield counted(each(windows), "accumulation-short-window", text, change)
+            return
+    if (constant := c.constant) is None:
+        odd = np.abs(c.value - 1) > c.error
+        when = steps_text(odd, chain.design.epoch)
+        text = f"the data's part of the gradient is multiplied by {Series(c.value[odd], c.error[odd]).text()} in {when}"
+        change = "look for a factor of the loss that changes from step to step"
+        yield counted(each(c.value), "loss-factor-as-measured", text, change, numbers=int(odd.sum()), named=False)
+    elif abs(constant - 1) > np.min(c.error):
+        value = _short(float(np.max(low)), float(np.min(high)))
+        text = f"the rows' part of the gradient is {value:.6g} times that of the loss, whose value is as reported"
+        change = "look for a detached factor, a hook on the gradient, or a custom backward pass"
+        yield counted(each(np.full(len(n), value)), "loss-gradient-factor", text, change, numbers=1)
+
+
+def _by_place(chain: Chain, q: Sequence[Array], bars: Sequence[Array]) -> Iterator[Cause]:
+    """The same weights in every batch of a size."""
+    pattern: dict[int, Array] = {}
+    for size in sorted({len(each) for each in q}):
+        some = [i for i, each in enumerate(q) if len(each) == size]
+        low = np.max([q[i] - bars[i] for i in some], axis=0)
+        high = np.min([q[i] + bars[i] for i in some], axis=0)
+        if np.any(low > high):
+            return
+        pattern[size] = np.array([_short(a, b) for a, b in zip(low, high, strict=True)])
+    full = pattern[max(pattern)]
+    if np.ptp(full) < 1e-6:
+        return
+    text, id, change = _of_places(full)
+    yield counted([pattern[len(each)] for each in q], id, text, change)
+
+
+def _of_places(q: Array) -> tuple[str, str, str]:
+    """Weights by place in the batch, in words."""
+    n = len(q)
+    zero = np.flatnonzero(np.abs(q) < 1e-6)
+    if len(zero):
+        rest = q[np.abs(q) >= 1e-6]
+        how = f"the others count {_numbers(np.unique(np.round(rest, 6)))} times"
+        text = f"rows at the places {listed(zero)} of each batch of {n} do not count; {how}"
+        return text, "rows-dropped", "look for a slice, a mask, or a rank whose part is not counted"
+    groups = _groups(q)
+    m = len(groups)
+    expected = np.concatenate([np.full(size, n / (m * size)) for size, _ in groups])
+    if m > 1 and np.allclose(q, expected, rtol=1e-5):
+        sizes = ", ".join(str(size) for size, _ in groups)
+        text = (
+            f"mean of means: a batch of {n} is cut into parts of {sizes} rows, and the means of the parts count alike, so "
+            f"that rows of a smaller part count more ({_numbers(q)} times)"
+        )
+        return text, "rows-mean-of-means", "weight each part's mean by its number of rows, or divide their sum by the rows"
+    for ranks in range(2, n):
+        sizes = np.array([len(range(r, n, ranks)) for r in range(ranks)])
+        if np.ptp(sizes) and np.allclose(q, [n / (ranks * sizes[i % ranks]) for i in range(n)], rtol=1e-5):
+            shards = ", ".join(map(str, sizes))
+            text = (
+                f"mean of means: the rows are dealt to {ranks} ranks, which have {shards} of {n}, and the ranks' means "
+                f"count alike ({_numbers(q)} times)"
+            )
+            return text, "rows-ranks-unequal", "weight each rank's mean by its number of rows"
+    doubled = np.flatnonzero(q > 1.5 * np.min(q))
+    text = f"the rows of a batch count by their place in it: {_numbers(q)} times"
+    if len(doubled) and np.allclose(q[doubled] / np.min(q), np.round(q[doubled] / np.min(q)), rtol=1e-5):
+        text += f"; those at the places {listed(doubled)} count several times the others"
+    return text, "rows-by-place", "look at how the batch is put together: padding, repeated rows, weights"
+
+
+def _groups(q: Array) -> list[tuple[int, float]]:
+    """Neighbours of one weight, cut into parts of the size that their weight stands for where there are several."""
+    n = len(q)
+    edges = np.flatnonzero(np.abs(np.diff(q)) > 1e-6 * np.abs(q[:-1])) + 1
+    runs = [part for part in np.split(q, edges)]
+    for m in range(2, n + 1):  # m parts: one of weight v has n/(m·v) rows
+        sizes = [n / (m * part[0]) for part in runs]
+        if all(abs(size - round(size)) < 1e-4 and round(size) >= 1 for size in sizes):
+            counts = [len(part) / round(size) for part, size in zip(runs, sizes, strict=True)]
+            if all(abs(count - round(count)) < 1e-9 for count in counts) and round(sum(counts)) == m:
+                return [
+                    (round(size), float(part[0]))
+                    for part, size, count in zip(runs, sizes, counts, strict=True)
+                    for _ in range(round(count))
+                ]
+    return [(len(part), float(part[0])) for part in runs]
+
+
+def _by_row(chain: Chain, q: Sequence[Array], bars: Sequence[Array]) -> Iterator[Cause]:
+    """The same weight for a row of the data whenever it comes."""
+    n = len(chain.y)
+    low, high = np.full(n, -np.inf), np.full(n, np.inf)
+    for k, some in enumerate(chain.design.rows):
+        low[some], high[some] = np.maximum(low[some], q[k] - bars[k]), np.minimum(high[some], q[k] + bars[k])
+    if np.any(low > high) or not np.isfinite(low).all():
+        return
+    weight = np.array([_short(a, b) for a, b in zip(low, high, strict=True)])
+    other = np.flatnonzero(np.abs(weight - 1) > 1e-6)
+    if np.ptp(weight) < 1e-6:
+        return
+    if len({len(epoch) for epoch in chain.design.material.order}) and len(chain.design.material.order) > 1:
+        words = ", ".join(f"row {i}: {weight[i]:.4g}" for i in other[:6])
+        text = f"rows of the data count for themselves, each the same in every epoch: {words}"
+        text += " times" + (" …" if len(other) > 6 else "")
+        change = "look for weights of samples or classes, and for rows that are masked out"
+        yield counted([weight[some] for some in chain.design.rows], "rows-weighted", text, change, numbers=len(other))
+
+
+def _short(low: float, high: float) -> float:
+    """The number of fewest digits between two, or a simple fraction."""
+    middle = (low + high) / 2
+    for denominator in range(1, 61):
+        fraction = round(middle * denominator) / denominator
+        if low <= fraction <= high:
+            return fraction
+    for digits in range(1, 17):
+        shortened = float(f"{middle:.{digits}g}")
+        if low <= shortened <= high:
+            return shortened
+    return middle
