@@ -5,7 +5,7 @@ With recorded or own weights w_k, batch rows B_k, the data gradient ∇L and pen
     r_k = Σᵢ q_ki·δᵢ[xᵢ, 1] + p_k·Σ ∂Ω(w_k) + a_k·w_k   q: row_times, p: penalty_times, a: added
     u_k = c_k·twists(Σ_j M_kj·r_j)               M: mixing, the identity in correct code; twists such as clipping; c: scale
     w⁺  = step(w_k, u_k), n_k times              n: calls of each parameter, none where it is frozen
-    w_{k+1} = (1 − s_k)·w⁺                       s: shrink; rounded to weights_format
+    w_{k+1} = (1 − s_k)·w⁺ − d_k·w_k             s: shrink, d: beside; rounded to weights_format
 
 The optimizer has its hyper-parameters after c_k advances of the schedule (counts), with weight_decay times d_k
 (decay_times); its state is new where resets says so, and rounded to state_format. A correct run has the experiment's
@@ -51,6 +51,7 @@ class Design:
     counts: Array | None = None
     decay_times: Mapping[str, Array] = field(default_factory=dict)
     shrink: Mapping[str, Array] = field(default_factory=dict)
+    beside: Mapping[str, Array] = field(default_factory=dict)
     frozen: frozenset[str] = frozenset()
     calls: Array | Mapping[str, Array] | None = None
     row_times: tuple[Array, ...] | None = None
@@ -83,7 +84,7 @@ class Design:
     def consistent(self) -> bool:
         """Whether what is given for each step is given for each of its steps."""
         single = [self.penalty_times, self.mixing, self.counts, self.resets, self.row_times]
-        by_name = (self.decay_times, self.shrink, self.added, self.scale, self.given, self.at)
+        by_name = (self.decay_times, self.shrink, self.beside, self.added, self.scale, self.given, self.at)
         calls = self.calls.values() if isinstance(self.calls, Mapping) else (self.calls,)
         arrays = [*single, *calls, *(each for mapping in by_name for each in mapping.values())]
         if self.row_times is not None and [len(q) for q in self.row_times] != [len(rows) for rows in self.rows]:
@@ -106,6 +107,7 @@ class Design:
         """The parameter and the state after step k, by an optimizer with the hyper-parameters in effect."""
         if name in self.frozen:
             return param, state
+        before = param
         if self.resets is not None and self.resets[k]:
             state = optimizer.init(param)
         for _ in range(self.calls_of(name, k)):
@@ -115,6 +117,8 @@ class Design:
             state = kept
         if name in self.shrink:
             param = param * (1 - like(param, self.shrink[name][k]))
+        if name in self.beside:
+            param = param - like(param, self.beside[name][k]) * before
         return param if self.weights_format is None else rounded(param, self.weights_format), state
 
     def calls_of(self, name: str, k: int) -> int:

@@ -295,7 +295,8 @@ def _structure(design: Design, name: str) -> Any:
     values = {field.name: getattr(optimizer, field.name) for field in fields(optimizer)}
     rest = tuple((key, _switched(value) if key in numbers else repr(value)) for key, value in values.items())
     beat = repr(design.form.schedule), design.advances.tobytes(), repr(design.calls), repr(design.resets)
-    shrink, frozen = repr(design.shrink.get(name)), name in design.frozen
+    shrink = repr(design.shrink.get(name)), repr(design.beside.get(name))
+    frozen = name in design.frozen
     parts = name in design.decay_times, shrink, frozen, design.weights_format, design.state_format
     return kind, rest, beat, parts
 

@@ -24,6 +24,8 @@ PROOFS = 24
 """Sets of causes that are held to their bound at most."""
 
 
+GRADIENTS = 4
+"""Explanations of the gradient, the likeliest first, to which those of the update are added."""
 ALIKE = 3
 """Further sets that are tried after a name that fits everything: others may fit as well."""
 
@@ -116,12 +118,12 @@ def proposals(
         if base is None or base.steps != predictions.recording.steps:
             continue
         chain = chain_of(base, predictions, observed)
-        for of_gradient in gradient(chain):
-            changed = together(base, of_gradient)
-            if changed is None:
-                continue
-            for of_update in update.options(chain, changed):
-                yield (*begin, *of_gradient, *of_update)
+        of_gradient = list(gradient(chain))
+        yield from ((*begin, *causes) for causes in of_gradient)
+        for causes in of_gradient[:GRADIENTS]:
+            changed = together(base, causes)
+            if changed is not None and changed.consistent:
+                yield from ((*begin, *causes, *more) for more in update.options(chain, changed))
 
 
 def gradient(chain: Chain) -> Iterator[tuple[Cause, ...]]:

@@ -167,11 +167,17 @@ class Chain:
 
     def same(self, part: str, other: Parts) -> bool:
         """Whether a part is measured as it is in another gradient."""
+        if "bias" in part and self.idle("bias"):
+            return True
         mine, its, bar = (getattr(each, part) for each in (self.measured, other, self.bars))
         if mine is None or its is None:
             return mine is None and its is None
         with np.errstate(all="ignore"):
             return bool(np.all(np.abs(mine - its) <= SLACK * bar))
+
+    def idle(self, name: str) -> bool:
+        """Whether a parameter is not to move at all, so that its gradient has no effect."""
+        return name in self.design.form.optimizers and not np.any(self.design.rates(name))
 
     def as_asked(self, part: str) -> bool:
         return self.same(part, self.asked)

@@ -43,9 +43,11 @@ class Series:
 
     def text(self) -> str:
         """Its numbers, as far as the bars tell them, those of many steps shortened."""
+        if self.is_(0.0):
+            return "0"
         if self.constant is not None:
             return number(self.constant, float(np.min(self.error)))
-        shown = [number(float(v), float(e)) for v, e in zip(self.value, self.error, strict=True)]
+        shown = [number(float(v), float(e)) if abs(v) > e else "0" for v, e in zip(self.value, self.error, strict=True)]
         return ", ".join(shown[:FEW]) + (" …" if len(shown) > FEW else "")
 
 

@@ -8,17 +8,24 @@ from itertools import pairwise
 
 import numpy as np
 
-from parity.explain.cause import Cause
+from parity.explain.cause import Cause, cause_of
 from parity.explain.design import Design
 from parity.explain.faults.twists import Centralised, Masked
+from parity.explain.hypotheses import HYPOTHESES
 from parity.explain.measure.chain import SLACK, Chain
 from parity.explain.measure.series import Series, listed, steps_text
+from parity.explain.pattern import which
+from refimpl.arithmetic.formats import FORMATS
 from refimpl.types import Array
+
+
+EPSILONS = (0.0, 1e-12, 1e-8, 1e-6)
+"""What people add to a norm that they divide by."""
 
 
 def causes(chain: Chain) -> Iterator[Cause]:
     """Every such cause whose gradient is the measured one."""
-    for file in (_stale_weights, _perturbed, _earlier, _centred_batches, _centralised, _masked, _other_rows):
+    for file in (_stale_weights, _perturbed, _earlier, _centred_batches, _centralised, _masked, _narrow, _other_rows):
         yield from file(chain)
     if chain.given is not None and chain.given.source != "weights":
         yield _as_recorded(chain)
@@ -65,32 +72,32 @@ def _perturbed(chain: Chain) -> Iterator[Cause]:
     if np.any(length == 0):
         return
 
-    def moved(design: Design, rho: float) -> Design:
-        at = {
-            name: recording.weights[name][:-1] + (rho * each / length[:, None]).reshape(recording.weights[name][1:].shape)
-            for name, each in gradients.items()
-        }
+    def moved(design: Design, rho: float, eps: float) -> Design:
+        at = {}
+        for name, each in gradients.items():
+            step = rho * each / (length[:, None] + eps)
+            at[name] = recording.weights[name][:-1] + step.reshape(recording.weights[name][1:].shape)
         return replace(design, at=at)
 
-    ahead = chain.parts(moved(chain.design, 1.0))
+    ahead = chain.parts(moved(chain.design, 1.0, 0.0))
     if ahead is None:
         return
     slope = ahead.weight - chain.asked.weight
     square = np.sum(slope**2)
-    if not square:
-        return
-    rho = float(np.sum((chain.given.value["weight"] - chain.asked.weight) * slope) / square)
+    rho = float(np.sum((chain.given.value["weight"] - chain.asked.weight) * slope) / square) if square else 0.0
     rho = float(f"{rho:.3g}")
-    cause = Cause(
-        id="gradient-sharpness-aware",
-        text=f"the gradient is taken at w + ρ·g/‖g‖ with ρ = {rho:g}: sharpness-aware minimisation (SAM)",
-        change="leave the perturbation out, or ask for it",
-        probe="a small gradient: the perturbation keeps its length",
-        apply=lambda design: moved(design, rho),
-        numbers=1,
-    )
-    if rho and _holds(chain, cause):
-        yield cause
+    for eps in EPSILONS if rho else ():
+        cause = Cause(
+            id="gradient-sharpness-aware",
+            text=f"the gradient is taken at w + ρ·g/‖g‖ with ρ = {rho:g}: sharpness-aware minimisation (SAM)",
+            change="leave the perturbation out, or ask for it",
+            probe="a small gradient: the perturbation keeps its length",
+            apply=lambda design, eps=eps: moved(design, rho, eps),
+            numbers=1,
+        )
+        if _holds(chain, cause):
+            yield cause
+            return
 
 
 def _earlier(chain: Chain) -> Iterator[Cause]:
@@ -190,12 +197,25 @@ def _masked(chain: Chain) -> Iterator[Cause]:
     mask = (~zero).astype(float)
     cause = Cause(
         id="gradient-masked",
-        text=f"elements {listed(np.flatnonzero(zero))} of the weight get no gradient: it is 0 in every step",
+        text=f"{which(zero)} of the weight gets no gradient: it is 0 in every step",
         change="look for a mask, a padding index, or a slice that stops short",
         apply=lambda design: replace(design, twists=(*design.twists, Masked(mask))),
     )
     if _holds(chain, cause):
         yield cause
+
+
+def _narrow(chain: Chain) -> Iterator[Cause]:
+    """Gradients of which every number is one of a narrower format."""
+    assert chain.given is not None
+    if chain.given.source == "weights":
+        return
+    values = np.concatenate([each.reshape(-1) for each in chain.given.value.values()])
+    for format in ("bfloat16", "float16"):
+        narrower = FORMATS[format].digits < FORMATS[chain.predictions.recording.dtype].digits
+        if narrower and np.any(values) and np.all(FORMATS[format].round(values) == values):
+            yield cause_of(HYPOTHESES[f"gradient-{format}"])
+            return
 
 
 def _other_rows(chain: Chain) -> Iterator[Cause]:

@@ -37,7 +37,9 @@ def causes(design: Design, executed: Series) -> Iterator[Cause]:
     yield from _of_sizes(design, executed, asked)
     yield from _continuous(design, executed, asked)
     yield from _zero_steps(design, executed, asked)
+    yield from _set_back(design, executed, asked)
     yield from _ratio(design, executed)
+    yield from _inverse_time(design, executed)
     off = np.abs(executed.value - asked) > executed.error
     words = Series(executed.value[off], executed.error[off]).text()
     text = f"the learning rate as executed is {words} in {steps_text(off, design.epoch)}"
@@ -150,6 +152,21 @@ def _zero_steps(design: Design, executed: Series, asked: Array) -> Iterator[Caus
                      change="start the warm-up at 1/steps: (step + 1)/steps")
 
 
+def _set_back(design: Design, executed: Series, asked: Array) -> Iterator[Cause]:
+    """For one stretch between two advances the rate is the first one again."""
+    off = np.flatnonzero(np.abs(executed.value - asked) > executed.error)
+    if not len(off) or off[0] == 0 or not np.array_equal(off, np.arange(off[0], off[-1] + 1)):
+        return
+    base = float(asked[0])
+    rates = np.where(np.isin(np.arange(design.steps), off), base, asked)
+    if executed.is_(rates) and len(set(design.advances[off])) == 1:
+        text = (
+            f"from step {off[0]} to {off[-1]} the learning rate is the first one again, {base:g}, asked {asked[off[0]]:g}: the "
+            "schedule was made anew there, which sets the rate back until it advances again"
+        )
+        yield listed(rates, "schedule-rebuilt", text, change="load the scheduler's state at a restart, and do not make it anew")
+
+
 def _ratio(design: Design, executed: Series) -> Iterator[Cause]:
     """A constant factor from step to step, or from epoch to epoch."""
     if np.any(executed.value <= 0):
@@ -167,3 +184,21 @@ def _ratio(design: Design, executed: Series) -> Iterator[Cause]:
             rates = first * gamma ** counts.astype(float)
             yield listed(rates, id, f"η is multiplied by {gamma:g} after every {words}, where no such schedule was asked",
                          numbers=1, change="leave the scheduler out, or ask for it")
+
+
+def _inverse_time(design: Design, executed: Series) -> Iterator[Cause]:
+    """η/(1 + d·t): 1/η_k is linear in k."""
+    if np.any(executed.value <= 0):
+        return
+    t = np.arange(design.steps, dtype=float)
+    slope, start = np.polyfit(t, 1 / executed.value, 1)
+    asked = float(getattr(design.form.optimizers["weight"], "lr", 0.0))
+    for first in (0.0, 1.0, 2.0):
+        if not asked or slope == 0:
+            return
+        decay = float(f"{slope * asked:.4g}")
+        rates = asked / (1 + decay * (t + first))
+        if executed.is_(rates):
+            text = f"the learning rate is multiplied by 1/(1 + {decay:g}·t), with t = {first:g} at the first step, beside what was asked"
+            yield listed(rates, "lr-inverse-time", text, numbers=1, change="look at lr_decay, and at what its count starts with")
+            return

@@ -37,16 +37,17 @@ def penalty(chain: Chain) -> Iterator[Cause]:
     asked = _asked_decay(chain)
     for name, (value, error) in rows.further.items():
         one = Series(value, SLACK * error)
-        if name == "w₀" and lam.constant is not None:
+        later = Series(lam.value[1:], lam.error[1:])  # at the first step w − w₀ is 0
+        if name == "w₀" and later.constant is not None:
             middle = Series(-value[1:] / rows.decay[1:], SLACK * error[1:] / np.abs(rows.decay[1:]))
             if middle.is_(1.0):
-                text = f"the weights are pulled towards their initial values, with λ = {lam.text()}, and not towards 0"
+                text = f"the weights are pulled towards their initial values, with λ = {later.text()}, and not towards 0"
                 start = chain.predictions.recording.weights["weight"][:1]
                 yield Cause(
                     id="penalty-towards-start",
                     text=text,
                     change="penalise w itself, not its distance from where it started",
-                    apply=lambda design, lam=lam, start=start: _pulled(design, chain, lam, start),
+                    apply=lambda design, lam=later, start=start: _pulled(design, lam, start),
                     numbers=1,
                 )
                 return
@@ -66,7 +67,7 @@ def penalty(chain: Chain) -> Iterator[Cause]:
     )
 
 
-def _pulled(design: Any, chain: Chain, lam: Series, start: Any) -> Any:
+def _pulled(design: Any, lam: Series, start: Any) -> Any:
     """λ(w − w₀) in the place of the penalty: λw, and a constant push −λw₀."""
     from parity.explain.faults.penalties import Centred
 

@@ -39,30 +39,23 @@ def causes(chain: Chain) -> Iterator[Cause]:
     if scales is None or all(one.is_(1.0) for one in scales.values()):
         return
     yield from _clipped_each(chain, scales)
-    together = _one(scales)
-    same = all(abs_same(one, scales["weight"]) for one in scales.values())
-    for name, one in scales.items() if not same else (("", together),):
-        constant = one.constant
-        of = f" of the {name}" if name else ""
-        text = f"the gradient{of} is multiplied by {one.text()}"
-        text += "" if constant is None else ", in every step"
-        yield Cause(
-            id=f"gradient-scaled{'-' + name if name else ''}",
-            text=text,
-            change="look for a factor, a clipping or an averaging between the loss and the optimizer",
-            apply=lambda design, s=scales: _scaled(design, s),
-            numbers=1 if constant is not None else chain.steps,
-            named=constant is not None,
-        )
-        break
+    parts = [(name, one) for name, one in scales.items() if not one.is_(1.0)]
+    if len(parts) == len(scales) and all(alike(one, scales["weight"]) for one in scales.values()):
+        parts = [("", scales["weight"])]
+    of = {name: f" of the {name}" if name else "" for name, _ in parts}
+    constant = all(one.constant is not None for _, one in parts)
+    text = "; ".join(f"the gradient{of[name]} is multiplied by {one.text()}" for name, one in parts)
+    yield Cause(
+        id="gradient-scaled",
+        text=text + (" in every step" if constant else ""),
+        change="look for a factor, a clipping or an averaging between the loss and the optimizer",
+        apply=lambda design: _scaled(design, scales),
+        numbers=len(parts) * (1 if constant else chain.steps),
+        named=constant,
+    )
 
 
-def _one(scales: dict[str, Series]) -> Series:
-    """The best known of all parameters."""
-    return scales["weight"]
-
-
-def abs_same(one: Series, other: Series) -> bool:
+def alike(one: Series, other: Series) -> bool:
     """Whether two series cannot be told apart."""
     return bool(np.all(np.abs(one.value - other.value) <= one.error + other.error))
 

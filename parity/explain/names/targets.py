@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from parity.explain.cause import Cause
+from parity.explain.design import Design
 from parity.explain.measure.chain import SLACK, Chain
 from refimpl.losses import SquaredError
 from refimpl.types import Array
@@ -42,6 +43,7 @@ def causes(chain: Chain) -> Iterator[Cause]:
         better = bar < width[some]
         best[some], width[some] = np.where(better, target, best[some]), np.minimum(bar, width[some])
     if np.any(low > high):
+        yield from _of_batch(chain)
         return
     for id, (text, change) in CHANGED.items():
         made = change(chain.y)
@@ -87,3 +89,49 @@ def _cause(id: str, text: str, y: Array, *, numbers: int = 0, named: bool = True
         numbers=numbers,
         named=named,
     )
+
+
+def _of_batch(chain: Chain) -> Iterator[Cause]:
+    """Targets of other rows of the same batch, by place, where not every row need count."""
+    rows, loss = chain.rows, chain.design.form.in_gradient.loss
+    assert rows is not None and isinstance(loss, SquaredError)
+    places: dict[int, list[int]] = {}
+    for k, some in enumerate(chain.design.rows):
+        n = len(some)
+        counted = np.flatnonzero(np.abs(rows.delta[k]) > SLACK * rows.delta_error[k])
+        scale = 2 * float(loss.factor) / (len(counted) if loss.reduction == "mean" else 1)
+        target = chain.outputs(k, some) - rows.delta[k] / scale
+        bar = SLACK * rows.delta_error[k] / scale
+        near = np.abs(target[:, None] - chain.y[some][None, :]) <= bar[:, None]
+        of = [int(np.argmin(np.abs(target[i] - chain.y[some]))) if i in counted else -1 for i in range(n)]
+        if any(j >= 0 and not near[i, j] for i, j in enumerate(of)) or places.setdefault(n, of) != of:
+            return
+    full = places[max(places)]
+    if full == list(range(len(full))):
+        return
+    words = ", ".join(f"place {i}: that of {j}" if j >= 0 else f"place {i} does not count" for i, j in enumerate(full))
+    shifts = {j - i for i, j in enumerate(full) if j >= 0}
+    id = "targets-shifted-in-batch" if len(shifts) == 1 else "targets-mixed-in-batch"
+    how = f"shifted by {next(iter(shifts)):+d}" if len(shifts) == 1 else "mixed"
+    yield Cause(
+        id=id,
+        text=f"within each batch the targets are {how} against the rows ({words})",
+        change="index X and y with the same rows; look for slices such as y[1:] and y_hat[:-1]",
+        apply=lambda design: _mixed(design, places),
+    )
+
+
+def _mixed(design: Design, places: Mapping[int, list[int]]) -> Design:
+    """A data set of all batches, one after the other, with the targets that were used."""
+    dataset, X, y, order, end = design.material.dataset, [], [], [], 0
+    for epoch in design.material.order:
+        batches = []
+        for some in epoch:
+            of = places[len(some)]
+            kept = [i for i, j in enumerate(of) if j >= 0]
+            X.append(dataset.X[0, some[kept]])
+            y.append(dataset.y[0, some[[of[i] for i in kept]]])
+            batches.append(np.arange(end, end + len(kept)))
+            end += len(kept)
+        order.append(tuple(batches))
+    return design.with_data(X=np.concatenate(X)[None], y=np.concatenate(y)[None]).with_order(tuple(order))

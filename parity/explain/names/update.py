@@ -13,7 +13,7 @@ from parity.explain.design import Design
 from parity.explain.hypotheses import HYPOTHESES, NARROWER
 from parity.explain.measure.chain import Chain
 from parity.explain.measure.series import Series, steps_text
-from parity.explain.names import calls, rates
+from parity.explain.names import calls, decays, rates
 from refimpl.optimizers import OPTIMIZERS
 from refimpl.types import Array, number_fields
 
@@ -22,9 +22,8 @@ CANDIDATES = 6
 
 
 def options(chain: Chain, changed: Design) -> Iterator[tuple[Cause, ...]]:
-    """What explains the update, the gradient being that of ``changed``; nothing first."""
+    """What explains the update, the gradient being that of ``changed``."""
     seen = _with_record(chain, changed)
-    yield ()
     base, begin = changed, ()
     for of_calls in calls.causes(chain, changed):
         begin = (of_calls,)
@@ -32,12 +31,15 @@ def options(chain: Chain, changed: Design) -> Iterator[tuple[Cause, ...]]:
         assert applied is not None
         base, seen = applied, of_calls.to(seen) or seen
         yield begin
+    yield from ((*begin, cause) for cause in _stale(chain))
     for of_numbers in numbers(chain, base):
         yield (*begin, *of_numbers)
     executed = _rates(chain, seen)
     if executed is not None:
         for cause in rates.causes(base, executed):
             yield (*begin, cause)
+    for cause in decays.causes(chain, seen):
+        yield (*begin, cause)
     for cause in recurrences(chain, seen):
         yield (*begin, cause)
 
@@ -49,6 +51,16 @@ def _with_record(chain: Chain, changed: Design) -> Design:
     weights = chain.predictions.recording.weights
     given = {name: each.reshape(weights[name][1:].shape) for name, each in chain.given.value.items()}
     return replace(changed, given=given)
+
+
+def _stale(chain: Chain) -> Iterator[Cause]:
+    """The optimizer saw the gradient of the backward pass before, and at the first step none."""
+    observed = chain.observed
+    if observed is None or "weight" not in observed.raw or "weight" not in observed.seen:
+        return
+    raw, seen = (np.asarray(each["weight"], float).reshape(chain.steps, -1) for each in (observed.raw, observed.seen))
+    if chain.steps > 1 and np.array_equal(seen[1:], raw[:-1]) and not np.isfinite(seen[0]).any():
+        yield cause_of(HYPOTHESES["gradient-stale"], 2.0)
 
 
 # -- numbers that were recorded ----------------------------------------------------------------------------------------

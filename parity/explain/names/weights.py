@@ -78,6 +78,7 @@ def _by_step(chain: Chain, q: Sequence[Array], bars: Sequence[Array]) -> Iterato
             change = "divide by the number of micro-batches that the window has, or by its rows"
             yield counted(each(windows), "accumulation-short-window", text, change)
             return
+    yield from _clipped(chain, c)
     if (constant := c.constant) is None:
         odd = np.abs(c.value - 1) > c.error
         when = steps_text(odd, chain.design.epoch)
@@ -89,6 +90,26 @@ def _by_step(chain: Chain, q: Sequence[Array], bars: Sequence[Array]) -> Iterato
         text = f"the rows' part of the gradient is {value:.6g} times that of the loss, whose value is as reported"
         change = "look for a detached factor, a hook on the gradient, or a custom backward pass"
         yield counted(each(np.full(len(n), value)), "loss-gradient-factor", text, change, numbers=1)
+
+
+def _clipped(chain: Chain, c: Series) -> Iterator[Cause]:
+    """min(1, l/‖∇L‖) on the data's part alone: clipped before the optimizer adds its decay."""
+    data = [np.concatenate([d @ chain.X[some], [d.sum()]]) for d, some in zip(chain.delta, chain.design.rows, strict=True)]
+    length = np.array([np.linalg.norm(each) for each in data])
+    smaller = c.value < 1 - c.error
+    if not smaller.any() or smaller.all() and c.constant is not None:
+        return
+    low, high = (np.array((c.value + sign * c.error) * length)[smaller] for sign in (-1, 1))
+    if np.max(low) > np.min(high):
+        return
+    limit = _short(float(np.max(low)), float(np.min(high)))
+    factor = np.minimum(1.0, limit / (length + 1e-6))
+    if np.any(np.abs(c.value - factor) > c.error + 1e-6):
+        return
+    text = f"the gradient of the loss is clipped to the norm {limit:g}, before the decay is added to it: the decay is as asked"
+    q = [np.full(len(some), value) for some, value in zip(chain.design.rows, factor, strict=True)]
+    change = "remove clip_grad_norm_, or ask for it; with weight_decay in the optimizer the decay is not clipped"
+    yield counted(q, "gradient-clipped-before-decay", text, change, numbers=1)
 
 
 def _by_place(chain: Chain, q: Sequence[Array], bars: Sequence[Array]) -> Iterator[Cause]:
@@ -120,6 +141,17 @@ def _of_places(q: Array) -> tuple[str, str, str]:
     groups = _groups(q)
     m = len(groups)
     expected = np.concatenate([np.full(size, n / (m * size)) for size, _ in groups])
+    counts = np.rint(q / np.min(q))
+    twice = np.allclose(q, counts * n / counts.sum(), rtol=1e-5)
+    even = all(size == groups[0][0] for size, _ in groups[:-1]) and groups[-1][0] <= groups[0][0]
+    if twice and not even:
+        again = np.flatnonzero(counts > 1)
+        times = "twice" if (counts[again] == 2).all() else f"{_numbers(counts[again])} times"
+        text = (
+            f"rows at the places {listed(again)} of each batch of {n} are in it {times}: the mean is over {int(counts.sum())} "
+            f"rows ({_numbers(q)} times what was asked)"
+        )
+        return text, "rows-repeated", "look for a sampler that pads batches or shards with copies of rows"
     if m > 1 and np.allclose(q, expected, rtol=1e-5):
         sizes = ", ".join(str(size) for size, _ in groups)
         text = (
