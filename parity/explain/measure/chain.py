@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -86,7 +87,28 @@ class Chain:
         """The measured part of every row; None where there are no gradients or too few features."""
         if self.given is None:
             return None
-        return measure(self.given, self.w, self.X, self.design.rows)
+        measured = measure(self.given, self.w, self.X, self.design.rows)
+        if measured is None or not self.given.unit:
+            return measured
+        bars = []
+        for k, (delta, error) in enumerate(zip(measured.delta, measured.delta_error, strict=True)):
+            with np.errstate(all="ignore"):
+                times = np.nan_to_num(np.abs(delta / self.delta[k]), posinf=1.0)
+            bars.append(error + times * self.forward[k])
+        return replace(measured, delta_error=tuple(bars))
+
+    @cached_property
+    def forward(self) -> tuple[Array, ...]:
+        """How far the asked δ of every row may be off: r is a sum of p products, ``|e| ≤ (p + 8)·u·(|x|·|w| + |b| + |y|)``."""
+        assert self.given is not None
+        loss: Any = self.design.form.in_gradient.loss
+        n, p = self.X.shape
+        found = []
+        for k, rows in enumerate(self.design.rows):
+            size = np.abs(self.X[rows]) @ np.abs(self.w[k]) + abs(self.b[k]) + np.abs(self.y[rows])
+            slope = 2 * float(getattr(loss, "factor", 1.0)) / (len(rows) if getattr(loss, "reduction", "") == "mean" else 1)
+            found.append(slope * (p + 8) * self.given.unit * size)
+        return tuple(found)
 
     @cached_property
     def asked(self) -> Parts:
@@ -206,7 +228,7 @@ def _decayed(gradients: Mapping[str, Array], predictions: Predictions, observed:
     for name, values in gradients.items():
         numbers = observed.numbers.get(name, {})
         decay = numbers.get("weight_decay")
-        coupled = observed.optimizer.get(name) in COUPLED and not np.any(numbers.get("decoupled_weight_decay", 0))
+        coupled = observed.optimizer.get(name) in COUPLED and not np.any(np.nan_to_num(numbers.get("decoupled_weight_decay", 0.0)))
         flat = np.asarray(values, float).reshape(len(values), -1)
         if decay is not None and coupled and name in predictions.recording.weights and len(decay) == len(flat):
             weights = predictions.recording.weights[name]

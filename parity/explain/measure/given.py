@@ -28,11 +28,13 @@ Source = Literal["backward", "optimizer", "weights"]
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
-    """``value`` by parameter ``(K, n)``, known to ± ``error`` ``(K, n)``; where it is known from."""
+    """``value`` by parameter ``(K, n)``, which is within ± ``error`` ``(K, n)`` of what exact arithmetic gives;
+    where it is known from; ``unit``: unit roundoff of the sums that it is, 0 where it was not recorded."""
 
     value: Mapping[str, Array]
     error: Mapping[str, Array]
     source: Source
+    unit: float = 0.0
 
 
 def recorded(gradients: Mapping[str, Array], design: Design, predictions: Predictions, source: Source) -> Given | None:
@@ -54,9 +56,11 @@ def recorded(gradients: Mapping[str, Array], design: Design, predictions: Predic
         size = np.linalg.norm(each, axis=1)
         usual = np.linalg.norm(np.asarray(asked[name].value, float).reshape(steps, -1), axis=1)
         with np.errstate(all="ignore"):
-            times = np.maximum(1.0, np.nan_to_num(size / usual, posinf=1.0))
+            times = np.nan_to_num(size / usual, nan=1.0, posinf=1.0)
         error[name] = np.asarray(asked[name].error, float).reshape(steps, -1) * times[:, None]
-    return Given(value=value, error=error, source=source)
+    profile = predictions.recording.profiles["loss"]
+    unit = float(max(profile.u(profile.compute), profile.u(profile.accumulate)))
+    return Given(value=value, error=error, source=source, unit=unit)
 
 
 def inverted(design: Design, predictions: Predictions) -> Given | None:

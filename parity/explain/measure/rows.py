@@ -1,5 +1,6 @@
 """How much each row of the batch counted, and what was added to the rows' part: one linear solve a step.
 
+A recorded gradient is a sum that was rounded: with n rows ``e = γ·(|A||c|)``, γ = (n + 8)·u, whatever its terms are.
 The gradient of a linear model is a combination of the batch's rows, plus what penalties add::
 
     g_w = Σᵢ δᵢ·xᵢ + λ·w + Σ_j c_j·t_j          g_b = Σᵢ δᵢ + ν
@@ -19,6 +20,8 @@ import numpy as np
 from parity.explain.measure.given import Given
 from refimpl.types import Array
 
+FURTHER_ROUNDINGS = 8
+"""Of a sum over the rows: those of the factors, of penalties, of micro-batches."""
 FURTHER: tuple[tuple[str, ...], ...] = ((), ("sign w",), ("1",), ("w₀",), ("sign w", "1"))
 """Columns beside the rows and w that are tried, in this order."""
 
@@ -79,8 +82,10 @@ def _solve(given: Given, weights: Array, X: Array, batches: Sequence[Array], fur
         scale = np.linalg.norm(A, axis=0)
         scale = np.where(scale > 0, scale, 1.0)
         inverse = np.linalg.pinv(A / scale) / scale[:, None]
-        g, e = given.value["weight"][k], given.error["weight"][k]
+        g = given.value["weight"][k]
         c = inverse @ g
+        roundings = (len(rows) + FURTHER_ROUNDINGS) * given.unit
+        e = roundings * np.abs(A) @ np.abs(c) if given.unit else given.error["weight"][k]
         error = np.abs(inverse) @ e
         residual = g - A @ c
         room = np.abs(np.eye(len(g)) - A @ inverse) @ e + 1e-14 * np.abs(A) @ np.abs(c)

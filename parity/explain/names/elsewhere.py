@@ -8,14 +8,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from parity.explain.cause import Cause, cause_of
+from parity.explain.cause import Cause
 from parity.explain.design import Design
 from parity.explain.faults.twists import Centralised, Masked
 from parity.explain.hypotheses import HYPOTHESES
 from parity.explain.measure.chain import SLACK, Chain
 from parity.explain.measure.series import Series, listed, steps_text
 from parity.explain.pattern import which
-from refimpl.arithmetic.formats import FORMATS
+from refimpl.arithmetic.formats import FORMATS, Format
 from refimpl.types import Array
 
 
@@ -97,7 +97,6 @@ def _perturbed(chain: Chain) -> Iterator[Cause]:
         )
         if _holds(chain, cause):
             yield cause
-            return
 
 
 def _earlier(chain: Chain) -> Iterator[Cause]:
@@ -206,16 +205,35 @@ def _masked(chain: Chain) -> Iterator[Cause]:
 
 
 def _narrow(chain: Chain) -> Iterator[Cause]:
-    """Gradients of which every number is one of a narrower format."""
-    assert chain.given is not None
-    if chain.given.source == "weights":
+    """Gradients of which every number is one of a narrower format, and next to the asked one."""
+    observed = chain.observed
+    if observed is None or chain.given is None or chain.given.source == "weights":
         return
-    values = np.concatenate([each.reshape(-1) for each in chain.given.value.values()])
+    data = {"weight": chain.asked.data, "bias": chain.asked.total_bias}
+    total = {"weight": chain.asked.weight, "bias": chain.asked.total_bias}
     for format in ("bfloat16", "float16"):
-        narrower = FORMATS[format].digits < FORMATS[chain.predictions.recording.dtype].digits
-        if narrower and np.any(values) and np.all(FORMATS[format].round(values) == values):
-            yield cause_of(HYPOTHESES[f"gradient-{format}"])
-            return
+        narrow = FORMATS[format]
+        if narrow.digits >= FORMATS[chain.predictions.recording.dtype].digits:
+            continue
+        for recorded, asked in ((r, a) for r in (observed.seen, observed.raw) for a in (data, total)):
+            if all(_rounded(recorded.get(name), each, narrow) for name, each in asked.items() if each is not None):
+                yield replace(
+                    _as_recorded(chain),
+                    id=f"gradient-{format}",
+                    text=f"gradients are rounded to {format} on their way to the optimizer: every recorded one is a {format} number",
+                    change=HYPOTHESES[f"gradient-{format}"].change,
+                    numbers=0,
+                    named=True,
+                )
+                return
+
+
+def _rounded(recorded: Array | None, asked: Array, format: Format) -> bool:
+    """Whether numbers are the asked ones, rounded to a format; two roundings apart at most."""
+    if recorded is None or not np.isfinite(recorded).all():
+        return False
+    values = np.asarray(recorded, float).reshape(asked.shape)
+    return bool(np.all(format.round(values) == values) and np.all(np.abs(values - asked) <= 2 * format.half_ulp(asked)))
 
 
 def _other_rows(chain: Chain) -> Iterator[Cause]:

@@ -193,6 +193,14 @@ def _inverse_time(design: Design, executed: Series) -> Iterator[Cause]:
     t = np.arange(design.steps, dtype=float)
     slope, start = np.polyfit(t, 1 / executed.value, 1)
     asked = float(getattr(design.form.optimizers["weight"], "lr", 0.0))
+    own = getattr(design.form.optimizers["weight"], "lr_decay", 0.0)
+    for late in (1, -1) if own else ():
+        rates = asked * (1 + own * t) / (1 + own * np.maximum(t + late, 0))
+        if executed.is_(rates):
+            text = f"lr_decay counts one step too {'many' if late > 0 else 'few'}: the first step has η/(1 + lr_decay·{max(late, 0)})"
+            text = text if late > 0 else "lr_decay counts one step too few: the second step has the rate of the first"
+            yield listed(rates, "lr-decay-off-by-one", text, change="divide by 1 + (t − 1)·lr_decay with t = 1 at the first step")
+            return
     for first in (0.0, 1.0, 2.0):
         if not asked or slope == 0:
             return

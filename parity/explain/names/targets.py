@@ -107,7 +107,7 @@ def _of_batch(chain: Chain) -> Iterator[Cause]:
         if any(j >= 0 and not near[i, j] for i, j in enumerate(of)) or places.setdefault(n, of) != of:
             return
     full = places[max(places)]
-    if full == list(range(len(full))):
+    if all(j in (i, -1) for i, j in enumerate(full)):
         return
     words = ", ".join(f"place {i}: that of {j}" if j >= 0 else f"place {i} does not count" for i, j in enumerate(full))
     shifts = {j - i for i, j in enumerate(full) if j >= 0}

@@ -24,24 +24,21 @@ CANDIDATES = 6
 def options(chain: Chain, changed: Design) -> Iterator[tuple[Cause, ...]]:
     """What explains the update, the gradient being that of ``changed``."""
     seen = _with_record(chain, changed)
-    base, begin = changed, ()
-    for of_calls in calls.causes(chain, changed):
-        begin = (of_calls,)
-        applied = of_calls.to(changed)
-        assert applied is not None
-        base, seen = applied, of_calls.to(seen) or seen
-        yield begin
-    yield from ((*begin, cause) for cause in _stale(chain))
-    for of_numbers in numbers(chain, base):
-        yield (*begin, *of_numbers)
-    executed = _rates(chain, seen)
-    if executed is not None:
-        for cause in rates.causes(base, executed):
-            yield (*begin, cause)
-    for cause in decays.causes(chain, seen):
-        yield (*begin, cause)
-    for cause in recurrences(chain, seen):
-        yield (*begin, cause)
+    starts: list[tuple[tuple[Cause, ...], Design, Design]] = [((), changed, seen)]
+    for cause in calls.causes(chain, changed):
+        yield (cause,)
+        applied, its = cause.to(changed), cause.to(seen)
+        if applied is not None and its is not None:
+            starts.insert(0, ((cause,), applied, its))
+    yield from ((cause,) for cause in _stale(chain))
+    for begin, base, its in starts:
+        for of_numbers in numbers(chain, base):
+            yield (*begin, *of_numbers)
+        executed = _rates(chain, its)
+        if executed is not None:
+            yield from ((*begin, cause) for cause in rates.causes(base, executed))
+        yield from ((*begin, cause) for cause in decays.causes(chain, its))
+        yield from ((*begin, cause) for cause in recurrences(chain, its))
 
 
 def _with_record(chain: Chain, changed: Design) -> Design:

@@ -1,0 +1,60 @@
+"""What was recorded is a running average of the weights, and not the weights that are trained.
+
+With ``a_k = β·a_{k−1} + (1 − β)·w_k``, a₀ = w₀, the trained weights are ``w_k = (a_k − β·a_{k−1})/(1 − β)``. The first
+step of the average is 1 − β times the asked one, which gives β.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from parity.explain.design import Design
+from parity.explain.predict import Predictions
+from parity.explain.record import Recording
+from refimpl.types import Array
+
+DIGITS = 3
+"""Of β."""
+
+
+def readings(design: Design, predictions: Predictions) -> Iterator[tuple[str, Recording]]:
+    """The trained weights, if what was recorded are averages of them, and the average in words."""
+    recording = predictions.recording
+    if design.steps != recording.steps or recording.steps < 3:
+        return
+    with np.errstate(all="ignore"):
+        predicted = predictions.weights([design])
+    for first in (0, 1):
+        beta = _beta(recording, predicted, first)
+        if beta is not None:
+            begin = "its first update copies the weights" if first else "it begins with the initial weights"
+            words = f"the moving average a ← {beta:g}·a + {1 - beta:.3g}·w of the weights, {begin}"
+            yield words, _trained(recording, beta, first)
+
+
+def _beta(recording: Recording, predicted: dict[str, Array], first: int) -> float | None:
+    """1 − the first averaged step ÷ the asked one; None where that is no such number."""
+    weights = recording.weights["weight"].reshape(recording.steps + 1, -1)
+    asked = predicted["weight"][0].reshape(recording.steps, -1)[first] - weights[first]
+    moved = weights[first + 1] - weights[first]
+    square = float(asked @ asked)
+    if not square:
+        return None
+    beta = float(f"{1 - float(moved @ asked) / square:.{DIGITS}g}")
+    return beta if 0 < beta < 1 else None
+
+
+def _trained(recording: Recording, beta: float, first: int) -> Recording:
+    """The weights whose averages were recorded, known to the roundings of the average ÷ (1 − β)."""
+    weights, written = {}, {}
+    for name, average in recording.weights.items():
+        before = np.concatenate([average[:1], average[:-1]])
+        trained = (average - beta * before) / (1 - beta)
+        trained[: first + 1] = average[: first + 1]
+        room = 4 * recording.formats[name].half_ulp(np.abs(average) + np.abs(before)) / (1 - beta)
+        room[: first + 1] = 0.0
+        weights[name], written[name] = trained, np.asarray(room, float)
+    return replace(recording, weights=weights, written=written)
