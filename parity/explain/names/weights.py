@@ -107,7 +107,7 @@ def _clipped(chain: Chain, c: Series) -> Iterator[Cause]:
     if np.any(np.abs(c.value - factor) > c.error + 1e-6):
         return
     text = f"the gradient of the loss is clipped to the norm {limit:g}, before the decay is added to it: the decay is as asked"
-    scales = [2**m for m in range(1, 17) if (limit * 2**m) in (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)]
+    scales = [2**m for whole in (1.0, 0.5, 0.1, 5.0, 10.0) for m in range(1, 17) if limit * 2**m == whole]
     if smaller.all() and limit < 0.1 and scales:
         text += f"; {limit:g} is {limit * scales[0]:g}/{scales[0]}: so it is when scaled gradients are clipped before they are unscaled"
     q = [np.full(len(some), value) for some, value in zip(chain.design.rows, factor, strict=True)]
