@@ -1,11 +1,11 @@
-"""What a run computes, in parts that a fault can turn one by one.
+"""What a run computes: an experiment, any link of which can be replaced.
 
-With recorded or own weights w_k, batch rows B_k, the data gradient ∇L and penalties Ω, step k is::
+With recorded or own weights w_k, batch rows B_k, upstream derivatives δ and penalties Ω, step k is::
 
-    r_k = ∇L(w_k; B_k) + p_k·Σ ∂Ω(w_k)           p: penalty_times
-    u_k = twists(Σ_j M_kj·r_j)                   M: mixing, the identity in correct code; twists such as clipping
-    w⁺  = step(w_k, u_k), n_k times              n: calls, none for parameters that are frozen
-    w_{k+1} = (1 − s_k)·w⁺                       s: shrink; rounded to weights_format
+    r_k = Σᵢ q_ki·δᵢ[xᵢ, 1] + p_k·Σ ∂Ω(w_k) + a_k·w_k   q: row_times, p: penalty_times, a: added
+    u_k = c_k·twists(Σ_j M_kj·r_j)                      M: mixing, else the identity; twists such as clipping; c: scale
+    w⁺  = step(w_k, u_k), n_k times                     n: calls of each parameter, none where it is frozen
+    w_{k+1} = (1 − s_k)·w⁺                              s: shrink; rounded to weights_format
 
 The optimizer has its hyper-parameters after c_k advances of the schedule (counts), with weight_decay times d_k
 (decay_times); its state is new where resets says so, and rounded to state_format. A correct run has the experiment's
@@ -22,13 +22,15 @@ import numpy as np
 
 from parity.errors import InputError
 from parity.experiment import Experiment, Material
-from parity.explain.rounding import like, rounded
 from parity.formulation import Realised, realise
-from parity.judge.update import COUNT
+from parity.step.after import after
+from parity.step.rounding import like
+from refimpl.arithmetic.sums import add_in_any_order
 from refimpl.batches import Order
 from refimpl.penalties import L2
+from refimpl.problem import Problem
 from refimpl.training import hyper_parameters, scheduled
-from refimpl.types import Array, LinearModel, Loss, Optimizer, Penalty, Schedule, off
+from refimpl.types import Array, LinearModel, Loss, Optimizer, Params, Penalty, Schedule, off
 
 Twist = Callable[[dict[str, Any]], dict[str, Any]]
 """From the gradients of all parameters to those that the optimizer is given."""
@@ -38,6 +40,7 @@ Twist = Callable[[dict[str, Any]], dict[str, Any]]
 class Design:
     """The parts of a run; see the module for the formulas.
 
+    ``given``: gradients in the place of all that is before the optimizer, ``(K, …)`` by parameter.
     ``uncertain``: of how many roundings the inputs are, where they were computed from the data.
     """
 
@@ -50,7 +53,11 @@ class Design:
     decay_times: Mapping[str, Array] = field(default_factory=dict)
     shrink: Mapping[str, Array] = field(default_factory=dict)
     frozen: frozenset[str] = frozenset()
-    calls: Array | None = None
+    calls: Array | Mapping[str, Array] | None = None
+    row_times: tuple[Array, ...] | None = None
+    added: Mapping[str, Array] = field(default_factory=dict)
+    scale: Mapping[str, Array] = field(default_factory=dict)
+    given: Mapping[str, Array] = field(default_factory=dict)
     resets: Array | None = None
     weights_format: str | None = None
     state_format: str | None = None
@@ -75,8 +82,10 @@ class Design:
     @property
     def consistent(self) -> bool:
         """Whether what is given for each step is given for each of its steps."""
-        single = [self.penalty_times, self.mixing, self.counts, self.calls, self.resets]
-        arrays = [*single, *self.decay_times.values(), *self.shrink.values()]
+        single = [self.penalty_times, self.mixing, self.counts, self.resets, self.row_times]
+        by_name = (self.decay_times, self.shrink, self.added, self.scale, self.given)
+        calls = self.calls.values() if isinstance(self.calls, Mapping) else (self.calls,)
+        arrays = [*single, *calls, *(each for mapping in by_name for each in mapping.values())]
         return all(len(each) == self.steps for each in arrays if each is not None)
 
     @property
@@ -91,20 +100,50 @@ class Design:
         moved = scheduled(self.form.optimizers[name], self.form.schedule, self.advances)
         return np.broadcast_to(np.asarray(hyper_parameters(moved)["lr"], float), (self.steps,))
 
-    def after(self, name: str, k: int, optimizer: Any, param: Any, gradient: Any, state: Any) -> tuple[Any, Any]:
-        """The parameter and the state after step k, by an optimizer with the hyper-parameters in effect."""
+    # -- one step ----------------------------------------------------------------------------------------------------
+
+    def raw(self, steps: Any, problem: Problem, data_gradient: Params, params: Params) -> dict[str, Any]:
+        """r_k ``(runs, …)`` from the gradient of the data loss; ``steps``: one k for each run, or one for all."""
+        summands: dict[str, list[Any]] = {name: [data_gradient[name]] for name in params}
+        for name, penalty in problem.terms:
+            term: Any = penalty.subgradient(params[name])
+            times = None if self.penalty_times is None else like(term, self.penalty_times[steps])
+            summands[name].append(term if times is None else times * term)
+        for name, by in self.added.items():
+            summands[name].append(like(params[name], by[steps]) * params[name])
+        return {name: add_in_any_order(terms) for name, terms in summands.items()}
+
+    def seen(self, steps: Any, mixed: dict[str, Any]) -> dict[str, Any]:
+        """u_k ``(runs, …)`` from the mixed gradients of the same steps."""
+        for twist in self.twists:
+            mixed = twist(mixed)
+        return mixed | {name: like(mixed[name], by[steps]) * mixed[name] for name, by in self.scale.items()}
+
+    def after(self, name: str, steps: Any, optimizer: Any, param: Any, gradient: Any, state: Any) -> tuple[Any, Any]:
+        """The parameter and the state after step k, by an optimizer with the hyper-parameters in effect.
+
+        ``steps``: k, or one for each run: such as have the same ``calls`` and the same ``resets``.
+        """
         if name in self.frozen:
             return param, state
-        if self.resets is not None and self.resets[k]:
-            state = optimizer.init(param)
-        for _ in range(1 if self.calls is None else int(self.calls[k])):
-            param, state = optimizer.step(param, gradient, state)
-        if self.state_format is not None:
-            kept = {key: value if key == COUNT else rounded(value, self.state_format) for key, value in state.items()}
-            state = kept
-        if name in self.shrink:
-            param = param * (1 - like(param, self.shrink[name][k]))
-        return param if self.weights_format is None else rounded(param, self.weights_format), state
+        calls, reset = self.turns(name, steps)
+        return after(
+            optimizer,
+            param,
+            gradient,
+            state,
+            calls=calls,
+            reset=reset,
+            state_format=self.state_format,
+            shrink=like(param, self.shrink[name][steps]) if name in self.shrink else None,
+            weights_format=self.weights_format,
+        )
+
+    def turns(self, name: str, steps: Any) -> tuple[int, bool]:
+        """How often the optimizer of a parameter is called at a step, or the first of some, and whether it is new."""
+        first = int(np.min(steps))
+        calls = self.calls.get(name) if isinstance(self.calls, Mapping) else self.calls
+        return 1 if calls is None else int(calls[first]), self.resets is not None and bool(self.resets[first])
 
     # -- with another part -------------------------------------------------------------------------------------------
 
