@@ -143,7 +143,7 @@ def tallies(verdict: Verdict, side_effects: int) -> dict[str, Tally]:
     for comparison in verdict.comparisons:
         alarms = int(np.sum(comparison.share > 1))
         new = Tally(comparison.elements, comparison.exact, comparison.unknown, alarms, comparison.used)
-        name = label(comparison.quantity)
+        name = label(str(comparison.quantity))
         found[name] = combine(found[name], new) if name in found else new
     values = sum(tally.values for name, tally in found.items() if name in ("gradient weight", "gradient bias"))
     return found | {"untouched": Tally(values, values, 0, side_effects, 0.0)}
@@ -351,7 +351,7 @@ def show_one(seed: int, number: int) -> None:
     verdict, trajectory = run_case(case)
     say(f"{verdict.name}: {verdict.text}", f"{trajectory.steps} steps, {len(trajectory.side_effects)} side effects")
     rows = [
-        [c.quantity, f"{c.elements}", f"{c.exact}", f"{c.unknown}", f"{c.used:.4f}", str(c.disagreement or "")]
+        [str(c.quantity), f"{c.elements}", f"{c.exact}", f"{c.unknown}", f"{c.used:.4f}", str(c.disagreement or "")]
         for c in verdict.comparisons
     ]
     columns = ["quantity", "values", "held to equality", "unbounded", "share used", "first disagreement"]

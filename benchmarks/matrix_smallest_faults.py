@@ -21,13 +21,13 @@ import numpy as np
 import typer
 from common import Grid, environment, run_all, say, significant, write
 
-from parity.judge.expected import Expected
 from parity.judge.update import Update, reference_step
 from parity.matrix.case import Case
 from parity.matrix.options import OPTIONS
 from parity.matrix.reference import REFERENCES
 from parity.matrix.session import Check, Session
 from parity.matrix.situations import SITUATIONS
+from parity.step.expected import Expected
 from refimpl.arithmetic.bounded import Bounded
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.errors import RefimplError

@@ -13,6 +13,7 @@ from parity.check.examined import Examined
 from parity.check.feeds import Feed, Played, feeds
 from parity.errors import InputError, nearest
 from parity.explain.motion import Motion
+from parity.step.after import after, replayed
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.errors import RefimplError
@@ -110,21 +111,20 @@ def reference_runs(optimizer: Any, shapes: Mapping[str, tuple[int, ...]]) -> dic
 
 def play(optimizer: Optimizer, feed: Feed) -> Played:
     """A reference on a feed, in plain float64."""
-    weights, given = {}, {}
-    with np.errstate(all="ignore"):
-        for name, start in feed.weights.items():
-            moments, gradients = [start[None]], []
-            state: Any = optimizer.init(start[None])
-            for gradient in feed.gradients[name]:
-                gradients.append((gradient + feed.coupled * moments[-1][0])[None])
-                moved, state = optimizer.step(moments[-1], gradients[-1], state)
-                moments.append(np.asarray(moved))
-            weights[name], given[name] = _joined(moments), _joined(gradients)
-    return Played(weights=weights, gradients=given)
+    start = {name: values[None] for name, values in feed.weights.items()}
+    given: dict[str, list[Array]] = {name: [] for name in start}
 
+    def gradient(k: int, params: dict[str, Array]) -> dict[str, Array]:
+        found = {name: feed.gradients[name][k][None] + feed.coupled * param for name, param in params.items()}
+        for name, values in found.items():
+            given[name].append(values)
+        return found
 
-def _joined(moments: list[Array]) -> Array:
-    return np.concatenate(moments)
+    steps = len(next(iter(feed.gradients.values())))
+    made = replayed(steps, lambda _, made: made or start, gradient, lambda _, __, *given: after(optimizer, *given))
+    moments = [start, *made]
+    weights = {name: np.concatenate([params[name] for params in moments]) for name in start}
+    return Played(weights=weights, gradients={name: np.concatenate(some) for name, some in given.items()})
 
 
 def key_of(optimizer: Any) -> str:

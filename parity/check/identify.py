@@ -16,7 +16,7 @@ from parity.check.held import BY_NAME, FORM, demanded, key_of, known_numbers, mo
 from parity.errors import InputError
 from parity.explain.family import BEYOND, Fit, fit, shown
 from parity.explain.replay import replay
-from parity.judge.expected import Expected
+from parity.step.expected import Expected
 from refimpl.optimizers import OPTIMIZERS
 from refimpl.types import Array, Optimizer
 

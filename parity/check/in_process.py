@@ -13,8 +13,8 @@ from parity.check.optimizer import conclude
 from parity.check.training import records_of, trajectory_of
 from parity.errors import InputError
 from parity.experiment import Experiment
-from parity.explain.design import check_linear
 from parity.explain.finding import Diagnosis
+from parity.step.design import check_linear
 from refimpl.trajectory import Trajectory
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")

@@ -17,15 +17,16 @@ from parity.check.logfile import WEIGHTS, Log, read, saved
 from parity.check.training import ACCUMULATE, UNKNOWN_FORM, Records, trajectory_of
 from parity.errors import InputError
 from parity.experiment import Experiment
-from parity.explain.design import Design, as_asked, check_linear
 from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis, Finding
 from parity.explain.hypotheses import HYPOTHESES, NARROWER
-from parity.explain.predict import Predictions
-from parity.explain.record import Recording
 from parity.explain.search import Fault
-from parity.explain.simulate import FreeRun, random_push, simulate
-from parity.judge.expected import expect
+from parity.step.design import Design, as_asked, check_linear
+from parity.step.engine import Engine
+from parity.step.expected import expect
+from parity.step.free import FreeRun, random_push, simulate
+from parity.step.quantity import Quantity
+from parity.step.recording import Recording
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.reductions import norm
@@ -199,15 +200,15 @@ def _room(design: Design, dtype: str) -> Room:
         profiles={"loss": profile, "update": profile},
         formats=dict.fromkeys(plain.weights, format),
     )
-    predictions = Predictions(recording)
+    predictions = Engine(recording)
     steps: dict[str, list[Array]] = {name: [] for name in plain.weights}
     for piece in predictions.expected(design):
-        steps[piece.quantity.partition(" ")[2]].append(np.asarray(piece.allowance[0], float))
+        steps[piece.quantity.parameter].append(np.asarray(piece.allowance[0], float))
     push = random_push({name: np.stack(some) for name, some in steps.items()})
-    losses = {piece.quantity: np.asarray(piece.allowance, float) for piece in predictions.losses(design)}
+    losses = {str(piece.quantity): np.asarray(piece.allowance, float) for piece in predictions.losses(design)}
     weights: Any = [Bounded.tensor(recording.weights[name], profile) for name in design.form.in_gradient.model.weights]
     length: Any = norm(*weights)
-    of_norm = expect("norm", np.arange(len(length)), plain.norm[:, 0], length, format)
+    of_norm = expect(Quantity("norm"), np.arange(len(length)), plain.norm[:, 0], length, format)
     return Room(simulate(design, runs=COPIES + 1, push=push), losses | {"norm": np.asarray(of_norm.allowance, float)})
 
 

@@ -11,9 +11,9 @@ from parity.check.target import Target, load
 from parity.check.worker import run
 from parity.errors import InputError
 from parity.experiment import Experiment
-from parity.explain.design import check_linear
 from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis
+from parity.step.design import check_linear
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.trajectory import Trajectory
 from refimpl.types import Array

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from parity.backends.reference import run_reference
 from parity.experiment import Experiment
-from parity.explain.design import Design, as_asked
 from parity.explain.law import Law, measure_all
 from parity.explain.motion import motions
 from parity.explain.words import Sentence, in_words
 from parity.formulation import realise
+from parity.step.design import Design, as_asked
 from refimpl.batches import Order
 from refimpl.optimizers import SGD, SGDW
 from refimpl.training import hyper_parameters

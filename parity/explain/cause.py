@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from parity.explain.design import Design
+from parity.step.design import Design
 from refimpl.errors import RefimplError
 
 

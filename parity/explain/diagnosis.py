@@ -11,17 +11,17 @@ import numpy as np
 
 from parity.experiment import Experiment
 from parity.explain.asked import laws_beside
-from parity.explain.design import Design, as_asked
 from parity.explain.effects import Change, Effects, effects
 from parity.explain.finding import CheckVerdict, Diagnosis, Finding
 from parity.explain.initial import Start, starts
 from parity.explain.other import other_optimizer
 from parity.explain.pattern import patterns, which
-from parity.explain.predict import Predictions
-from parity.explain.record import Recording, narrower, recording_of, said_in, with_zeros, without_still
 from parity.explain.reported import reported
 from parity.explain.search import Candidate, Explanation, Search, search
 from parity.judge.undecidable import neutral
+from parity.step.design import Design, as_asked
+from parity.step.engine import Engine
+from parity.step.recording import Recording, narrower, recording_of, said_in, with_zeros, without_still
 from refimpl.trajectory import Trajectory
 from refimpl.types import Array
 
@@ -39,7 +39,7 @@ def diagnose(experiment: Experiment, trajectory: Trajectory, *, pairs: bool = Tr
     whole, finite = recording_of(trajectory)
     recording = without_still(whole)
     kept_in = [_precision(recording.dtype, said)] if recording.dtype != said.dtype else []
-    predictions = Predictions(recording)
+    predictions = Engine(recording)
     first = {name: values[:1] for name, values in recording.weights.items() if name not in missing}
     begin = starts(design.material.params, first, design.material.dataset.X.shape[2], recording.dtype)
     best = found.classes[0] if found.classes else ()
@@ -92,7 +92,7 @@ def _searched(design: Design, trajectory: Trajectory, said: Recording, *, pairs:
         found = search(design, without_still(said), pairs=pairs)
         if narrow is None or found.share <= 1 or found.classes:
             return trajectory, found
-    if narrow is not None and Predictions(said).share(design, enough=1.0) > 1:
+    if narrow is not None and Engine(said).share(design, enough=1.0) > 1:
         trajectory = said_in(trajectory, narrow)
     return trajectory, search(design, without_still(recording_of(trajectory)[0]), pairs=pairs)
 
@@ -137,7 +137,7 @@ def _rest(explanation: Explanation, position: int) -> tuple[str, ...]:
     return explanation.ids[:position] + explanation.ids[position + 1 :]
 
 
-def _unreported_start(design: Design, predictions: Predictions) -> list[Finding]:
+def _unreported_start(design: Design, predictions: Engine) -> list[Finding]:
     """Where all is right but the first step, which was taken to start from the weights that were handed out."""
     if design.steps != predictions.recording.steps:
         return []
@@ -162,8 +162,8 @@ def _stopped(found: Search, design: Design, whole: Recording, recording: Recordi
     if best is None or not recording.ignored:
         return []
     worst = dict.fromkeys(recording.ignored, 0.0)
-    for piece in Predictions(whole).expected(best):
-        name = piece.quantity.partition(" ")[2]
+    for piece in Engine(whole).expected(best):
+        name = piece.quantity.parameter
         worst[name] = max(worst.get(name, 0.0), float(np.max(piece.share, initial=0)))
     return [_never_moved(name, chosen, worst[name]) for name, chosen in recording.ignored.items() if worst[name] > 1]
 
@@ -195,13 +195,13 @@ def _start(start: Start) -> Finding:
     return Finding(id=f"{start.id} ({start.parameter})", text=start.text, evidence=start.evidence, change=change)
 
 
-def _unseen(design: Design, predictions: Predictions) -> tuple[str, ...]:
+def _unseen(design: Design, predictions: Engine) -> tuple[str, ...]:
     """Hyper-parameters that could have a neutral value without leaving the tolerance."""
     others = [(name, replace(design, form=form)) for name, form in neutral(design.form)]
     return tuple(name for name, other in others if predictions.share(other, enough=1.0) <= 1)
 
 
-def _residual(design: Design, best: Sequence[Explanation], predictions: Predictions) -> dict[str, Array]:
+def _residual(design: Design, best: Sequence[Explanation], predictions: Engine) -> dict[str, Array]:
     """The largest error ÷ allowance after each step, of correct code and of the first explanation."""
     held = {"as asked": design} | ({" and ".join(best[0].ids): best[0].design} if best else {})
     found = {}
@@ -214,7 +214,7 @@ def _residual(design: Design, best: Sequence[Explanation], predictions: Predicti
     return found
 
 
-def _expected(predictions: Predictions, design: Design, found: Search) -> list[Any]:
+def _expected(predictions: Engine, design: Design, found: Search) -> list[Any]:
     """Of what comes nearest, or of correct code."""
     nearest: Candidate | None = found.nearest
     closer = nearest is not None and nearest.distance < 0.1 * found.distance

@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
-from parity.explain.design import Design
-from parity.explain.simulate import FreeRun, simulate
+from parity.step.design import Design
+from parity.step.free import FreeRun, simulate
 
 Change = Callable[[Design], Design | None]
 MOST = 8

@@ -14,8 +14,8 @@ import numpy as np
 
 from parity.experiment import Material
 from parity.formulation import Realised
-from parity.judge.arithmetics import Rounding
-from parity.judge.profile import profile_of
+from parity.step.arithmetics import Rounding
+from parity.step.profile import profile_of
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS, Format
 from refimpl.training import hyper_parameters, scheduled

@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from parity.errors import InputError
-from parity.explain.design import Design
 from parity.explain.family import Fit, fit
 from parity.explain.finding import Finding
 from parity.explain.motion import Motion, rate_factor
-from parity.explain.predict import Predictions
-from parity.judge.arithmetics import Rounding
+from parity.step.arithmetics import Rounding
+from parity.step.design import Design
+from parity.step.engine import Engine
 from refimpl.arithmetic.bounded import Bounded
 from refimpl.penalties import L2
 from refimpl.types import Optimizer
 
 
-def other_optimizer(design: Design, predictions: Predictions) -> list[Finding]:
+def other_optimizer(design: Design, predictions: Engine) -> list[Finding]:
     """The reference that every parameter follows, fitted to the gradients that correct code has; empty if none does.
 
     L2 penalties are left to the optimizers, whose decay is fitted with their other numbers.

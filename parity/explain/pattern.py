@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity.judge.expected import Expected
+from parity.step.expected import Expected
 from refimpl.types import Array
 
 LISTED = 6
@@ -25,23 +25,16 @@ class Pattern:
 
 def patterns(pieces: Sequence[Expected]) -> list[Pattern]:
     """Of every parameter that has an error beyond its allowance."""
-    by_quantity: dict[str, list[Expected]] = {}
+    by_parameter: dict[str, list[Expected]] = {}
     for piece in pieces:
-        by_quantity.setdefault(piece.quantity, []).append(piece)
+        by_parameter.setdefault(piece.quantity.parameter, []).append(piece)
     found = []
-    for quantity, own in by_quantity.items():
-        name = quantity.removeprefix("update ")
+    for name, own in by_parameter.items():
         in_order = sorted(own, key=lambda piece: int(piece.steps[0]))
         share = np.concatenate([piece.share.reshape(len(piece.steps), -1) for piece in in_order]).astype(float)
         if (share > 1).any():
             found.append(Pattern(name, share, f"{name}: {_text(share > 1)}"))
     return found
-
-
-def still(weights: Array) -> Array:
-    """Which elements of a parameter ``(K + 1, …)`` never moved, though others did."""
-    same: Array = (weights == weights[0]).all(axis=0)
-    return same if not same.all() else np.zeros_like(same)
 
 
 def which(chosen: Array) -> str:

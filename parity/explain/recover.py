@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from parity.explain.design import Design
 from parity.explain.hypotheses import Hypothesis
-from parity.explain.record import Recording
+from parity.step.design import Design
+from parity.step.recording import Recording
 from refimpl.losses import SquaredError
 from refimpl.models import Linear
 from refimpl.optimizers import SGD, SGDW

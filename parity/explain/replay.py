@@ -10,16 +10,19 @@ rate, step k has η·η_k/η_0.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from parity.explain.motion import Motion
-from parity.judge.arithmetics import Rounding
-from parity.judge.expected import Expected, expect
+from parity.step.after import Step, after, replayed
+from parity.step.arithmetics import Rounding
+from parity.step.expected import Expected, expect
+from parity.step.quantity import Quantity
 from refimpl.arithmetic.bounded import Bounded
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.types import Array, Number, Optimizer
@@ -70,17 +73,28 @@ def replay(optimizer: Optimizer, motion: Motion) -> Iterator[Expected]:
 
     It ends where the run's own numbers were no longer finite before a step.
     """
-    arithmetic, ndim = Rounding(motion.profile), motion.weights.ndim
-    lifted = arithmetic.hyper(optimizer, ndim)
-    state: Any = lifted.init(arithmetic.tensor(motion.weights[:1]))
-    state = {key: _stored(value, motion) for key, value in state.items()}
-    for k in range(steps_of(motion)):
-        gradient = motion.gradient[k : k + 1]
-        param, state = _at_bounded_rate(lifted, motion, k).step(
-            arithmetic.tensor(motion.weights[k : k + 1]), Bounded(gradient.value, gradient.error, motion.profile), state
-        )
-        yield expect(motion.parameter, np.array([k]), motion.weights[k + 1 : k + 2], param, motion.format)
-        state = {key: _stored(value, motion) for key, value in state.items()}
+    arithmetic, weights, gradient = Rounding(motion.profile), motion.weights, motion.gradient
+    lifted = arithmetic.hyper(optimizer, weights.ndim)
+
+    def step(_: str, k: int, param: Any, given: Any, state: Any) -> tuple[Any, Any]:
+        param, state = after(_at_bounded_rate(lifted, motion, k), param, given, state)
+        return param, _kept(state, motion)
+
+    start: Any = _kept(lifted.init(arithmetic.tensor(weights[:1])), motion)
+    given = Bounded(gradient.value, gradient.error, motion.profile)
+    made = _along(motion, lambda k: arithmetic.tensor(weights[k : k + 1]), lambda k: given[k : k + 1], step, start)
+    for k, param in enumerate(made):
+        candidate = weights[k + 1 : k + 2]
+        yield expect(Quantity("value", motion.parameter), np.array([k]), candidate, param, motion.format)
+
+
+def _along(
+    motion: Motion, weights: Callable[[int], Any], gradient: Callable[[int], Any], step: Step, start: Any
+) -> Iterator[Any]:
+    """The parameter after each step that starts from finite numbers."""
+    name, steps = motion.parameter, steps_of(motion)
+    made = replayed(steps, lambda k, _: {name: weights(k)}, lambda k, _: {name: gradient(k)}, step, {name: start})
+    return (params[name] for params in made)
 
 
 def share_of(optimizer: Optimizer, motions: Sequence[Motion]) -> float:
@@ -131,24 +145,32 @@ def misses(
     ``numbers``: one value per run, in the place of the optimizer's own, so that many are tried at once.
     """
     numbers = numbers or {}
-    runs, found = len(next(iter(numbers.values()), [0])), []
-    with np.errstate(all="ignore"):  # what a number out of place makes of it is a large miss
-        for motion in motions:
-            ones = (1,) * (motion.weights.ndim - 1)
-            shaped = {slot: values.astype(dtype).reshape(-1, *ones) for slot, values in numbers.items()}
-            tried: Any = with_numbers(optimizer, shaped, checked=False)
-            weights, gradients = (
-                np.broadcast_to(array.astype(dtype)[:, None], (len(array), runs, *array.shape[1:]))
-                for array in (motion.weights, motion.gradient.value)
-            )
-            state = tried.init(weights[0])
-            for k in range(steps_of(motion))[slice(first)]:
-                at_rate = tried
-                if motion.factor[k] != 1 and hasattr(tried, "lr"):
-                    at_rate = with_numbers(tried, {Slot("lr"): tried.lr * motion.factor[k]}, checked=False)
-                param, state = at_rate.step(weights[k], gradients[k], state)
-                found.append((param - weights[k + 1]).reshape(runs, -1))
-    return np.concatenate(found, axis=1)
+    runs = len(next(iter(numbers.values()), [0]))
+    return np.concatenate([_missed(optimizer, motion, numbers, runs, first, dtype) for motion in motions], axis=1)
+
+
+@np.errstate(all="ignore")  # what a number out of place makes of it is a large miss
+def _missed(
+    optimizer: Optimizer, motion: Motion, numbers: Mapping[Slot, Array], runs: int, first: int | None, dtype: Any
+) -> Array:
+    """The same for one parameter."""
+    ones = (1,) * (motion.weights.ndim - 1)
+    shaped = {slot: values.astype(dtype).reshape(-1, *ones) for slot, values in numbers.items()}
+    tried: Any = with_numbers(optimizer, shaped, checked=False)
+    weights, gradients = (
+        np.broadcast_to(array.astype(dtype)[:, None], (len(array), runs, *array.shape[1:]))
+        for array in (motion.weights, motion.gradient.value)
+    )
+
+    def step(_: str, k: int, param: Any, given: Any, state: Any) -> tuple[Any, Any]:
+        at_rate = tried
+        if motion.factor[k] != 1 and hasattr(tried, "lr"):
+            at_rate = with_numbers(tried, {Slot("lr"): tried.lr * motion.factor[k]}, checked=False)
+        return after(at_rate, param, given, state)
+
+    made = _along(motion, weights.__getitem__, gradients.__getitem__, step, tried.init(weights[0]))
+    missed = [(param - weights[k + 1]).reshape(runs, -1) for k, param in enumerate(islice(made, first))]
+    return np.concatenate(missed, axis=1) if missed else np.zeros((runs, 0), dtype)
 
 
 def steps_of(motion: Motion) -> int:
@@ -166,14 +188,16 @@ def _at_bounded_rate(lifted: Any, motion: Motion, k: int) -> Any:
     return replace(lifted, lr=lifted.lr * Bounded(factor, FLOAT64.u * abs(factor), motion.profile, scalar=True))
 
 
-def _stored(value: Any, motion: Motion) -> Any:
-    """A tensor of the state as it may have been stored: in the format of the weights, where that is narrower.
+def _kept(state: Mapping[str, Any], motion: Motion) -> dict[str, Any]:
+    """The state as it may have been stored: in the format of the weights, where that is narrower.
 
     What hyper-parameters alone make of it, such as the first step sizes of Rprop, is rounded like a tensor from there.
     """
-    if not isinstance(value, Bounded) or value.shape[1:] != motion.weights.shape[1:]:
-        return value
-    tensor = value.entering()
-    if motion.format.digits < motion.profile.compute.digits:
-        tensor = tensor.under(replace(motion.profile, compute=motion.format)).under(motion.profile)
-    return tensor
+    kept = dict(state)
+    for key, value in state.items():
+        if isinstance(value, Bounded) and value.shape[1:] == motion.weights.shape[1:]:
+            kept[key] = value.entering()
+            if motion.format.digits < motion.profile.compute.digits:
+                narrow = replace(motion.profile, compute=motion.format)
+                kept[key] = kept[key].under(narrow).under(motion.profile)
+    return kept

@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from parity.explain.design import Design
 from parity.explain.finding import Finding
 from parity.explain.hypotheses import HYPOTHESES
-from parity.explain.predict import Predictions
 from parity.explain.search import Fault
-from parity.judge.expected import expect
+from parity.step.design import Design
+from parity.step.engine import Engine
+from parity.step.expected import expect
 from refimpl.arithmetic.bounded import Bounded
 from refimpl.types import Array
 
 
-def reported(design: Design, predictions: Predictions) -> tuple[list[Finding], list[str]]:
+def reported(design: Design, predictions: Engine) -> tuple[list[Finding], list[str]]:
     """What is wrong with the recorded losses: a finding, or a note where they are another usual quantity."""
     shares = predictions.loss_shares(design)
     if not shares or min(shares.values()) <= 1:
@@ -36,7 +36,7 @@ def reported(design: Design, predictions: Predictions) -> tuple[list[Finding], l
     return [Finding(id="loss-reported", text=text, evidence=evidence, change="report the loss of the step's batch")], []
 
 
-def _usual(design: Design, predictions: Predictions) -> str:
+def _usual(design: Design, predictions: Engine) -> str:
     """Another quantity that people report, by its name, if the record is that.
 
     Each is a linear map of the losses of the steps, ``A @ loss``, and has their bounds carried through it.
@@ -44,11 +44,11 @@ def _usual(design: Design, predictions: Predictions) -> str:
     recording = predictions.recording
     assert recording.loss is not None
     profile = recording.profiles["loss"]
-    for what, piece in (("loss", p) for p in predictions.losses(design)):
+    for piece in predictions.losses(design):
         losses = Bounded(piece.value[:, None], piece.allowance[:, None], profile)
-        for name, matrix in _maps(what, np.array([len(rows) for rows in design.rows], float), design.epoch).items():
+        for name, matrix in _maps("loss", np.array([len(rows) for rows in design.rows], float), design.epoch).items():
             reported: Any = Bounded.tensor(matrix, profile) @ losses
-            held = expect(name, piece.steps, recording.loss, reported[:, 0], profile.compute)
+            held = expect(piece.quantity, piece.steps, recording.loss, reported[:, 0], profile.compute)
             if np.max(held.share) <= 1:
                 return name
     return ""

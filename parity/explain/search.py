@@ -16,12 +16,12 @@ from itertools import combinations
 import numpy as np
 from scipy.optimize import least_squares
 
-from parity.explain.design import Design
 from parity.explain.fitting import DIFFERENCE, finite
 from parity.explain.hypotheses import HYPOTHESES, NARROWER, Hypothesis
-from parity.explain.predict import Predictions
-from parity.explain.record import Recording
 from parity.explain.recover import recover
+from parity.step.design import Design
+from parity.step.engine import Engine
+from parity.step.recording import Recording
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.errors import RefimplError
 from refimpl.types import Array
@@ -134,7 +134,7 @@ def search(design: Design, recording: Recording, *, pairs: bool = True) -> Searc
 class _Searching:
     def __init__(self, design: Design, recording: Recording) -> None:
         self.design, self.recording = design, recording
-        self.predictions = Predictions(recording)
+        self.predictions = Engine(recording)
         self.singles = self._singles()
         self.after = np.concatenate([values[1:].reshape(-1) for values in recording.weights.values()])
         self.scale = self._scale()
@@ -223,7 +223,7 @@ class _Searching:
             return np.ones(self.after.shape)
         pieces: dict[str, list[Array]] = {name: [] for name in self.recording.weights}
         for piece in self.predictions.expected(usual):
-            pieces[piece.quantity.partition(" ")[2]].append(piece.allowance.reshape(-1))
+            pieces[piece.quantity.parameter].append(piece.allowance.reshape(-1))
         scale = np.concatenate([allowance for some in pieces.values() for allowance in some]).astype(float)
         known = np.isfinite(scale) & (scale > 0)
         return np.where(known, scale, np.max(scale[known], initial=np.finfo(float).tiny))

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from parity.explain.cause import Cause
-from parity.explain.design import Design
+from parity.step.design import Design
 from parity.explain.measure.chain import Chain, chain_of
 from parity.explain.names import catalogue, elsewhere, order, rows, scale, update
 from parity.explain.names.option import PARTS, Option, covers
 from parity.explain.observed import Observed
-from parity.explain.predict import Predictions
+from parity.step.engine import Engine
 
 PROOFS = 24
 """Sets of causes that are held to their bound at most."""
@@ -53,10 +53,10 @@ class Explanation:
         return not self.losses or min(self.losses.values()) <= 1
 
 
-def explain(design: Design, predictions: Predictions, observed: Observed | None = None) -> list[Explanation]:
+def explain(design: Design, engine: Engine, observed: Observed | None = None) -> list[Explanation]:
     """The proven explanations of a record, the likeliest first; empty where there are none."""
-    proof = Proof(design, predictions)
-    for causes in proposals(design, predictions, observed):
+    proof = Proof(design, engine)
+    for causes in proposals(design, engine, observed):
         proof.hold(causes)
         if proof.enough:
             break
@@ -66,8 +66,8 @@ def explain(design: Design, predictions: Predictions, observed: Observed | None 
 class Proof:
     """Sets of causes held to the record, each once."""
 
-    def __init__(self, design: Design, predictions: Predictions) -> None:
-        self.design, self.predictions = design, predictions
+    def __init__(self, design: Design, engine: Engine) -> None:
+        self.design, self.engine = design, engine
         self.found: list[Explanation] = []
         self.tried: set[tuple[str, ...]] = set()
         self.left: int | None = None
@@ -80,9 +80,9 @@ class Proof:
         changed = together(self.design, causes)
         if changed is None or not changed.consistent:
             return
-        share = self.predictions.share(changed, enough=1.0)
+        share = self.engine.share(changed, enough=1.0)
         if share <= 1:
-            losses = self.predictions.loss_shares(changed)
+            losses = self.engine.loss_shares(changed)
             self.found.append(Explanation(tuple(causes), changed, share, losses))
 
     @property
@@ -110,14 +110,14 @@ def together(design: Design, causes: Sequence[Cause]) -> Design | None:
 
 
 def proposals(
-    design: Design, predictions: Predictions, observed: Observed | None
+    design: Design, engine: Engine, observed: Observed | None
 ) -> Iterator[tuple[Cause, ...]]:
     """Sets of causes that what was measured suggests, the likeliest first."""
-    for begin in order.options(design, predictions):
+    for begin in order.options(design, engine):
         base = together(design, begin)
-        if base is None or base.steps != predictions.recording.steps:
+        if base is None or base.steps != engine.recording.steps:
             continue
-        chain = chain_of(base, predictions, observed)
+        chain = chain_of(base, engine, observed)
         of_gradient = list(gradient(chain))
         yield from ((*begin, *causes) for causes in of_gradient)
         for causes in of_gradient[:GRADIENTS]:

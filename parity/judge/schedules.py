@@ -9,19 +9,19 @@ equality. Rates are doubles, or, where the learning rate is a tensor, of its dty
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from parity.judge.arithmetics import Rounding
-from parity.judge.expected import Expected, expect
+from parity.step.arithmetics import Rounding
+from parity.step.expected import Expected, expect
+from parity.step.quantity import Quantity
+from parity.step.rates import lifted_numbers
 from refimpl.arithmetic.bounded import Bounded, Profile, Undecided
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.schedules import Constant, Exponential, MultiStep, Step
-from refimpl.training import hyper_parameters
-from refimpl.types import Array, Number, Optimizer, Reactive, Recursive, Schedule, advanced
+from refimpl.types import Array, Number, Reactive, Schedule, advanced
 
 EXACT = (Constant, Step, MultiStep, Exponential)
 """Schedules of products alone: where their closed form is exact in a format, so is every way to compute it."""
@@ -44,7 +44,7 @@ class Recorded:
 def check(schedule: Schedule, recorded: Recorded) -> Iterator[Expected]:
     """Every hyper-parameter after every advance of a schedule of the count."""
     arithmetic = _arithmetic(recorded.dtype)
-    base, lifted = _lifted(recorded.base, arithmetic), arithmetic.hyper(schedule)
+    base, lifted = lifted_numbers(recorded.base, arithmetic), arithmetic.hyper(schedule)
     counts = np.arange(len(recorded.values["lr"]))
     lr = recorded.values["lr"]
     before = np.concatenate([[recorded.base["lr"]], lr[:-1]])
@@ -82,55 +82,10 @@ def check_reactive(schedule: Reactive, metrics: Array, recorded: Recorded) -> It
             yield _judged(name, np.array([k + 1]), numbers[k + 1 : k + 2], after.get(name), arithmetic.profile)
 
 
-def in_effect(optimizer: Optimizer, schedule: Schedule, counts: Array, arithmetic: Rounding) -> Optimizer:
-    """The optimizer, plain, with the hyper-parameters after ``counts`` advances, bounded for a free run of either form.
-
-    The closed form, its allowance widened by what a framework may have that makes each rate from the one before.
-    """
-    plain = hyper_parameters(optimizer)
-    changes = arithmetic.hyper(schedule).at(counts, _lifted(plain, arithmetic))
-    recursive: Any = schedule
-    if isinstance(schedule, Recursive) and "lr" in changes:
-        rates = _recursion(recursive, tuple(plain.items()), int(np.max(counts)), arithmetic.profile)
-        closed: Any = changes["lr"]
-        away = np.abs(rates.value[counts] - closed.value) + rates.error[counts]
-        changes["lr"] = _with_error(closed, np.maximum(closed.error, np.where(np.isnan(away), np.inf, away)))
-    lifted = arithmetic.hyper(optimizer)
-    return replace(lifted, **changes) if changes else lifted  # type: ignore[type-var]  # optimizers are dataclasses
-
-
-@lru_cache(maxsize=64)
-def _recursion(schedule: Any, plain: tuple[tuple[str, Any], ...], last: int, profile: Profile) -> Bounded:
-    """The rates after 0 to ``last`` advances, each made from the one before, with all their errors: ``(last + 1,)``."""
-    arithmetic = Rounding(profile)
-    lifted, base = arithmetic.hyper(schedule), _lifted(dict(plain), arithmetic)
-    rates: list[Any] = []
-    current = base
-    for k in range(last + 1):
-        current = base | lifted.following(k, current, base)
-        rates.append(current["lr"])
-    values, errors = (np.array([getattr(rate, part) for rate in rates]) for part in ("value", "error"))
-    return Bounded(values, errors, profile, scalar=True)
-
-
-def _with_error(bounded: Bounded, error: Array) -> Any:
-    """The same value with another allowance."""
-    return Bounded(bounded.value, error, bounded.profile, scalar=bounded.scalar)
-
-
 def _arithmetic(dtype: str) -> Rounding:
     """Python's float64; with a tensor rate whatever meets it is rounded to its dtype."""
     format = FORMATS[dtype]
     return Rounding(Profile(compute=format, accumulate=format, scalar=format))
-
-
-def _lifted(base: Mapping[str, Any], arithmetic: Rounding) -> dict[str, Any]:
-    def bounded(value: Any) -> Any:
-        return value if isinstance(value, Bounded) else Bounded.hyper(value, arithmetic.profile)
-
-    return {
-        name: tuple(map(bounded, value)) if isinstance(value, tuple) else bounded(value) for name, value in base.items()
-    }
 
 
 def _flat(hypers: Mapping[str, Number]) -> dict[str, Any]:
@@ -141,7 +96,7 @@ def _flat(hypers: Mapping[str, Number]) -> dict[str, Any]:
     return found
 
 
-def _judged(quantity: str, steps: Array, candidate: Array, expected: Any, profile: Profile) -> Expected:
+def _judged(hyper: str, steps: Array, candidate: Array, expected: Any, profile: Profile) -> Expected:
     """Held to the bound, or, where it was not computed, to equality; None: nothing is known."""
     shape = candidate.shape
     if expected is None:
@@ -149,4 +104,4 @@ def _judged(quantity: str, steps: Array, candidate: Array, expected: Any, profil
     elif not isinstance(expected, Bounded):
         expected = Bounded(expected, 0, profile)
     bounded = Bounded(np.broadcast_to(expected.value, shape), np.broadcast_to(expected.error, shape), profile)
-    return expect(quantity, steps, candidate, bounded, profile.compute)
+    return expect(Quantity("value", hyper), steps, candidate, bounded, profile.compute)

@@ -13,14 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from parity.judge.arithmetics import Rounding
-from parity.judge.expected import Expected, expect
+from parity.step.after import COUNT, after, whole
+from parity.step.arithmetics import Rounding
+from parity.step.expected import Expected, expect
+from parity.step.quantity import Quantity
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.types import Array, Optimizer
-
-COUNT = "step"
-"""The state that counts steps: an integer, held to equality."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,15 +48,14 @@ class Update:
 def check(update: Update) -> Iterator[Expected]:
     """The weights and every tensor of the state after the step."""
     param, state = reference_step(update)
-    yield _expected(update, update.parameter, update.after, param, "param")
+    yield _expected(update, "", update.after, param)
     for key in {**state, **update.state_after}:
-        quantity = f"{update.parameter}.{key}"
         if key not in state or key not in update.state_after:
-            yield not_both(update, quantity)
+            yield not_both(update, Quantity("value", update.parameter, key))
         elif key == COUNT:
-            yield equal(update, quantity, update.state_after[key], state[key])
+            yield equal(update, Quantity("value", update.parameter, key), update.state_after[key], state[key])
         else:
-            yield _expected(update, quantity, update.state_after[key], state[key], key)
+            yield _expected(update, key, update.state_after[key], state[key])
 
 
 def reference_step(update: Update) -> tuple[Any, Mapping[str, Any]]:
@@ -66,13 +64,7 @@ def reference_step(update: Update) -> tuple[Any, Mapping[str, Any]]:
     state = {key: whole(v) if key == COUNT else arithmetic.tensor(v) for key, v in update.state.items()}
     optimizer: Any = arithmetic.hyper(update.optimizer, update.before.ndim)
     param, gradient = arithmetic.tensor(update.before), arithmetic.tensor(update.gradient)
-    if not state:  # what the optimizer keeps from the beginning, for a parameter that joined later
-        state = dict(optimizer.init(param))
-    if update.held is not None and hasattr(optimizer, "step_sparse"):
-        after: tuple[Any, Mapping[str, Any]] = optimizer.step_sparse(param, gradient, update.held, state)
-    else:
-        after = optimizer.step(param, gradient, state)
-    return after
+    return after(optimizer, param, gradient, state, held=update.held)
 
 
 def with_other(update: Update, hyper: str, value: Any) -> Update:
@@ -80,28 +72,23 @@ def with_other(update: Update, hyper: str, value: Any) -> Update:
     return replace(update, optimizer=replace(update.optimizer, **{hyper: value}))  # type: ignore[type-var]
 
 
-def whole(count: Array) -> Array:
-    """A recorded count of steps as integers; one that is no integer is caught where it came to be."""
-    integers: Array = np.rint(np.nan_to_num(count)).astype(int)
-    return integers
-
-
-def equal(update: Update, quantity: str, candidate: Array, expected: Array) -> Expected:
+def equal(update: Update, quantity: Quantity, candidate: Array, expected: Array) -> Expected:
     """Held to equality."""
     none = np.zeros(np.broadcast_shapes(candidate.shape, expected.shape), np.longdouble)
     return Expected(quantity, np.array([update.number]), none + candidate, none + expected, none, none == 0)
 
 
-def not_both(update: Update, quantity: str) -> Expected:
+def not_both(update: Update, quantity: Quantity) -> Expected:
     """A state that only the framework or only the reference has."""
     return equal(update, quantity, np.full((1, 1), np.nan), np.zeros((1, 1)))
 
 
-def _expected(update: Update, quantity: str, candidate: Array, bounded: Any, stored: str) -> Expected:
+def _expected(update: Update, key: str, candidate: Array, bounded: Any) -> Expected:
     if not isinstance(bounded, Bounded):  # made of whole numbers alone, so that at most a quotient was rounded
         constant = np.zeros(candidate.shape) + bounded
         error = np.where(constant == np.rint(constant), 0, FORMATS["float64"].half_ulp(constant))
         bounded = Bounded(constant, error, update.profile, scalar=True)
     if bounded.shape != candidate.shape:
-        return not_both(update, f"shape of {quantity}")
-    return expect(quantity, np.array([update.number]), candidate, bounded, FORMATS[update.formats[stored]])
+        return not_both(update, Quantity("value", update.parameter, key, shape=True))
+    store = FORMATS[update.formats[key or "param"]]
+    return expect(Quantity("value", update.parameter, key), np.array([update.number]), candidate, bounded, store)

@@ -9,12 +9,15 @@ import numpy as np
 
 from parity.experiment import Experiment, Material
 from parity.formulation import Realised, realise
-from parity.judge.expected import Comparison, Disagreement, compare
 from parity.judge.steps import Checks
 from parity.judge.undecidable import neutral
+from parity.step.expected import Comparison, Disagreement, compare
+from parity.step.quantity import Quantity
 from refimpl.errors import ShapeError
 from refimpl.trajectory import Trajectory
 
+EXACT = ("update", "state", "loss", "gradient", "gradient off span")
+"""Kinds whose numbers held to equality are counted in a verdict."""
 VerdictName = Literal["agree", "disagree", "undecidable", "unsupported", "error"]
 
 
@@ -34,12 +37,12 @@ class Verdict:
 
     @property
     def used(self) -> dict[str, float]:
-        return {comparison.quantity: comparison.used for comparison in self.comparisons}
+        return {str(comparison.quantity): comparison.used for comparison in self.comparisons}
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # of a run that diverges: no bound, said in words
 def judge(experiment: Experiment, trajectory: Trajectory, *, form_factor: float = 1.0) -> Verdict:
-    """Hold a recorded run to the experiment, step by step; for ``form_factor`` see :mod:`parity.judge.profile`."""
+    """Hold a recorded run to the experiment, step by step; for ``form_factor`` see :mod:`parity.step.profile`."""
     form = realise(experiment, trajectory.meta.get("formulation", "loss"))
     material = experiment.draw()
     check_counts(experiment, material, trajectory)
@@ -51,7 +54,7 @@ def judge(experiment: Experiment, trajectory: Trajectory, *, form_factor: float 
     first = first_disagreement(trajectory, comparisons)
     if first is not None:
         return Verdict("disagree", str(first), comparisons, first=first)
-    overflow = [c for c in comparisons if c.unknown and c.quantity.startswith(("update", "state", "whole step"))]
+    overflow = [c for c in comparisons if c.unknown and c.quantity.kind in ("update", "state", "whole step")]
     if overflow:
         step = min(c.first_unknown for c in overflow)
         text = f"agrees before step {step}; from there on numbers may overflow, and what overflows has no bound"
@@ -89,33 +92,19 @@ def check_counts(experiment: Experiment, material: Material, trajectory: Traject
 def first_disagreement(trajectory: Trajectory, comparisons: tuple[Comparison, ...]) -> Disagreement | None:
     """The earliest one; among those of a step, what comes first in the computation."""
     found = [c.disagreement for c in comparisons if c.disagreement is not None]
-    found += [
-        Disagreement(f"untouched {e.tensor}", e.step, e.index, e.after, e.before, 0.0) for e in trajectory.side_effects
-    ]
-    order = (
-        "data",
-        "initial",
-        "train",
-        "validation",
-        "norm",
-        "loss",
-        "objective",
-        "gradient",
-        "untouched",
-        "state",
-        "update",
-        "whole",
-    )
+    found += [Disagreement(_moved(e.tensor), e.step, e.index, e.after, e.before, 0.0) for e in trajectory.side_effects]
+    return min(found, key=lambda disagreement: (disagreement.step, disagreement.quantity.order), default=None)
 
-    def position(disagreement: Disagreement) -> tuple[int, int]:
-        return disagreement.step, order.index(disagreement.quantity.split()[0])
 
-    return min(found, key=position, default=None)
+def _moved(tensor: str) -> Quantity:
+    """The tensor of a side effect, ``gradients/weight`` or ``inputs/X``."""
+    where, _, name = tensor.partition("/")
+    return Quantity("untouched gradient" if where == "gradients" else "untouched input", name)
 
 
 def _agreement(comparisons: tuple[Comparison, ...]) -> str:
     worst = max(comparisons, key=lambda c: c.used)
-    exact = sum(c.exact for c in comparisons if c.quantity.startswith(("update", "state", "loss", "gradient")))
+    exact = sum(c.exact for c in comparisons if c.quantity.kind in EXACT)
     unknown = sum(c.unknown for c in comparisons)
     total = sum(c.elements for c in comparisons) - unknown
     text = f"{total:,} numbers within tolerance; at most {worst.used:.2f} of it used ({worst.quantity})"

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from parity.errors import Unsupported
-from parity.judge.expected import Expected
 from parity.judge.stages import Evaluation, GroupUpdate, check_lbfgs
 from parity.matrix.products import Products, exactly
+from parity.step.expected import Expected
 from refimpl.arithmetic.bounded import Profile
 from refimpl.optimizers import LBFGS
 from refimpl.types import Array

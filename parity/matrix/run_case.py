@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 import warnings
 from functools import partial
@@ -10,13 +9,14 @@ from functools import partial
 import numpy as np
 
 from parity.errors import Unsupported
-from parity.judge.expected import Comparison, compare
 from parity.judge.update import Update, with_other
 from parity.matrix.case import Case, Result
 from parity.matrix.paths import path_must_run
 from parity.matrix.refusals import Broken, Vacuous
 from parity.matrix.session import Check, Session
 from parity.matrix.situations import SITUATIONS
+from parity.step.expected import Comparison, compare
+from parity.step.quantity import Quantity
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.types import off
 
@@ -71,11 +71,9 @@ def _judged(case: Case) -> Result:
     return result(verdict="agree", text=agreement(comparisons, worst), check=check)
 
 
-def kind_of(quantity: str) -> str:
+def kind_of(quantity: Quantity) -> str:
     """``w.exp_avg`` → ``exp_avg``, ``w`` → ``weight``, ``v grad untouched`` → ``grad untouched``."""
-    tensor, _, rest = re.sub(r" \d+$", "", quantity).partition(" ")  # without the number of an iteration
-    key = tensor.partition(".")[2]
-    return " ".join(word for word in (key or ("" if rest else "weight"), rest) if word)
+    return quantity.stage or "weight"
 
 
 def agreement(comparisons: list[Comparison], worst: Comparison) -> str:

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from parity.backends.torch_schedules import Scheduler, torch_schedule
-from parity.judge.expected import Expected
 from parity.judge.schedules import Recorded, check, check_reactive
+from parity.step.expected import Expected
 from refimpl.schedules import (
     Chained,
     Constant,

@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 
 from parity.errors import Unsupported
-from parity.judge.expected import Expected
 from parity.judge.stages import check_muon
 from parity.judge.update import Update, check
 from parity.matrix.case import Case
@@ -29,6 +28,8 @@ from parity.matrix.reference import REFERENCES, WITH_SUMS, in_effect, profile_of
 from parity.matrix.refusals import failing, refusing
 from parity.matrix.snapshot import Snapshot, exact, gradient_untouched, held_by, real_name, same, untouched
 from parity.matrix.sums import accumulation
+from parity.step.expected import Expected
+from parity.step.quantity import Quantity
 from refimpl.arithmetic.bounded import Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.optimizers import LBFGS, Muon
@@ -176,7 +177,7 @@ class Session:
         self.judged += len(moved)
         for check_group in self.groups[groups_before:]:
             for piece in check_group():
-                yield piece if piece.quantity == "w" else replace(piece, quantity=f"w.{piece.quantity}")
+                yield replace(piece, quantity=replace(piece.quantity, parameter="w"))
         products = recorder.made if isinstance(recorder, Products) else []
         for name in self.parameters:
             if name in moved:
@@ -192,7 +193,7 @@ class Session:
                 if self.case.optimizer != "LBFGS":
                     self.updates.append((update, checks))
                     yield from checks(update)
-                yield same(f"{name} storage", number, before[name].place, after[name].place)
+                yield same(Quantity("storage", name), number, before[name].place, after[name].place)
             else:
                 yield from untouched(name, number, before[name], after[name], versions=self.case.optimizer != "LBFGS")
             unscaled, fused = exact(seen[name]) if seen else None, self.case.implementation == "fused"
@@ -205,7 +206,8 @@ class Session:
         self.started.add(update.parameter)
         for key, value in update.optimizer.init(update.before).items() if update.state else ():
             stored = FORMATS[update.formats[key]].round(value)
-            yield same(f"{update.parameter}.{key} initial", update.number, stored, update.state.get(key))
+            quantity = Quantity("start value", update.parameter, key)
+            yield same(quantity, update.number, stored, update.state.get(key))
 
     def update(
         self, name: str, number: int, optimizer: Optimizer, before: Snapshot, gradient: Array, after: Snapshot

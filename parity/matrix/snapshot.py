@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from parity.judge.expected import Expected
+from parity.step.expected import Expected
+from parity.step.quantity import Quantity
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.types import Array
 
@@ -56,13 +57,14 @@ def untouched(
 
     L-BFGS adds 0 to a parameter without a gradient: its version counts that.
     """
-    yield same(f"{name} untouched", number, before.value, after.value)
-    yield same(f"{name} storage", number, before.place, after.place)
+    yield same(Quantity("untouched", name), number, before.value, after.value)
+    yield same(Quantity("storage", name), number, before.place, after.place)
     if versions:
         counts = np.array([[before.version]]), np.array([[after.version]])
-        yield same(f"{name} version untouched", number, *counts)
+        yield same(Quantity("version", name), number, *counts)
     for key in {**before.state, **after.state}:
-        yield same(f"{name}.{key} untouched", number, before.state.get(key), after.state.get(key))
+        quantity = Quantity("untouched", name, key)
+        yield same(quantity, number, before.state.get(key), after.state.get(key))
 
 
 def gradient_untouched(
@@ -75,10 +77,10 @@ def gradient_untouched(
     if before.gradient is None or after.gradient is None:
         return
     kept = unscaled is None or (fused and np.array_equal(after.gradient, before.gradient, equal_nan=True))
-    yield same(f"{name} grad untouched", number, before.gradient if kept else unscaled, after.gradient)
+    yield same(Quantity("gradient untouched", name), number, before.gradient if kept else unscaled, after.gradient)
 
 
-def same(quantity: str, number: int, expected: Array | None, candidate: Array | None) -> Expected:
+def same(quantity: Quantity, number: int, expected: Array | None, candidate: Array | None) -> Expected:
     """Held to equality; what is not there is nan, and nan equals nothing but itself before."""
     if expected is None or candidate is None or expected.shape != candidate.shape:
         expected, candidate = np.zeros((1, 1)), np.full((1, 1), np.nan)

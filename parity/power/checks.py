@@ -14,11 +14,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from parity.experiment import Experiment
-from parity.explain.design import as_asked
 from parity.explain.finding import Diagnosis
 from parity.explain.initial import started
-from parity.explain.predict import Predictions
-from parity.explain.record import recording_of, with_zeros
+from parity.step.design import as_asked
+from parity.step.engine import Engine
+from parity.step.recording import recording_of, with_zeros
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.trajectory import Trajectory
 from refimpl.types import Array
@@ -36,10 +36,10 @@ def checks(experiment: Experiment, trajectory: Trajectory, diagnosis: Diagnosis)
     found = {"initial": _initial(design.material.params, begin, recording.dtype)}
     found["steps"] = 0.0 if finite and recording.steps == design.steps else math.inf
     if found["steps"] == 0:
-        predictions = Predictions(recording)
+        predictions = Engine(recording)
         found |= dict.fromkeys(recording.weights, 0.0)
         for piece in predictions.expected(design):
-            name = piece.quantity.removeprefix("update ")
+            name = piece.quantity.parameter
             found[name] = max(found[name], float(np.max(piece.share)))
         if losses := predictions.loss_shares(design):
             found["loss"] = min(losses.values())

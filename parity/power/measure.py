@@ -15,16 +15,16 @@ from parity.check.task import Task
 from parity.check.training import Records, trajectory_of
 from parity.experiment import Experiment
 from parity.experiment_file import load
-from parity.explain.design import as_asked
 from parity.explain.diagnosis import diagnose
-from parity.explain.predict import Predictions
-from parity.explain.record import recording_of
 from parity.gallery import find
 from parity.mutants import program
 from parity.power.case import Case, Outcome, Result
 from parity.power.causes import cause
 from parity.power.checks import checks
 from parity.power.smallest import smallest_changes
+from parity.step.design import as_asked
+from parity.step.engine import Engine
+from parity.step.recording import recording_of
 
 
 def measure(case: Case) -> Result:
@@ -75,7 +75,7 @@ def _faulty(case: Case) -> Result:
 def _smallest(case: Case) -> Result:
     experiment = _experiment(case)
     recording, _ = recording_of(trajectory_of(experiment, _records(case), case.dtype))
-    found = smallest_changes(as_asked(experiment), Predictions(recording))
+    found = smallest_changes(as_asked(experiment), Engine(recording))
     return Result(case=case, outcome="measured", smallest=found, steps=recording.steps)
 
 

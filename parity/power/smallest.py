@@ -12,8 +12,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from parity.explain.design import Design
-from parity.explain.predict import Predictions
+from parity.step.design import Design
+from parity.step.engine import Engine
 from refimpl.errors import RefimplError
 from refimpl.types import number_fields, off
 
@@ -27,12 +27,12 @@ Times = Callable[[Any, float], Any]
 """The same of an optimizer, a schedule, a penalty or a loss."""
 
 
-def smallest_changes(design: Design, predictions: Predictions) -> dict[str, float | None]:
+def smallest_changes(design: Design, predictions: Engine) -> dict[str, float | None]:
     """By hyper-parameter; None where even a change by half is not seen."""
     return {name: smallest_change(change, predictions) for name, change in numbers(design)}
 
 
-def smallest_change(change: Change, predictions: Predictions) -> float | None:
+def smallest_change(change: Change, predictions: Engine) -> float | None:
     """Of one number, with the sign that keeps it in its range; None where even a change by half is not seen."""
 
     def seen(delta: float) -> bool:

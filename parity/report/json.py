@@ -45,7 +45,7 @@ def _run(one: Run) -> dict[str, Any]:
         "final": final_values(one),
         "digits": one.digits,
         "ridge_distance": one.ridge_distance,
-        "first_disagreement": asdict(first) if first else None,
+        "first_disagreement": asdict(first) | {"quantity": str(first.quantity)} if first else None,
         "repro": one.repro.name if one.repro else None,
     }
 

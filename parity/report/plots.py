@@ -25,7 +25,10 @@ GROUPS = {
     "loss": "losses",
     "norm": "‖w‖₂",
 }
-LOSSES = ("loss", "objective", "train", "validation")
+KINDS = {group: (group,) for group in GROUPS} | {
+    "gradient": ("gradient", "gradient off span"),
+    "loss": ("loss", "objective", "train loss", "validation loss"),
+}
 
 
 def draw_all(report: Report, folder: Path) -> list[Path]:
@@ -182,8 +185,7 @@ def _largest_share(runs: list[Run], group: str) -> tuple[Any, Any]:
     largest: dict[int, float] = {}
     for one in runs:
         for comparison in one.verdict.comparisons:
-            kind = comparison.quantity.split()[0]
-            if kind == group or (group == "loss" and kind in LOSSES):
+            if comparison.quantity.kind in KINDS[group]:
                 for step, share in zip(comparison.steps, comparison.share, strict=True):
                     largest[int(step)] = max(largest.get(int(step), 0.0), float(min(share, 1e12)))
     steps = sorted(largest)

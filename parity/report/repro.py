@@ -13,6 +13,7 @@ from parity.backends.options import options_of, strengths
 from parity.errors import Unsupported
 from parity.formulation import realise
 from parity.report.files import write_whole
+from parity.step.quantity import Quantity
 from refimpl.losses import CrossEntropy, SquaredError
 from refimpl.models import MLP
 from refimpl.penalties import Norm, SubtractedL1
@@ -39,27 +40,26 @@ def write_repro(one: Run, path: Path) -> Path:
         "setting": one.setting,
         "versions": ", ".join(f"{name} {v}" for name, v in trajectory.meta.get("versions", {}).items()),
     }
-    subject, _, rest = first.quantity.partition(" ")
-    if subject in ("update", "state") or first.quantity.startswith("untouched gradients/"):
-        context |= _step(one, trajectory, rest.removeprefix("gradients/"), subject)
-    elif subject in ("initial", "data", "untouched"):
+    quantity = first.quantity
+    if quantity.kind in ("update", "state", "untouched gradient"):
+        context |= _step(one, trajectory, quantity)
+    elif quantity.kind in ("initial", "data", "untouched input"):
         material = one.experiment.draw()
-        asked = {**material.params, **material.inputs}[rest.removeprefix("inputs/")]
+        asked = {**material.params, **material.inputs}[quantity.parameter]
         context |= {"kind": "stored", "asked": _list(asked)}
-    elif subject == "norm":
+    elif quantity.kind == "norm":
         weights = {_word(name): _list(trajectory.params[name][first.step]) for name in one.experiment.model.weights}
         context |= {"kind": "norm", "tensors": weights}
     else:
-        context |= _pass(one, trajectory, first.quantity)
+        context |= _pass(one, trajectory, quantity)
     return write_whole(path, _template().render(context))
 
 
-def _step(one: Run, trajectory: Trajectory, what: str, subject: str) -> dict[str, Any]:
+def _step(one: Run, trajectory: Trajectory, quantity: Quantity) -> dict[str, Any]:
     """One step of the optimizer, from the recorded weights, gradient and state."""
     assert one.verdict.first is not None
     step = one.verdict.first.step
-    name = next(name for name in trajectory.params if f"{what}.".startswith(f"{name}."))
-    key = what[len(name) + 1 :]
+    name = quantity.parameter
     form = realise(one.experiment, one.setting.formulation)
     material = one.experiment.draw()
     epoch = next(i for i, end in enumerate(np.cumsum([len(batches) for batches in material.order])) if step < end)
@@ -74,8 +74,8 @@ def _step(one: Run, trajectory: Trajectory, what: str, subject: str) -> dict[str
             **{state_key: _list(values) for state_key, values in state.items()},
         },
         "state": list(state),
-        "key": key,
-        "untouched": subject == "untouched",
+        "key": quantity.key,
+        "untouched": quantity.kind == "untouched gradient",
     }
     if one.setting.formulation != "manual":
         flags = {"foreach": one.setting.implementation == "foreach", "fused": one.setting.implementation == "fused"}
@@ -93,25 +93,23 @@ def _step(one: Run, trajectory: Trajectory, what: str, subject: str) -> dict[str
     }
 
 
-def _pass(one: Run, trajectory: Trajectory, quantity: str) -> dict[str, Any]:
+def _pass(one: Run, trajectory: Trajectory, quantity: Quantity) -> dict[str, Any]:
     """A forward and backward pass at the recorded weights, on the batch of the step or on all rows."""
     assert one.verdict.first is not None
     step = one.verdict.first.step
     kind = "pass"
     X, y = "X", "y"
-    if quantity in ("train loss", "validation loss"):
+    if quantity.kind in ("train loss", "validation loss"):
         kind = "all rows"
-        X, y = ("X", "y") if quantity == "train loss" else ("X_validation", "y_validation")
+        X, y = ("X", "y") if quantity.kind == "train loss" else ("X_validation", "y_validation")
         rows = np.arange(trajectory.inputs[X].shape[1])
     else:
         rows = [rows for batches in one.experiment.draw().order for rows in batches][step]
     params = {name: values[step] for name, values in trajectory.params.items()}
     form = realise(one.experiment, one.setting.formulation)
-    got = {"loss": "loss", "objective": "objective"}.get(quantity, "loss" if kind == "all rows" else "")
-    if quantity == "gradient off span":
-        kind = "off span"
-    elif not got:
-        got = f"{_word(quantity.split()[1])}.grad"
+    got = {"gradient": f"{_word(quantity.parameter)}.grad", "objective": "objective"}.get(quantity.kind, "loss")
+    if quantity.kind == "gradient off span":
+        kind, got = "off span", ""
     ready_made = one.setting.formulation == "weight_decay" or kind == "all rows"
     masks = one.experiment.draw().masks
     mask = {"mask": _list(masks[step])} if masks and kind == "pass" else {}

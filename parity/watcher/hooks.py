@@ -18,12 +18,12 @@ import numpy as np
 import torch
 
 from parity.errors import InputError
-from parity.judge.expected import compare
 from parity.judge.stages import Product
 from parity.matrix.products import Products
 from parity.matrix.snapshot import Snapshot
+from parity.step.expected import compare
 from parity.watcher.elements import chosen
-from parity.watcher.record import WHOLE, Record, kind_of, on_device, profile_for, unscaled_gradient
+from parity.watcher.record import WHOLE, Record, on_device, profile_for, unscaled_gradient
 from parity.watcher.references import Reference
 from parity.watcher.report import Report, Violated, Violation, counted
 from refimpl.optimizers import Muon
@@ -134,7 +134,7 @@ class Watch:
                 report.numbers += comparison.elements - comparison.unknown
                 report.unbounded += comparison.unknown
                 if comparison.elements > comparison.exact + comparison.unknown:
-                    kind = kind_of(comparison.quantity)
+                    kind = comparison.quantity.stage or "parameter"
                     report.shares[kind] = max(comparison.used, report.shares.get(kind, 0.0))
                 if comparison.disagreement is not None:
                     yield record.violation(comparison, comparison.disagreement, after)

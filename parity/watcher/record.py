@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from parity.judge.expected import Comparison, Disagreement, Expected
 from parity.judge.stages import Product, check_muon
 from parity.judge.update import Update, check
 from parity.matrix.reference import profile_of
 from parity.matrix.snapshot import Snapshot, exact_at, gradient_untouched, real_name, untouched
 from parity.matrix.sums import accumulation
+from parity.step.expected import Comparison, Disagreement, Expected
 from parity.watcher.report import Violation
 from refimpl.arithmetic.bounded import Profile
 from refimpl.arithmetic.formats import FORMATS
@@ -75,7 +75,7 @@ class Record:
 
     def violation(self, comparison: Comparison, found: Disagreement, after: Snapshot) -> Violation:
         """A disagreement in words of the parameter."""
-        key = comparison.quantity.partition(".")[2]
+        key = comparison.quantity.key
         index = found.index
         if self.elements is not None and comparison.elements >= len(self.elements):
             number = int(self.elements[index[0]])
@@ -86,23 +86,13 @@ class Record:
             parameter=self.name,
             group=self.group,
             step=found.step,
-            quantity=called(comparison.quantity),
+            quantity=comparison.quantity.local or "parameter",
             index=index,
             candidate=found.candidate,
             expected=found.expected,
             allowance=found.allowance,
             missing=missing,
         )
-
-
-def called(quantity: str) -> str:
-    """``w`` → ``parameter``, ``w.exp_avg`` → ``exp_avg``, ``w grad untouched`` → ``grad untouched``."""
-    return quantity.removeprefix("w").lstrip(". ") or "parameter"
-
-
-def kind_of(quantity: str) -> str:
-    """Its name without the number of an iteration: ``w gram 2`` → ``gram``."""
-    return called(quantity).rstrip("0123456789 ")
 
 
 def unscaled_gradient(parameter: Tensor, scale: Any, elements: Tensor | None) -> Array | None:

@@ -15,8 +15,9 @@ import parity
 from parity.backends import torch_backend
 from parity.errors import Unsupported
 from parity.experiment import Experiment
-from parity.judge.expected import Expected, compare, expect
 from parity.judge.verdict import judge
+from parity.step.expected import Expected, compare, expect
+from parity.step.quantity import Quantity
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.batches import Batches
@@ -83,7 +84,7 @@ CORRECT: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 
 def first(verdict: Any) -> tuple[str, int]:
     assert verdict.name == "disagree", verdict.text
-    return verdict.first.quantity, verdict.first.step
+    return str(verdict.first.quantity), verdict.first.step
 
 
 # -- correct runs agree ---------------------------------------------------------------------------------------------
@@ -140,13 +141,13 @@ def test_the_tolerance_is_not_loose(dtype: str, bench: Any) -> None:
 
 def test_every_kind_of_quantity_is_checked(bench: Any) -> None:
     comparisons = bench.judge(bench.experiment(**MOMENTUM)).comparisons
-    assert {c.quantity for c in comparisons} == {
+    assert {str(c.quantity) for c in comparisons} == {
         *("initial weight", "initial bias", "data X", "data y", "data X_validation", "data y_validation"),
         *("loss", "objective", "gradient weight", "gradient bias", "gradient off span"),
         *("update weight", "update bias", "state weight.momentum_buffer", "state bias.momentum_buffer"),
         *("norm", "train loss", "validation loss"),
     }
-    steps = {c.quantity: c.steps.tolist() for c in comparisons}
+    steps = {str(c.quantity): c.steps.tolist() for c in comparisons}
     for quantity in ("loss", "objective", "gradient weight", "update weight", "state weight.momentum_buffer"):
         assert steps[quantity] == list(range(9))
     assert steps["norm"] == list(range(10))
@@ -175,7 +176,7 @@ def test_a_run_that_declares_no_profile_has_the_pessimistic_one(bench: Any) -> N
 
 def test_a_run_that_diverges_is_undecidable_from_the_step_on_where_it_may_overflow(bench: Any) -> None:
     verdict = bench.judge(bench.experiment(optimizer=SGD(lr=1e200)))
-    (step,) = {c.first_unknown for c in verdict.comparisons if c.quantity == "update weight"}
+    (step,) = {c.first_unknown for c in verdict.comparisons if str(c.quantity) == "update weight"}
     assert 0 < step < 9
     assert (verdict.name, verdict.undecidable) == ("undecidable", ())
     assert verdict.text.startswith(f"agrees before step {step}; from there on numbers may overflow")
@@ -202,7 +203,7 @@ def test_a_double_may_be_narrowed_directly_or_by_way_of_float32(dtype: str, benc
     for start, allowed in ((1.0, True), (1 + ULP[dtype], True), (1 - ULP[dtype], False), (1 + 2 * ULP[dtype], False)):
         weight[0, 0, 0, 0] = start
         verdict = judge(experiment, replace(trajectory, params={**trajectory.params, "weight": weight}))
-        initial = next(c for c in verdict.comparisons if c.quantity == "initial weight")
+        initial = next(c for c in verdict.comparisons if str(c.quantity) == "initial weight")
         assert (initial.disagreement is None) == allowed, start
 
 
@@ -483,7 +484,7 @@ def test_a_faulty_step_is_caught_from_the_weights_alone(what: str, bench: Any) -
         return
     if what == "a buffer without the decay":  # the weights were right once, and then the buffer is used
         assert first(found)[1] == 1
-    assert found.name == "disagree" and found.first.quantity.startswith("whole step ")
+    assert found.name == "disagree" and found.first.quantity.kind == "whole step"
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -514,7 +515,7 @@ def test_a_state_made_before_the_first_step_is_caught(bench: Any) -> None:
     }
     verdict = judge(experiment, replace(trajectory, state=early))
     assert verdict.name == "disagree" and verdict.first.step == 0
-    assert "initial state weight.momentum_buffer" in {c.quantity for c in verdict.comparisons if c.disagreement}
+    assert "initial state weight.momentum_buffer" in {str(c.quantity) for c in verdict.comparisons if c.disagreement}
 
 
 @pytest.mark.parametrize(
@@ -864,7 +865,7 @@ def test_what_torch_refuses_when_the_optimizer_is_made_is_unsupported(
 def test_the_exact_probes_are_held_to_equality(name: str, dtype: str, formulation: str, bench: Any) -> None:
     verdict = bench.judge(parity.load(name), dtype=dtype, formulation=formulation)
     assert verdict.name == "agree"
-    exact = {c.quantity: c.exact for c in verdict.comparisons}
+    exact = {str(c.quantity): c.exact for c in verdict.comparisons}
     assert exact["update weight"] > 0 and exact["gradient weight"] > 0
     assert "held to equality" in verdict.text
 
@@ -892,10 +893,10 @@ def test_the_cancellation_probe_sees_two_ulps(hyper: str, ulps: int, dtype: str,
 # -- the parts of the judge ------------------------------------------------------------------------------------------
 
 
-def piece(candidate: Any, value: Any, allowance: Any, steps: Any = None, quantity: str = "loss") -> Expected:
+def piece(candidate: Any, value: Any, allowance: Any, steps: Any = None) -> Expected:
     arrays = [np.asarray(x, float) for x in (candidate, value, allowance)]
     steps = np.arange(len(arrays[0])) if steps is None else np.asarray(steps)
-    return Expected(quantity, steps, *arrays, np.zeros(arrays[0].shape, bool))
+    return Expected(Quantity("loss"), steps, *arrays, np.zeros(arrays[0].shape, bool))
 
 
 def test_the_share_of_the_tolerance() -> None:
@@ -924,12 +925,14 @@ def test_what_is_computed_in_more_than_it_is_stored_in_may_be_half_a_unit_off() 
     profile = Profile(compute=FORMATS["float32"], accumulate=FORMATS["float32"])
     sums = Bounded.tensor(np.full(4, 1.0), profile) + Bounded.tensor(np.array([half, 0.9 * half, half, half]), profile)
     candidate = np.array([1.0, 1.0, 1 + 2 * half, 1 + 4 * half])
-    share = expect("update weight", np.arange(4), candidate, sums, FORMATS["bfloat16"]).share
+    share = expect(Quantity("update", "weight"), np.arange(4), candidate, sums, FORMATS["bfloat16"]).share
     assert (share[:3] > 0.8).all() and (share[:3] <= 1).all() and share[3] > 2
-    in_float32 = expect("update weight", np.arange(4), candidate, sums, FORMATS["float32"]).share
+    in_float32 = expect(Quantity("update", "weight"), np.arange(4), candidate, sums, FORMATS["float32"]).share
     assert (in_float32 > 1000).all()
     large = Bounded.tensor(np.full(1, 3.3e38), profile) + Bounded.tensor(np.full(1, 9e36), profile)
-    (unbounded,) = expect("update weight", np.arange(1), np.array([np.inf]), large, FORMATS["bfloat16"]).allowance
+    (unbounded,) = expect(
+        Quantity("update", "weight"), np.arange(1), np.array([np.inf]), large, FORMATS["bfloat16"]
+    ).allowance
     assert np.isinf(unbounded), "above the largest bfloat16, ∞ is admitted"
 
 

@@ -17,10 +17,7 @@ import pytest
 import parity
 from parity.cli import main
 from parity.errors import InputError
-from parity.explain.design import as_asked
 from parity.explain.diagnosis import diagnose
-from parity.explain.predict import Predictions
-from parity.explain.record import recording_of
 from parity.mutants import MUTANTS
 from parity.power import measure as measuring
 from parity.power import run as running
@@ -36,6 +33,9 @@ from parity.report.power.document import change, percent, read
 from parity.report.power.files import to_json
 from parity.report.power.heatmap import picture
 from parity.report.power.page import to_markdown
+from parity.step.design import as_asked
+from parity.step.engine import Engine
+from parity.step.recording import recording_of
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "benchmarks" / "results" / "power.json"
@@ -199,8 +199,8 @@ def test_a_case_that_breaks_is_an_error_with_its_reason() -> None:
 # -- the smallest changes -----------------------------------------------------------------------------------------
 
 
-def predictions(experiment: str, dtype: str) -> Predictions:
-    return Predictions(recording_of(trajectory(experiment, dtype))[0])
+def predictions(experiment: str, dtype: str) -> Engine:
+    return Engine(recording_of(trajectory(experiment, dtype))[0])
 
 
 NUMBERS = {

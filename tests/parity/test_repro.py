@@ -77,7 +77,7 @@ class Scripts:
         imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
         assert imported <= {"sys", "math", "numpy", "torch"}
         assert verdict.first is not None
-        return verdict.first.quantity
+        return str(verdict.first.quantity)
 
     def run(self) -> dict[str, tuple[Any, str]]:
         """Exit code and output of each, from a working directory of its own."""

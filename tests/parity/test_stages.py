@@ -14,10 +14,10 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from parity.judge.expected import Expected
 from parity.judge.stages import Evaluation, GroupUpdate, check_lbfgs, check_muon
 from parity.judge.update import Update
 from parity.matrix.products import Products, exactly
+from parity.step.expected import Expected
 from refimpl.arithmetic.bounded import Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.optimizers import LBFGS, Muon
@@ -56,7 +56,7 @@ class Used:
 
     def add(self, pieces: Iterable[Expected]) -> Used:
         for piece in pieces:
-            kind = piece.quantity.rstrip("0123456789").strip()
+            kind = str(replace(piece.quantity, number=None))
             self.shares[kind] = max(self.shares.get(kind, 0), float(np.max(piece.share, initial=0)))
         return self
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.explain.rounding import rounded
+from parity.step.rounding import rounded
 from refimpl.reductions import norm
 
 

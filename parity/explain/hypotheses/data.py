@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.explain.design import Design
 from parity.explain.faults.models import WithoutBias
 from parity.explain.hypotheses.hypothesis import Hypothesis
+from parity.step.design import Design
 from refimpl.batches import Order
 from refimpl.types import Array
 

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from parity.explain.design import Design, Twist
 from parity.explain.faults.twists import ClipNorm, ClipValue, Normalised, Rounded, Sign
 from parity.explain.hypotheses.hypothesis import Hypothesis
+from parity.step.design import Design, Twist
 from refimpl.types import Array
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from parity.explain.design import Design
+from parity.step.design import Design
 from refimpl.penalties import L2, ElasticNet
 from refimpl.types import Array, off
 

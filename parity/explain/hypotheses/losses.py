@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from parity.explain.design import Design
 from parity.explain.faults.losses import Absolute, Broadcast, MeanTwice, OverBatchSize
 from parity.explain.hypotheses.hypothesis import Hypothesis
+from parity.step.design import Design
 from refimpl.losses import SquaredError
 
 SCALE = "record the loss: its value shows the factor, while a factor in η leaves it alone"

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from parity.explain.design import Design
 from parity.explain.faults.adam import FaultyAdam
 from parity.explain.faults.sgd import FaultySGD, WeightNormSGD
 from parity.explain.hypotheses.gradients import mixed
 from parity.explain.hypotheses.hypothesis import Apply, Hypothesis, map_optimizers
 from parity.explain.hypotheses.penalties import moved
+from parity.step.design import Design
 from refimpl.errors import RefimplError
 from refimpl.optimizers import OPTIMIZERS, SGD, SGDW, Adam, AdamW
 from refimpl.types import number_fields, off

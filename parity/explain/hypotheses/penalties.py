@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from parity.explain.design import Design
 from parity.explain.faults.penalties import PlainSum, Unsquared
 from parity.explain.hypotheses.hypothesis import (
     Hypothesis,
@@ -19,6 +18,7 @@ from parity.explain.hypotheses.hypothesis import (
     penalised,
     times_decay,
 )
+from parity.step.design import Design
 from refimpl.optimizers import SGD, SGDW, Adam, AdamW, NAdam, RAdam
 from refimpl.penalties import L1, L2
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from parity.explain.design import Design
 from parity.explain.faults.models import Narrow
 from parity.explain.hypotheses.hypothesis import Apply, Hypothesis
+from parity.step.design import Design
 from refimpl.models import Linear
 
 

@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from parity.explain.design import Design
 from parity.explain.hypotheses.hypothesis import Hypothesis
+from parity.step.design import Design
 from refimpl.schedules import Constant, Exponential
 from refimpl.types import Array
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from parity.explain.design import Design
+from parity.step.design import Design
 from parity.explain.measure.given import Given, inverted, recorded
 from parity.explain.measure.rows import Rows, measure
 from parity.explain.observed import Observed
-from parity.explain.predict import Predictions
+from parity.step.engine import Engine
 from refimpl.models import Linear
 from refimpl.types import Array
 
@@ -35,10 +35,10 @@ class Parts:
 
 @dataclass(frozen=True)
 class Chain:
-    """``design``: what was asked; ``given``: the gradient that is explained; ``predictions``: the record."""
+    """``design``: what was asked; ``given``: the gradient that is explained; ``engine``: the record."""
 
     design: Design
-    predictions: Predictions
+    engine: Engine
     given: Given | None
     observed: Observed | None = None
     _cache: dict[int, tuple[Design, Parts | None]] = field(default_factory=dict)
@@ -46,24 +46,24 @@ class Chain:
     @cached_property
     def X(self) -> Array:
         """The inputs as the run had them ``(n, p)``."""
-        return self.predictions.inputs(self.design)["X"][0]
+        return self.engine.passes.inputs(self.design)["X"][0]
 
     @cached_property
     def y(self) -> Array:
         """The targets ``(n,)``."""
-        targets: Array = self.predictions.inputs(self.design)["y"][0, :, 0]
+        targets: Array = self.engine.passes.inputs(self.design)["y"][0, :, 0]
         return targets
 
     @cached_property
     def w(self) -> Array:
         """``(K + 1, p)``."""
-        weights = self.predictions.recording.weights["weight"]
+        weights = self.engine.recording.weights["weight"]
         return weights.reshape(len(weights), -1)
 
     @cached_property
     def b(self) -> Array:
         """``(K + 1,)``, zeros where the model has none."""
-        bias = self.predictions.recording.weights.get("bias")
+        bias = self.engine.recording.weights.get("bias")
         return np.zeros(len(self.w)) if bias is None else bias.reshape(-1)
 
     @property
@@ -137,8 +137,8 @@ class Chain:
         if design.steps != self.steps:
             return None
         with np.errstate(all="ignore"):
-            total = _flat(self.predictions.gradients(design, None))
-            data = _flat(self.predictions.data_gradients(design, None))
+            total = _flat(self.engine.gradients(design, None))
+            data = _flat(self.engine.data_gradients(design, None))
         separate = design.mixing is None and not design.twists and type(design.form.in_gradient.model) is Linear
         zero = np.full_like(total["weight"], np.nan)
         beside = total["bias"] - data["bias"] if "bias" in total else None
@@ -213,16 +213,16 @@ COUPLED = ("SGD", "Adam", "RMSprop", "Adagrad", "Adadelta", "NAdam", "RAdam", "A
 """torch's optimizers that add λw to the gradient."""
 
 
-def chain_of(design: Design, predictions: Predictions, observed: Observed | None) -> Chain:
+def chain_of(design: Design, engine: Engine, observed: Observed | None) -> Chain:
     """The chain of a record, its gradients from the backward pass, else the optimizer's, else from the weights."""
     given: Given | None = None
     if observed is not None:
         for gradients, source in ((observed.seen, "optimizer"), (observed.raw, "backward")):
-            given = given or recorded(_decayed(gradients, predictions, observed), design, predictions, source)  # type: ignore[arg-type]
-    return Chain(design, predictions, given or inverted(design, predictions), observed)
+            given = given or recorded(_decayed(gradients, engine, observed), design, engine, source)  # type: ignore[arg-type]
+    return Chain(design, engine, given or inverted(design, engine), observed)
 
 
-def _decayed(gradients: Mapping[str, Array], predictions: Predictions, observed: Observed) -> dict[str, Array]:
+def _decayed(gradients: Mapping[str, Array], engine: Engine, observed: Observed) -> dict[str, Array]:
     """With λw added where the optimizer does it, by the λ of its parameter group: all that is averaged or stepped."""
     found = {}
     for name, values in gradients.items():
@@ -230,8 +230,8 @@ def _decayed(gradients: Mapping[str, Array], predictions: Predictions, observed:
         decay = numbers.get("weight_decay")
         coupled = observed.optimizer.get(name) in COUPLED and not np.any(np.nan_to_num(numbers.get("decoupled_weight_decay", 0.0)))
         flat = np.asarray(values, float).reshape(len(values), -1)
-        if decay is not None and coupled and name in predictions.recording.weights and len(decay) == len(flat):
-            weights = predictions.recording.weights[name]
+        if decay is not None and coupled and name in engine.recording.weights and len(decay) == len(flat):
+            weights = engine.recording.weights[name]
             sign = np.where(np.nan_to_num(numbers.get("maximize", np.zeros(1))) > 0, -1.0, 1.0)
             lam = np.asarray(decay, float)
             known = np.isfinite(lam)

@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from parity.explain.design import Design
-from parity.explain.predict import Predictions
-from parity.judge.arithmetics import Rounding
+from parity.step.design import Design
+from parity.step.engine import Engine
+from parity.step.arithmetics import Rounding
 from refimpl.optimizers import SGD, SGDW
 from refimpl.training import scheduled
 from refimpl.types import Array
@@ -37,20 +37,20 @@ class Given:
     unit: float = 0.0
 
 
-def recorded(gradients: Mapping[str, Array], design: Design, predictions: Predictions, source: Source) -> Given | None:
+def recorded(gradients: Mapping[str, Array], design: Design, engine: Engine, source: Source) -> Given | None:
     """Gradients that were recorded at every step of every parameter; None where some are missing.
 
     They are the sums of a correct implementation of something: their rounding error is taken to be that of the asked
     gradient, in proportion to their size.
     """
-    names = tuple(predictions.recording.weights)
-    steps = predictions.recording.steps
+    names = tuple(engine.recording.weights)
+    steps = engine.recording.steps
     if design.steps != steps or any(name not in gradients or len(gradients[name]) != steps for name in names):
         return None
     value = {name: np.asarray(gradients[name], float).reshape(steps, -1) for name in names}
     if not all(np.isfinite(each).all() for each in value.values()):
         return None
-    asked = predictions.gradients(design, Rounding(predictions.recording.profiles["loss"]))
+    asked = engine.gradients(design, Rounding(engine.recording.profiles["loss"]))
     error = {}
     for name, each in value.items():
         size = np.linalg.norm(each, axis=1)
@@ -58,18 +58,18 @@ def recorded(gradients: Mapping[str, Array], design: Design, predictions: Predic
         with np.errstate(all="ignore"):
             times = np.nan_to_num(size / usual, nan=1.0, posinf=1.0)
         error[name] = np.asarray(asked[name].error, float).reshape(steps, -1) * times[:, None]
-    profile = predictions.recording.profiles["loss"]
+    profile = engine.recording.profiles["loss"]
     unit = float(max(profile.u(profile.compute), profile.u(profile.accumulate)))
     return Given(value=value, error=error, source=source, unit=unit)
 
 
-def inverted(design: Design, predictions: Predictions) -> Given | None:
+def inverted(design: Design, engine: Engine) -> Given | None:
     """What the asked update would have needed; None where the update is not affine in the gradient."""
-    recording = predictions.recording
+    recording = engine.recording
     affine = all(type(optimizer) in AFFINE for optimizer in design.form.optimizers.values())
     if not affine or design.steps != recording.steps or design.calls is not None or design.frozen:
         return None
-    allowance = predictions.allowances(design)
+    allowance = engine.allowances(design)
     value, error = {}, {}
     for name, weights in recording.weights.items():
         base: Any = design.form.optimizers[name]

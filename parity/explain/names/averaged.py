@@ -11,22 +11,22 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.explain.design import Design
-from parity.explain.predict import Predictions
-from parity.explain.record import Recording
+from parity.step.design import Design
+from parity.step.engine import Engine
+from parity.step.recording import Recording
 from refimpl.types import Array
 
 DIGITS = 3
 """Of β."""
 
 
-def readings(design: Design, predictions: Predictions) -> Iterator[tuple[str, Recording]]:
+def readings(design: Design, engine: Engine) -> Iterator[tuple[str, Recording]]:
     """The trained weights, if what was recorded are averages of them, and the average in words."""
-    recording = predictions.recording
+    recording = engine.recording
     if design.steps != recording.steps or recording.steps < 3:
         return
     with np.errstate(all="ignore"):
-        predicted = predictions.weights([design])
+        predicted = engine.weights([design])
     for first in (0, 1):
         beta = _beta(recording, predicted, first)
         if beta is not None:

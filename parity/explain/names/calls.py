@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from parity.explain.cause import Cause
-from parity.explain.design import Design
+from parity.step.design import Design
 from parity.explain.measure.chain import Chain
 from parity.explain.measure.series import steps_text
 from refimpl.types import Array
@@ -19,7 +19,7 @@ def causes(chain: Chain, design: Design) -> Iterator[Cause]:
     observed = chain.observed
     if observed is None or design.calls is not None:
         return
-    weights = chain.predictions.recording.weights
+    weights = chain.engine.recording.weights
     counts = {name: np.asarray(observed.calls[name], int) for name in weights if name in observed.calls}
     if set(counts) != set(weights) or any(len(each) != design.steps or not each.any() for each in counts.values()):
         return
@@ -67,7 +67,7 @@ def _times(count: int) -> str:
 
 def _condition(chain: Chain, counts: Array) -> str:
     """Whether the skipped steps are those of a large loss or a large gradient."""
-    loss = chain.predictions.recording.loss
+    loss = chain.engine.recording.loss
     idle = counts == 0
     for what, values in (("loss", loss), ("norm of the gradient", _norm(chain))):
         if values is None:

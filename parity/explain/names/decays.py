@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from parity.explain.cause import Cause
-from parity.explain.design import Design
+from parity.step.design import Design
 from parity.explain.measure.chain import Chain
 from parity.explain.measure.series import Series, steps_text
 from refimpl.types import Array
@@ -28,7 +28,7 @@ class Shrinking:
 def causes(chain: Chain, seen: Design) -> Iterator[Cause]:
     """Every parameter that shrinks otherwise than asked, together."""
     measured = []
-    for name in chain.predictions.recording.weights:
+    for name in chain.engine.recording.weights:
         one = measure(chain, seen, name)
         if one is None:
             return
@@ -61,13 +61,13 @@ def causes(chain: Chain, seen: Design) -> Iterator[Cause]:
 
 def measure(chain: Chain, seen: Design, name: str) -> Shrinking | None:
     """s_k and β_k of one parameter; None where a step is not made of these two."""
-    predictions = chain.predictions
-    recorded = predictions.recording.weights[name]
+    engine = chain.engine
+    recorded = engine.recording.weights[name]
     flat = recorded.reshape(len(recorded), -1)
     with np.errstate(all="ignore"):
-        predicted = predictions.weights([seen])[name][0].reshape(seen.steps, -1)
+        predicted = engine.weights([seen])[name][0].reshape(seen.steps, -1)
     w, moved, asked = flat[:-1], np.diff(flat, axis=0), predicted - flat[:-1]
-    room = predictions.allowances(seen)[name] + np.finfo(float).tiny
+    room = engine.allowances(seen)[name] + np.finfo(float).tiny
     s, s_bar, beta, bar = np.ones(seen.steps), np.zeros(seen.steps), np.zeros(seen.steps), np.zeros(seen.steps)
     alone = w.shape[1] == 1 or not asked.any()
     for k in range(seen.steps):

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from parity.explain.cause import Cause
-from parity.explain.design import Design
+from parity.step.design import Design
 from parity.explain.faults.twists import Centralised, Masked
 from parity.explain.hypotheses import HYPOTHESES
 from parity.explain.measure.chain import SLACK, Chain
@@ -39,7 +39,7 @@ def _holds(chain: Chain, cause: Cause) -> bool:
 
 def _stale_weights(chain: Chain) -> Iterator[Cause]:
     """∇J(w_{k−1}), or ∇J(w₀)."""
-    weights = chain.predictions.recording.weights
+    weights = chain.engine.recording.weights
     steps = chain.steps
     for id, words, at in (
         ("gradient-at-weights-before", "the weights before the last step", np.maximum(np.arange(steps) - 1, 0)),
@@ -65,7 +65,7 @@ def _begins(design: Design) -> Array:
 def _perturbed(chain: Chain) -> Iterator[Cause]:
     """SAM: ∇J(w + ρ·g/‖g‖). With squares it is affine in ρ, so that ρ is read off."""
     assert chain.given is not None
-    recording = chain.predictions.recording
+    recording = chain.engine.recording
     asked = {"weight": chain.asked.weight, "bias": chain.asked.total_bias}
     gradients = {name: each for name, each in asked.items() if each is not None}
     length = np.sqrt(sum(np.sum(each**2, axis=1) for each in gradients.values()))
@@ -213,7 +213,7 @@ def _narrow(chain: Chain) -> Iterator[Cause]:
     total = {"weight": chain.asked.weight, "bias": chain.asked.total_bias}
     for format in ("bfloat16", "float16"):
         narrow = FORMATS[format]
-        if narrow.digits >= FORMATS[chain.predictions.recording.dtype].digits:
+        if narrow.digits >= FORMATS[chain.engine.recording.dtype].digits:
             continue
         for recorded, asked in ((r, a) for r in (observed.seen, observed.raw) for a in (data, total)):
             if all(_rounded(recorded.get(name), each, narrow) for name, each in asked.items() if each is not None):
@@ -279,7 +279,7 @@ def _other_rows(chain: Chain) -> Iterator[Cause]:
 def _as_recorded(chain: Chain) -> Cause:
     """Not named: the gradient that was recorded, in the place of the asked one."""
     assert chain.given is not None
-    weights = chain.predictions.recording.weights
+    weights = chain.engine.recording.weights
     given = {name: each.reshape(weights[name][1:].shape) for name, each in chain.given.value.items()}
     off = [
         name

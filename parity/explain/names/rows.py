@@ -42,7 +42,7 @@ def penalty(chain: Chain) -> Iterator[Cause]:
             middle = Series(-value[1:] / rows.decay[1:], SLACK * error[1:] / np.abs(rows.decay[1:]))
             if middle.is_(1.0):
                 text = f"the weights are pulled towards their initial values, with λ = {later.text()}, and not towards 0"
-                start = chain.predictions.recording.weights["weight"][:1]
+                start = chain.engine.recording.weights["weight"][:1]
                 yield Cause(
                     id="penalty-towards-start",
                     text=text,

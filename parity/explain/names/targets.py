@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from parity.explain.cause import Cause
-from parity.explain.design import Design
+from parity.step.design import Design
 from parity.explain.measure.chain import SLACK, Chain
 from refimpl.losses import SquaredError
 from refimpl.types import Array

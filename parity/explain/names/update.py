@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from parity.explain.cause import Cause, cause_of
-from parity.explain.design import Design
+from parity.step.design import Design
 from parity.explain.hypotheses import HYPOTHESES, NARROWER
 from parity.explain.measure.chain import Chain
 from parity.explain.measure.series import Series, steps_text
@@ -45,7 +45,7 @@ def _with_record(chain: Chain, changed: Design) -> Design:
     """The gradient that was recorded in the place of all before the optimizer."""
     if chain.given is None or chain.given.source == "weights":
         return changed
-    weights = chain.predictions.recording.weights
+    weights = chain.engine.recording.weights
     given = {name: each.reshape(weights[name][1:].shape) for name, each in chain.given.value.items()}
     return replace(changed, given=given)
 
@@ -159,11 +159,11 @@ def _rate_causes(design: Design, listed: Mapping[str, Array]) -> Iterator[Cause]
 
 def _rates(chain: Chain, seen: Design) -> Series | None:
     """η_k·s_k where every step is s_k times the asked one; None where it is not."""
-    predictions = chain.predictions
-    weights = predictions.recording.weights
+    engine = chain.engine
+    weights = engine.recording.weights
     with np.errstate(all="ignore"):
-        predicted = predictions.weights([seen])
-    allowance = predictions.allowances(seen)
+        predicted = engine.weights([seen])
+    allowance = engine.allowances(seen)
     low, high = np.full(seen.steps, -np.inf), np.full(seen.steps, np.inf)
     for name, recorded in weights.items():
         flat = recorded.reshape(len(recorded), -1)
@@ -188,7 +188,7 @@ def _rates(chain: Chain, seen: Design) -> Series | None:
 
 def recurrences(chain: Chain, seen: Design) -> Iterator[Cause]:
     """The catalogue's optimizers, schedules and decays whose steps are next to the recorded ones."""
-    predictions = chain.predictions
+    engine = chain.engine
     causes: list[Cause] = []
     designs: list[Design] = []
     for hypothesis in HYPOTHESES.values():
@@ -217,12 +217,12 @@ def _only_update(seen: Design, made: Design) -> bool:
 
 def _distances(chain: Chain, designs: Sequence[Design]) -> Array:
     """The largest |predicted − recorded| ÷ the largest move, of each design."""
-    predictions = chain.predictions
+    engine = chain.engine
     with np.errstate(all="ignore"):
-        predicted = predictions.weights(designs)
+        predicted = engine.weights(designs)
     worst = np.zeros(len(designs))
     for name, values in predicted.items():
-        recorded = predictions.recording.weights[name]
+        recorded = engine.recording.weights[name]
         scale = np.max(np.abs(np.diff(recorded, axis=0))) or 1.0
         off = np.abs(values - recorded[1:]).reshape(len(designs), -1).max(axis=1) / scale
         worst = np.maximum(worst, np.where(np.isfinite(off), off, np.inf))

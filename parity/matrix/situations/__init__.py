@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
-from parity.judge.expected import Expected
 from parity.matrix.session import Session
 from parity.matrix.situations import gradients, layouts, mixed, presence, reload, steps
+from parity.step.expected import Expected
 
 Situation: TypeAlias = Callable[[Session], Iterator[Expected]]
 

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 
 from parity.errors import Unsupported
-from parity.judge.expected import Expected, expect
 from parity.matrix.refusals import Vacuous, refusing
 from parity.matrix.session import Session
 from parity.matrix.snapshot import exact, real_name
+from parity.step.expected import Expected, expect
+from parity.step.quantity import Quantity
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.reductions import norm
@@ -46,7 +47,7 @@ def clipped_as_asked(
     factor = np.minimum(limit / (total + 1e-6), 1)
     for name, g in arrays.items():
         expected = g * factor.reshape(-1, *(1,) * (g.ndim - 1))
-        yield expect(f"{name} clipped", np.array([session.number]), after[name], expected, format)
+        yield expect(Quantity("clipped", name), np.array([session.number]), after[name], expected, format)
 
 
 def clip_by_value(session: Session) -> Iterator[Expected]:
@@ -64,7 +65,9 @@ def clip_by_value(session: Session) -> Iterator[Expected]:
         clipped = session.parameters["w"].grad
         assert clipped is not None
         expected = Bounded.tensor(np.clip(before, -limit, limit), session.profile(real_name(clipped)))
-        yield expect("w clipped", np.array([session.number]), exact(clipped), expected, FORMATS[real_name(clipped)])
+        yield expect(
+            Quantity("clipped", "w"), np.array([session.number]), exact(clipped), expected, FORMATS[real_name(clipped)]
+        )
         yield from session.watched(session.act, moved=["w"])
 
 
@@ -84,7 +87,8 @@ def accumulated(session: Session) -> Iterator[Expected]:
             raise Vacuous("backward left no gradient")
         profile = session.profile(real_name(w))
         total = Bounded.tensor(exact(parts[0]), profile) + Bounded.tensor(exact(parts[1]), profile)
-        yield expect("w accumulated", np.array([session.number]), exact(gradient), total, FORMATS[real_name(w)])
+        quantity, stored = Quantity("accumulated", "w"), FORMATS[real_name(w)]
+        yield expect(quantity, np.array([session.number]), exact(gradient), total, stored)
         yield from session.watched(session.act, moved=["w"])
 
 

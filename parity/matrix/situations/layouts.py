@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from parity.judge.expected import Expected
 from parity.matrix.refusals import Vacuous
 from parity.matrix.session import Session
 from parity.matrix.snapshot import exact, same
+from parity.step.expected import Expected
+from parity.step.quantity import Quantity
 
 
 def steps(session: Session, parameter: Tensor, count: int = 3) -> Iterator[Expected]:
@@ -44,7 +45,8 @@ def strided(session: Session) -> Iterator[Expected]:
     session.start()
     for _ in range(3):
         yield from session.step()
-    yield same("between untouched", session.number, exact(before[..., 1::2]), exact(whole[..., 1::2]))
+    quantity = Quantity("untouched", "between")
+    yield same(quantity, session.number, exact(before[..., 1::2]), exact(whole[..., 1::2]))
 
 
 def transposed(session: Session) -> Iterator[Expected]:

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from parity.errors import Unsupported
-from parity.judge.expected import Expected
 from parity.matrix.refusals import Vacuous, refusing
 from parity.matrix.session import Session
 from parity.matrix.snapshot import same
+from parity.step.expected import Expected
+from parity.step.quantity import Quantity
 from refimpl.types import Array
 
 SCALE = 2.0**7
@@ -76,7 +77,9 @@ def scaled(session: Session, overflows: tuple[bool, ...]) -> Iterator[Expected]:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             scaler.update()
-        yield same("scale", session.number, one(scale / 2 if overflow else scale), one(scaler.get_scale()))
+        yield same(
+            Quantity("value", "scale"), session.number, one(scale / 2 if overflow else scale), one(scaler.get_scale())
+        )
 
 
 def hand_over(session: Session, gradients: Mapping[str, Tensor]) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import torch
 
 from parity.errors import Unsupported
-from parity.judge.expected import Expected
 from parity.matrix.session import Session
+from parity.step.expected import Expected
 
 
 def no_gradient(session: Session) -> Iterator[Expected]:

@@ -9,10 +9,11 @@ from typing import Any
 import torch
 
 from parity.errors import Unsupported
-from parity.judge.expected import Expected
 from parity.matrix.refusals import refusing
 from parity.matrix.session import Session
 from parity.matrix.snapshot import exact, same
+from parity.step.expected import Expected
+from parity.step.quantity import Quantity
 
 FLAGS = {"foreach", "fused", "capturable", "differentiable"}
 
@@ -57,7 +58,7 @@ def around(session: Session, first: str) -> Iterator[Expected]:
     after = session.snapshot()
     for name in session.parameters:
         for key in {**before[name].state, **after[name].state}:
-            quantity = f"{name}.{key} loaded"
+            quantity = Quantity("loaded", name, key)
             yield same(quantity, session.number, before[name].state.get(key), after[name].state.get(key))
     for _ in range(2):
         yield from session.step()
@@ -77,8 +78,9 @@ def reload_wider(session: Session) -> Iterator[Expected]:
     with refusing():
         session.optimizer.load_state_dict(state)
     after = session.snapshot()
-    yield same("w loaded", session.number, before["w"].value, exact(session.parameters["w"]))
+    yield same(Quantity("loaded", "w"), session.number, before["w"].value, exact(session.parameters["w"]))
     for key in before["w"].state:
-        yield same(f"w.{key} loaded", session.number, before["w"].state[key], after["w"].state.get(key))
+        quantity = Quantity("loaded", "w", key)
+        yield same(quantity, session.number, before["w"].state[key], after["w"].state.get(key))
     for _ in range(2):
         yield from session.step()

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import torch
 
-from parity.judge.expected import Expected
 from parity.matrix.refusals import Vacuous
 from parity.matrix.session import Session
 from parity.matrix.snapshot import exact, same
+from parity.step.expected import Expected
+from parity.step.quantity import Quantity
 
 STEPS = 7
 """RAdam rectifies from the sixth step on, at the earliest."""
@@ -82,7 +83,7 @@ def tensor_rate(session: Session) -> Iterator[Expected]:
     session.start(lr=rate)
     for _ in range(3):
         yield from session.step()
-        yield same("lr untouched", session.number, exact(before[None]), exact(rate[None]))
+        yield same(Quantity("untouched", "lr"), session.number, exact(before[None]), exact(rate[None]))
         if session.optimizer.param_groups[0]["lr"] is not rate:
             raise Vacuous("the learning rate is no longer the tensor that was given")
 

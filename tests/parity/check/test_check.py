@@ -16,8 +16,8 @@ from parity.check.target import parse
 from parity.check.worker import TheirError, run
 from parity.cli import main
 from parity.errors import InputError
-from parity.explain.design import as_asked
-from parity.explain.simulate import simulate
+from parity.step.design import as_asked
+from parity.step.free import simulate
 
 TUTORIAL = """
 import torch

@@ -15,8 +15,8 @@ from parity.explain.family import Fit, fit
 from parity.explain.fitting import error_bars, short
 from parity.explain.motion import Motion
 from parity.explain.replay import replay
-from parity.judge.expected import compare
 from parity.matrix.options import OPTIONS
+from parity.step.expected import compare
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.optimizers import OPTIMIZERS, SGD, Adam, Rprop

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 import parity
-from parity.explain.design import as_asked
 from parity.explain.effects import effects
 from parity.explain.faults.adam import FaultyAdam
 from parity.explain.faults.losses import Broadcast, MeanTwice
@@ -21,10 +20,11 @@ from parity.explain.faults.twists import ClipNorm, ClipValue
 from parity.explain.hypotheses import HYPOTHESES, NARROWER
 from parity.explain.initial import starts
 from parity.explain.pattern import which
-from parity.explain.rounding import rounded
 from parity.explain.search import Fault
-from parity.explain.simulate import simulate
 from parity.gallery import names
+from parity.step.design import as_asked
+from parity.step.free import simulate
+from parity.step.rounding import rounded
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.losses import SquaredError

@@ -19,8 +19,8 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
-from parity.judge.expected import Expected
 from parity.judge.update import Update, check
+from parity.step.expected import Expected
 from refimpl.arithmetic.bounded import Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.optimizers import ASGD, SGD, Adadelta, Adagrad, RMSprop, Rprop
@@ -122,7 +122,7 @@ def drawn(seed: int, size: int, scale: float = 1.0) -> tuple[Array, Array]:
 
 
 def shares(pieces: Iterable[Expected]) -> dict[str, float]:
-    return {piece.quantity: float(piece.share.max()) for piece in pieces}
+    return {str(piece.quantity): float(piece.share.max()) for piece in pieces}
 
 
 @pytest.mark.parametrize(("cls", "implementation", "dtype"), CASES)
@@ -551,7 +551,7 @@ def test_torchs_centered_rmsprop_turns_nan_on_a_slope_and_the_bound_says_so(dtyp
     gradients, start = np.full((32, 1), slope), np.ones(1)
     unbounded = 0
     for update in recorded(RMSprop, options, "for-loop", dtype, gradients, start):
-        pieces = {piece.quantity: piece for piece in check(update)}
+        pieces = {str(piece.quantity): piece for piece in check(update)}
         assert max(shares(list(pieces.values())).values()) <= 1
         unbounded += int(np.isinf(pieces["w"].allowance).sum())
         if np.isnan(update.after).any() and not np.isnan(update.before).any():

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from parity.judge.expected import Expected
 from parity.judge.update import Update, check
 from parity.matrix.sums import SUMS, accumulation
+from parity.step.expected import Expected
 from refimpl.arithmetic.bounded import Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.errors import ParameterError
@@ -85,7 +85,8 @@ def worst(pieces: Iterator[Expected]) -> dict[str, float]:
     """The largest share of the tolerance that was used, by quantity."""
     found: dict[str, float] = {}
     for piece in pieces:
-        found[piece.quantity] = max(found.get(piece.quantity, 0), float(np.max(piece.share)))
+        name = str(piece.quantity)
+        found[name] = max(found.get(name, 0), float(np.max(piece.share)))
         assert np.all(np.isfinite(piece.allowance)), "no bound"
     return found
 

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from parity.judge.arithmetics import Rounding
 from parity.judge.update import Update, check
+from parity.step.arithmetics import Rounding
 from refimpl.arithmetic.bounded import Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.optimizers import Adam, Adamax, AdamW, NAdam, RAdam, SparseAdam
@@ -193,8 +193,8 @@ def test_each_step_of_torch_is_the_references_within_its_rounding(cls: Any, impl
         for update in run_of_torch(cls, implementation, dtype, options, seed):
             for expected in check(update):
                 worst = float(expected.share.max())
-                assert worst <= 1, (options, expected.quantity, worst)
-                key = expected.quantity, min(update.number, 1)  # the first step, the later ones
+                assert worst <= 1, (options, str(expected.quantity), worst)
+                key = str(expected.quantity), min(update.number, 1)  # the first step, the later ones
                 used[key] = max(worst, used.get(key, 0))
                 known = np.isfinite(expected.allowance)
                 assert known.all() or (dtype in ("bfloat16", "float16") and known.mean() > 0.9)

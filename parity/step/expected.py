@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from parity.step.quantity import Quantity
 from refimpl.arithmetic.bounded import Bounded
 from refimpl.arithmetic.exact import fits
 from refimpl.arithmetic.formats import Format
@@ -18,7 +19,7 @@ from refimpl.types import Array
 class Expected:
     """One quantity at some steps, all arrays ``(steps, …)``; ``allowance``: 0 where ``exact``, ∞ where unknown."""
 
-    quantity: str
+    quantity: Quantity
     steps: Array
     candidate: Array
     value: Array
@@ -35,7 +36,7 @@ class Expected:
         return np.where(unknown, 0, np.where(np.isnan(share), np.inf, share))
 
 
-def expect(quantity: str, steps: Array, candidate: Array, bounded: Bounded, store: Format) -> Expected:
+def expect(quantity: Quantity, steps: Array, candidate: Array, bounded: Bounded, store: Format) -> Expected:
     """From a value with its error: plus half an ulp where the result is stored in less than it was computed in."""
     error = bounded.error
     if store.digits < bounded.format.digits:
@@ -60,7 +61,7 @@ def sharpen(expected: Expected, exact: Any, format: Format) -> Expected:
 class Disagreement:
     """The first element of a quantity that no correct implementation can have."""
 
-    quantity: str
+    quantity: Quantity
     step: int
     index: tuple[int, ...]
     candidate: float
@@ -84,7 +85,7 @@ class Comparison:
     step ``first_unknown`` on.
     """
 
-    quantity: str
+    quantity: Quantity
     steps: Array
     share: Array
     used: float
@@ -97,7 +98,7 @@ class Comparison:
 
 def compare(pieces: Iterable[Expected]) -> list[Comparison]:
     """One comparison per quantity, in the order in which they first appear."""
-    by_quantity: dict[str, list[Comparison]] = {}
+    by_quantity: dict[Quantity, list[Comparison]] = {}
     for piece in pieces:  # each of them is compared before the next is made: together they may not fit in memory
         by_quantity.setdefault(piece.quantity, []).append(_compare(piece))
     return [_together(some) for some in by_quantity.values()]

@@ -19,6 +19,7 @@ def rounded(x: Any, name: str) -> Any:
     return Bounded(value, np.maximum(value - low, high - value), x.profile)
 
 
-def like(x: Any, number: float) -> Any:
-    """A number of the design, exact, in the arithmetic of ``x``."""
-    return Bounded.hyper(float(number), x.profile) if isinstance(x, Bounded) else float(number)
+def like(x: Any, numbers: Any) -> Any:
+    """Numbers of a design, exact, one for each run ``(runs,)`` or ``(1,)``, shaped to meet ``x`` in its arithmetic."""
+    shaped = np.asarray(numbers, float).reshape(-1, *(1,) * (x.ndim - 1))
+    return Bounded.hyper(shaped, x.profile) if isinstance(x, Bounded) else shaped

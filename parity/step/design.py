@@ -1,11 +1,11 @@
-"""What a run computes, in parts that a fault can turn one by one.
+"""What a run computes: an experiment, any link of which can be replaced.
 
-With recorded or own weights w_k, batch rows B_k, the data gradient ∇L and penalties Ω, step k is::
+With recorded or own weights w_k, batch rows B_k, upstream derivatives δ and penalties Ω, step k is::
 
     r_k = Σᵢ q_ki·δᵢ[xᵢ, 1] + p_k·Σ ∂Ω(w_k) + a_k·w_k   q: row_times, p: penalty_times, a: added
-    u_k = c_k·twists(Σ_j M_kj·r_j)               M: mixing, the identity in correct code; twists such as clipping; c: scale
-    w⁺  = step(w_k, u_k), n_k times              n: calls of each parameter, none where it is frozen
-    w_{k+1} = (1 − s_k)·w⁺ − d_k·w_k             s: shrink, d: beside; rounded to weights_format
+    u_k = c_k·twists(Σ_j M_kj·r_j)                      M: mixing, else the identity; twists such as clipping; c: scale
+    w⁺  = step(w_k, u_k), n_k times                     n: calls of each parameter, none where it is frozen
+    w_{k+1} = (1 − s_k)·w⁺ − d_k·w_k                    s: shrink, d: beside; rounded to weights_format
 
 The optimizer has its hyper-parameters after c_k advances of the schedule (counts), with weight_decay times d_k
 (decay_times); its state is new where resets says so, and rounded to state_format. A correct run has the experiment's
@@ -22,13 +22,15 @@ import numpy as np
 
 from parity.errors import InputError
 from parity.experiment import Experiment, Material
-from parity.explain.rounding import like, rounded
 from parity.formulation import Realised, realise
-from parity.judge.update import COUNT
+from parity.step.after import after
+from parity.step.rounding import like
+from refimpl.arithmetic.sums import add_in_any_order
 from refimpl.batches import Order
 from refimpl.penalties import L2
+from refimpl.problem import Problem
 from refimpl.training import hyper_parameters, scheduled
-from refimpl.types import Array, LinearModel, Loss, Optimizer, Penalty, Schedule, off
+from refimpl.types import Array, LinearModel, Loss, Optimizer, Params, Penalty, Schedule, off
 
 Twist = Callable[[dict[str, Any]], dict[str, Any]]
 """From the gradients of all parameters to those that the optimizer is given."""
@@ -103,28 +105,51 @@ class Design:
         moved = scheduled(self.form.optimizers[name], self.form.schedule, self.advances)
         return np.broadcast_to(np.asarray(hyper_parameters(moved)["lr"], float), (self.steps,))
 
-    def after(self, name: str, k: int, optimizer: Any, param: Any, gradient: Any, state: Any) -> tuple[Any, Any]:
-        """The parameter and the state after step k, by an optimizer with the hyper-parameters in effect."""
+    # -- one step ----------------------------------------------------------------------------------------------------
+
+    def raw(self, steps: Any, problem: Problem, data_gradient: Params, params: Params) -> dict[str, Any]:
+        """r_k ``(runs, …)`` from the gradient of the data loss; ``steps``: one k for each run, or one for all."""
+        summands: dict[str, list[Any]] = {name: [data_gradient[name]] for name in params}
+        for name, penalty in problem.terms:
+            term: Any = penalty.subgradient(params[name])
+            times = None if self.penalty_times is None else like(term, self.penalty_times[steps])
+            summands[name].append(term if times is None else times * term)
+        for name, by in self.added.items():
+            summands[name].append(like(params[name], by[steps]) * params[name])
+        return {name: add_in_any_order(terms) for name, terms in summands.items()}
+
+    def seen(self, steps: Any, mixed: dict[str, Any]) -> dict[str, Any]:
+        """u_k ``(runs, …)`` from the mixed gradients of the same steps."""
+        for twist in self.twists:
+            mixed = twist(mixed)
+        return mixed | {name: like(mixed[name], by[steps]) * mixed[name] for name, by in self.scale.items()}
+
+    def after(self, name: str, steps: Any, optimizer: Any, param: Any, gradient: Any, state: Any) -> tuple[Any, Any]:
+        """The parameter and the state after step k, by an optimizer with the hyper-parameters in effect.
+
+        ``steps``: k, or one for each run: such as have the same ``calls`` and the same ``resets``.
+        """
         if name in self.frozen:
             return param, state
-        before = param
-        if self.resets is not None and self.resets[k]:
-            state = optimizer.init(param)
-        for _ in range(self.calls_of(name, k)):
-            param, state = optimizer.step(param, gradient, state)
-        if self.state_format is not None:
-            kept = {key: value if key == COUNT else rounded(value, self.state_format) for key, value in state.items()}
-            state = kept
-        if name in self.shrink:
-            param = param * (1 - like(param, self.shrink[name][k]))
-        if name in self.beside:
-            param = param - like(param, self.beside[name][k]) * before
-        return param if self.weights_format is None else rounded(param, self.weights_format), state
+        calls, reset = self.turns(name, steps)
+        return after(
+            optimizer,
+            param,
+            gradient,
+            state,
+            calls=calls,
+            reset=reset,
+            state_format=self.state_format,
+            shrink=like(param, self.shrink[name][steps]) if name in self.shrink else None,
+            beside=like(param, self.beside[name][steps]) if name in self.beside else None,
+            weights_format=self.weights_format,
+        )
 
-    def calls_of(self, name: str, k: int) -> int:
-        """How often the optimizer of a parameter is called at step k."""
+    def turns(self, name: str, steps: Any) -> tuple[int, bool]:
+        """How often the optimizer of a parameter is called at a step, or the first of some, and whether it is new."""
+        first = int(np.min(steps))
         calls = self.calls.get(name) if isinstance(self.calls, Mapping) else self.calls
-        return 1 if calls is None else int(calls[k])
+        return 1 if calls is None else int(calls[first]), self.resets is not None and bool(self.resets[first])
 
     # -- with another part -------------------------------------------------------------------------------------------
 

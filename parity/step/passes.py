@@ -1,0 +1,134 @@
+"""Forward and backward passes at the weights that a run recorded, in any arithmetic: steps are the axis of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from parity.step.arithmetics import Arithmetic, Rounding
+from parity.step.design import Design
+from parity.step.recording import Recording
+from parity.step.rounding import like
+from refimpl.arithmetic.bounded import Bounded
+from refimpl.arithmetic.formats import FORMATS
+from refimpl.training import with_mask
+from refimpl.types import Array
+
+CHUNK = 200_000
+"""Elements of the data, or of the parameters, that one pass may hold."""
+
+
+ROUNDINGS = 4
+"""Of weights that a design computed from the recorded ones."""
+
+
+@dataclass(frozen=True)
+class Pass:
+    """The pass of ``steps``, which have batches of one size n: ``params`` ``(steps, …)``, ``X`` ``(steps, n, p)``."""
+
+    design: Design
+    steps: Array
+    problem: Any
+    params: dict[str, Any]
+    X: Any
+    y: Any
+
+    @cached_property
+    def outputs(self) -> Any:
+        """ŷ ``(steps, n, outputs)``."""
+        return self.problem.model.forward(self.params, self.X)
+
+    @cached_property
+    def loss(self) -> Any:
+        """The loss of each batch without penalties, ``(steps,)``."""
+        return self.problem.loss.value(self.outputs, self.y)
+
+    @property
+    def objective(self) -> Any:
+        """The same with the design's penalties in the gradient."""
+        if self.design.penalty_times is None:
+            return self.problem.objective_from(self.loss, self.params)
+        penalty = self.problem.objective_from(0 * self.loss, self.params)
+        return self.loss + like(penalty, self.design.penalty_times[self.steps]) * penalty
+
+    @property
+    def upstream(self) -> Any:
+        """δ = q·∂loss/∂ŷ ``(steps, n, outputs)``."""
+        upstream = self.problem.loss.gradient(self.outputs, self.y)
+        if self.design.row_times is None:
+            return upstream
+        times = np.stack([self.design.row_times[step] for step in self.steps])
+        lifted = Bounded.hyper(times, upstream.profile) if isinstance(upstream, Bounded) else times
+        return lifted.reshape(*times.shape, 1) * upstream
+
+    @property
+    def data_gradient(self) -> dict[str, Any]:
+        """The gradient of the data loss by parameter ``(steps, …)``."""
+        gradient: dict[str, Any] = self.problem.model.backward(self.params, self.X, self.upstream)
+        return gradient
+
+
+class Passes:
+    """All passes over one recording."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self._rounded: dict[int, tuple[Any, dict[str, Array]]] = {}
+
+    def at(self, design: Design, steps: Array, arithmetic: Arithmetic | None) -> Pass:
+        """The pass of steps with batches of one size; without an arithmetic in plain float64."""
+        rows = np.stack([design.rows[step] for step in steps])
+        inputs = self.inputs(design)
+        problem: Any = design.form.in_gradient
+        params = self.weights(design, steps, arithmetic)
+        data: list[Any] = [inputs[name][0, rows] for name in ("X", "y")]
+        if arithmetic is not None:
+            problem = arithmetic.hyper(problem)
+            data = [_known(x, inputs[n], design, arithmetic) for x, n in zip(data, ("X", "y"), strict=True)]
+        if design.material.masks:
+            problem = with_mask(problem, np.concatenate([design.material.masks[step] for step in steps]))
+        return Pass(design, steps, problem, params, *data)
+
+    def weights(self, design: Design, steps: Any, arithmetic: Arithmetic | None) -> dict[str, Any]:
+        """The weights at which gradients are taken: the recorded ones exactly, others as well as they were computed."""
+        found: dict[str, Any] = {}
+        for name, recorded in self.recording.weights.items():
+            values = design.at.get(name, recorded[:-1])[steps]
+            found[name] = values if arithmetic is None else arithmetic.tensor(values)
+            if name in design.at and isinstance(arithmetic, Rounding):
+                profile = arithmetic.profile
+                found[name] = Bounded(values, ROUNDINGS * profile.u(profile.compute) * np.abs(values), profile)
+        return found
+
+    def chunks(self, design: Design) -> Sequence[Array]:
+        """All steps in pieces of equal batch size that fit in memory."""
+        sizes = np.array([len(rows) for rows in design.rows])
+        features, pieces = self.inputs(design)["X"].shape[2], []
+        for size in np.unique(sizes):
+            steps = np.flatnonzero(sizes == size)
+            per_pass = max(1, CHUNK // max(int(size) * features, self.recording.parameters))
+            pieces += np.split(steps, range(per_pass, len(steps), per_pass))
+        return pieces
+
+    def inputs(self, design: Design) -> dict[str, Array]:
+        """The data as the run had them, or the design's in the dtype of the run: ``X`` and ``y``."""
+        if self.recording.inputs:
+            return dict(self.recording.inputs)
+        dataset = design.material.dataset
+        if id(dataset) not in self._rounded:
+            format = FORMATS[self.recording.dtype]
+            arrays = {name: np.asarray(format.round(getattr(dataset, name)), float) for name in ("X", "y")}
+            self._rounded[id(dataset)] = (dataset, arrays)  # keeps alive what the key names
+        return self._rounded[id(dataset)][1]
+
+
+def _known(array: Array, whole: Array, design: Design, arithmetic: Arithmetic) -> Any:
+    """Inputs that a design computed from the data are known to some roundings of their largest number only."""
+    if not design.uncertain or not isinstance(arithmetic, Rounding):
+        return arithmetic.tensor(array)
+    profile = arithmetic.profile
+    return Bounded(array, design.uncertain * profile.u(profile.compute) * np.max(np.abs(whole)), profile)

@@ -1,0 +1,60 @@
+"""The hyper-parameters that are in effect after some advances of a schedule, in any arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from parity.step.arithmetics import Arithmetic, Rounding
+from refimpl.arithmetic.bounded import Bounded, Profile
+from refimpl.training import hyper_parameters, scheduled
+from refimpl.types import Array, Optimizer, Recursive, Schedule
+
+
+def in_effect(optimizer: Optimizer, schedule: Schedule, counts: Array, arithmetic: Arithmetic) -> Any:
+    """The optimizer, plain, with the hyper-parameters after ``counts`` advances, in an arithmetic.
+
+    With rounding they are bounded for a free run of either form: the closed form, its allowance widened by what a
+    framework may have that makes each rate from the one before.
+    """
+    lifted = arithmetic.hyper(optimizer)
+    if not isinstance(arithmetic, Rounding):
+        return scheduled(lifted, arithmetic.hyper(schedule), counts)
+    plain = hyper_parameters(optimizer)
+    changes = arithmetic.hyper(schedule).at(counts, lifted_numbers(plain, arithmetic))
+    recursive: Any = schedule
+    if isinstance(schedule, Recursive) and "lr" in changes:
+        rates = _recursion(recursive, tuple(plain.items()), int(np.max(counts)), arithmetic.profile)
+        closed: Any = changes["lr"]
+        away = np.abs(rates.value[counts] - closed.value) + rates.error[counts]
+        error = np.maximum(closed.error, np.where(np.isnan(away), np.inf, away))
+        widened: Any = Bounded(closed.value, error, closed.profile, scalar=closed.scalar)
+        changes["lr"] = widened
+    return replace(lifted, **changes) if changes else lifted  # type: ignore[type-var]  # optimizers are dataclasses
+
+
+@lru_cache(maxsize=64)
+def _recursion(schedule: Any, plain: tuple[tuple[str, Any], ...], last: int, profile: Profile) -> Bounded:
+    """The rates after 0 to ``last`` advances, each made from the one before, with all their errors: ``(last + 1,)``."""
+    arithmetic = Rounding(profile)
+    lifted, base = arithmetic.hyper(schedule), lifted_numbers(dict(plain), arithmetic)
+    rates: list[Any] = []
+    current = base
+    for k in range(last + 1):
+        current = base | lifted.following(k, current, base)
+        rates.append(current["lr"])
+    values, errors = (np.array([getattr(rate, part) for rate in rates]) for part in ("value", "error"))
+    return Bounded(values, errors, profile, scalar=True)
+
+
+def lifted_numbers(numbers: Mapping[str, Any], arithmetic: Rounding) -> dict[str, Any]:
+    """Hyper-parameters by name, with their bounds."""
+
+    def bounded(value: Any) -> Any:
+        return value if isinstance(value, Bounded) else Bounded.hyper(value, arithmetic.profile)
+
+    return {name: tuple(map(bounded, v)) if isinstance(v, tuple) else bounded(v) for name, v in numbers.items()}
