@@ -1,7 +1,11 @@
 from __future__ import annotations
-from dataclasses import dataclass, field
+
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+
 from refimpl.types import Array
+
+
 @dataclass(frozen=True, kw_only=True)
 class Observed:
     raw: Mapping[str, Array] = field(default_factory=dict)

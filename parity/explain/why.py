@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from parity.explain.cause import Cause
-from parity.step.design import Design
 from parity.explain.measure.chain import Chain, chain_of
 from parity.explain.names import catalogue, elsewhere, order, rows, scale, update
 from parity.explain.names.option import PARTS, Option, covers
 from parity.explain.observed import Observed
+from parity.step.design import Design
 from parity.step.engine import Engine
 
 PROOFS = 24

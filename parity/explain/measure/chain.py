@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from parity.step.design import Design
 from parity.explain.measure.given import Given, inverted, recorded
 from parity.explain.measure.rows import Rows, measure
 from parity.explain.observed import Observed
+from parity.step.design import Design
 from parity.step.engine import Engine
 from refimpl.models import Linear
 from refimpl.types import Array

@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from parity.step.arithmetics import Rounding
 from parity.step.design import Design
 from parity.step.engine import Engine
-from parity.step.arithmetics import Rounding
 from refimpl.optimizers import SGD, SGDW
 from refimpl.training import scheduled
 from refimpl.types import Array

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from parity.explain.cause import Cause
-from parity.step.design import Design
 from parity.explain.measure.chain import Chain
 from parity.explain.measure.series import Series, steps_text
+from parity.step.design import Design
 from refimpl.types import Array
 
 

@@ -9,15 +9,14 @@ from itertools import pairwise
 import numpy as np
 
 from parity.explain.cause import Cause
-from parity.step.design import Design
 from parity.explain.faults.twists import Centralised, Masked
 from parity.explain.hypotheses import HYPOTHESES
 from parity.explain.measure.chain import SLACK, Chain
 from parity.explain.measure.series import Series, listed, steps_text
 from parity.explain.pattern import which
+from parity.step.design import Design
 from refimpl.arithmetic.formats import FORMATS, Format
 from refimpl.types import Array
-
 
 EPSILONS = (0.0, 1e-12, 1e-8, 1e-6)
 """What people add to a norm that they divide by."""

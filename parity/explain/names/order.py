@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from parity.explain.cause import Cause, cause_of
-from parity.step.design import Design
 from parity.explain.hypotheses import HYPOTHESES
+from parity.step.design import Design
 from parity.step.engine import Engine
 
 

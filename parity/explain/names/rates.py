@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from parity.explain.cause import Cause, cause_of
-from parity.step.design import Design
 from parity.explain.faults.schedules import Listed
 from parity.explain.hypotheses import HYPOTHESES
 from parity.explain.measure.series import Series, steps_text
+from parity.step.design import Design
 from refimpl.schedules import Constant
 from refimpl.types import Array
 

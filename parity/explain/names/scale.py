@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from parity.explain.cause import Cause
-from parity.step.design import Design
 from parity.explain.faults.twists import ClipEach
 from parity.explain.measure.chain import SLACK, Chain
 from parity.explain.measure.series import Series
+from parity.step.design import Design
 from refimpl.types import Array
 
 

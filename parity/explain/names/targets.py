@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from parity.explain.cause import Cause
-from parity.step.design import Design
 from parity.explain.measure.chain import SLACK, Chain
+from parity.step.design import Design
 from refimpl.losses import SquaredError
 from refimpl.types import Array
 

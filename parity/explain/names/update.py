@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from parity.explain.cause import Cause, cause_of
-from parity.step.design import Design
 from parity.explain.hypotheses import HYPOTHESES, NARROWER
 from parity.explain.measure.chain import Chain
 from parity.explain.measure.series import Series, steps_text
 from parity.explain.names import calls, decays, rates
+from parity.step.design import Design
 from refimpl.optimizers import OPTIMIZERS
 from refimpl.types import Array, number_fields
 

@@ -99,7 +99,7 @@ def _clipped(chain: Chain, c: Series) -> Iterator[Cause]:
     smaller = c.value < 1 - c.error
     if not smaller.any() or smaller.all() and c.constant is not None:
         return
-    low, high = (np.array((c.value + sign * c.error) * length)[smaller] for sign in (-1, 1))
+    low, high = (np.array((c.value + sign * c.error) * (length + 1e-6))[smaller] for sign in (-1, 1))
     if np.max(low) > np.min(high):
         return
     limit = _short(float(np.max(low)), float(np.min(high)))
