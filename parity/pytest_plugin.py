@@ -39,7 +39,7 @@ class Undecidable(UserWarning):
 
 
 def assert_parity(
-    train: Callable[[Any], Any], experiment: str | Path | Experiment, *, dtype: str = "float64", strict: bool = False
+    train: Callable[..., Any], experiment: str | Path | Experiment, *, dtype: str = "float64", strict: bool = False
 ) -> None:
     """Run ``train(task)`` (:class:`parity.check.task.Task`) and demand that every step is the one that was asked for.
 
@@ -49,10 +49,12 @@ def assert_parity(
     Raises :class:`Disagreement`, what ``train`` raises, and :class:`parity.errors.InputError` for bad input.
     """
     __tracebackhide__ = True
+    from parity.check.in_process import trajectory_here
     from parity.explain.diagnosis import diagnose
 
     asked = _experiment(experiment)
-    found = diagnose(asked, parity_trajectory(train, asked, dtype=dtype))
+    trajectory, observed = trajectory_here(train, asked, dtype)
+    found = diagnose(asked, trajectory, observed=observed)
     _demand(found, _name(train), strict)
 
 
@@ -74,12 +76,12 @@ def assert_optimizer(
 
 
 def parity_trajectory(
-    train: Callable[[Any], Any], experiment: str | Path | Experiment, *, dtype: str = "float64"
+    train: Callable[..., Any], experiment: str | Path | Experiment, *, dtype: str = "float64"
 ) -> Trajectory:
     """What ``train(task)`` reported: ``params`` by name ``(K + 1, 1, …)`` and ``loss`` ``(K, 1)``."""
     from parity.check.in_process import trajectory_here
 
-    return trajectory_here(train, _experiment(experiment), dtype)
+    return trajectory_here(train, _experiment(experiment), dtype)[0]
 
 
 @pytest.fixture(name="assert_parity", scope="session")

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from parity.check.feeds import Feed, Played
+from parity.check.task import exact
 from refimpl.types import Array
 
 Parameters = Mapping[str, Tensor]
@@ -79,12 +80,6 @@ class Driver:
                 given[name].append(exact(self.tensor(gradients[name])))
         self.keeps_float32 |= any(tensor.dtype == torch.float32 for tensor in _tensors(optimizer))
         return Played(weights=_stacked(weights), gradients=_stacked(given))
-
-
-def exact(tensor: Tensor) -> Array:
-    """A copy in float64."""
-    copied: Array = tensor.detach().to("cpu", torch.float64, copy=True).numpy()
-    return copied
 
 
 def _stacked(moments: Mapping[str, list[Array]]) -> dict[str, Array]:

@@ -6,13 +6,21 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch.optim import Optimizer
 
 from parity.check.conduct import faults
 from parity.check.drive import REFUSALS, Driver
 from parity.check.examined import Examined
 from parity.check.feeds import SHAPES, drawn, feeds
+from parity.check.target import Target, load
 from parity.errors import InputError
+
+
+def examine_target(target: Target, hyper: Mapping[str, Any], dtypes: Sequence[str], device: str) -> Examined:
+    """In the process of their code."""
+    torch.set_num_threads(1)  # of tensors this small
+    return examine(load(target), hyper, dtypes, device)
 
 
 def examine(

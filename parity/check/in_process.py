@@ -10,21 +10,26 @@ import torch
 from parity.check.examine import examine
 from parity.check.held import parse_against
 from parity.check.optimizer import conclude
-from parity.check.training import records_of, trajectory_of
+from parity.check.recorded import record_function
+from parity.check.training import as_trajectory
 from parity.errors import InputError
 from parity.experiment import Experiment
 from parity.explain.finding import Diagnosis
+from parity.explain.observed import Observed
 from parity.step.design import check_linear
 from refimpl.trajectory import Trajectory
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 
 
-def trajectory_here(train: Callable[[Any], Any], experiment: Experiment, dtype: str) -> Trajectory:
-    """What ``train(task)`` reports. Raises what it raises, and :class:`InputError` where it reports nothing."""
+def trajectory_here(train: Callable[..., Any], experiment: Experiment, dtype: str) -> tuple[Trajectory, Observed]:
+    """What ``train(task)`` reports, and what is seen of it; hooks are there while it runs.
+
+    Raises what it raises, and :class:`InputError` where it reports nothing and no optimizer is seen at work.
+    """
     _demand_known(dtype)
     check_linear(experiment)
-    return trajectory_of(experiment, records_of(train, experiment, dtype), dtype)
+    return as_trajectory(experiment, record_function(train, experiment, dtype))
 
 
 def check_class_here(cls: type, hyper: Mapping[str, Any], against: str, dtypes: Sequence[str]) -> Diagnosis:

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from parity.check.events import Records
 from parity.check.logfile import WEIGHTS, Log, read, saved
-from parity.check.training import ACCUMULATE, UNKNOWN_FORM, Records, trajectory_of
+from parity.check.training import ACCUMULATE, UNKNOWN_FORM, trajectory_of
 from parity.errors import InputError
 from parity.experiment import Experiment
 from parity.explain.diagnosis import diagnose

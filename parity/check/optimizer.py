@@ -20,7 +20,7 @@ from parity.check.feeds import rate_of
 from parity.check.held import demanded, motions, parse_against
 from parity.check.identify import Held, Judgement, identify, judge
 from parity.check.invariance import facts
-from parity.check.target import Target, load
+from parity.check.target import Target
 from parity.check.worker import TheirError, run
 from parity.explain.family import shown
 from parity.explain.finding import CheckVerdict, Diagnosis, Finding
@@ -47,22 +47,13 @@ def check_optimizer(
     if against is not None:
         parse_against(against)
     try:
-        examined = run(_examine, target, dict(hyper), tuple(dtypes), device, limit=limit)
+        words = (target, dict(hyper), tuple(dtypes), device)
+        examined: Examined = run("parity.check.examine:examine_target", *words, limit=limit)
     except TheirError as error:
         said = str(error).splitlines()[-1]
         notes = (str(error),)
         return Diagnosis(verdict="error", text=f"it raises {said}", against=against or "", share=math.inf, notes=notes)
     return conclude(examined, hyper, against)
-
-
-def _examine(target: Target, hyper: Mapping[str, Any], dtypes: Sequence[str], device: str) -> Examined:
-    """In the process of their code."""
-    import torch
-
-    from parity.check.examine import examine
-
-    torch.set_num_threads(1)  # of tensors this small
-    return examine(load(target), hyper, dtypes, device)
 
 
 def conclude(examined: Examined, hyper: Mapping[str, Any], against: str | None = None) -> Diagnosis:

@@ -41,7 +41,7 @@ def check(
         return check_log(what.place, experiment, dtype=dtype)
     from parity.check.training import check_training
 
-    found, _ = check_training(what, experiment, dtype=dtype, device=device, limit=limit)
+    found, _, _ = check_training(what, experiment, dtype=dtype, device=device, limit=limit)
     return found
 
 

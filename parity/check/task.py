@@ -22,7 +22,7 @@ Instead of calling ``record`` a function may yield, after every step, what it wo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +72,7 @@ class Task:
         self.l1, self.l2 = (float(sum(pair[i] for pair in strengths)) for i in (0, 1))
         self.loader = Loader(self)
         self.records: list[Record] = []
+        self.noted: Callable[[Mapping[str, Tensor]], None] | None = None
 
     def _tensor(self, array: Array) -> Tensor:
         return torch.tensor(array, dtype=torch.float64).to(self.device, self.dtype)
@@ -97,6 +98,11 @@ class Task:
         return self._inputs["X"].shape[1]
 
     @property
+    def initial(self) -> Mapping[str, Tensor]:
+        """The initial values of the model's parameters by name."""
+        return {name: values.clone() for name, values in self._params.items()}
+
+    @property
     def weight(self) -> Tensor:
         return self._params["weight"].clone()
 
@@ -112,7 +118,12 @@ class Task:
         Raises :class:`InputError` for anything else.
         """
         value = loss.detach() if isinstance(loss, Tensor) else loss  # torch warns of a number made of a graph
-        self.records.append(Record(_named(parameters), None if value is None else float(value)))
+        named = _named(parameters)
+        shapes = {"weight": (1, 1, -1), "bias": (1, 1)}
+        arrays = {name: exact(each).reshape(shapes[name]) for name, each in named.items()}
+        self.records.append(Record(arrays, None if value is None else float(value)))
+        if self.noted is not None:
+            self.noted(named)
 
 
 class Loader:
@@ -131,8 +142,14 @@ class Loader:
             yield self._task._inputs["X"][rows], self._task._inputs["y"][rows]
 
 
-def _named(parameters: tuple[Any, ...]) -> dict[str, Array]:
-    """``weight`` ``(1, 1, p)`` and ``bias`` ``(1, 1)`` in float64, whatever they were given as."""
+def exact(tensor: Tensor) -> Array:
+    """A copy in float64."""
+    copied: Array = tensor.detach().to("cpu", torch.float64, copy=True).numpy()
+    return copied
+
+
+def _named(parameters: tuple[Any, ...]) -> dict[str, Tensor]:
+    """``weight`` and ``bias``, whatever they were given as."""
     what: Any = parameters[0] if len(parameters) == 1 else parameters
     if isinstance(what, nn.Module):
         what = dict(what.named_parameters())
@@ -144,9 +161,7 @@ def _named(parameters: tuple[Any, ...]) -> dict[str, Array]:
     if not 1 <= len(found) <= 2 or not all(isinstance(each, Tensor) for each in found):
         kinds = ", ".join(type(each).__name__ for each in found) or "nothing"
         raise InputError(f"record({kinds}): allowed: a module, or weight and bias as tensors")
-    arrays = [each.detach().to("cpu", torch.float64, copy=True).numpy() for each in found]
-    named = {"weight": arrays[0].reshape(1, 1, -1)}
-    return named | ({"bias": arrays[1].reshape(1, 1)} if len(arrays) == 2 else {})
+    return dict(zip(("weight", "bias"), found, strict=False))
 
 
 def _size(what: Any) -> int:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
-from parity.check.target import Target, load
+from parity.check.events import Recorded, Records
+from parity.check.target import Target
 from parity.check.worker import run
 from parity.errors import InputError
 from parity.experiment import Experiment
 from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis
+from parity.explain.observed import Observed
 from parity.step.design import check_linear
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.trajectory import Trajectory
 from refimpl.types import Array
 
-Records = list[tuple[dict[str, Array], float | None]]
-"""The weights by name and the loss of every moment that was reported."""
 UNKNOWN_FORM = 2.0
 """Multiplies the unit roundoff: w·(1 − ηλ) − ηg is as right as w − η(g + λw), and rounds otherwise."""
 ACCUMULATE = {"bfloat16": "float32", "float16": "float32"}
@@ -28,20 +27,31 @@ ACCUMULATE = {"bfloat16": "float32", "float16": "float32"}
 
 def check_training(
     target: Target, experiment: Experiment, *, dtype: str = "float64", device: str = "cpu", limit: float = 60.0
-) -> tuple[Diagnosis, Trajectory]:
-    """Run ``train(task)`` in a process of its own and say what it computes.
+) -> tuple[Diagnosis, Trajectory, Observed]:
+    """Run ``train(task)``, or ``main()``, in a process of its own and say what it computes.
 
-    Raises :class:`parity.check.worker.TheirError` where it raises, and :class:`InputError` where it reports nothing or
-    the experiment's model is not linear.
+    Raises :class:`parity.check.worker.TheirError` where it raises, and :class:`InputError` where it reports nothing and
+    no optimizer is seen at work, or the experiment's model is not linear.
     """
     check_linear(experiment)
-    records = run(_train, target, experiment, dtype, device, limit=limit)
-    trajectory = trajectory_of(experiment, records, dtype)
-    return diagnose(experiment, trajectory), trajectory
+    recorded = run("parity.check.recorded:record_target", target, experiment, dtype, device, limit=limit)
+    trajectory, observed = as_trajectory(experiment, recorded)
+    return diagnose(experiment, trajectory, observed=observed), trajectory, observed
 
 
-def trajectory_of(experiment: Experiment, records: Records, dtype: str) -> Trajectory:
-    """The trajectory of what was reported; without a report before the first step it starts as the experiment does."""
+def as_trajectory(experiment: Experiment, recorded: Recorded) -> tuple[Trajectory, Observed]:
+    """The trajectory of what was recorded, and what was observed in each of its steps."""
+    if recorded.dtype not in FORMATS:
+        raise InputError(f"its weight is of {recorded.dtype}; allowed: {', '.join(FORMATS)}")
+    trajectory = trajectory_of(experiment, recorded.records, recorded.dtype, started=recorded.started)
+    return trajectory, recorded.observed.since(0 if trajectory.meta["assumed start"] else 1)
+
+
+def trajectory_of(experiment: Experiment, records: Records, dtype: str, *, started: bool = False) -> Trajectory:
+    """The trajectory of what was reported; without a report before the first step it starts as the experiment does.
+
+    ``started``: there surely is one.
+    """
     if len(records) < 2:
         raise InputError(
             f"{len(records)} reports; call task.record(net, loss=loss) after every step, or yield the weights"
@@ -53,7 +63,7 @@ def trajectory_of(experiment: Experiment, records: Records, dtype: str) -> Traje
     for name, values in records[0][0].items():
         if name in asked and values.shape != asked[name].shape:
             raise InputError(f"{name} was reported with {values.size} numbers; the experiment's has {asked[name].size}")
-    assumed = not _has_start(records, asked, steps)
+    assumed = not started and not _has_start(records, asked, steps)
     records = [(asked, None), *records] if assumed else records
     names = [name for name in asked if all(name in params for params, _ in records)]
     losses = [np.nan if loss is None else loss for _, loss in records[1:]]
@@ -89,33 +99,3 @@ def _has_start(records: Records, asked: Mapping[str, Array], steps: int) -> bool
     if any(each is not None for _, each in records[1:]):
         return loss is None
     return len(records) == steps + 1
-
-
-def records_of(train: Callable[[Any], Any], experiment: Experiment, dtype: str, device: str = "cpu") -> Records:
-    """What a training function reports, run here and now. Raises what it raises."""
-    from parity.check.task import Task
-
-    task = Task(experiment, dtype, device)
-    returned = train(task)
-    if not task.records and returned is not None:
-        for moment in _moments(returned):
-            task.record(*moment) if isinstance(moment, tuple) else task.record(moment)
-    return [(dict(record.params), record.loss) for record in task.records]
-
-
-def _train(target: Target, experiment: Experiment, dtype: str, device: str) -> Records:
-    """In the process of their code."""
-    train = load(target)
-    if not callable(train) or isinstance(train, type):
-        raise InputError(f"{target}: is a {type(train).__name__} and no function")
-    return records_of(train, experiment, dtype, device)
-
-
-def _moments(returned: Any) -> Any:
-    """What a function yields or returns, moment by moment."""
-    if isinstance(returned, Generator | list):
-        return returned
-    raise InputError(
-        f"it returned a {type(returned).__name__} and reported nothing; call task.record(net, loss=loss) after every "
-        "step, yield the weights after every step, or return a list of them"
-    )

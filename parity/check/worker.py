@@ -1,66 +1,140 @@
-"""Other people's code in a process of its own: it may raise, print, hang or crash, and costs its run and nothing
-else."""
+"""Other people's code in a process of its own: it may raise, print, hang, crash or start further processes, and costs
+its run and nothing else.
+
+The process leads a session; all that is still in it at the end is killed, and so it is where this process ends without
+having done so: a shell that waits for that keeps guard.
+"""
 
 from __future__ import annotations
 
+import importlib
 import os
+import pickle
+import queue
 import signal
+import subprocess
 import sys
+import threading
+import time
 import traceback
-from collections.abc import Callable
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, BinaryIO
 
 from parity.errors import InputError
+
+WATCHED = 0.05
+"""Seconds between two looks at whether the process is still there."""
+POSIX = os.name == "posix"
 
 
 class TheirError(Exception):
     """An exception in the code that is checked; the text is its traceback, from their code on."""
 
 
-def run(function: Callable[..., Any], *arguments: Any, limit: float) -> Any:
+def run(function: str | Callable[..., Any], *arguments: Any, limit: float) -> Any:
     """``function(*arguments)``, made in another process; what it returns must be plain data.
+
+    ``function``: ``module:name`` where this process is not to import it.
 
     Raises :class:`TheirError` with their traceback, and :class:`InputError` where it takes longer than ``limit``
     seconds, crashes, or gives bad input.
     """
-    context = get_context("spawn")
-    ours, theirs = context.Pipe()
-    process: Any = context.Process(target=_work, args=(theirs, function, arguments), daemon=True)
-    process.start()
-    theirs.close()
-    try:
-        if not ours.poll(limit):
-            raise InputError(f"no result in {limit:g} s; give it more time with --limit")
-        try:
-            kind, answer = ours.recv()
-        except EOFError:
-            process.join()
-            code = process.exitcode
-            end = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-            raise InputError(f"the process that ran it {end}") from None
-    finally:
-        process.kill()
-        process.join()
-        ours.close()
+    until = time.monotonic() + limit
+    with _started() as process:
+        answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        threading.Thread(target=_read, args=(process.stdout, answers), daemon=True).start()
+        with suppress(BrokenPipeError):  # it is gone, which is said below
+            assert process.stdin is not None
+            process.stdin.write(pickle.dumps((function, arguments)))
+            process.stdin.close()
+        answer = _answer(process, answers, until)
+    if answer is None:
+        raise InputError(f"no result in {limit:g} s; give it more time with --limit")
+    if not answer:
+        code = process.returncode
+        end = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        raise InputError(f"the process that ran it {end}")
+    kind, result = pickle.loads(answer)
     if kind == "theirs":
-        raise TheirError(answer)
+        raise TheirError(result)
     if kind == "input":
-        raise InputError(answer)
-    return answer
+        raise InputError(result)
+    return result
 
 
-def _work(connection: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-    sys.stdout.flush()
-    os.dup2(2, 1)  # what their code prints is no result of ours
+@contextmanager
+def _started() -> Iterator[subprocess.Popen[bytes]]:
+    """The process, waiting for what to run; it and all that it started are gone afterwards, whatever happens here."""
+    code = f"import sys; sys.path[:] = {sys.path!r}; from parity.check.worker import serve; serve()"
+    pipe = subprocess.PIPE
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, start_new_session=True)
+    guard = None
     try:
-        connection.send(("result", function(*arguments)))
+        if POSIX:
+            script = 'read -r done || kill -9 "-$0" "$0"'
+            nothing = subprocess.DEVNULL
+            words = ["/bin/sh", "-c", script, str(process.pid)]
+            guard = subprocess.Popen(words, stdin=pipe, stdout=nothing, stderr=nothing, start_new_session=True)
+        yield process
+    finally:
+        if POSIX:
+            with suppress(ProcessLookupError, PermissionError):  # nothing is left; nothing but zombies on macOS
+                os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
+        process.wait()
+        if guard is not None:
+            with suppress(BrokenPipeError):
+                guard.communicate(b"done\n")
+
+
+def _answer(process: subprocess.Popen[bytes], answers: queue.SimpleQueue[bytes], until: float) -> bytes | None:
+    """What it sent; empty where it ended without, None where there is no time left."""
+    while time.monotonic() < until:
+        with suppress(queue.Empty):
+            return answers.get(timeout=WATCHED)
+        if process.poll() is not None:
+            with suppress(queue.Empty):
+                return answers.get(timeout=WATCHED)
+            return b""
+    return None
+
+
+def _read(source: BinaryIO, answers: queue.SimpleQueue[bytes]) -> None:
+    """Read the answer: its length, then as many bytes. The end of the stream is none: others may hold it."""
+    with source, suppress(ValueError, OSError):
+        length = int.from_bytes(source.read(8), "big")
+        answer = source.read(length)
+        if length and len(answer) == length:
+            answers.put(answer)
+
+
+def serve() -> None:
+    """The other process: run what comes in, and send what it returns where nothing they print can go."""
+    answer_to = os.dup(1)
+    os.dup2(2, 1)
+    request = sys.stdin.buffer.read()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    if not request:
+        return
+    try:
+        function, arguments = pickle.loads(request)
+        if isinstance(function, str):
+            module, _, name = function.partition(":")
+            function = getattr(importlib.import_module(module), name)
+        answer: tuple[str, Any] = ("result", function(*arguments))
     except InputError as error:
-        connection.send(("input", str(error)))
+        answer = ("input", str(error))
     except BaseException as error:  # SystemExit, too, is theirs
-        connection.send(("theirs", _from_theirs(error)))
+        answer = ("theirs", _from_theirs(error))
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):  # they may have closed or replaced it
+            stream.flush()
+    data = pickle.dumps(answer)
+    with os.fdopen(answer_to, "wb") as out:
+        out.write(len(data).to_bytes(8, "big") + data)
+    threading.Event().wait()  # until it is killed: their threads and exit handlers are not waited for
 
 
 def _from_theirs(error: BaseException) -> str:

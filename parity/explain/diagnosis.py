@@ -14,6 +14,7 @@ from parity.explain.asked import laws_beside
 from parity.explain.effects import Change, Effects, effects
 from parity.explain.finding import CheckVerdict, Diagnosis, Finding
 from parity.explain.initial import Start, starts
+from parity.explain.observed import Observed
 from parity.explain.other import other_optimizer
 from parity.explain.pattern import patterns, which
 from parity.explain.reported import reported
@@ -27,8 +28,11 @@ from refimpl.types import Array
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # of a run that diverges
-def diagnose(experiment: Experiment, trajectory: Trajectory, *, pairs: bool = True) -> Diagnosis:
+def diagnose(
+    experiment: Experiment, trajectory: Trajectory, *, pairs: bool = True, observed: Observed | None = None
+) -> Diagnosis:
     """Hold a run whose weights were recorded to an experiment, and say what differs and why."""
+    del observed
     design = as_asked(experiment)
     trajectory, missing = with_zeros(trajectory, design.material.params)
     said = recording_of(trajectory)[0]

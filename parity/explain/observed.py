@@ -1,16 +1,52 @@
+"""What was seen of a run from outside, beside what its code reported: gradients, optimizer steps, numbers in effect."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
 
 from refimpl.types import Array
 
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
+    """One entry for each of K steps of the trajectory, by parameter; a parameter that was never seen is absent.
+
+    ``raw``         (K, 1, …): the gradient after the last backward pass of the step, accumulated as in ``.grad``
+    ``seen``        (K, 1, …): the gradient as the last optimizer step saw it; nan where there was none
+    ``calls``       (K,): optimizer steps. ``closures`` (K,): evaluations of the closure in them
+    ``backwards``   (K,): backward passes that reached one of the parameters; None where none was seen
+    ``state``       by key (K, 1, …), (K, 1) for scalars: the optimizer's state after the step, nan before it exists
+    ``numbers``     by key (K,): those of the parameter's group before the last optimizer step, ``betas[0]``,
+                    ``betas[1]`` for pairs, 0 and 1 for options, nan where there was no step
+    ``optimizer``   the class, as the user's code calls it; several are joined by commas
+    ``before``, ``after``   (K, 1, …): the value right before and after the last optimizer step; nan without one
+    ``trouble``     an exception at which recording was given up; what came before it is there
+
+    """
+
     raw: Mapping[str, Array] = field(default_factory=dict)
     seen: Mapping[str, Array] = field(default_factory=dict)
     calls: Mapping[str, Array] = field(default_factory=dict)
+    closures: Mapping[str, Array] = field(default_factory=dict)
     backwards: Array | None = None
+    state: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
     numbers: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
     optimizer: Mapping[str, str] = field(default_factory=dict)
+    before: Mapping[str, Array] = field(default_factory=dict)
+    after: Mapping[str, Array] = field(default_factory=dict)
+    trouble: str = ""
+
+    def since(self, step: int) -> Observed:
+        """Without the first steps."""
+        return Observed(**{each.name: _since(getattr(self, each.name), step) for each in fields(self)})
+
+
+def _since(values: Any, step: int) -> Any:
+    """Arrays lose their first entries, wherever they are kept."""
+    if isinstance(values, Mapping):
+        return {key: _since(value, step) for key, value in values.items()}
+    return values[step:] if isinstance(values, np.ndarray) else values

@@ -11,8 +11,9 @@ from functools import cache
 
 import numpy as np
 
+from parity.check.events import Records
 from parity.check.task import Task
-from parity.check.training import Records, trajectory_of
+from parity.check.training import trajectory_of
 from parity.experiment import Experiment
 from parity.experiment_file import load
 from parity.explain.diagnosis import diagnose

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 
 from parity.check.conduct.bench import Run, Shapes, apart_from
-from parity.check.drive import REFUSALS, Driver, exact
+from parity.check.drive import REFUSALS, Driver
 from parity.check.feeds import drawn
+from parity.check.task import exact
 from refimpl.types import Array
 
 

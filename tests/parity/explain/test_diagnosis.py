@@ -13,8 +13,9 @@ import pytest
 import parity
 from parity.backends.base import Setting
 from parity.backends.torch_backend import TorchBackend
+from parity.check.events import Records
 from parity.check.task import Task
-from parity.check.training import Records, trajectory_of
+from parity.check.training import trajectory_of
 from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis
 from parity.gallery import names

@@ -1,0 +1,213 @@
+"""Which of the tensors that were met are the model's parameters, and what happened to them in each step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from parity.check.events import Backward, Event, History, Mark, Step
+from parity.errors import InputError
+from parity.explain.observed import Observed
+from refimpl.types import Array
+
+Params = Mapping[str, Array]
+Roles = Mapping[int, str]
+"""The name of the parameter that a tensor is."""
+Rows = Sequence[Sequence[Event]]
+"""The events before each report, since the one before."""
+
+
+OFTEN = 1 / 4
+"""Share of the moments at which a tensor must have the reported values to be taken for the parameter."""
+
+
+def roles_by_report(history: History, reports: Sequence[Params], start: Params) -> dict[int, str]:
+    """Of each parameter the tensors that were reported as such, else those with the reported values.
+
+    A tensor that has them now and then only is another: the direction of weight normalisation begins as the weight. Code that makes a new tensor in every step has several.
+    """
+    named = {n: name for e in history.events if isinstance(e, Mark) for name, n in e.tensors.items()}
+    hits, met = _equal(history, reports, start)
+    roles: dict[int, str] = {}
+    for name, values in start.items():
+        fit = [n for n, seen in enumerate(history.tensors) if seen.size == values.size and n in met and n not in roles]
+        share = {n: hits.get((n, name), 0) / met[n] for n in fit}
+        most = max(share.values(), default=0)
+        told = [n for n in fit if named.get(n) == name]
+        roles |= dict.fromkeys(told or [n for n in fit if n not in named and share[n] == most >= OFTEN], name)
+    return roles
+
+
+def _equal(
+    history: History, reports: Sequence[Params], start: Params
+) -> tuple[dict[tuple[int, str], int], dict[int, int]]:
+    """How often a tensor had the values of a parameter at the report before, and how often it was met."""
+    hits: dict[tuple[int, str], int] = {}
+    met: dict[int, int] = {}
+    for before, row in zip([start, *reports], history.rows(), strict=False):
+        for event in row:
+            for n, value in _values(event).items():
+                met[n] = met.get(n, 0) + 1
+                for name, reported in before.items():
+                    if np.array_equal(value.ravel(), reported.ravel()):
+                        hits[n, name] = hits.get((n, name), 0) + 1
+    return hits, met
+
+
+def _values(event: Event) -> Mapping[int, Array]:
+    return {} if isinstance(event, Mark) else event.values
+
+
+def roles_by_start(history: History, start: Params) -> dict[int, str]:
+    """The parameters among those that optimizers stepped, by their size; of several the one that starts as asked.
+
+    Raises :class:`InputError` where one is not there.
+    """
+    first: dict[int, Array] = {}
+    for event in history.events:
+        for n, value in _values(event).items():
+            first.setdefault(n, value)
+    stepped = {n for event in history.events if isinstance(event, Step) for n in event.after}
+    roles: dict[int, str] = {}
+    for name, asked in start.items():
+        fit = [n for n in first if history.tensors[n].size == asked.size and n not in roles]
+        fit = [n for n in fit if n in stepped] or fit
+        if fit:
+            # torch's weight has two axes, its bias one
+            axes = asked.ndim - 1
+            close = {n: float(np.max(np.abs(first[n].ravel() - asked.ravel()))) for n in fit}
+            order = sorted(fit, key=lambda n: (close[n] > 0, len(history.tensors[n].shape) != axes, close[n], n))
+            roles[order[0]] = name
+    if "weight" not in roles.values():
+        shapes = ", ".join(map(str, history.shapes)) or "none"
+        wanted = " and ".join(f"{name} {values.shape[1:]}" for name, values in start.items())
+        trouble = f" (recording was given up: {history.trouble})" if history.trouble else ""
+        raise InputError(
+            f"nothing was reported, and optimizers stepped parameters of shape {shapes}; the experiment has {wanted}"
+            f"{trouble}; train a model of that shape, or call task.record(net, loss=loss) after every step"
+        )
+    return roles
+
+
+def steps_of(history: History, roles: Roles) -> list[list[Event]]:
+    """The events of each step, told by the optimizers.
+
+    Steps of several optimizers belong together where each moves other parameters and no backward pass is between them.
+    """
+    groups: list[list[Event]] = []
+    pending: list[Event] = []
+    moved: set[int] = set()
+    for event in history.events:
+        if isinstance(event, Mark):
+            continue
+        pending.append(event)
+        touched = roles.keys() & event.after.keys() if isinstance(event, Step) else set()
+        if not touched:
+            continue
+        if groups and not moved & touched and not any(isinstance(e, Backward) for e in pending):
+            groups[-1] += pending
+            moved |= touched
+        else:
+            groups.append(pending)
+            moved = set(touched)
+        pending = []
+    return groups
+
+
+def reports_of(history: History, groups: Rows, roles: Roles, start: Params) -> list[Params]:
+    """The parameters before each step and after the last one.
+
+    What is written after the last step is the last step's, where it was so between earlier ones; else it may be
+    anything, such as the best weights of the run.
+    """
+    found: list[dict[str, Array]] = [{} for _ in range(len(groups) + 1)]
+    for n, name in roles.items():
+        begins = [next((_values(e)[n] for e in group if n in _values(e)), None) for group in groups]
+        ends = [
+            next((e.after[n] for e in group[::-1] if isinstance(e, Step) and n in e.after), None) for group in groups
+        ]
+        pairs = zip(ends[:-1], begins[1:], strict=True)
+        written = any(a is not None and b is not None and not np.array_equal(a, b) for a, b in pairs)
+        last = history.last.get(n) if written or ends[-1] is None else ends[-1]
+        moments = [*begins, last]
+        for k, value in enumerate(moments):
+            if value is None and k and name in found[k - 1]:
+                found[k][name] = found[k - 1][name]
+            elif value is not None:
+                found[k][name] = value.reshape(start[name].shape)
+    return list(found)
+
+
+def observed_in(rows: Rows, roles: Roles, shapes: Mapping[str, tuple[int, ...]], trouble: str) -> Observed:
+    """What happened before each report. ``shapes``: of the parameters, with the axis of runs."""
+    steps = {name: [_steps(row, name, roles) for row in rows] for name in shapes}
+    steps = {name: each for name, each in steps.items() if any(each)}
+    passes = {name: [_passes(row, name, roles) for row in rows] for name in shapes}
+    passes = {name: each for name, each in passes.items() if any(each)}
+
+    def arrays(name: str, values: Iterable[Array | None]) -> Array:
+        nothing = np.full(shapes[name], np.nan)
+        return np.stack([nothing if value is None else value.reshape(shapes[name]) for value in values])
+
+    def of_steps(part: str) -> dict[str, Array]:
+        return {
+            name: arrays(name, (getattr(row[-1][1], part).get(row[-1][0]) if row else None for row in each))
+            for name, each in steps.items()
+        }
+
+    reached = [sum(isinstance(e, Backward) and bool(roles.keys() & e.gradients.keys()) for e in row) for row in rows]
+    return Observed(
+        raw={name: arrays(name, (row[-1] if row else None for row in each)) for name, each in passes.items()},
+        seen=of_steps("seen"),
+        calls={name: np.array([len(row) for row in each]) for name, each in steps.items()},
+        closures={name: np.array([sum(s.closures for _, s in row) for row in each]) for name, each in steps.items()},
+        backwards=np.array(reached) if passes else None,
+        state={name: _states(each, shapes[name]) for name, each in steps.items()},
+        numbers={name: _numbers(each) for name, each in steps.items()},
+        optimizer={
+            name: ", ".join(dict.fromkeys(s.optimizer for row in each for _, s in row)) for name, each in steps.items()
+        },
+        before=of_steps("before"),
+        after=of_steps("after"),
+        trouble=trouble,
+    )
+
+
+Stepped = Sequence[Sequence[tuple[int, Step]]]
+"""The optimizer steps of one parameter in each row, with the tensor that it was."""
+
+
+def _steps(row: Sequence[Event], name: str, roles: Roles) -> list[tuple[int, Step]]:
+    return [(n, e) for e in row if isinstance(e, Step) for n in e.after if roles.get(n) == name]
+
+
+def _passes(row: Sequence[Event], name: str, roles: Roles) -> list[Array]:
+    return [g for e in row if isinstance(e, Backward) for n, g in e.gradients.items() if roles.get(n) == name]
+
+
+def _states(rows: Stepped, shape: tuple[int, ...]) -> dict[str, Array]:
+    """By key, from the row on in which it is first there; rows without a step keep what was."""
+    kept: dict[str, Array] = {}
+    moments: list[dict[str, Array]] = []
+    for row in rows:
+        for n, step in row:
+            kept = {**step.state[n]}
+        moments.append(kept)
+    return {key: np.stack(list(_aligned(key, moments, shape))) for key in dict.fromkeys(k for m in moments for k in m)}
+
+
+def _aligned(key: str, moments: Sequence[Mapping[str, Array]], shape: tuple[int, ...]) -> Iterator[Array]:
+    example = next(m[key] for m in moments if key in m)
+    whole = example.ndim > 0 and example.size == np.prod(shape)
+    kept = shape if whole else (1, *example.shape)
+    for moment in moments:
+        value = moment.get(key)
+        fits = value is not None and value.size == example.size
+        yield value.reshape(kept) if value is not None and fits else np.full(kept, np.nan)
+
+
+def _numbers(rows: Stepped) -> dict[str, Array]:
+    moments = [row[-1][1].numbers.get(row[-1][0], {}) if row else {} for row in rows]
+    keys = dict.fromkeys(key for moment in moments for key in moment)
+    return {key: np.array([moment.get(key, np.nan) for moment in moments]) for key in keys}

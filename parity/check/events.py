@@ -1,0 +1,100 @@
+"""What is recorded of a training function: events in the order of time, tensors called by a number; and what was made
+of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from parity.explain.observed import Observed
+from refimpl.types import Array
+
+Records = list[tuple[dict[str, Array], float | None]]
+"""The weights by name and the loss of every moment that was reported."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A run: ``records``; what was ``observed`` before each of them; the ``dtype`` of the model.
+
+    ``started``: the first record is known to be from before the first step.
+    """
+
+    records: Records
+    observed: Observed
+    dtype: str
+    started: bool = False
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A tensor that was met: its shape and dtype."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+    @property
+    def size(self) -> int:
+        size = 1
+        for length in self.shape:
+            size *= length
+        return size
+
+
+@dataclass(frozen=True)
+class Backward:
+    """A backward pass: gradients that it left, and the values at which it was made."""
+
+    gradients: Mapping[int, Array]
+    values: Mapping[int, Array]
+
+
+@dataclass
+class Step:
+    """A step of an optimizer, with all that concerns each of its tensors. ``closures``: how often it was evaluated."""
+
+    optimizer: str
+    before: dict[int, Array]
+    seen: dict[int, Array] = field(default_factory=dict)
+    numbers: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    state: dict[int, Mapping[str, Array]] = field(default_factory=dict)
+    after: dict[int, Array] = field(default_factory=dict)
+    closures: int = 0
+
+    @property
+    def values(self) -> Mapping[int, Array]:
+        return self.before
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A report; ``tensors``: what was reported under a name, where it is a tensor that was met before."""
+
+    tensors: Mapping[str, int]
+
+
+Event = Backward | Step | Mark
+
+
+@dataclass(frozen=True)
+class History:
+    """All events, the tensors in them, and the values of these at the end.
+
+    ``shapes``: of all that optimizers stepped, whatever their size. ``trouble``: why recording was given up, if it was.
+    """
+
+    events: Sequence[Event]
+    tensors: Sequence[Seen]
+    last: Mapping[int, Array]
+    shapes: Sequence[tuple[int, ...]] = ()
+    trouble: str = ""
+
+    def rows(self) -> Iterator[list[Event]]:
+        """The events before each report, since the one before."""
+        row: list[Event] = []
+        for event in self.events:
+            if isinstance(event, Mark):
+                yield row
+                row = []
+            else:
+                row.append(event)

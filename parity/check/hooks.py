@@ -1,0 +1,313 @@
+"""Records every backward pass and every optimizer step of the code that runs inside, and changes nothing that it
+computes: everything is copied at once, out of the graph, and no random number is drawn.
+
+A class that is derived from one of torch's, or wraps one, may call the step of that one, which has hooks of its own:
+the inner steps are those that are counted, under the name of the outer class. A step that raises has no second hook;
+it is told from those that still run by the call that a hook is made from.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+
+from parity.check.events import Backward, Event, History, Mark, Seen, Step
+from parity.check.task import exact
+from refimpl.types import Array
+
+
+@contextmanager
+def recording(features: int) -> Iterator[Log]:
+    """Hooks on all that happens inside, for parameters of as many numbers as the model has ``features``, or of one."""
+    log = Log(features)
+    with ExitStack() as hooks:
+        hooks.callback(register_optimizer_step_pre_hook(log.before_step).remove)
+        hooks.callback(register_optimizer_step_post_hook(log.after_step).remove)
+        for name, wrapped in (("backward", log.around_backward), ("grad", log.around_grad)):
+            original = getattr(torch.autograd, name)
+            hooks.callback(setattr, torch.autograd, name, original)
+            setattr(torch.autograd, name, wrapped(original))
+        yield log
+
+
+@dataclass
+class Running:
+    """A step that has begun: the call that it is, what was found, the tensors of each number, and steps inside it."""
+
+    call: FrameType
+    step: Step
+    tensors: Mapping[int, Tensor]
+    inner: list[Step] = field(default_factory=list)
+    late: Any = None
+
+
+class Log:
+    """The events so far. ``trouble``: why recording was given up, if it was; the user's code goes on in any case."""
+
+    def __init__(self, features: int) -> None:
+        self.sizes = {features, 1}
+        self.events: list[Event] = []
+        self.trouble = ""
+        self._tensors: list[Tensor] = []
+        self._number: dict[int, int] = {}
+        self._held: set[int] = set()
+        self._shapes: dict[tuple[int, ...], None] = {}
+        self._running: list[Running] = []
+        self._passes: list[list[Tensor]] = []
+        self._last: dict[int, Array] = {}
+
+    def history(self) -> History:
+        """What was recorded, without torch's objects."""
+        seen = [Seen(tuple(t.shape), str(t.dtype).removeprefix("torch.")) for t in self._tensors]
+        return History(
+            self.events, seen, {n: self._value(n) for n in range(len(seen))}, tuple(self._shapes), self.trouble
+        )
+
+    def mark(self, reported: Mapping[str, Tensor]) -> None:
+        """A report was made."""
+        known = {name: self._alias(tensor) for name, tensor in reported.items()}
+        self.events.append(Mark({name: number for name, number in known.items() if number is not None}))
+
+    # -- backward passes ------------------------------------------------------------------------------------------
+
+    def around_backward(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        """``torch.autograd.backward``, which ``Tensor.backward`` calls."""
+
+        @functools.wraps(original)
+        def backward(*args: Any, **kwargs: Any) -> Any:
+            if torch.compiler.is_compiling():
+                return original(*args, **kwargs)
+            leaves: list[Tensor] = []
+            with self._safely():
+                leaves = list(filter(self._may_be, _leaves(args[0] if args else kwargs["tensors"])))
+            self._passes.append(leaves)
+            try:
+                returned = original(*args, **kwargs)
+            finally:
+                self._passes.pop()
+            with self._safely():
+                if self._passes:  # of a checkpoint within another pass
+                    self._passes[-1].extend(leaves)
+                else:
+                    self._passed(leaves, [leaf.grad for leaf in leaves])
+            return returned
+
+        return backward
+
+    def around_grad(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        """``torch.autograd.grad``."""
+
+        @functools.wraps(original)
+        def grad(*args: Any, **kwargs: Any) -> Any:
+            returned = original(*args, **kwargs)
+            if not torch.compiler.is_compiling():
+                with self._safely():
+                    inputs = args[1] if len(args) > 1 else kwargs["inputs"]
+                    pairs = zip(_sequence(inputs), returned, strict=True)
+                    found = [(leaf, gradient) for leaf, gradient in pairs if self._may_be(leaf)]
+                    self._passed([leaf for leaf, _ in found], [gradient for _, gradient in found])
+            return returned
+
+        return grad
+
+    def _passed(self, leaves: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> None:
+        """A pass is over; values are those it was made at."""
+        numbers = [self._numbered(leaf) for leaf in leaves]
+        found = {n: _copy(each) for n, each in zip(numbers, gradients, strict=True) if each is not None}
+        if found:
+            self.events.append(Backward(found, {n: self._value(n) for n in {*numbers, *self._held}}))
+
+    # -- optimizer steps ------------------------------------------------------------------------------------------
+
+    def before_step(self, optimizer: Any, args: Any, kwargs: Any) -> Any:
+        """Copy what a step finds; a closure is counted, and the gradient is that of its last evaluation."""
+        with self._safely():
+            self._forget_raised()
+            self._shapes.update(dict.fromkeys(tuple(t.shape) for g in optimizer.param_groups for t in g["params"]))
+            tensors = {self._numbered(t): t for g in optimizer.param_groups for t in filter(self._may_be, g["params"])}
+            self._held.update(tensors)
+            step = Step(type(optimizer).__name__, {n: self._value(n) for n in tensors})
+            running = Running(sys._getframe(1), step, tensors)
+            self._running.append(running)
+            self._look(running, optimizer)
+            if getattr(optimizer, "_optimizer_step_pre_hooks", None):  # of the user, which come after this one
+                running.late = optimizer.register_step_pre_hook(lambda *_: self._look(running, optimizer))
+            place = 1 if len(args) > 1 else "closure"
+            closure = args[1] if len(args) > 1 else kwargs.get("closure")
+            if callable(closure):
+                counted = self._counted(closure, running, optimizer)
+                return ((args[0], counted, *args[2:]), kwargs) if place == 1 else (args, {**kwargs, place: counted})
+        return None
+
+    def after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        """Copy what a step left."""
+        del args, kwargs
+        with self._safely():
+            call = sys._getframe(1)
+            while self._running and self._running[-1].call is not call:
+                self._close(self._running.pop())
+            if not self._running:
+                return
+            running = self._running.pop()
+            self._close(running)
+            step = running.step
+            step.after = {n: self._value(n) for n in running.tensors}
+            step.state = {n: _state(optimizer.state.get(t)) for n, t in running.tensors.items()}
+            for inner in running.inner:
+                inner.optimizer = step.optimizer
+            for n in running.tensors:
+                if own := [inner for inner in running.inner if n in inner.after]:
+                    own[0].before[n], own[-1].after[n] = step.before.pop(n), step.after.pop(n)
+                    own[-1].state[n] = step.state.pop(n) or own[-1].state[n]
+            done = [*running.inner, *([step] if step.after else [])]
+            if self._running:
+                self._running[-1].inner += done
+            else:
+                self.events += done
+
+    def _counted(self, closure: Callable[..., Any], running: Running, optimizer: Any) -> Callable[..., Any]:
+        @functools.wraps(closure)
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            returned = closure(*args, **kwargs)
+            running.step.closures += 1
+            self._look(running, optimizer)
+            return returned
+
+        return counted
+
+    def _look(self, running: Running, optimizer: Any) -> None:
+        """The gradients now, unscaled where the step does that itself, and the numbers of the groups."""
+        with self._safely():
+            scale = getattr(optimizer, "grad_scale", None)
+            running.step.seen = {
+                n: _copy(t.grad) / (1.0 if scale is None else float(scale))
+                for n, t in running.tensors.items()
+                if t.grad is not None
+            }
+            running.step.numbers = {
+                self._numbered(t): _numbers(g)
+                for g in optimizer.param_groups
+                for t in filter(self._may_be, g["params"])
+            }
+
+    def _forget_raised(self) -> None:
+        """Steps that are no longer among the calls that led here."""
+        calls, frame = set(), sys._getframe(1) if self._running else None
+        while frame is not None:
+            calls.add(frame)
+            frame = frame.f_back
+        for running in self._running:
+            if running.call not in calls:
+                self._close(running)
+        self._running = [running for running in self._running if running.call in calls]
+
+    def _close(self, running: Running) -> None:
+        if running.late is not None:
+            running.late.remove()
+
+    # -- tensors --------------------------------------------------------------------------------------------------
+
+    def _may_be(self, tensor: Any) -> bool:
+        """Whether it may be one of the model's parameters, by its size."""
+        return isinstance(tensor, Tensor) and tensor.numel() in self.sizes and tensor.is_floating_point()
+
+    def _numbered(self, tensor: Tensor) -> int:
+        """The number of a tensor. It is kept, so that no other one gets its identity."""
+        if id(tensor) not in self._number:
+            self._number[id(tensor)] = len(self._tensors)
+            self._tensors.append(tensor)
+        return self._number[id(tensor)]
+
+    def _alias(self, tensor: Tensor) -> int | None:
+        """The number of the known tensor that this one is, or shares its memory with."""
+        if id(tensor) in self._number:
+            return self._number[id(tensor)]
+        same = (n for n, t in enumerate(self._tensors) if t.data_ptr() == tensor.data_ptr())
+        return next((n for n in same if self._tensors[n].numel() == tensor.numel()), None)
+
+    def _value(self, number: int) -> Array:
+        """A copy of the value; the one before, where nothing changed."""
+        value, last = _copy(self._tensors[number]), self._last.get(number)
+        if last is None or not np.array_equal(value, last, equal_nan=True):
+            self._last[number] = last = value
+        return last
+
+    def _safely(self) -> Safely:
+        return Safely(self)
+
+
+@dataclass(frozen=True)
+class Safely:
+    """What goes wrong in here costs the recording and nothing else."""
+
+    log: Log
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> bool:
+        if isinstance(error, Exception):
+            self.log.trouble = f"{type(error).__name__}: {error}"
+            return True
+        return False
+
+
+def _leaves(roots: Any) -> Iterator[Tensor]:
+    """All leaves that a backward pass from here reaches."""
+    seen: set[Any] = set()
+    pending: list[Any] = []
+    for root in _sequence(roots):
+        if root.grad_fn is not None:
+            pending.append(root.grad_fn)
+        elif root.requires_grad:
+            yield root
+    while pending:
+        node = pending.pop()
+        if node not in seen:
+            seen.add(node)
+            if type(node).__name__ == "AccumulateGrad":
+                yield node.variable
+            pending += [following for following, _ in node.next_functions if following is not None]
+
+
+def _sequence(what: Any) -> Sequence[Any]:
+    return (what,) if isinstance(what, Tensor) else tuple(what)
+
+
+def _copy(tensor: Tensor) -> Array:
+    """In float64, which holds each number exactly."""
+    dense = tensor.detach() if tensor.layout == torch.strided else tensor.detach().to_dense()
+    return exact(dense)
+
+
+def _state(kept: Any) -> dict[str, Array]:
+    """The tensors and numbers that an optimizer keeps of a parameter."""
+    found: dict[str, Array] = {}
+    for key, value in kept.items() if isinstance(kept, Mapping) else ():
+        if isinstance(value, Tensor) and not value.is_complex():
+            found[str(key)] = _copy(value)
+        elif isinstance(value, int | float):
+            found[str(key)] = np.array(float(value))
+    return found
+
+
+def _numbers(group: Mapping[str, Any]) -> dict[str, float]:
+    """All numbers of a parameter group; those of a pair one by one."""
+    found: dict[str, float] = {}
+    for key, value in group.items():
+        if key != "params":
+            several = isinstance(value, tuple | list)
+            for index, each in enumerate(value if several else [value]):
+                if isinstance(each, int | float) or (isinstance(each, Tensor) and each.numel() == 1):
+                    found[f"{key}[{index}]" if several else key] = float(each)
+    return found

@@ -1,0 +1,121 @@
+"""A training function at work, with all that it reports and all that is seen of it. Imported in its process only."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Generator, Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from parity.check.align import observed_in, reports_of, roles_by_report, roles_by_start, steps_of
+from parity.check.events import History, Recorded, Records, Step
+from parity.check.hooks import Log, recording
+from parity.check.target import Target, load
+from parity.check.task import Task, exact
+from parity.errors import InputError
+from parity.experiment import Experiment
+from parity.explain.observed import Observed
+from refimpl.types import Array
+
+Start = Mapping[str, Array]
+
+
+def record_target(target: Target, experiment: Experiment, dtype: str, device: str) -> Recorded:
+    """In the process of their code, from the import of their file on."""
+    sys.argv[:] = [target.place]  # for code that reads its command line
+    task = Task(experiment, dtype, device)
+    with recording(task.features) as log:
+        train = load(target)
+        if not callable(train) or isinstance(train, type):
+            raise InputError(f"{target}: is a {type(train).__name__} and no function")
+        return _record(train, task, log)
+
+
+def record_function(train: Callable[..., Any], experiment: Experiment, dtype: str) -> Recorded:
+    """A function run here and now. Raises what it raises."""
+    task = Task(experiment, dtype, "cpu")
+    with recording(task.features) as log:
+        return _record(train, task, log)
+
+
+def takes_task(train: Callable[..., Any]) -> bool:
+    """Whether a function is to be given the task: it demands an argument, or calls its first one ``task``."""
+    try:
+        parameters = list(inspect.signature(train).parameters.values())
+    except (TypeError, ValueError):
+        return True
+    required = [one for one in parameters if one.default is one.empty and one.kind is not one.VAR_KEYWORD]
+    return bool(required) or any(one.name == "task" for one in parameters[:1])
+
+
+def _record(train: Callable[..., Any], task: Task, log: Log) -> Recorded:
+    """Run it. Two reports or more win over what is seen of its steps; what it returns is read where it reports nothing.
+
+    Raises :class:`InputError` where there is neither.
+    """
+    given = takes_task(train)
+    task.noted = log.mark
+    returned = train(task) if given else train()
+    late = isinstance(returned, list)
+    if not task.records and (isinstance(returned, Generator) or (late and all(map(_is_moment, returned)))):
+        for moment in returned:
+            task.record(*moment) if isinstance(moment, tuple) else task.record(moment)
+    history, start = log.history(), {name: exact(values)[None] for name, values in task.initial.items()}
+    if len(task.records) > 1:
+        return _reported(task, history, start, late=late)
+    if given and not any(isinstance(event, Step) for event in history.events):
+        raise InputError(_said(len(task.records), returned))
+    return _unreported(task, history, start, given=given)
+
+
+def _is_moment(what: Any) -> bool:
+    """Something to be reported; a list may hold losses as well."""
+    return isinstance(what, tuple | Mapping | nn.Module | Tensor)
+
+
+def _said(reports: int, returned: Any) -> str:
+    """Why there is nothing."""
+    if returned is None or reports:
+        return f"{reports} reports; call task.record(net, loss=loss) after every step, or yield the weights"
+    return (
+        f"it returned a {type(returned).__name__} and reported nothing; call task.record(net, loss=loss) after every "
+        "step, yield the weights after every step, or return a list of them"
+    )
+
+
+def _reported(task: Task, history: History, start: Start, *, late: bool) -> Recorded:
+    """From the reports; those that all came at the end belong to the steps in their order, where they are as many."""
+    records: Records = [(dict(record.params), record.loss) for record in task.records]
+    roles = roles_by_report(history, [params for params, _ in records], start)
+    rows = list(history.rows())
+    if late:
+        steps = steps_of(history, roles)
+        rows = [*([[]] if len(steps) == len(records) - 1 else []), *steps]
+    shapes = {name: values.shape for name, values in start.items()}
+    observed = (
+        Observed(trouble=history.trouble)
+        if len(rows) != len(records)
+        else observed_in(rows, roles, shapes, history.trouble)
+    )
+    return Recorded(records, observed, dtype_of(task))
+
+
+def _unreported(task: Task, history: History, start: Start, *, given: bool) -> Recorded:
+    """From the steps of the optimizers alone; data and dtype are the code's own where it has no task."""
+    roles = roles_by_start(history, start)
+    steps = steps_of(history, roles)
+    records: Records = [(dict(params), None) for params in reports_of(history, steps, roles, start)]
+    shapes = {name: values.shape for name, values in start.items()}
+    own = next(history.tensors[n].dtype for n, name in roles.items() if name == "weight")
+    return Recorded(
+        records,
+        observed_in([[], *steps], roles, shapes, history.trouble),
+        dtype_of(task) if given else own,
+        started=True,
+    )
+
+
+def dtype_of(task: Task) -> str:
+    return str(task.dtype).removeprefix("torch.")
