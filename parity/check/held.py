@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, replace
+from dataclasses import MISSING, fields
 from typing import Any
 
 import numpy as np
 
 from parity.check.examined import Examined
-from parity.check.feeds import Feed, Played, feeds
+from parity.check.feeds import Played
 from parity.errors import InputError, nearest
 from parity.explain.motion import Motion
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.errors import RefimplError
 from refimpl.optimizers import OPTIMIZERS
-from refimpl.types import Array, Optimizer
+from refimpl.types import Optimizer
 
 FORM = 2.0
 """Form factor: code of unknown form."""
@@ -87,44 +87,23 @@ def known_numbers(examined: Examined) -> dict[str, Any]:
 
 
 def motions(played: Played, dtype: str, *, scalar: str = "float64") -> list[Motion]:
-    """Every parameter of a run; gradients are known exactly. ``scalar``: what numbers alone are computed in."""
+    """Every parameter of a run, from its first gradient on; gradients are known exactly.
+
+    ``scalar``: what numbers alone are computed in.
+    """
     format = FORMATS[dtype]
     profile = Profile(compute=format, accumulate=format, scalar=FORMATS[scalar], form=FORM)
     return [
         Motion(
             parameter=name,
-            weights=weights,
-            gradient=Bounded.tensor(played.gradients[name], profile),
+            weights=weights[played.late.get(name, 0) :],
+            gradient=Bounded.tensor(played.gradients[name][played.late.get(name, 0) :], profile),
             format=format,
             profile=profile,
-            factor=np.ones(len(weights) - 1),
+            factor=np.array(played.factor or [1.0] * (len(weights) - 1))[played.late.get(name, 0) :],
         )
         for name, weights in played.weights.items()
     ]
-
-
-def reference_runs(optimizer: Any, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Played]:
-    """The reference on the same feeds, so that everything is measured of it as of the class."""
-    return {name: play(replace(optimizer, **feed.hyper), feed) for name, feed in feeds(shapes, vars(optimizer))}
-
-
-def play(optimizer: Optimizer, feed: Feed) -> Played:
-    """A reference on a feed, in plain float64."""
-    weights, given = {}, {}
-    with np.errstate(all="ignore"):
-        for name, start in feed.weights.items():
-            moments, gradients = [start[None]], []
-            state: Any = optimizer.init(start[None])
-            for gradient in feed.gradients[name]:
-                gradients.append((gradient + feed.coupled * moments[-1][0])[None])
-                moved, state = optimizer.step(moments[-1], gradients[-1], state)
-                moments.append(np.asarray(moved))
-            weights[name], given[name] = _joined(moments), _joined(gradients)
-    return Played(weights=weights, gradients=given)
-
-
-def _joined(moments: list[Array]) -> Array:
-    return np.concatenate(moments)
 
 
 def key_of(optimizer: Any) -> str:

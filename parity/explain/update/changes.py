@@ -61,14 +61,20 @@ def changes_of(asked: Rule) -> Iterator[Change]:
         for name, link in table.items():
             if name != mine and _makes_sense(asked, kind, name):
                 yield Change(
-                    id=f"{kind}-{name.replace(' ', '-')}", kind=kind, text=link.text, right=table[mine].text,
+                    id=f"{kind}-{name.replace(' ', '-')}",
+                    kind=kind,
+                    text=link.text,
+                    right=table[mine].text,
                     values={kind: name},
                 )
     yield from _of_counts(asked)
     if asked.beta1 and asked.beta2:
         yield Change(
-            id="betas-interchanged", kind="betas", text="β₁ and β₂ are interchanged",
-            right="betas = (β₁ of m, β₂ of v)", values={"beta1": asked.beta2, "beta2": asked.beta1},
+            id="betas-interchanged",
+            kind="betas",
+            text="β₁ and β₂ are interchanged",
+            right="betas = (β₁ of m, β₂ of v)",
+            values={"beta1": asked.beta2, "beta2": asked.beta1},
         )
 
 
@@ -130,7 +136,8 @@ def _of_counts(asked: Rule) -> Iterator[Change]:
     yield change("doubled-from-1", "the step counter advances twice a step: t = 1, 3, 5, …", lambda _: 2 * t - 1)
     yield change("ahead", "the step counter is one ahead: t = 2, 3, 4, …", lambda _: t + 1)
     yield change(
-        "behind", "the step counter is one behind, so that the first step is not corrected: t = 0, 1, 2, …",
+        "behind",
+        "the step counter is one behind, so that the first step is not corrected: t = 0, 1, 2, …",
         lambda _: t - 1,
     )
     yield change(
@@ -152,11 +159,15 @@ def _of_counts(asked: Rule) -> Iterator[Change]:
         for one, symbol in zip(which, ("m", "v"), strict=True):
             yield change(f"none-of-{symbol}", f"{symbol} is not bias-corrected", lambda _: 0 * t, [one])
             yield change(
-                f"frozen-of-{symbol}", f"the bias correction of {symbol} stays that of the first step",
-                lambda _: 0 * t + 1, [one],
+                f"frozen-of-{symbol}",
+                f"the bias correction of {symbol} stays that of the first step",
+                lambda _: 0 * t + 1,
+                [one],
             )
         yield Change(
-            id="correction-crossed", kind="counts", right="m is divided by 1 − β₁ᵗ and v by 1 − β₂ᵗ",
+            id="correction-crossed",
+            kind="counts",
+            right="m is divided by 1 − β₁ᵗ and v by 1 − β₂ᵗ",
             text="the bias corrections are interchanged: m is divided by 1 − β₂ᵗ and v by 1 − β₁ᵗ",
             values={"crossed": True},
         )

@@ -26,9 +26,11 @@ TABLE: Table = {
     ),
     "no root": Link(lambda v, c2, eps: v / c2 + eps, "the root is missing: the step is divided by v + ε"),
     "correction without root": Link(
-        lambda v, c2, eps: np.sqrt(v) / c2 + eps, "√v is divided by 1 − β₂ᵗ itself in the place of its root (v is corrected twice)"
+        lambda v, c2, eps: np.sqrt(v) / c2 + eps,
+        "√v is divided by 1 − β₂ᵗ itself in the place of its root (v is corrected twice)",
     ),
     "correction multiplied": Link(
-        lambda v, c2, eps: np.sqrt(v) * np.sqrt(c2) + eps, "√v is multiplied by √(1 − β₂ᵗ), by which it is to be divided"
+        lambda v, c2, eps: np.sqrt(v) * np.sqrt(c2) + eps,
+        "√v is multiplied by √(1 − β₂ᵗ), by which it is to be divided",
     ),
 }

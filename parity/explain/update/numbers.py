@@ -23,8 +23,14 @@ SOME = 8
 WIDER = 8.0
 """The allowances are those of the asked number: the interval is drawn with several of them, and a proof decides."""
 SYMBOLS = {
-    "lr": "lr", "beta1": "β₁", "beta2": "β₂", "eps": "ε", "weight_decay": "weight_decay", "dampening": "dampening",
-    "momentum": "momentum", "accumulated": "initial_accumulator_value",
+    "lr": "lr",
+    "beta1": "β₁",
+    "beta2": "β₂",
+    "eps": "ε",
+    "weight_decay": "weight_decay",
+    "dampening": "dampening",
+    "momentum": "momentum",
+    "accumulated": "initial_accumulator_value",
 }
 STARTS = {"beta1": 0.5, "weight_decay": 0.01, "dampening": 0.5, "momentum": 0.5, "eps": 1e-8}
 

@@ -36,9 +36,7 @@ def _of_family(o: Any, counts: tuple[int, ...]) -> Rule:
         case RMSprop():
             square = "centred" if o.centered else "average"
             direction = "momentum" if o.momentum else "as it is"
-            return Rule(
-                **_shared(o), beta2=o.alpha, eps=o.eps, square=square, momentum=o.momentum, direction=direction
-            )
+            return Rule(**_shared(o), beta2=o.alpha, eps=o.eps, square=square, momentum=o.momentum, direction=direction)
         case Adagrad() if not o.lr_decay:
             return Rule(**_shared(o), eps=o.eps, square="sum", accumulated=o.initial_accumulator_value)
         case Lion():

@@ -52,9 +52,7 @@ def share_by_shape(rules: Mapping[str, Rule], motions: Sequence[Motion]) -> dict
         for i, motion in enumerate(group):
             rule = rules[motion.parameter]
             before = tuple(
-                tuple(
-                    [_at(other, k - 1) for other in group[i + 1 :] if k > 0] + [_at(other, k) for other in group[:i]]
-                )
+                tuple([_at(other, k - 1) for other in group[i + 1 :] if k > 0] + [_at(other, k) for other in group[:i]])
                 for k in range(len(motion.weights) - 1)
             )
             found[motion.parameter] = Shared(lr=rule.lr, rule=rule, before=before)
