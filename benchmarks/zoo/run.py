@@ -82,7 +82,7 @@ def _share_in_float32(examined: Examined, entry: Entry) -> float | None:
         return None
     key, own = parse_against(entry.against)
     reference = demanded(key, own, hyper_parameters(entry.hyper), examined.given)
-    share = judge(dict.fromkeys(examined.shapes, reference), examined.dtypes["float32"], "float32").share
+    share = judge(dict.fromkeys(examined.parameters, reference), examined.dtypes["float32"], "float32").share
     return float(share) if math.isfinite(share) else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
@@ -19,6 +20,20 @@ from refimpl.types import Array
 Parameters = Mapping[str, Tensor]
 REFUSALS = (RuntimeError, ValueError, NotImplementedError, AssertionError)
 """How code says that it does not take what it was given."""
+
+
+def without_compiler() -> None:
+    """Keep torch from importing its compiler, which making an optimizer does and which costs as much as torch itself.
+
+    torch marks a few methods of ``Optimizer`` as not to be compiled when they are first called, and imports the compiler
+    for that. Where nothing is compiled, they are what they are.
+    """
+    if "torch._dynamo" in sys.modules:
+        return
+    for name in ("add_param_group", "state_dict", "load_state_dict", "zero_grad"):
+        method: Any = getattr(getattr(torch.optim.Optimizer, name), "__wrapped__", None)
+        if method is not None:
+            method.__dynamo_disable = method
 
 
 class Driver:
@@ -72,18 +87,57 @@ class Driver:
         optimizer = self.make(list(parameters.values()), **feed.hyper)
         weights = {name: [exact(parameter)] for name, parameter in parameters.items()}
         given: dict[str, list[Array]] = {name: [] for name in parameters}
+        kept: list[dict[str, dict[str, Array]]] = []
+        rated = _has_rate(optimizer)
         for k in range(len(next(iter(feed.gradients.values())))):
-            gradients = {n: feed.gradients[n][k] + feed.coupled * weights[n][-1] for n in parameters}
-            self.step(optimizer, parameters, gradients)
+            if feed.factor and rated and k:
+                _change_rates(optimizer, feed.factor[k] / feed.factor[k - 1])
+            present = [name for name in parameters if k >= feed.late.get(name, 0)]
+            self.step(optimizer, parameters, {name: feed.gradients[name][k] for name in present})
             for name, parameter in parameters.items():
                 weights[name].append(exact(parameter))
-                given[name].append(exact(self.tensor(gradients[name])))
+                given[name].append(exact(self.tensor(feed.gradients[name][k])))
+            kept.append({name: _state(optimizer, parameter) for name, parameter in parameters.items()})
         self.keeps_float32 |= any(tensor.dtype == torch.float32 for tensor in _tensors(optimizer))
-        return Played(weights=_stacked(weights), gradients=_stacked(given))
+        return Played(
+            weights=_stacked(weights),
+            gradients=_stacked(given),
+            factor=feed.factor if rated else (),
+            late=feed.late,
+            state={name: _over_steps([moment[name] for moment in kept]) for name in parameters},
+        )
 
 
 def _stacked(moments: Mapping[str, list[Array]]) -> dict[str, Array]:
     return {name: np.stack(arrays) for name, arrays in moments.items()}
+
+
+def _has_rate(optimizer: Any) -> bool:
+    """Whether every group has a rate that a scheduler would change."""
+    return all(isinstance(group.get("lr"), int | float) for group in optimizer.param_groups)
+
+
+def _change_rates(optimizer: Any, factor: float) -> None:
+    if factor != 1:
+        for group in optimizer.param_groups:
+            group["lr"] = group["lr"] * factor
+
+
+def _state(optimizer: Any, parameter: Tensor) -> dict[str, Array]:
+    """The tensors that are kept for a parameter."""
+    own = optimizer.state.get(parameter, {})
+    return {str(key): exact(value) for key, value in own.items() if isinstance(value, Tensor)}
+
+
+def _over_steps(moments: list[dict[str, Array]]) -> dict[str, Array]:
+    """Tensors of one shape throughout, over the steps."""
+    last = moments[-1]
+    found = {}
+    for key, value in last.items():
+        rows = [moment.get(key, np.full(value.shape, np.nan)) for moment in moments]
+        if all(row.shape == value.shape for row in rows):
+            found[key] = np.stack(rows)
+    return found
 
 
 def _tensors(optimizer: Any) -> Iterator[Tensor]:

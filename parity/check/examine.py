@@ -10,15 +10,16 @@ import torch
 from torch.optim import Optimizer
 
 from parity.check.conduct import faults
-from parity.check.drive import REFUSALS, Driver
+from parity.check.drive import REFUSALS, Driver, without_compiler
 from parity.check.examined import Examined
-from parity.check.feeds import SHAPES, drawn, feeds
+from parity.check.feeds import SHAPES, drawn, feeds, judged
 from parity.check.target import Target, load
 from parity.errors import InputError
 
 
 def examine_target(target: Target, hyper: Mapping[str, Any], dtypes: Sequence[str], device: str) -> Examined:
     """In the process of their code."""
+    without_compiler()
     torch.set_num_threads(1)  # of tensors this small
     return examine(load(target), hyper, dtypes, device)
 
@@ -36,8 +37,10 @@ def examine(
     shapes, refusal = _taken(driver)
     if not shapes:
         return Examined(name=cls.__name__, given=given, defaults=defaults, refusal=refusal)
-    runs, notes = {"drawn": driver.play(drawn(shapes))}, [refusal] if refusal else []
+    runs, notes = {"drawn": driver.play(judged(shapes))}, [refusal] if refusal else []
     for name, feed in feeds(shapes, given):
+        if name in runs:
+            continue
         try:
             runs[name] = driver.play(feed)
         except Exception as error:  # a value of a hyper-parameter that it does not take
@@ -45,7 +48,9 @@ def examine(
     narrow, raised = {}, {}
     for dtype in dtypes:
         try:
-            narrow[dtype] = Driver(cls, hyper, dtype, device).play(drawn(shapes))
+            narrow[dtype] = (
+                runs["drawn"] if dtype == "float64" else Driver(cls, hyper, dtype, device).play(judged(shapes))
+            )
         except Exception as error:
             raised[dtype] = f"{type(error).__name__}: {error}"
     return Examined(

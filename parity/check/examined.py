@@ -38,3 +38,8 @@ class Examined:
     keeps_float32: bool = False
     faults: tuple[Fault, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Those of the run that it is judged by."""
+        return tuple(self.runs["drawn"].weights)

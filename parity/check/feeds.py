@@ -1,15 +1,14 @@
 """What an optimizer class is fed with, and what it made of it: plain arrays, of which every question is asked later.
 
-A feed is initial weights and a gradient for each step. All feeds of a check start from the same drawn numbers, and each
-differs from another in one thing only::
+A feed is initial weights and a gradient for each step. The first one is what a class is judged by; it has all that
+optimizers get wrong: gradients of many sizes and of either sign, a learning rate that a schedule changes, two parameters
+of one shape, and a parameter whose first gradient comes late. The others start from the same numbers and differ in one
+thing only, so that what a step depends on can be said where no reference is like it::
 
-    drawn           the hyper-parameters as asked, gradients of many sizes and of either sign
-    still           the same, gradients of zero: what moves the weights is not the gradient
-    plain           no decay (λ = 0)                  2η: at twice the rate
-    decay           λ, beside plain                   2η, 2λ: how the decay scales
-    coupled         λ = 0, and the gradient g + λw    2λ: what coupled decay is, by definition
-    impulse         plain, gradients of zero after the first: what is remembered
-    gradients ·c    plain, weights ·c, one element    of what the step depends
+    drawn        the hyper-parameters as asked      decayed    the same with weight decay, where it was off
+    plain        no decay, one learning rate        2η         the same at twice the rate
+    impulse      plain, gradients of zero after the first
+    gradients    plain, times c                     weights    plain, times c       one element    another gradient
 """
 
 from __future__ import annotations
@@ -25,6 +24,10 @@ from refimpl.types import Array
 SHAPES: Mapping[str, tuple[int, ...]] = {"weight": (3, 11), "vector": (33,), "bias": (1,)}
 """A matrix, a row that no block of a kernel divides, and a parameter of one element."""
 STEPS, FEW = 24, 8
+LATE = 5
+"""Steps that are made before the first gradient of the late parameter."""
+FACTORS = (1.0, 0.5, 2.0, 0.25)
+"""Times the rate asked for, in each quarter of the run: powers of two, which round nothing."""
 USUAL_DECAY = 0.1
 """λ, where the check has to choose one."""
 SCALE = 1024.0
@@ -33,20 +36,29 @@ SCALE = 1024.0
 
 @dataclass(frozen=True, kw_only=True)
 class Feed:
-    """``weights`` and ``gradients`` ``(K, …)`` by name; ``hyper``: beside what was asked; ``coupled``: λ of g + λw."""
+    """``weights`` and ``gradients`` ``(K, …)`` by name; ``hyper``: beside what was asked; ``factor`` ``(K,)``: times the
+    rate; ``late``: steps before the first gradient of a parameter."""
 
     weights: Mapping[str, Array]
     gradients: Mapping[str, Array]
     hyper: Mapping[str, Any] = field(default_factory=dict)
-    coupled: float = 0.0
+    factor: tuple[float, ...] = ()
+    late: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Played:
-    """What a feed led to, exact: ``weights`` ``(K + 1, …)``, and ``gradients`` ``(K, …)`` as they were given."""
+    """What a feed led to, exact: ``weights`` ``(K + 1, …)``, and ``gradients`` ``(K, …)`` as they were given.
+
+    ``factor``: of the rate in each step, where there was one to be changed. ``late``: as in the feed. ``state``: of each
+    parameter, the tensors that the optimizer kept after each step, ``(K, …)`` by key; NaN before they were there.
+    """
 
     weights: Mapping[str, Array]
     gradients: Mapping[str, Array]
+    factor: tuple[float, ...] = ()
+    late: Mapping[str, int] = field(default_factory=dict)
+    state: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
 
     def moves(self, name: str) -> Array:
         """Δw_k ``(K, …)``."""
@@ -62,12 +74,18 @@ def drawn(shapes: Mapping[str, tuple[int, ...]], steps: int = STEPS, seed: int =
     return Feed(weights=weights, gradients={n: rng.standard_normal(size.shape) * size for n, size in sizes.items()})
 
 
+def judged(shapes: Mapping[str, tuple[int, ...]], **hyper: Any) -> Feed:
+    """What a class is judged by: a twin of the weight, a late parameter, and a rate that changes."""
+    start = drawn({**shapes, "twin": shapes["weight"], "late": (2, 5)})
+    factor = tuple(FACTORS[k * len(FACTORS) // STEPS] for k in range(STEPS))
+    return Feed(weights=start.weights, gradients=start.gradients, hyper=hyper, factor=factor, late={"late": LATE})
+
+
 def feeds(shapes: Mapping[str, tuple[int, ...]], given: Mapping[str, Any]) -> Iterator[tuple[str, Feed]]:
     """Every feed by name. ``given``: the hyper-parameters in effect; scaled are those that are numbers."""
-    start = drawn(shapes)
-    few = {name: gradient[:FEW] for name, gradient in start.gradients.items()}
-    zero = {name: 0 * gradient for name, gradient in few.items()}
-    impulse = {name: np.concatenate([gradient[:1], zero[name][1:]]) for name, gradient in few.items()}
+    start = drawn(shapes, steps=FEW)
+    few = start.gradients
+    impulse = {name: np.concatenate([gradient[:1], 0 * gradient[1:]]) for name, gradient in few.items()}
     scaled = {name: SCALE * gradient for name, gradient in few.items()}
     heavier = {name: SCALE * weight for name, weight in start.weights.items()}
     lr, lam = rate_of(given), decay_of(given)
@@ -76,24 +94,16 @@ def feeds(shapes: Mapping[str, tuple[int, ...]], given: Mapping[str, Any]) -> It
     def feed(gradients: Mapping[str, Array], weights: Mapping[str, Array] = start.weights, **hyper: Any) -> Feed:
         return Feed(weights=weights, gradients=gradients, hyper={**none, **hyper})
 
-    yield "drawn", start
-    yield "still", Feed(weights=start.weights, gradients=zero)
+    yield "drawn", judged(shapes)
+    if lam is not None and not given["weight_decay"]:
+        yield "decayed", judged(shapes, weight_decay=lam)
     yield "plain", feed(few)
-    yield "plain still", feed(zero)
     yield "impulse", feed(impulse)
     yield "gradients", feed(scaled)
     yield "weights", feed(few, heavier)
     yield "one element", feed(_with_other_element(few))
     if lr is not None:
         yield "plain 2η", feed(few, lr=2 * lr)
-        yield "plain still 2η", feed(zero, lr=2 * lr)
-    if lam is not None:
-        yield "decay", feed(few, weight_decay=lam)
-        yield "decay 2λ", feed(few, weight_decay=2 * lam)
-        yield "coupled", Feed(weights=start.weights, gradients=few, hyper=none, coupled=lam)
-        yield "coupled 2λ", Feed(weights=start.weights, gradients=few, hyper=none, coupled=2 * lam)
-        if lr is not None:
-            yield "decay 2η", feed(few, lr=2 * lr, weight_decay=lam)
 
 
 def rate_of(given: Mapping[str, Any]) -> float | None:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, replace
+from dataclasses import MISSING, fields
 from typing import Any
 
 import numpy as np
 
 from parity.check.examined import Examined
-from parity.check.feeds import Feed, Played, feeds
+from parity.check.feeds import Played
 from parity.errors import InputError, nearest
 from parity.explain.motion import Motion
-from parity.step.after import after, replayed
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.errors import RefimplError
 from refimpl.optimizers import OPTIMIZERS
-from refimpl.types import Array, Optimizer
+from refimpl.types import Optimizer
 
 FORM = 2.0
 """Form factor: code of unknown form."""
@@ -88,43 +87,23 @@ def known_numbers(examined: Examined) -> dict[str, Any]:
 
 
 def motions(played: Played, dtype: str, *, scalar: str = "float64") -> list[Motion]:
-    """Every parameter of a run; gradients are known exactly. ``scalar``: what numbers alone are computed in."""
+    """Every parameter of a run, from its first gradient on; gradients are known exactly.
+
+    ``scalar``: what numbers alone are computed in.
+    """
     format = FORMATS[dtype]
     profile = Profile(compute=format, accumulate=format, scalar=FORMATS[scalar], form=FORM)
     return [
         Motion(
             parameter=name,
-            weights=weights,
-            gradient=Bounded.tensor(played.gradients[name], profile),
+            weights=weights[played.late.get(name, 0) :],
+            gradient=Bounded.tensor(played.gradients[name][played.late.get(name, 0) :], profile),
             format=format,
             profile=profile,
-            factor=np.ones(len(weights) - 1),
+            factor=np.array(played.factor or [1.0] * (len(weights) - 1))[played.late.get(name, 0) :],
         )
         for name, weights in played.weights.items()
     ]
-
-
-def reference_runs(optimizer: Any, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Played]:
-    """The reference on the same feeds, so that everything is measured of it as of the class."""
-    return {name: play(replace(optimizer, **feed.hyper), feed) for name, feed in feeds(shapes, vars(optimizer))}
-
-
-def play(optimizer: Optimizer, feed: Feed) -> Played:
-    """A reference on a feed, in plain float64."""
-    start = {name: values[None] for name, values in feed.weights.items()}
-    given: dict[str, list[Array]] = {name: [] for name in start}
-
-    def gradient(k: int, params: dict[str, Array]) -> dict[str, Array]:
-        found = {name: feed.gradients[name][k][None] + feed.coupled * param for name, param in params.items()}
-        for name, values in found.items():
-            given[name].append(values)
-        return found
-
-    steps = len(next(iter(feed.gradients.values())))
-    made = replayed(steps, lambda _, made: made or start, gradient, lambda _, __, *given: after(optimizer, *given))
-    moments = [start, *made]
-    weights = {name: np.concatenate([params[name] for params in moments]) for name in start}
-    return Played(weights=weights, gradients={name: np.concatenate(some) for name, some in given.items()})
 
 
 def key_of(optimizer: Any) -> str:

@@ -62,7 +62,7 @@ def identify(examined: Examined, first: Optimizer | None = None) -> tuple[Identi
     It is looked for on the first parameter, a matrix. Others may follow it, or do so without decay, or be of a second
     reference, as a trust ratio is for matrices only in some code.
     """
-    every = tuple(examined.shapes)
+    every = examined.parameters
     if first is not None and _is(examined, dict.fromkeys(every, first)):
         return Identity(fit=Fit(name=key_of(first), optimizer=first, fits=True), held=dict.fromkeys(every, first)), ""
     matrix, *others = every
@@ -105,7 +105,11 @@ def _find(examined: Examined, names: Sequence[str]) -> tuple[Fit | None, str]:
 def _is(examined: Examined, held: Held) -> bool:
     """Whether these parameters follow these references."""
     played = examined.runs["drawn"]
-    part = Played(weights={n: played.weights[n] for n in held}, gradients={n: played.gradients[n] for n in held})
+    part = replace(
+        played,
+        weights={n: played.weights[n] for n in held},
+        gradients={n: played.gradients[n] for n in held},
+    )
     return judge(held, part, "float64", float32=examined.keeps_float32).share <= 1
 
 

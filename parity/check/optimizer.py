@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from typing import Any
 
-from parity.check.decay import Decay, alike, decay_of
-from parity.check.differences import Measured, broken_rules, differences, executed, in_dtypes, words
+from parity.check import findings
 from parity.check.examined import Examined
-from parity.check.feeds import decay_of as strength
-from parity.check.feeds import rate_of
+from parity.check.feeds import decay_of, rate_of
 from parity.check.held import demanded, motions, parse_against
-from parity.check.identify import Held, Judgement, identify, judge
+from parity.check.identify import Held, Identity, Judgement, identify, judge
 from parity.check.invariance import facts
 from parity.check.target import Target
 from parity.check.worker import TheirError, run
@@ -27,6 +25,7 @@ from parity.explain.finding import CheckVerdict, Diagnosis, Finding
 from parity.explain.law import measure_all
 from parity.explain.replay import share_of
 from parity.judge.undecidable import variants
+from refimpl.errors import RefimplError
 from refimpl.types import Optimizer
 
 
@@ -61,49 +60,49 @@ def conclude(examined: Examined, hyper: Mapping[str, Any], against: str | None =
     if not examined.shapes:
         text = f"it does not take what every optimizer is fed here: {examined.refusal}"
         return Diagnosis(verdict="unsupported", text=text, against=against or "", share=math.inf)
-    lr, lam = rate_of(examined.given), strength(examined.given)
-    decays = {name: decay_of(examined.runs, name, lr, lam) for name in examined.shapes}
     key, own = parse_against(against) if against is not None else ("", {})
-    reference = demanded(key, own, hyper, examined.given) if key else None
-    identity, nearest = identify(examined, first=reference)
-    laws = [law for law in measure_all(motions(examined.runs["drawn"], "float64")) if law.explained]
-    measured = Measured(examined=examined, decays=decays, laws=laws, identity=identity)
-    if reference is not None:
-        return _held_to(measured, reference, dict.fromkeys(examined.shapes, reference), demand=True)
+    if key:
+        reference = demanded(key, own, hyper, examined.given)
+        held = dict.fromkeys(examined.parameters, reference)
+        return _held_to(examined, held, shown(reference), reference=reference)
+    identity, nearest = identify(examined)
     if identity is not None:
-        assert identity.fit.optimizer is not None
-        return _held_to(measured, identity.fit.optimizer, identity.held, demand=False)
-    return _law_only(measured, nearest)
+        return _held_to(examined, identity.held, identity.text, identity=identity)
+    return _law_only(examined, nearest)
 
 
-def _held_to(measured: Measured, reference: Optimizer, held: Held, *, demand: bool) -> Diagnosis:
-    """Against the reference that was demanded, or the one that it is."""
-    examined, identity = measured.examined, measured.identity
+def _held_to(
+    examined: Examined,
+    held: Held,
+    label: str,
+    *,
+    reference: Optimizer | None = None,
+    identity: Identity | None = None,
+) -> Diagnosis:
+    """Against the ``reference`` that was demanded, or the one that it is by its ``identity``."""
     runs = {"float64": examined.runs["drawn"], **examined.dtypes}
     judged = {dtype: judge(held, played, dtype, float32=examined.keeps_float32) for dtype, played in runs.items()}
-    label = shown(reference) if demand or identity is None else identity.text
     if judged["float64"].share > 1:
-        found = differences(measured, reference, judged["float64"])
+        found = findings.of_update(held, runs["float64"], judged["float64"])
     else:
-        found = [*([] if demand else executed(measured)), *in_dtypes(judged, examined.raised, label)]
-    found += broken_rules(examined)
+        of_numbers = findings.of_numbers(identity, examined.given) if identity else ()
+        found = [*of_numbers, *findings.of_dtypes(judged, examined.raised, label)]
+    found += findings.of_conduct(examined)
     share = max(one.share for one in judged.values())
     unseen = () if share > 1 else _unseen(held, examined)
     verdict: CheckVerdict = "disagree" if found or share > 1 else "undecidable" if unseen else "agree"
     notes = [
         *examined.notes,
-        *_decay_notes(measured),
+        *(_when_decayed(examined, held) if share <= 1 else ()),
         *_scalars(judged),
-        *(_defaults(examined, reference) if demand else ()),
+        *(_defaults(examined, reference) if reference else ()),
     ]
     return Diagnosis(
         verdict=verdict,
         text=_text(verdict, label, judged, found, unseen),
         against=label,
         share=share,
-        laws=tuple(measured.laws),
-        words=tuple(words(measured, reference)) if demand else (),
-        family=identity.text if identity else "",
+        family=label if share <= 1 else "",
         findings=tuple(found),
         unseen=unseen,
         notes=tuple(notes),
@@ -111,24 +110,42 @@ def _held_to(measured: Measured, reference: Optimizer, held: Held, *, demand: bo
     )
 
 
-def _law_only(measured: Measured, nearest: str) -> Diagnosis:
+def _law_only(examined: Examined, nearest: str) -> Diagnosis:
     """No reference fits: what was measured, and what it must not do."""
-    examined, found = measured.examined, broken_rules(measured.examined)
+    found = findings.of_conduct(examined)
     found += [
         Finding(id=f"dtype-{dtype}", text=f"{dtype}: it raises {said}", evidence="it steps in float64")
         for dtype, said in examined.raised.items()
     ]
-    said = measured.laws[-1].text if measured.laws else nearest
-    notes = [*examined.notes, *_decay_notes(measured), *facts(examined.runs, rate_of(examined.given)), nearest]
+    plain = examined.runs.get("plain")
+    laws = [law for law in measure_all(motions(plain, "float64")) if law.explained] if plain else []
+    said = laws[-1].text if laws else nearest
+    notes = [*examined.notes, *facts(examined.runs, rate_of(examined.given)), nearest]
     return Diagnosis(
         verdict="disagree" if found else "undecidable",
         text="; ".join([f"law only: {said}", *(finding.text for finding in found)]),
         against="",
         share=math.inf,
-        laws=tuple(measured.laws),
+        laws=tuple(laws),
         findings=tuple(found),
         notes=tuple(notes),
     )
+
+
+def _when_decayed(examined: Examined, held: Held) -> list[str]:
+    """What a class that steps as asked does when its weight decay, which was off, is switched on."""
+    lam, played = decay_of(examined.given), examined.runs.get("decayed")
+    if played is None or lam is None or not all("weight_decay" in vars(optimizer) for optimizer in held.values()):
+        return []
+    try:
+        decayed: Any = {name: replace(optimizer, weight_decay=lam) for name, optimizer in held.items()}  # type: ignore[type-var]
+    except RefimplError:
+        return []
+    judged = judge(decayed, played, "float64", float32=examined.keeps_float32)
+    if judged.share <= 1:
+        return []
+    said = "; ".join(finding.text for finding in findings.of_update(decayed, played, judged))
+    return [f"with weight_decay = {lam:g}, which is off here, it is not the same any more: {said}"]
 
 
 def _unseen(held: Held, examined: Examined) -> tuple[str, ...]:
@@ -160,21 +177,6 @@ def _text(
     within = f"{count:,} numbers in {' and '.join(judged)} within tolerance, at most {share:.2f} of it used"
     unsaid = f"; {', '.join(unseen)} cannot be seen in these steps" if unseen else ""
     return f"it is {label}: {within}{unsaid}"
-
-
-def _decay_notes(measured: Measured) -> list[str]:
-    """The decay of every parameter, those that share one together."""
-    groups: list[tuple[list[str], Decay]] = []
-    for name, decay in measured.decays.items():
-        names = next((names for names, other in groups if alike(decay, other)), None)
-        if names is None:
-            groups.append(([name], decay))
-        else:
-            names.append(name)
-    given = measured.examined.given
-    lam = strength(given)
-    off = f", were it on with weight_decay = {lam:g}" if lam is not None and not given["weight_decay"] else ""
-    return [f"decay of {', '.join(names)}{off}: {decay.text}" for names, decay in groups]
 
 
 def _scalars(judged: Mapping[str, Judgement]) -> list[str]:

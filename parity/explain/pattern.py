@@ -33,7 +33,7 @@ def patterns(pieces: Sequence[Expected]) -> list[Pattern]:
         in_order = sorted(own, key=lambda piece: int(piece.steps[0]))
         share = np.concatenate([piece.share.reshape(len(piece.steps), -1) for piece in in_order]).astype(float)
         if (share > 1).any():
-            found.append(Pattern(name, share, f"{name}: {_text(share > 1)}"))
+            found.append(Pattern(name, share, f"{name}: {places(share > 1)}"))
     return found
 
 
@@ -42,7 +42,8 @@ def which(chosen: Array) -> str:
     return _which(np.flatnonzero(chosen), chosen.size, "element")
 
 
-def _text(wrong: Array) -> str:
+def places(wrong: Array) -> str:
+    """Which elements and steps are chosen in ``(K, elements)``, in words."""
     steps, elements = np.flatnonzero(wrong.any(axis=1)), np.flatnonzero(wrong.any(axis=0))
     return f"{_which(elements, wrong.shape[1], 'element')}, {_which(steps, wrong.shape[0], 'step')}"
 

@@ -1,0 +1,74 @@
+"""What is not as it should be of an optimizer class, as findings: its update, its numbers, its dtypes, its conduct."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from parity.check.examined import Examined
+from parity.check.feeds import Played
+from parity.check.held import key_of, motions
+from parity.check.identify import Held, Identity, Judgement
+from parity.check.rules import RULES
+from parity.explain.family import shown
+from parity.explain.finding import Finding
+from parity.explain.update import explain_update
+
+
+def of_update(held: Held, played: Played, judged: Judgement, dtype: str = "float64") -> list[Finding]:
+    """Why a run is not that of the references it is held to: what was executed, proven, or what was measured."""
+    explained = explain_update(held, motions(played, dtype), late=played.late)
+    rule = f"compare with {'; '.join(dict.fromkeys(_line(optimizer) for optimizer in held.values()))}"
+    if explained is None:  # float32 numbers that are no wider than they may be, and yet not this
+        return []
+    if explained.best is None:
+        text = f"the update is not that of {_names(held)}: {explained.text}"
+        return [Finding(id="update", text=text, evidence=f"first disagreement: {judged.first}", change=rule)]
+    best, *others = explained.explanations
+    text, _, key = best.text, *best.id.rpartition("reference-")[1:]
+    if key in RULES:
+        text = f"{text}: {RULES[key]}; that of {rule.removeprefix('compare with ')}"
+    return [
+        Finding(
+            id=best.id,
+            text=text,
+            evidence=f"{best.evidence}; first disagreement: {judged.first}",
+            change=best.change,
+            alike={other.id: other.text for other in others},
+        )
+    ]
+
+
+def of_numbers(identity: Identity, given: Mapping[str, Any]) -> Iterator[Finding]:
+    """Hyper-parameters that are executed with another value than the one that was given."""
+    fit = identity.fit
+    for name in dict.fromkeys(changed.partition("[")[0] for changed in fit.changed):
+        if name in given and hasattr(fit.optimizer, name):
+            value = getattr(fit.optimizer, name)
+            text = f"{name} = {given[name]!r} was given, {value!r} is executed"
+            evidence = f"with it, all recorded numbers are those of {shown(fit.optimizer)}"
+            yield Finding(id=f"number-{name}", text=text, evidence=evidence, change=f"use {name} as it is given")
+
+
+def of_dtypes(judged: Mapping[str, Judgement], raised: Mapping[str, str], name: str) -> Iterator[Finding]:
+    """Where float64 agrees and another dtype does not."""
+    for dtype, one in judged.items():
+        if dtype != "float64" and one.share > 1:
+            text = f"{dtype}: it is not {name}, though it is in float64; off by {one.share:.3g} times the tolerance"
+            yield Finding(id=f"dtype-{dtype}", text=text, evidence=f"first disagreement: {one.first}")
+    for dtype, said in raised.items():
+        yield Finding(id=f"dtype-{dtype}", text=f"{dtype}: it raises {said}", evidence="it steps in float64")
+
+
+def of_conduct(examined: Examined) -> list[Finding]:
+    """What no optimizer must do."""
+    return [Finding(id=f.id, text=f.text, evidence=f.evidence, change=f.change) for f in examined.faults]
+
+
+def _names(held: Held) -> str:
+    return " and ".join(dict.fromkeys(key_of(optimizer) for optimizer in held.values()))
+
+
+def _line(optimizer: Any) -> str:
+    key = key_of(optimizer)
+    return f"{key} is {RULES[key]}"

@@ -1,0 +1,237 @@
+"""What may have been executed in the place of the asked rules, with one part changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from parity.explain.motion import Motion
+from parity.explain.update.changes import Change, Place, changes_of
+from parity.explain.update.numbers import SYMBOLS, numbers_of, shortest, solve
+from parity.explain.update.of import rule_of
+from parity.explain.update.proof import Candidate, Part
+from parity.explain.update.rule import Rule
+from parity.explain.update.series import Measured, counters, listed, measure, patterns
+from parity.explain.update.shared import share_by_shape
+from parity.explain.update.trial import NEAR, Record
+from refimpl.errors import RefimplError
+from refimpl.optimizers import OPTIMIZERS
+
+LEFT_OUT = ("muon", "lbfgs")
+"""References that no single bound over a step is worth having of."""
+BAR = 4.0
+"""The error bars of the asked rule, of which another one may need some more."""
+
+
+@dataclass(frozen=True)
+class Base:
+    """Rules that one part more may be changed of: those asked, or such as have a link replaced already."""
+
+    rules: Mapping[str, Rule]
+    parts: tuple[Part, ...] = ()
+
+    def with_part(self, part: Part, rules: Mapping[str, Any], *, partly: bool = True) -> Candidate:
+        return Candidate(parts=(*self.parts, part), rules=rules, partly=partly)
+
+
+def part_of(change: Change) -> Part:
+    return Part(id=change.id, text=change.text, right=f"as asked: {change.right}")
+
+
+def links(base: Base, places: Mapping[str, Place], kinds: Sequence[str] = ()) -> Iterator[tuple[Change, Candidate]]:
+    """Each link of the rules replaced by another one; not of the ``kinds`` that are replaced already."""
+    changes = {change.id: change for rule in base.rules.values() for change in changes_of(rule)}
+    for change in changes.values():
+        if change.kind not in kinds:
+            rules = {name: change.of(rule, places[name]) for name, rule in base.rules.items()}
+            yield change, base.with_part(part_of(change), rules)
+
+
+def other_numbers(base: Base, records: Sequence[Record]) -> Iterator[Candidate]:
+    """One number other than asked."""
+    wrong = [record for record in records if record.wrong]
+    names = dict.fromkeys(name for record in wrong for name in numbers_of(base.rules[record.name]))
+    for name in names:
+        solved = solve(records, base.rules, name)
+        if solved is None:
+            continue
+        asked = getattr(base.rules[wrong[0].name], name)
+        for value in dict.fromkeys((solved.short, solved.value)):
+            symbol, times = SYMBOLS[name], ""
+            if asked:
+                ratio = shortest(value / asked, *sorted((solved.low / asked, solved.high / asked)))
+                times = f", {ratio:.6g} times that"
+            part = Part(
+                id=f"number-{name.replace('beta', 'beta')}",
+                text=f"{symbol} = {value:.10g} is executed, {asked:g} was asked{times}",
+                right=f"use {symbol} = {asked:g}",
+            )
+            yield base.with_part(part, {n: replace(rule, **{name: value}) for n, rule in base.rules.items()})
+
+
+def sequences(base: Base, records: Sequence[Record]) -> Iterator[Candidate]:
+    """Counters, rates and decays that change from step to step, as measured."""
+    found = {record.name: measure(record, base.rules[record.name]) for record in records}
+    wrong = [record for record in records if record.wrong]
+    yield from _counters(base, records, wrong, found)
+    if all(found[record.name].exact for record in wrong):
+        yield from _patterns(base, wrong, found)
+
+
+def _counters(
+    base: Base, records: Sequence[Record], wrong: Sequence[Record], found: Mapping[str, Measured]
+) -> Iterator[Candidate]:
+    most = 4 * max(record.steps for record in records) * len(records)
+    for i in range(3):
+        rules, said = dict(base.rules), []
+        for record in wrong:
+            ways = list(counters(found[record.name], base.rules[record.name], most))
+            if i >= len(ways):
+                break
+            names, t = ways[i]
+            rules[record.name] = replace(base.rules[record.name], **dict.fromkeys(names, t))
+            of = {1: f" of {'m' if names == ['first_counts'] else 'v'} alone"}.get(len(names), "")
+            said.append(f"{record.name}: t{of} = {listed(np.array(t))}")
+        else:
+            part = Part(
+                id="correction-counter",
+                text=f"the step counter of the bias correction is another one ({'; '.join(said)})",
+                right="as asked: t = 1, 2, 3, … steps of each parameter",
+            )
+            yield base.with_part(part, rules)
+
+
+def _patterns(base: Base, wrong: Sequence[Record], found: Mapping[str, Measured]) -> Iterator[Candidate]:
+    """Patterns of the rate, of the decay, or of both; else the numbers themselves."""
+    rules: dict[str, Rule] = dict(base.rules)
+    said: dict[str, list[str]] = {}
+    for record in wrong:
+        rule, one = base.rules[record.name], found[record.name]
+        factor = record.motion.factor[: record.steps]
+        wanted = rule.lr * rule.weight_decay * factor if rule.decay == "decoupled" else np.zeros(record.steps)
+        rate, rate_text = _told(one.a, BAR * one.a_error, factor, "the step")
+        decay, decay_text = np.zeros(record.steps), ""
+        with np.errstate(all="ignore"):
+            if wanted.any():
+                decay, decay_text = _told(one.b / wanted, BAR * one.b_error / wanted, factor, "the decay")
+                decay = decay * wanted
+            elif np.any(np.abs(one.b) > BAR * one.b_error):
+                decay, decay_text = one.b, f"the weights shrink by {listed(one.b)} of themselves, none was asked"
+        if rate_text and rate_text.replace("the step", "the decay") == decay_text:
+            rate_text, decay_text = rate_text.replace("the step", "the learning rate"), ""
+        bare = {} if "coupled" in rule.decay and rule.decay != "decoupled" else {"decay": "none", "weight_decay": 0.0}
+        rules[record.name] = replace(
+            rule, scale=tuple(map(float, rate)), shrink=tuple(map(float, decay)) if bare else (), **bare
+        )
+        said.setdefault(" and ".join(text for text in (rate_text, decay_text) if text), []).append(record.name)
+    if "" in said:
+        return
+    text = "; ".join(f"{' and '.join(names)}: {text}" if len(said) > 1 else text for text, names in said.items())
+    part = Part(id="sequence", text=text, right="the learning rate and the decay of every step as asked")
+    yield base.with_part(part, rules)
+
+
+def _told(values: Any, errors: Any, factor: Any, what: str) -> tuple[Any, str]:
+    """A sequence relative to what was asked: the numbers to be used, and words, or none where it is as asked."""
+    if np.all(np.abs(values - 1) <= errors):
+        return np.ones(len(values)), ""
+    for text, numbers in patterns(values, errors, factor):
+        return numbers, f"{what} {'' if text.startswith(('does', 'follows', 'is')) else 'is '}{text}"
+    return values, f"{what} is {listed(values)} times what was asked, from step to step"
+
+
+def look_aheads(base: Base, records: Sequence[Record]) -> Iterator[Candidate]:
+    """Every few steps the weights are pulled back to those of some steps before."""
+    steps = [np.flatnonzero((r.share > 1).reshape(len(r.share), -1).any(axis=1)) for r in records if r.wrong]
+    every = np.unique(np.concatenate(steps)) if steps else np.zeros(0, int)
+    if len(every) < 2 or every[0] == 0 or any(b - a != every[0] + 1 for a, b in pairwise(every)):
+        return
+    period = int(every[0]) + 1
+    alphas = []
+    for record in (r for r in records if r.wrong):
+        expected, slow = record.predicted(base.rules[record.name]), record.weights[0]
+        for k in every[every < record.steps]:
+            before, after = (expected[k] - slow).ravel(), (record.weights[k + 1] - slow).ravel()
+            alphas.append((float(before @ after / (before @ before)), len(before)))
+            slow = record.weights[k + 1]
+    pull = float(np.average([a for a, _ in alphas], weights=[n for _, n in alphas]))
+    pull = shortest(pull, pull - 1e-5, pull + 1e-5)
+    part = Part(
+        id="look-ahead",
+        text=f"after every {period}th step the weights are pulled back, s ← s + {pull:.6g}·(w − s), w ← s, with s those "
+        f"of {period} steps before: a look-ahead (Lookahead, k = {period}, α = {pull:.6g}) is left in",
+        right="take the look-ahead out, or ask for it",
+    )
+    yield base.with_part(part, {n: replace(rule, period=period, pull=pull) for n, rule in base.rules.items()})
+
+
+def shared_states(base: Base, records: Sequence[Record], asked: Mapping[str, Any]) -> Iterator[Candidate]:
+    """Parameters of one shape keep their state in one place."""
+    motions: list[Motion] = [record.motion for record in records]
+    steps = len(records) * max(record.steps for record in records)
+    rules = share_by_shape({name: rule_of(asked[name], steps) for name in base.rules}, motions)
+    groups: dict[tuple[int, ...], list[str]] = {}
+    for record in records:
+        groups.setdefault(record.weights.shape[1:], []).append(record.name)
+    shared = [" and ".join(names) for names in groups.values() if len(names) > 1]
+    if shared:
+        part = Part(
+            id="state-shared",
+            text=f"parameters of one shape share one state ({'; '.join(shared)}): each advances the averages and the "
+            "counter of the other",
+            right="keep the state by parameter (self.state[p]), not by shape or name",
+        )
+        yield base.with_part(part, rules)
+
+
+def other_references(base: Base, asked: Mapping[str, Any], steps: int) -> Iterator[Candidate]:
+    """Another reference with the numbers that were asked for, as far as it has them."""
+    for key, cls in OPTIMIZERS.items():
+        if key in LEFT_OUT:
+            continue
+        made: dict[str, Any] = {}
+        for name, optimizer in asked.items():
+            own = {field.name: field for field in fields(cls)}
+            given = {n: v for n, v in vars(optimizer).items() if n in own and _alike(v, own[n].default)}
+            try:
+                made[name] = cls(**({"lr": 0.01} | given if "lr" in own else given))
+            except (RefimplError, TypeError):
+                break
+        else:
+            if any(type(asked[name]) is not cls for name in asked):
+                shown = next(iter(made.values()))
+                part = Part(
+                    id=f"reference-{key}",
+                    text=f"the update is that of {type(shown).__name__} ({_shown(shown)})",
+                    right=f"use {type(next(iter(asked.values()))).__name__}",
+                )
+                yield base.with_part(part, {name: rule_of(optimizer, steps) for name, optimizer in made.items()})
+
+
+def _alike(value: Any, default: Any) -> bool:
+    """Of the same kind: a number where that is one, a pair where that is a pair."""
+    count = len(value) if isinstance(value, tuple) else 0
+    return default is MISSING or count == (len(default) if isinstance(default, tuple) else 0)
+
+
+def _shown(optimizer: Any) -> str:
+    return ", ".join(f"{field.name}={getattr(optimizer, field.name)!r}" for field in fields(optimizer))
+
+
+def near_ones(base: Base, places: Mapping[str, Place], records: Sequence[Record], most: int) -> list[tuple[str, Base]]:
+    """The links whose replacement leaves least of the moves when each step has a number of its own."""
+    wrong = max((r for r in records if r.wrong), key=lambda r: r.weights[0].size)
+    ranked = []
+    for change, candidate in links(base, places):
+        one = measure(wrong, candidate.rules[wrong.name])
+        left = float(np.mean(one.left)) if np.isfinite(one.left).all() else np.inf
+        ranked.append((left if not one.exact else 0.0, change.kind, Base(candidate.rules, candidate.parts)))
+    ranked.sort(key=lambda entry: entry[0])
+    return [(kind, near) for _, kind, near in ranked[:most]]
+
+
+__all__ = ["NEAR", "Base"]

@@ -1,0 +1,173 @@
+"""Every rule that differs from the asked one in a link, with the words for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from parity.explain.update import decays, directions, divisors, gradients, momentum, squares
+from parity.explain.update.rule import Rule
+from refimpl.types import Array
+
+TABLES: Mapping[str, Mapping[str, Any]] = {
+    "average": momentum.TABLE,
+    "square": squares.TABLE,
+    "divisor": divisors.TABLE,
+    "decay": decays.TABLE,
+    "direction": directions.TABLE,
+    "gradient": gradients.TABLE,
+}
+BUFFERS = ("buffer", "nesterov buffer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """What a parameter's counters may depend on: ``index`` among ``parameters``, the ``epochs`` of its steps, and how
+    many steps were made before its first gradient came."""
+
+    index: int
+    parameters: int
+    epochs: Array
+    late: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One link replaced. ``kind``: which; ``values``: fields of the rule, the same for every parameter, or made for
+    the place of one."""
+
+    id: str
+    kind: str
+    text: str
+    right: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    by_place: Callable[[Place], Mapping[str, Any]] | None = None
+
+    def of(self, rule: Rule, place: Place) -> Rule:
+        """The rule with the link replaced."""
+        own = self.values if self.by_place is None else self.by_place(place)
+        return replace(rule, **own)
+
+
+def changes_of(asked: Rule) -> Iterator[Change]:
+    """Each link that the asked rule has, replaced by each other one of its table."""
+    for kind, table in TABLES.items():
+        mine = getattr(asked, kind)
+        if not _has(asked, kind):
+            continue
+        for name, link in table.items():
+            if name != mine and _makes_sense(asked, kind, name):
+                yield Change(
+                    id=f"{kind}-{name.replace(' ', '-')}",
+                    kind=kind,
+                    text=link.text,
+                    right=table[mine].text,
+                    values={kind: name},
+                )
+    yield from _of_counts(asked)
+    if asked.beta1 and asked.beta2:
+        yield Change(
+            id="betas-interchanged",
+            kind="betas",
+            text="β₁ and β₂ are interchanged",
+            right="betas = (β₁ of m, β₂ of v)",
+            values={"beta1": asked.beta2, "beta2": asked.beta1},
+        )
+
+
+def _has(asked: Rule, kind: str) -> bool:
+    """Whether the asked rule has such a link at all."""
+    if kind == "direction":
+        return True
+    if kind == "decay":
+        return bool(asked.weight_decay)
+    if asked.inner is not None:
+        return False
+    if kind == "average":
+        return bool(asked.beta1)
+    return kind == "gradient" or asked.square != "none"
+
+
+def _makes_sense(asked: Rule, kind: str, name: str) -> bool:
+    """Links that need a number which the asked rule lacks are left out."""
+    if kind == "average":
+        return not (name.startswith("lion") and not asked.beta2)
+    if kind == "square":
+        of_m = name.startswith(("belief", "of momentum"))
+        return (bool(asked.beta2) or name in ("none", "now", "sum")) and (bool(asked.beta1) or not of_m)
+    if kind == "divisor" and "correct" in name:
+        return bool(asked.second_counts)
+    if kind == "direction" and "momentum" in name:
+        return bool(asked.momentum)
+    if kind == "direction" and name == "averaged":
+        return bool(asked.beta1)
+    if kind == "decay" and asked.square == "none":
+        return name not in ("coupled in v", "divided")
+    return not (kind == "decay" and asked.inner is not None and name == "coupled")
+
+
+def _of_counts(asked: Rule) -> Iterator[Change]:
+    """The counter t of the bias correction, where there is one, counts something else."""
+    steps = max(len(asked.first_counts), len(asked.second_counts))
+    if not steps:
+        return
+    t = np.arange(1, steps + 1)
+    which = [name for name in ("first_counts", "second_counts") if getattr(asked, name)]
+    right = "the correction uses t = 1, 2, 3, … steps of this parameter"
+
+    def change(name: str, text: str, counts: Callable[[Place], Array], fields: list[str] = which) -> Change:
+        def of(place: Place) -> Mapping[str, Any]:
+            made = tuple(int(x) for x in counts(place))
+            return dict.fromkeys(fields, made)
+
+        return Change(id=f"correction-{name}", kind="counts", text=text, right=right, by_place=of)
+
+    yield change("none", "there is no bias correction: m and v are used as they are", lambda _: 0 * t)
+    yield change(
+        "frozen",
+        "the step counter of the bias correction never advances: it stays at t = 1, so that m is divided by 1 − β₁ and "
+        "v by 1 − β₂ in every step",
+        lambda _: 0 * t + 1,
+    )
+    yield change("doubled", "the step counter advances twice a step: t = 2, 4, 6, …", lambda _: 2 * t)
+    yield change("doubled-from-1", "the step counter advances twice a step: t = 1, 3, 5, …", lambda _: 2 * t - 1)
+    yield change("ahead", "the step counter is one ahead: t = 2, 3, 4, …", lambda _: t + 1)
+    yield change(
+        "behind",
+        "the step counter is one behind, so that the first step is not corrected: t = 0, 1, 2, …",
+        lambda _: t - 1,
+    )
+    yield change(
+        "epochs", "the bias correction counts epochs, not steps", lambda place: np.resize(place.epochs + 1, steps)
+    )
+    yield change(
+        "shared",
+        "the parameters share one step counter, which advances once for each of them: with n parameters t = 1, n + 1, "
+        "2n + 1, … for the first, 2, n + 2, … for the second",
+        lambda place: place.parameters * (t - 1) + place.index + 1,
+    )
+    yield change(
+        "late",
+        "the step counter is that of the whole group: a parameter whose first gradient comes late is corrected as if "
+        "its averages had been fed since the first step",
+        lambda place: t + place.late,
+    )
+    if len(which) > 1:
+        for one, symbol in zip(which, ("m", "v"), strict=True):
+            yield change(f"none-of-{symbol}", f"{symbol} is not bias-corrected", lambda _: 0 * t, [one])
+            yield change(
+                f"frozen-of-{symbol}",
+                f"the bias correction of {symbol} stays that of the first step",
+                lambda _: 0 * t + 1,
+                [one],
+            )
+        yield Change(
+            id="correction-crossed",
+            kind="counts",
+            right="m is divided by 1 − β₁ᵗ and v by 1 − β₂ᵗ",
+            text="the bias corrections are interchanged: m is divided by 1 − β₂ᵗ and v by 1 − β₁ᵗ",
+            values={"crossed": True},
+        )

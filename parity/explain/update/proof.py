@@ -1,0 +1,130 @@
+"""What may be said: an explanation is one only if its rule brings every recorded number within its bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from parity.explain.replay import share_of
+from parity.explain.update.rule import Rule
+from parity.explain.update.trial import Record, first_wrong
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One thing that is not as asked: what is done, and what to do instead."""
+
+    id: str
+    text: str
+    right: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """``rules`` by parameter that may have been executed, and in what they differ from the asked ones.
+
+    ``partly``: a parameter that the asked rule explains may have been left as asked.
+    """
+
+    parts: tuple[Part, ...]
+    rules: Mapping[str, Any]
+    partly: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """``rules``: of every parameter, each an optimizer that brings all that was recorded within its bound; ``changed``:
+    the parameters whose rule is not the asked one; ``share``: the largest share of the bound that they use."""
+
+    id: str
+    text: str
+    change: str
+    evidence: str
+    parts: int
+    rules: Mapping[str, Any]
+    changed: tuple[str, ...]
+    share: float
+
+
+@dataclass
+class Court:
+    """The records of all parameters, and the proofs that were made."""
+
+    records: Sequence[Record]
+    proofs: int = 0
+    shares: dict[tuple[str, int], float] = field(default_factory=dict)
+    kept: list[Any] = field(default_factory=list)
+
+    @property
+    def wrong(self) -> list[Record]:
+        """The parameters in which the asked optimizer is refuted, the largest first."""
+        return sorted((r for r in self.records if r.wrong), key=lambda r: -r.weights[0].size)
+
+    def likely(self, candidate: Candidate) -> bool:
+        """Whether its rules come near in plain arithmetic."""
+        return all(record.near(candidate.rules[record.name]) for record in self.wrong)
+
+    def judge(self, candidate: Candidate) -> Explanation | None:
+        """The explanation, if it is one."""
+        if not self.likely(candidate):
+            return None
+        rules: dict[str, Any] = {}
+        worst = 0.0
+        for record in [*self.wrong, *(r for r in self.records if not r.wrong)]:
+            rule = candidate.rules[record.name]
+            share = self._share(record, rule)
+            if share > 1:
+                if record.wrong or not candidate.partly:
+                    return None
+                rule, share = record.asked, float(record.share.max())
+            rules[record.name], worst = rule, max(worst, share)
+        changed = tuple(name for name, rule in rules.items() if rule is candidate.rules[name])
+        of = "" if len(changed) == len(self.records) else f" (of {' and '.join(changed)} only)"
+        return Explanation(
+            id="+".join(part.id for part in candidate.parts),
+            text="; and ".join(part.text for part in candidate.parts) + of,
+            change="; ".join(dict.fromkeys(part.right for part in candidate.parts)),
+            evidence=f"{self._refuted()}; with this, all {self._count():,} recorded weights lie within their bounds, at "
+            f"most {worst:.2g} of them used",
+            parts=len(candidate.parts),
+            rules=rules,
+            changed=changed,
+            share=worst,
+        )
+
+    def first(self, candidates: Iterator[Candidate], most: int = 3) -> list[Explanation]:
+        """The first few candidates that are proven."""
+        found: list[Explanation] = []
+        for candidate in candidates:
+            explanation = self.judge(candidate)
+            if explanation is not None:
+                found.append(explanation)
+            if len(found) == most:
+                break
+        return found
+
+    def _share(self, record: Record, rule: Any) -> float:
+        key = (record.name, id(rule))
+        if key not in self.shares:
+            self.proofs += 1
+            self.kept.append(rule)  # an id is of this rule as long as it is kept
+            self.shares[key] = share_of(rule, [record.motion])
+        return self.shares[key]
+
+    def _count(self) -> int:
+        return sum(record.weights[1 : record.steps + 1].size for record in self.records)
+
+    def _refuted(self) -> str:
+        step = first_wrong(self.records)
+        record = max(self.wrong, key=lambda r: float(r.share[step].max()) if step < len(r.share) else 0.0)
+        of_step = record.share[step]
+        at = ", ".join(str(int(i)) for i in np.unravel_index(int(of_step.argmax()), of_step.shape))
+        return f"as asked, {record.name}[{at}] after step {step} is off by {of_step.max():.3g} times its bound"
+
+
+def of_all(rule: Mapping[str, Rule], make: Any) -> dict[str, Rule]:
+    """A rule for each parameter."""
+    return {name: make(one) for name, one in rule.items()}

@@ -1,0 +1,152 @@
+"""The step and the decay as executed, step by step, and the shortest pattern that describes a measured sequence.
+
+For each step the move is solved for two numbers, with u the direction of the asked rule::
+
+    Δw = −aₖ·ηₖ·u − bₖ·w            aₖ = 1 and bₖ = ηₖλ (decoupled decay) or 0 as asked
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from parity.explain.update.numbers import shortest
+from parity.explain.update.rule import Rule
+from parity.explain.update.trial import MOST_OFF, NEAR, Record
+from refimpl.types import Array
+
+ENOUGH = 6
+"""Elements from which on two numbers are solved for; one else."""
+ROUGH = 1e-3
+"""Share of a move that may be left for it still to be said to follow a direction: ε leaves some."""
+LISTED = 5
+"""Numbers of a sequence that are printed."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """aₖ and bₖ ``(K,)`` with their error bars; ``left``: the share of each move that they leave; ``exact``: whether
+    what is left is rounding in every step."""
+
+    a: Array
+    a_error: Array
+    b: Array
+    b_error: Array
+    left: Array
+    exact: bool
+
+
+def measure(record: Record, rule: Rule) -> Measured:
+    """The two numbers of every step of one parameter."""
+    bare = replace(rule, decay=rule.decay if "coupled" in rule.decay and rule.decay != "decoupled" else "none")
+    bare = replace(bare, decay="none") if rule.decay == "decoupled" else bare
+    weights = record.weights[: record.steps]
+    factor = record.motion.factor[: record.steps].reshape(-1, *(1,) * (weights.ndim - 1))
+    asked = record.predicted(bare) - weights  # −ηₖu
+    moved = record.weights[1 : record.steps + 1] - weights
+    decayed = rule.lr * rule.weight_decay * factor.ravel() if rule.decay == "decoupled" else np.zeros(record.steps)
+    rows = [
+        _solve(move.ravel(), step.ravel(), w.ravel(), allowance.ravel(), decay)
+        for move, step, w, allowance, decay in zip(moved, asked, weights, record.allowance, decayed, strict=True)
+    ]
+    a, a_error, b, b_error, left, good = (np.array(column) for column in zip(*rows, strict=True))
+    return Measured(a, a_error, b, b_error, left, bool(good.all()))
+
+
+def _solve(move: Array, step: Array, w: Array, allowance: Array, decay: float) -> tuple[float, ...]:
+    """a, b, their error bars, the share that is left, and whether that is rounding."""
+    known = np.isfinite(step) & np.isfinite(allowance)
+    move, step, w, allowance = move[known], step[known], w[known], allowance[known]
+    two = known.sum() >= ENOUGH
+    matrix = np.stack([step, -w], axis=1) if two else step[:, None]
+    target = move if two else move + decay * w
+    size = np.linalg.norm(matrix, axis=0)
+    if not size.all() or not len(move):
+        return 1.0, np.inf, decay, np.inf, 0.0, float(np.all(np.abs(move) <= NEAR * allowance))
+    inverse = np.linalg.pinv(matrix / size) / size[:, None]
+    numbers = inverse @ target
+    bars = np.abs(inverse) @ allowance
+    off = np.abs(target - matrix @ numbers)
+    moved = float(np.linalg.norm(move))
+    left = float(np.linalg.norm(off) / moved) if moved else 0.0
+    good = float(np.mean(off > NEAR * allowance) <= (MOST_OFF if len(move) > ENOUGH else 0))
+    b, b_bar = (float(numbers[1]), float(bars[1])) if two else (decay, 0.0)
+    return float(numbers[0]), float(bars[0]), b, b_bar, left, good
+
+
+# -- patterns ----------------------------------------------------------------------------------------------------------
+
+
+def constant(values: Array, errors: Array) -> float | None:
+    """The number that all values are within their error bars, with the fewest digits; None if there is none."""
+    told = np.isfinite(errors)
+    if not told.any():
+        return None
+    low, high = float(np.max((values - errors)[told])), float(np.min((values + errors)[told]))
+    return shortest((low + high) / 2, low, high) if low <= high else None
+
+
+def patterns(values: Array, errors: Array, factor: Array) -> Iterator[tuple[str, Array]]:
+    """What a sequence, relative to what was asked, may be: words and the numbers, the shortest first."""
+    steps = len(values)
+    single = constant(values, errors)
+    if single is not None and single != 1:
+        yield f"{single:.6g} times what was asked", np.full(steps, single)
+    f = factor[:steps]
+    if not np.all(f == 1):
+        shifts = {
+            "does not follow the schedule": 1 / f,
+            "follows the schedule one step late": np.concatenate([f[:1], f[:-1]]) / f,
+            "follows the schedule one step early": np.concatenate([f[1:], f[-1:]]) / f,
+            "follows the square of the schedule": f,
+        }
+        for text, ratio in shifts.items():
+            if np.all(np.abs(values - ratio) <= errors):
+                yield text, ratio
+    zero, one = np.abs(values) <= errors, np.abs(values - 1) <= errors
+    if (zero | one).all() and zero.any() and not zero.all():
+        yield f"is 0 {_steps(np.flatnonzero(zero & ~one), steps)}, and as asked else", np.where(zero & ~one, 0.0, 1.0)
+
+
+def _steps(which: Array, steps: int) -> str:
+    """``in every 2nd step``, ``in step 3``, ``from step 5 on``…, counted from 0."""
+    gaps = np.diff(which)
+    if len(which) == 1:
+        return f"in step {which[0]}"
+    if np.all(gaps == 1):
+        return f"from step {which[0]} on" if which[-1] == steps - 1 else f"in steps {which[0]} to {which[-1]}"
+    if np.all(gaps == gaps[0]):
+        return f"in every {gaps[0]}. step from step {which[0]} on"
+    return f"in steps {', '.join(map(str, which[:8]))}{' …' if len(which) > 8 else ''}"
+
+
+def listed(values: Array) -> str:
+    """The first numbers of a sequence."""
+    text = ", ".join(f"{value:.4g}" for value in values[:LISTED])
+    return f"{text}, …" if len(values) > LISTED else text
+
+
+def counters(measured: Measured, rule: Rule, most: int) -> Iterator[tuple[list[str], tuple[int, ...]]]:
+    """Whole numbers t for which the correction makes every aₖ: fields of the rule, and t of each step.
+
+    aₖ = (c₁(k)/c₁(t))·√(c₂(t)/c₂(k)), of m and v, of m alone, or of v alone.
+    """
+    told = measured.left <= ROUGH
+    if not told.all() or rule.inner is not None or not (rule.first_counts or rule.second_counts):
+        return
+    t = np.arange(1, most + 1)
+    c1, c2 = (1 - beta**t if beta else np.ones(most) for beta in (rule.beta1, rule.beta2))
+    k = np.arange(len(measured.a))
+    both = bool(rule.first_counts and rule.second_counts)
+    ways = [(["first_counts", "second_counts"], np.sqrt(c2) / c1)] if both else []
+    ways += [(["first_counts"], 1 / c1)] if rule.first_counts else []
+    ways += [(["second_counts"], np.sqrt(c2))] if rule.second_counts else []
+    for fields, size in ways:
+        own = np.array(getattr(rule, fields[0]))[k]
+        ratio = size[None] / size[own - 1][:, None]
+        off = np.abs(ratio / measured.a[:, None] - 1)
+        best = off.argmin(axis=1)
+        if np.all(off[k, best] <= np.maximum(measured.left, measured.a_error) + 1e-6):
+            yield fields, tuple(int(x) for x in t[best])

@@ -1,0 +1,34 @@
+"""What is to be said of an update that no rule explains: where it is off, and how it goes with the asked direction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from parity.explain.pattern import places
+from parity.explain.update.rule import Rule
+from parity.explain.update.series import ROUGH, listed, measure
+from parity.explain.update.trial import Record
+
+
+def described(records: Sequence[Record], rules: Mapping[str, Rule]) -> Iterator[str]:
+    """One sentence for each parameter that is not as asked."""
+    right = [record.name for record in records if not record.wrong]
+    for record in records:
+        if record.wrong:
+            yield _one(record, rules[record.name])
+    if right:
+        yield f"{' and '.join(right)} as asked"
+
+
+def _one(record: Record, rule: Rule) -> str:
+    wrong = record.share.reshape(len(record.share), -1) > 1
+    found = measure(record, rule)
+    left = float(np.max(found.left, initial=0))
+    text = f"{record.name}: not as asked in {places(wrong)}"
+    if wrong.shape[1] > 2 and left <= ROUGH:
+        return f"{text}; its step has the asked direction, {listed(found.a)} times as long"
+    if wrong.shape[1] > 2:
+        return f"{text}; its step has not the asked direction: {left:.2g} of it is left beside it and the weights"
+    return f"{text}; its step is {listed(found.a)} times the asked one"

@@ -1,0 +1,101 @@
+"""A rule along a recorded run, in plain float64: fast, to find out which rules are worth a proof.
+
+Teacher forcing as in :mod:`parity.explain.replay`: every step starts from the run's own weights and gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from parity.explain.motion import Motion
+from parity.explain.replay import replay, steps_of
+from parity.explain.update.rule import Rule
+from refimpl.types import Array, Optimizer
+
+NEAR = 64.0
+"""A rule is worth a proof where it misses by no more allowances of the asked one: its own may be wider."""
+MOST_OFF = 0.15
+"""Share of the elements that may miss by more than that: where a sign is undecided, either is right."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One parameter's motion beside the optimizer asked for.
+
+    ``share`` and ``allowance`` ``(K, …)``: of the asked one; ``misses``: moved minus expected.
+    """
+
+    motion: Motion
+    asked: Optimizer
+
+    @cached_property
+    def steps(self) -> int:
+        return steps_of(self.motion)
+
+    @cached_property
+    def share(self) -> Array:
+        return np.concatenate([piece.share for piece in self._pieces]).astype(float)
+
+    @cached_property
+    def allowance(self) -> Array:
+        """Of the weights after each step, at least half an ulp of theirs; ∞ where nothing is known."""
+        own = np.concatenate([np.broadcast_to(p.allowance, p.candidate.shape) for p in self._pieces]).astype(float)
+        ulp = self.motion.format.half_ulp(self.motion.weights[1 : self.steps + 1]).astype(float)
+        return np.maximum(own, ulp)
+
+    @cached_property
+    def _pieces(self) -> list:  # type: ignore[type-arg]  # of Expected
+        return list(replay(self.asked, self.motion))
+
+    @cached_property
+    def weights(self) -> Array:
+        return np.asarray(self.motion.weights, float)
+
+    @cached_property
+    def gradients(self) -> Array:
+        return np.asarray(self.motion.gradient.value, float)
+
+    @property
+    def name(self) -> str:
+        return self.motion.parameter
+
+    @property
+    def wrong(self) -> bool:
+        """Whether the asked optimizer is refuted."""
+        return bool((self.share > 1).any())
+
+    def predicted(self, rule: Rule, steps: int | None = None) -> Array:
+        """The weights after each step as the rule makes them, ``(steps, …)``."""
+        found = []
+        with np.errstate(all="ignore"):
+            state = rule.init(self.weights[:1])
+            for k in range(min(self.steps, steps or self.steps)):
+                param, state = self._at(rule, k).step(self.weights[k : k + 1], self.gradients[k : k + 1], state)
+                found.append(param)
+        return np.concatenate(found)
+
+    def near(self, rule: Rule) -> bool:
+        """Whether the rule is worth a proof: it is left at the first step that it misses."""
+        with np.errstate(all="ignore"):
+            state = rule.init(self.weights[:1])
+            for k in range(self.steps):
+                param, state = self._at(rule, k).step(self.weights[k : k + 1], self.gradients[k : k + 1], state)
+                off = ~(np.abs(param[0] - self.weights[k + 1]) <= NEAR * self.allowance[k])
+                if off.mean() > MOST_OFF or (off.size < 8 and off.any()):
+                    return False
+        return True
+
+    def _at(self, rule: Rule, k: int) -> Rule:
+        factor = self.motion.factor[k]
+        return rule if factor == 1 else replace(rule, lr=rule.lr * factor)
+
+
+def first_wrong(records: Sequence[Record]) -> int:
+    """The first step in which the asked optimizer is refuted."""
+    return min(
+        (int(np.argmax((r.share > 1).reshape(len(r.share), -1).any(axis=1))) for r in records if r.wrong), default=0
+    )
