@@ -12,8 +12,11 @@ from parity.explain.cause import Cause, cause_of
 from parity.explain.hypotheses import HYPOTHESES, NARROWER
 from parity.explain.measure.chain import Chain
 from parity.explain.measure.series import Series, steps_text
+from parity.explain.motion import Motion, rate_factor
 from parity.explain.names import calls, decays, rates
+from parity.explain.update import explain_update
 from parity.step.design import Design
+from refimpl.arithmetic.bounded import Bounded
 from refimpl.optimizers import OPTIMIZERS
 from refimpl.types import Array, number_fields
 
@@ -39,6 +42,7 @@ def options(chain: Chain, changed: Design) -> Iterator[tuple[Cause, ...]]:
             yield from ((*begin, cause) for cause in rates.causes(base, executed))
         yield from ((*begin, cause) for cause in decays.causes(chain, its))
         yield from ((*begin, cause) for cause in recurrences(chain, its))
+    yield from ((cause,) for cause in rules(chain, changed, seen))
 
 
 def _with_record(chain: Chain, changed: Design) -> Design:
@@ -206,6 +210,35 @@ def recurrences(chain: Chain, seen: Design) -> Iterator[Cause]:
     for i in order[:CANDIDATES]:
         if errors[1 + i] < 0.1 * errors[0]:
             yield causes[i]
+
+
+def rules(chain: Chain, changed: Design, seen: Design) -> Iterator[Cause]:
+    """The optimizer's rule, put together from links: see :mod:`parity.explain.update`."""
+    recording = chain.engine.recording
+    update, loss = recording.profiles["update"], chain.engine.arithmetic("loss")
+    gradients = chain.engine.gradients(seen, loss)
+    motions = [
+        Motion(
+            parameter=name,
+            weights=weights,
+            gradient=Bounded(gradients[name].value, gradients[name].error, update),
+            format=recording.format(name),
+            profile=update,
+            factor=rate_factor(changed.form, changed.material, name),
+        )
+        for name, weights in recording.weights.items()
+    ]
+    explained = explain_update(changed.form.optimizers, motions, epochs=changed.epoch)
+    for one in () if explained is None else explained.explanations:
+        yield Cause(
+            id=one.id,
+            text=one.text,
+            change=one.change,
+            apply=lambda design, one=one: replace(
+                design, form=replace(design.form, optimizers={**design.form.optimizers, **one.rules})
+            ),
+            numbers=one.parts - 1,
+        )
 
 
 def _only_update(seen: Design, made: Design) -> bool:
