@@ -18,10 +18,10 @@ from parity.check.logfile import WEIGHTS, Log, read, saved
 from parity.check.training import ACCUMULATE, UNKNOWN_FORM, trajectory_of
 from parity.errors import InputError
 from parity.experiment import Experiment
+from parity.explain.cause import cause_of
 from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis, Finding
 from parity.explain.hypotheses import HYPOTHESES, NARROWER
-from parity.explain.search import Fault
 from parity.step.design import Design, as_asked, check_linear
 from parity.step.engine import Engine
 from parity.step.expected import expect
@@ -133,7 +133,7 @@ def _others(design: Design) -> list[tuple[str, Design]]:
     found = []
     for hypothesis in HYPOTHESES.values():
         for value in hypothesis.values if not hypothesis.free else ():
-            changed = Fault(hypothesis, value).apply(design)
+            changed = cause_of(hypothesis, value).to(design)
             if changed is not None and changed.steps == design.steps:
                 found.append((hypothesis.id, changed))
     return list({name: (name, changed) for name, changed in reversed(found)}.values())[::-1]
@@ -141,7 +141,7 @@ def _others(design: Design) -> list[tuple[str, Design]]:
 
 def _text(name: str, design: Design) -> str:
     hypothesis = {**HYPOTHESES, **NARROWER}[name]
-    fault = next(Fault(hypothesis, value) for value in hypothesis.values if Fault(hypothesis, value).apply(design))
+    fault = next(cause_of(hypothesis, value) for value in hypothesis.values if cause_of(hypothesis, value).to(design))
     return fault.text
 
 

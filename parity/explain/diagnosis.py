@@ -1,24 +1,23 @@
-"""Everything that a recorded run shows against an experiment: verdict, law, findings, and what each difference did."""
+"""Everything that a recorded run shows against an experiment: verdict, links, findings, and what each difference did."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from parity.experiment import Experiment
-from parity.explain.asked import laws_beside
 from parity.explain.effects import Change, Effects, effects
 from parity.explain.finding import CheckVerdict, Diagnosis, Finding
 from parity.explain.initial import Start, starts
+from parity.explain.measure.chain import chain_of
+from parity.explain.measure.summary import Link, summary
 from parity.explain.observed import Observed
-from parity.explain.other import other_optimizer
 from parity.explain.pattern import patterns, which
 from parity.explain.reported import reported
-from parity.explain.search import Candidate, Explanation, Search, search
+from parity.explain.why import Explanation, explain
 from parity.judge.undecidable import neutral
 from parity.step.design import Design, as_asked
 from parity.step.engine import Engine
@@ -28,77 +27,265 @@ from refimpl.types import Array
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # of a run that diverges
-def diagnose(
-    experiment: Experiment, trajectory: Trajectory, *, pairs: bool = True, observed: Observed | None = None
-) -> Diagnosis:
+def diagnose(experiment: Experiment, trajectory: Trajectory, *, observed: Observed | None = None) -> Diagnosis:
     """Hold a run whose weights were recorded to an experiment, and say what differs and why."""
-    del observed
     design = as_asked(experiment)
     trajectory, missing = with_zeros(trajectory, design.material.params)
     said = recording_of(trajectory)[0]
     if not said.steps:
         text = "the weights are not finite after the first step"
         return Diagnosis(verdict="disagree", text=text, against=experiment.name, share=math.inf)
-    trajectory, found = _searched(design, trajectory, said, pairs=pairs)
+    trajectory = _in_its_format(design, trajectory, said)
     whole, finite = recording_of(trajectory)
-    recording = without_still(whole)
-    kept_in = [_precision(recording.dtype, said)] if recording.dtype != said.dtype else []
-    predictions = Engine(recording)
-    first = {name: values[:1] for name, values in recording.weights.items() if name not in missing}
-    begin = starts(design.material.params, first, design.material.dataset.X.shape[2], recording.dtype)
-    best = found.classes[0] if found.classes else ()
-    if "bias" in missing:  # a bias that nobody has seen is rather not there than frozen
-        best = tuple(sorted(best, key=lambda one: "intercept-missing" not in one.ids))
-    findings = [*_findings(found, best, recording), *(_start(one) for one in begin), *kept_in]
-    findings += _stopped(found, design, whole, recording)
-    wrong = found.share > 1
-    notes = [f"{name} was never reported and counts as 0" for name in missing] + _form(trajectory)
-    if not wrong and recording.loss is not None:
-        of_loss, notes_on_loss = reported(design, predictions)
-        findings, notes = findings + of_loss, notes + notes_on_loss
-    unexplained = wrong and not best
-    if unexplained and trajectory.meta.get("assumed start"):
-        findings += _unreported_start(design, predictions)
-        notes.append("nothing was reported before the first step: if weights may start elsewhere, report them there")
-    if unexplained and not findings and pairs:
-        findings += other_optimizer(design, predictions)
-    where = patterns(_expected(predictions, design, found)) if unexplained and not findings else []
-    laws, words = laws_beside(experiment, trajectory) if finite and recording.steps == design.steps else ((), ())
-    did = _effects(design, best, begin, recording)
-    if did is not None:
-        findings = sorted(findings, key=lambda one: -_weight(did, one.id))
-    unseen = () if findings or wrong else _unseen(design, predictions)
-    verdict: CheckVerdict = "disagree" if findings or wrong or not finite else "undecidable" if unseen else "agree"
-    return Diagnosis(
-        verdict=verdict,
-        against=experiment.name,
-        text=_text(verdict, findings, found, unseen, recording, design, finite),
-        share=found.share,
-        laws=tuple(laws),
-        words=tuple(words),
-        family=""
-        if laws or (wrong and not best)
-        else repr((best[0].design if best else design).form.optimizers["weight"]),
-        findings=tuple(findings),
-        patterns=tuple(where),
-        effects=did,
-        unseen=unseen,
-        notes=tuple(notes),
-        residual=_residual(design, best, predictions),
-        search=found,
-    )
+    return _Diagnosing(experiment, design, trajectory, whole, finite, missing, said, observed).run()
 
 
-def _searched(design: Design, trajectory: Trajectory, said: Recording, *, pairs: bool) -> tuple[Trajectory, Search]:
-    """What explains the run, and the run in a narrower format than it said, where its weights are and that does it."""
+def _in_its_format(design: Design, trajectory: Trajectory, said: Recording) -> Trajectory:
+    """The run in a narrower format than it said, where its weights are and correct code does not explain it."""
     narrow = narrower(said)
-    if narrow != "float32":  # which no other fault leaves behind
-        found = search(design, without_still(said), pairs=pairs)
-        if narrow is None or found.share <= 1 or found.classes:
-            return trajectory, found
-    if narrow is not None and Engine(said).share(design, enough=1.0) > 1:
-        trajectory = said_in(trajectory, narrow)
-    return trajectory, search(design, without_still(recording_of(trajectory)[0]), pairs=pairs)
+    if narrow is None or Engine(said).share(design, enough=1.0) <= 1:
+        return trajectory
+    return said_in(trajectory, narrow)
+
+
+class _Diagnosing:
+    """One record; each method adds to what is said of it."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        design: Design,
+        trajectory: Trajectory,
+        whole: Recording,
+        finite: bool,
+        missing: Sequence[str],
+        said: Recording,
+        observed: Observed | None,
+    ) -> None:
+        self.experiment, self.design, self.trajectory = experiment, design, trajectory
+        self.whole, self.finite, self.missing, self.said = whole, finite, missing, said
+        self.recording = without_still(whole)
+        self.engine = Engine(self.recording)
+        complete = observed is not None and self.recording.steps == trajectory.steps
+        self.observed = observed if complete else None
+        self.share = self.engine.share(design)
+        self.wrong = self.share > 1
+        self.explanations = explain(design, self.engine, self.observed) if self.wrong else []
+
+    @property
+    def best(self) -> Explanation | None:
+        return self.explanations[0] if self.explanations else None
+
+    def run(self) -> Diagnosis:
+        """All of it."""
+        begin, near = self._starts()
+        findings = [*self._findings(), *(_start(one) for one in begin), *self._precision(), *self._stopped()]
+        notes = [f"{name} was never reported and counts as 0" for name in self.missing] + near + _form(self.trajectory)
+        if not self.wrong and self.recording.loss is not None:
+            of_loss, notes_on_loss = reported(self.design, self.engine)
+            findings, notes = findings + of_loss, notes + notes_on_loss
+        if self.wrong and self.best is None and self.trajectory.meta.get("assumed start"):
+            findings += self._unreported_start()
+            notes.append("nothing was reported before the first step: if weights may start elsewhere, report them there")
+        did = self._effects(begin)
+        if did is not None:
+            findings = sorted(findings, key=lambda one: -_weight(did, one.id))
+        unseen = () if findings or self.wrong else self._unseen()
+        disagrees = bool(findings) or self.wrong or not self.finite
+        verdict: CheckVerdict = "disagree" if disagrees else "undecidable" if unseen else "agree"
+        nothing = self.wrong and not findings
+        return Diagnosis(
+            verdict=verdict,
+            against=self.experiment.name,
+            text=self._text(verdict, findings, unseen),
+            share=self.share,
+            links=self._links(),
+            family=self._family(),
+            findings=tuple(findings),
+            patterns=tuple(patterns(list(self.engine.expected(self.design)))) if nothing and self._same_steps else (),
+            effects=did,
+            unseen=unseen,
+            notes=tuple(notes),
+            residual=self._residual(),
+            explanations=tuple(self.explanations),
+        )
+
+    @property
+    def _same_steps(self) -> bool:
+        return self.design.steps == self.recording.steps
+
+    def _links(self) -> tuple[Link, ...]:
+        if not self._same_steps:
+            return ()
+        return summary(chain_of(self.design, self.engine, self.observed))
+
+    def _family(self) -> str:
+        """The optimizer that was executed, where it is known."""
+        if self.wrong and (self.best is None or not self.best.named):
+            return ""
+        design = self.design if self.best is None else self.best.design
+        return repr(design.form.optimizers["weight"])
+
+    def _starts(self) -> tuple[list[Start], list[str]]:
+        """Parameters that start elsewhere, and those that are some roundings off, in words."""
+        asked, recording = self.design.material.params, self.recording
+        first = {name: values[:1] for name, values in recording.weights.items() if name not in self.missing}
+        features = self.design.material.dataset.X.shape[2]
+        found = starts(asked, first, features, recording.dtype)
+        near = [one for one in found if _roundings(asked[one.parameter], first[one.parameter], recording, one.parameter)]
+        words = [f"{one.parameter} starts some roundings off what was asked, and is taken from there" for one in near]
+        return [one for one in found if one not in near], words
+
+    def _findings(self) -> list[Finding]:
+        """The causes of the first explanation, each with those that may stand in its place."""
+        best = self.best
+        if best is None:
+            return []
+        numbers = sum(values[1:].size for values in self.recording.weights.values())
+        these = "this" if len(best.causes) == 1 else f"these {len(best.causes)}"
+        evidence = (
+            f"correct code is off by {self.share:.3g} times the tolerance; with {these}, all {numbers:,} numbers of "
+            f"{self.recording.steps} steps lie within it, the worst at {best.share:.2f}"
+        )
+        findings = []
+        for position, cause in enumerate(best.causes):
+            measured = f"; {cause.numbers} number{'s were' if cause.numbers > 1 else ' was'} measured for it"
+            also = "".join([measured if cause.numbers else "", f"; {cause.evidence}" if cause.evidence else ""])
+            alike = self._alike(best, position)
+            findings.append(
+                Finding(
+                    id=cause.id,
+                    text=cause.text,
+                    evidence=evidence + also,
+                    change=cause.change,
+                    probe=cause.probe if alike else "",
+                    alike=alike,
+                )
+            )
+        return findings
+
+    def _alike(self, best: Explanation, position: int) -> dict[str, str]:
+        """Named causes that may stand in the place of one, the others being the same."""
+        found = {}
+        for other in self.explanations[1:]:
+            same = len(other.causes) == len(best.causes) and other.named and other.fits_loss == best.fits_loss
+            rest = same and _without(other.ids, position) == _without(best.ids, position)
+            if rest and other.ids[position] != best.ids[position]:
+                found[other.ids[position]] = other.causes[position].text
+        return found
+
+    def _precision(self) -> list[Finding]:
+        """A run that is in a narrower format than it says."""
+        if self.recording.dtype == self.said.dtype:
+            return []
+        numbers = sum(values.size for values in self.said.weights.values())
+        return [
+            Finding(
+                id=f"precision-{self.recording.dtype}",
+                text=f"the run is in {self.recording.dtype}, not in {self.said.dtype}",
+                evidence=f"each of the {numbers:,} recorded numbers is a {self.recording.dtype} number",
+                change=f"make model and data {self.said.dtype}: dtype=torch.{self.said.dtype}",
+            )
+        ]
+
+    def _stopped(self) -> list[Finding]:
+        """Elements that never moved and should have, by the explanation of all others."""
+        design = self.best.design if self.best is not None else None if self.wrong else self.design
+        if design is None or not self.recording.ignored:
+            return []
+        worst = dict.fromkeys(self.recording.ignored, 0.0)
+        for piece in Engine(self.whole).expected(design):
+            name = piece.quantity.parameter
+            worst[name] = max(worst.get(name, 0.0), float(np.max(piece.share, initial=0)))
+        chosen = self.recording.ignored.items()
+        return [_never_moved(name, some, worst[name]) for name, some in chosen if worst[name] > 1]
+
+    def _unreported_start(self) -> list[Finding]:
+        """Where all is right but the first step, which was taken to start from the weights that were handed out."""
+        if not self._same_steps:
+            return []
+        pieces = list(self.engine.expected(self.design))
+        if any((piece.share > 1).any() for piece in pieces if int(piece.steps[0]) > 0):
+            return []
+        worst = max(float(np.max(piece.share, initial=0)) for piece in pieces if int(piece.steps[0]) == 0)
+        return [
+            Finding(
+                id="initial-unreported",
+                text="it does not start from the weights that were handed out",
+                evidence=f"the first step is off by {worst:.3g} times the tolerance, all later ones lie within it",
+                change="copy task.weight and task.bias into the model, and call task.record(net) before the first step",
+            )
+        ]
+
+    def _unseen(self) -> tuple[str, ...]:
+        """Hyper-parameters that could have a neutral value without leaving the tolerance."""
+        others = [(name, replace(self.design, form=form)) for name, form in neutral(self.design.form)]
+        return tuple(name for name, other in others if self.engine.share(other, enough=1.0) <= 1)
+
+    def _residual(self) -> dict[str, Array]:
+        """The largest error ÷ allowance after each step, of correct code and of the first explanation."""
+        held = {"as asked": self.design}
+        if self.best is not None:
+            held[" and ".join(self.best.ids)] = self.best.design
+        found = {}
+        for label, one in held.items():
+            if one.steps == self.recording.steps:
+                found[label] = np.zeros(one.steps)
+                for piece in self.engine.expected(one):
+                    k = int(piece.steps[0])
+                    found[label][k] = max(found[label][k], float(np.max(piece.share, initial=0)))
+        return found
+
+    def _effects(self, begin: Sequence[Start]) -> Effects | None:
+        """Of every finding on the end of the run; None where one of them is of the recorded weights only."""
+        best = self.best
+        if best is not None:
+            tied = best.design.steps != self.design.steps or best.design.at or best.design.given
+            if tied or not best.named:
+                return None
+        differences: dict[str, Change] = {f"{one.id} ({one.parameter})": self._begun(one.parameter) for one in begin}
+        for cause in best.causes if best is not None else ():
+            differences[cause.id] = cause.apply
+        return effects(self.design, differences)
+
+    def _begun(self, parameter: str) -> Change:
+        """The initial weights of one parameter as recorded."""
+        start: Array = self.recording.weights[parameter][:1]
+
+        def change(design: Design) -> Design:
+            params: Mapping[str, Array] = {**design.material.params, parameter: start}
+            return replace(design, material=replace(design.material, params=params))
+
+        return change
+
+    def _text(self, verdict: str, findings: Sequence[Finding], unseen: Sequence[str]) -> str:
+        if verdict == "agree":
+            numbers = sum(values.size for values in self.recording.weights.values())
+            return f"{numbers:,} numbers within tolerance, at most {self.share:.2f} of it used"
+        if verdict == "undecidable":
+            return f"agrees, except that {', '.join(unseen)} cannot be seen in this run"
+        if findings:
+            return "; ".join(one.text for one in findings)
+        if not self.finite:
+            return f"the weights are no longer finite after step {self.recording.steps - 1}"
+        if not self._same_steps:
+            steps = f"{self.recording.steps} steps were recorded, the experiment has {self.design.steps}"
+            return f"{steps}, and nothing known explains it"
+        return f"off by {self.share:.3g} times the tolerance, and nothing known explains it"
+
+
+ROUNDINGS = 4
+"""Of the initial weights that may lie between what was asked and what was recorded: a layer that is w = 3u has two."""
+
+
+def _roundings(asked: Array, found: Array, recording: Recording, name: str) -> bool:
+    """Whether weights are some roundings off what was asked."""
+    room = ROUNDINGS * recording.format(name).half_ulp(np.asarray(asked, float))
+    return bool(np.all(np.abs(found - asked) <= room))
+
+
+def _without(ids: tuple[str, ...], position: int) -> tuple[str, ...]:
+    return ids[:position] + ids[position + 1 :]
 
 
 def _form(trajectory: Trajectory) -> list[str]:
@@ -106,70 +293,6 @@ def _form(trajectory: Trajectory) -> list[str]:
     return (
         [f"tolerances are {form:g} times those of torch's own code: the algebraic form is unknown"] if form != 1 else []
     )
-
-
-def _findings(found: Search, best: Sequence[Explanation], recording: Recording) -> list[Finding]:
-    """The faults of the first explanation, each with those that may stand in its place."""
-    if not best:
-        return []
-    numbers = sum(values[1:].size for values in recording.weights.values())
-    these = "this" if len(best[0].faults) == 1 else f"these {len(best[0].faults)}"
-    evidence = (
-        f"correct code is off by {found.share:.3g} times the tolerance; with {these}, all {numbers:,} numbers of "
-        f"{recording.steps} steps lie within it, the worst at {best[0].share:.2f}"
-    )
-    findings = []
-    for position, fault in enumerate(best[0].faults):
-        others = [one.faults[position] for one in best[1:] if _rest(one, position) == _rest(best[0], position)]
-        alike = {other.id: other.text for other in others if other.id != fault.id}
-        hypothesis = fault.hypothesis
-        findings.append(
-            Finding(
-                id=fault.id,
-                text=fault.text,
-                evidence=evidence,
-                change=hypothesis.change,
-                probe=hypothesis.probe,
-                alike=alike,
-            )
-        )
-    return findings
-
-
-def _rest(explanation: Explanation, position: int) -> tuple[str, ...]:
-    """The other faults of an explanation."""
-    return explanation.ids[:position] + explanation.ids[position + 1 :]
-
-
-def _unreported_start(design: Design, predictions: Engine) -> list[Finding]:
-    """Where all is right but the first step, which was taken to start from the weights that were handed out."""
-    if design.steps != predictions.recording.steps:
-        return []
-    first = [piece for piece in predictions.expected(design) if int(piece.steps[0]) == 0]
-    later = [piece for piece in predictions.expected(design) if int(piece.steps[0]) > 0]
-    if any((piece.share > 1).any() for piece in later):
-        return []
-    worst = max(float(np.max(piece.share, initial=0)) for piece in first)
-    return [
-        Finding(
-            id="initial-unreported",
-            text="it does not start from the weights that were handed out",
-            evidence=f"the first step is off by {worst:.3g} times the tolerance, all later ones lie within it",
-            change="copy task.weight and task.bias into the model, and call task.record(net) before the first step",
-        )
-    ]
-
-
-def _stopped(found: Search, design: Design, whole: Recording, recording: Recording) -> list[Finding]:
-    """Elements that never moved and should have, by the best explanation of all others."""
-    best = found.classes[0][0].design if found.classes else design if found.share <= 1 else None
-    if best is None or not recording.ignored:
-        return []
-    worst = dict.fromkeys(recording.ignored, 0.0)
-    for piece in Engine(whole).expected(best):
-        name = piece.quantity.parameter
-        worst[name] = max(worst.get(name, 0.0), float(np.max(piece.share, initial=0)))
-    return [_never_moved(name, chosen, worst[name]) for name, chosen in recording.ignored.items() if worst[name] > 1]
 
 
 def _never_moved(name: str, chosen: Array, share: float) -> Finding:
@@ -181,16 +304,6 @@ def _never_moved(name: str, chosen: Array, share: float) -> Finding:
     )
 
 
-def _precision(format: str, recording: Recording) -> Finding:
-    numbers = sum(values.size for values in recording.weights.values())
-    return Finding(
-        id=f"precision-{format}",
-        text=f"the run is in {format}, not in {recording.dtype}",
-        evidence=f"each of the {numbers:,} recorded numbers is a {format} number",
-        change=f"make model and data {recording.dtype}: dtype=torch.{recording.dtype}",
-    )
-
-
 def _start(start: Start) -> Finding:
     change = (
         f"set {start.parameter} once the layer has its shape (in its constructor a lazy layer has none), and look at "
@@ -199,83 +312,5 @@ def _start(start: Start) -> Finding:
     return Finding(id=f"{start.id} ({start.parameter})", text=start.text, evidence=start.evidence, change=change)
 
 
-def _unseen(design: Design, predictions: Engine) -> tuple[str, ...]:
-    """Hyper-parameters that could have a neutral value without leaving the tolerance."""
-    others = [(name, replace(design, form=form)) for name, form in neutral(design.form)]
-    return tuple(name for name, other in others if predictions.share(other, enough=1.0) <= 1)
-
-
-def _residual(design: Design, best: Sequence[Explanation], predictions: Engine) -> dict[str, Array]:
-    """The largest error ÷ allowance after each step, of correct code and of the first explanation."""
-    held = {"as asked": design} | ({" and ".join(best[0].ids): best[0].design} if best else {})
-    found = {}
-    for label, one in held.items():
-        if one.steps == predictions.recording.steps:
-            found[label] = np.zeros(one.steps)
-            for piece in predictions.expected(one):
-                k = int(piece.steps[0])
-                found[label][k] = max(found[label][k], float(np.max(piece.share, initial=0)))
-    return found
-
-
-def _expected(predictions: Engine, design: Design, found: Search) -> list[Any]:
-    """Of what comes nearest, or of correct code."""
-    nearest: Candidate | None = found.nearest
-    closer = nearest is not None and nearest.distance < 0.1 * found.distance
-    chosen = nearest.design if nearest is not None and closer else design
-    return list(predictions.expected(chosen)) if chosen.steps == predictions.recording.steps else []
-
-
-def _effects(
-    design: Design, best: Sequence[Explanation], begin: Sequence[Start], recording: Recording
-) -> Effects | None:
-    """Of every finding on the end of the run."""
-    if best and best[0].design.steps != design.steps:
-        return None
-    differences: dict[str, Change] = {f"{one.id} ({one.parameter})": _begun(one.parameter, recording) for one in begin}
-    for fault in best[0].faults if best else ():
-        differences[fault.id] = fault.apply
-    if best and best[0].faults[0].hypothesis.id in ("targets-shuffled", "batches-other-order"):
-        solved = best[0].design.material
-        differences[best[0].ids[0]] = lambda d: d.with_order(solved.order).with_data(y=solved.dataset.y)
-    return effects(design, differences)
-
-
-def _begun(parameter: str, recording: Recording) -> Change:
-    """The initial weights of one parameter as recorded."""
-    start: Array = recording.weights[parameter][:1]
-
-    def change(design: Design) -> Design:
-        params: Mapping[str, Array] = {**design.material.params, parameter: start}
-        return replace(design, material=replace(design.material, params=params))
-
-    return change
-
-
 def _weight(did: Effects, id: str) -> float:
     return next((abs(effect.share) for effect in did.each if effect.name == id), 0.0)
-
-
-def _text(
-    verdict: str,
-    findings: Sequence[Finding],
-    found: Search,
-    unseen: Sequence[str],
-    recording: Recording,
-    design: Design,
-    finite: bool,
-) -> str:
-    if verdict == "agree":
-        numbers = sum(values.size for values in recording.weights.values())
-        return f"{numbers:,} numbers within tolerance, at most {found.share:.2f} of it used"
-    if verdict == "undecidable":
-        return f"agrees, except that {', '.join(unseen)} cannot be seen in this run"
-    if findings:
-        return "; ".join(one.text for one in findings)
-    if not finite:
-        return f"the weights are no longer finite after step {recording.steps - 1}"
-    if recording.steps != design.steps:
-        return (
-            f"{recording.steps} steps were recorded, the experiment has {design.steps}, and nothing known explains it"
-        )
-    return f"off by {found.share:.3g} times the tolerance, and nothing known explains it"

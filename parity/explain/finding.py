@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from parity.explain.effects import Effects
-from parity.explain.law import Law
+from parity.explain.measure.summary import Link
 from parity.explain.pattern import Pattern
-from parity.explain.search import Search
-from parity.explain.words import Sentence
+from parity.explain.why import Explanation
 from refimpl.types import Array
 
 CheckVerdict = Literal["agree", "disagree", "undecidable", "unsupported", "error"]
@@ -37,19 +36,19 @@ class Diagnosis:
     """Everything that a record shows.
 
     ``verdict`` and ``text``: why, in a line. ``against``: what it was held to. ``share``: the largest error ÷
-    allowance of correct code. ``laws``: as measured, and ``words``: beside what was asked. ``family``: the optimizer
+    allowance of correct code. ``links``: what was measured of each link of the steps. ``family``: the optimizer
     whose recurrence the record follows, if any, as it would be written. ``findings``: in the order of their weight.
     ``patterns``: where the errors are that nothing explains. ``effects``: what each difference did. ``unseen``:
     hyper-parameters that this record does not show. ``notes``: what else is to be known of it. ``residual``: the
-    largest error ÷ allowance after each step, by what was held to it. ``search``: all that explains it.
+    largest error ÷ allowance after each step, by what was held to it. ``explanations``: all that were proven, the
+    likeliest first.
     """
 
     verdict: CheckVerdict
     text: str
     against: str
     share: float
-    laws: tuple[Law, ...] = ()
-    words: tuple[Sentence, ...] = ()
+    links: tuple[Link, ...] = ()
     family: str = ""
     findings: tuple[Finding, ...] = ()
     patterns: tuple[Pattern, ...] = ()
@@ -57,4 +56,4 @@ class Diagnosis:
     unseen: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     residual: Mapping[str, Array] = field(default_factory=dict)
-    search: Search | None = None
+    explanations: tuple[Explanation, ...] = ()

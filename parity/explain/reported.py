@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from parity.explain.cause import cause_of
 from parity.explain.finding import Finding
 from parity.explain.hypotheses import HYPOTHESES
-from parity.explain.search import Fault
 from parity.step.design import Design
 from parity.step.engine import Engine
 from parity.step.expected import expect
@@ -27,8 +27,8 @@ def reported(design: Design, predictions: Engine) -> tuple[list[Finding], list[s
         return [], [f"the loss that was reported is {usual}"]
     evidence = f"the weights agree, the recorded losses are off by {min(shares.values()):.3g} times the tolerance"
     for hypothesis in HYPOTHESES.values():
-        fault = Fault(hypothesis, hypothesis.values[0])
-        changed = fault.apply(design) if hypothesis.kind in ("loss", "penalty") and not hypothesis.free else None
+        fault = cause_of(hypothesis, hypothesis.values[0])
+        changed = fault.to(design) if hypothesis.kind in ("loss", "penalty") and not hypothesis.free else None
         if changed is not None and min(predictions.loss_shares(changed).values(), default=math.inf) <= 1:
             text = f"of the loss that was reported, not of the steps: {fault.text}"
             return [Finding(id=hypothesis.id, text=text, evidence=evidence, change=hypothesis.change)], []

@@ -14,7 +14,7 @@ import numpy as np
 
 from parity.explain.cause import Cause
 from parity.explain.measure.chain import Chain, chain_of
-from parity.explain.names import catalogue, elsewhere, order, rows, scale, update
+from parity.explain.names import catalogue, elsewhere, narrow, order, rows, scale, update
 from parity.explain.names.option import PARTS, Option, covers
 from parity.explain.observed import Observed
 from parity.step.design import Design
@@ -113,6 +113,13 @@ def proposals(
     design: Design, engine: Engine, observed: Observed | None
 ) -> Iterator[tuple[Cause, ...]]:
     """Sets of causes that what was measured suggests, the likeliest first."""
+    yield from (causes for causes in _beginning(design, engine, observed))
+    near = [cause for cause in narrow.causes(design, engine)]
+    yield from ((cause,) for cause in near)
+
+
+def _beginning(design: Design, engine: Engine, observed: Observed | None) -> Iterator[tuple[Cause, ...]]:
+    """From the order of the batches on."""
     for begin in order.options(design, engine):
         base = together(design, begin)
         if base is None or base.steps != engine.recording.steps:
@@ -142,3 +149,11 @@ def gradient(chain: Chain) -> Iterator[tuple[Cause, ...]]:
         deviating = frozenset(part for part in PARTS if not chain.as_asked(part))
         every += list(rows.options(chain, deviating))
         yield from covers(every, deviating)
+
+
+def classes_of(explanations: Sequence[Explanation]) -> tuple[tuple[Explanation, ...], ...]:
+    """Explanations that the record cannot tell apart stand in one class: as many causes, fitting the losses alike."""
+    groups: dict[tuple[Any, ...], list[Explanation]] = {}
+    for one in explanations:
+        groups.setdefault((one.named, len(one.causes), one.fits_loss), []).append(one)
+    return tuple(tuple(group) for group in groups.values())

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from parity.explain.finding import Diagnosis
+from parity.explain.why import classes_of
 from parity.power.case import Cause
 
 ANSWERS: Mapping[str, str] = {
@@ -24,8 +25,7 @@ NAMELESS = ("gradient-noise",)
 def cause(faults: tuple[str, ...], diagnosis: Diagnosis) -> Cause:
     """Where the explanations have all faults, and how many of them the first class has."""
     wanted = {ANSWERS.get(fault, fault) for fault in faults if fault not in NAMELESS}
-    found = diagnosis.search
-    classes = found.classes if found is not None else ()
+    classes = classes_of(diagnosis.explanations)
     searched = set(classes[0][0].ids) if classes else set()
     beside = {_name(finding.id) for finding in diagnosis.findings if finding.id not in searched}
     explanations = [[beside | set(one.ids) for one in group] for group in classes] or [[beside]]

@@ -2,8 +2,8 @@
 
 ``initial``: the weights before the first step, to half an ulp. ``steps``: how many there are; ∞ where there are
 others, and then nothing else is held against correct code. ``weight``, ``bias``: each whole step from the recorded
-weights. ``loss``: of each batch, with or without the penalties. ``law``: the measured update law beside the one that
-was asked for; two laws either agree (0) or do not (∞), and there is none for Adam.
+weights. ``loss``: of each batch, with or without the penalties. ``links``: what was measured of the links of the steps,
+either all as asked (0) or not (∞).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from refimpl.arithmetic.formats import FORMATS
 from refimpl.trajectory import Trajectory
 from refimpl.types import Array
 
-CHECKS = ("initial", "steps", "weight", "bias", "loss", "law")
+CHECKS = ("initial", "steps", "weight", "bias", "loss", "links")
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # of a run that diverges
@@ -43,8 +43,8 @@ def checks(experiment: Experiment, trajectory: Trajectory, diagnosis: Diagnosis)
             found[name] = max(found[name], float(np.max(piece.share)))
         if losses := predictions.loss_shares(design):
             found["loss"] = min(losses.values())
-    if diagnosis.words:
-        found["law"] = 0.0 if all(sentence.as_asked for sentence in diagnosis.words) else math.inf
+    if diagnosis.links:
+        found["links"] = math.inf if any(link.as_asked is False for link in diagnosis.links) else 0.0
     return {name: found[name] for name in CHECKS if name in found}
 
 

@@ -1,4 +1,4 @@
-"""A diagnosis as JSON, schema 1."""
+"""A diagnosis as JSON, schema 2."""
 
 from __future__ import annotations
 
@@ -11,28 +11,22 @@ from parity.report.json import plain
 if TYPE_CHECKING:
     from parity.explain.effects import Effects
     from parity.explain.finding import Diagnosis
-    from parity.explain.law import Law
 
 
 def to_json(target: str, diagnosis: Diagnosis, environment: Mapping[str, str]) -> str:
-    """``{"schema": 1, "target", "against", "verdict", "text", "law", "laws", "findings", "effects", …}``.
+    """``{"schema": 2, "target", "against", "verdict", "text", "links", "findings", "effects", …}``.
 
-    ``law``: the weight's, or the one that all parameters share; ``laws``: that of each parameter. Numbers that are not
-    finite are strings.
+    ``links``: what was measured of each link of the steps. Numbers that are not finite are strings.
     """
-    laws = {law.parameter: _law(law, diagnosis.family) for law in diagnosis.laws}
-    nothing: dict[str, Any] = {"text": diagnosis.family, "terms": [], "residual": None, "family": diagnosis.family}
-    first = next(iter(laws.values()), nothing)
     document = {
-        "schema": 1,
+        "schema": 2,
         "target": target,
         "against": diagnosis.against,
         "verdict": diagnosis.verdict,
         "text": diagnosis.text,
         "share": diagnosis.share,
-        "law": first,
-        "laws": laws,
-        "words": [{"text": str(sentence), "as_asked": sentence.as_asked} for sentence in diagnosis.words],
+        "optimizer": diagnosis.family,
+        "links": [{"name": one.name, "text": one.text, "as_asked": one.as_asked} for one in diagnosis.links],
         "findings": [
             {
                 "id": finding.id,
@@ -51,11 +45,6 @@ def to_json(target: str, diagnosis: Diagnosis, environment: Mapping[str, str]) -
         "environment": dict(environment),
     }
     return json.dumps(plain(document), indent=1, ensure_ascii=False, allow_nan=False)
-
-
-def _law(law: Law, family: str) -> dict[str, Any]:
-    terms = [{"term": t.term, "coefficient": t.coefficient, "error": t.error} for t in law.terms]
-    return {"text": law.text, "terms": terms, "residual": law.share, "explained": law.explained, "family": family}
 
 
 def _effects(effects: Effects | None) -> dict[str, Any] | None:

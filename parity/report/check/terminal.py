@@ -24,21 +24,13 @@ def print_diagnosis(target: str, diagnosis: Diagnosis, console: Console) -> None
     console.print(f"[bold]{escape(target)}[/]{against}", highlight=False)
     colour = STYLE[diagnosis.verdict]
     console.print(f"[{colour}]{diagnosis.verdict}[/]: {escape(diagnosis.text)}", highlight=False)
-    if diagnosis.laws or diagnosis.family:
-        console.print("\n[bold]Measured update law[/]")
-    spoken = {sentence.parameter for sentence in diagnosis.words}
-    for law in diagnosis.laws:
-        if "," in law.parameter and law.parameter not in spoken:
-            continue  # said of each parameter already
-        _indented(console, escape(f"{law.parameter}: {law.text}"))
-        if law.first:
-            _indented(console, escape(law.first), 4)
-        for sentence in diagnosis.words:
-            if sentence.parameter == law.parameter and law.explained:
-                text = escape(sentence.text)
-                _indented(console, text if sentence.as_asked else f"[red]{text}[/]", 4)
-    if diagnosis.family and not diagnosis.laws:
-        _indented(console, f"steps as {escape(diagnosis.family)}")
+    if diagnosis.links or diagnosis.family:
+        console.print("\n[bold]Measured, step by step[/]")
+    for link in diagnosis.links:
+        text = f"{link.name}: {escape(link.text)}"
+        _indented(console, f"[red]{text}[/]" if link.as_asked is False else text)
+    if diagnosis.family:
+        _indented(console, f"optimizer: {escape(diagnosis.family)}")
     if diagnosis.findings:
         console.print("\n[bold]Findings[/]")
     for number, finding in enumerate(diagnosis.findings, 1):
