@@ -14,7 +14,7 @@ import numpy as np
 
 from parity.explain.cause import Cause
 from parity.explain.measure.chain import Chain, chain_of
-from parity.explain.names import catalogue, elsewhere, narrow, order, rows, scale, update
+from parity.explain.names import between, catalogue, elsewhere, narrow, order, rows, scale, update
 from parity.explain.names.option import PARTS, Option, covers
 from parity.explain.observed import Observed
 from parity.step.design import Design
@@ -124,6 +124,11 @@ def _beginning(design: Design, engine: Engine, observed: Observed | None) -> Ite
         base = together(design, begin)
         if base is None or base.steps != engine.recording.steps:
             continue
+        for written in between.causes(chain_of(base, engine, observed), base):
+            yield (*begin, written)
+            changed = written.to(base)
+            assert changed is not None
+            begin, base = (*begin, written), changed
         chain = chain_of(base, engine, observed)
         of_gradient = list(gradient(chain))
         yield from ((*begin, *causes) for causes in of_gradient)

@@ -68,7 +68,8 @@ class Engine:
 
     def _along(self, parameter: str, designs: Sequence[Design], gradients: Array) -> Array:
         """One parameter after each step ``(K, designs, …)``, by one optimizer with a value for each design."""
-        weights, one, runs = self.recording.weights[parameter], designs[0], len(designs)
+        one, runs = designs[0], len(designs)
+        weights = one.begins.get(parameter, self.recording.weights[parameter])
         stacked: Any = _stacked([design.form.optimizers[parameter] for design in designs], weights.ndim)
         decay = None
         if parameter in one.decay_times:
@@ -95,6 +96,7 @@ class Engine:
         """What a run of this design may have after each step, beside what it has, step by step."""
         update = self.arithmetic("update")
         weights = self.recording.weights
+        begins = {name: design.begins.get(name, values) for name, values in weights.items()}
 
         def step(name: str, k: int, param: Any, gradient: Any, state: Any) -> tuple[Any, Any]:
             optimizer = self.optimizer(design, name, np.array([k]), update)
@@ -102,7 +104,7 @@ class Engine:
 
         made = replayed(
             self.recording.steps,
-            lambda k, _: {name: update.tensor(values[k : k + 1]) for name, values in weights.items()},
+            lambda k, _: {name: update.tensor(values[k : k + 1]) for name, values in begins.items()},
             self._given(design, update),
             step,
         )
@@ -227,12 +229,12 @@ class Engine:
         """The gradient of the data loss at every step, by parameter ``(K, …)``."""
         problem, material = design.form.in_gradient, design.material
         parts = repr(problem.loss), repr(problem.model), repr(arithmetic), design.uncertain
-        key = (*parts, id(material.dataset), id(material.order), id(design.row_times), id(design.at))
+        key = (*parts, id(material.dataset), id(material.order), id(design.row_times), id(design.at), id(design.begins))
         if key not in self._gradients:
             chunks = self.passes.chunks(design)
             pieces = [self.passes.at(design, steps, arithmetic).data_gradient for steps in chunks]
             joined = {name: _in_order([piece[name] for piece in pieces], chunks) for name in self.recording.weights}
-            alive = material.dataset, material.order, design.row_times, design.at  # which the key names
+            alive = (*vars(material).values(), design.row_times, design.at, design.begins)  # which the key names
             self._gradients[key] = (alive, joined)
         return self._gradients[key][1]
 
@@ -286,7 +288,7 @@ def _structure(design: Design, name: str) -> Any:
     numbers = number_fields(kind)
     values = {field.name: getattr(optimizer, field.name) for field in fields(optimizer)}
     rest = tuple((key, _switched(value) if key in numbers else repr(value)) for key, value in values.items())
-    beat = repr(design.form.schedule), design.advances.tobytes(), repr(design.calls), repr(design.resets)
+    beat = id(design.begins.get(name)), repr(design.form.schedule), design.advances.tobytes(), repr(design.calls), repr(design.resets)
     shrink, frozen = (repr(design.shrink.get(name)), repr(design.beside.get(name))), name in design.frozen
     parts = name in design.decay_times, shrink, frozen, design.weights_format, design.state_format
     return kind, rest, beat, parts

@@ -97,7 +97,7 @@ class Passes:
         """The weights at which gradients are taken: the recorded ones exactly, others as well as they were computed."""
         found: dict[str, Any] = {}
         for name, recorded in self.recording.weights.items():
-            values = design.at.get(name, recorded[:-1])[steps]
+            values = design.at.get(name, design.begins.get(name, recorded[:-1]))[steps]
             found[name] = values if arithmetic is None else arithmetic.tensor(values)
             if name in design.at and isinstance(arithmetic, Rounding):
                 profile = arithmetic.profile

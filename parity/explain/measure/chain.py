@@ -56,15 +56,15 @@ class Chain:
 
     @cached_property
     def w(self) -> Array:
-        """``(K + 1, p)``."""
-        weights = self.engine.recording.weights["weight"]
+        """The weights from which each step starts ``(K, p)``."""
+        weights = self.design.begins.get("weight", self.engine.recording.weights["weight"][:-1])
         return weights.reshape(len(weights), -1)
 
     @cached_property
     def b(self) -> Array:
-        """``(K + 1,)``, zeros where the model has none."""
-        bias = self.engine.recording.weights.get("bias")
-        return np.zeros(len(self.w)) if bias is None else bias.reshape(-1)
+        """The same of the bias ``(K,)``, zeros where the model has none."""
+        bias = self.design.begins.get("bias", self.engine.recording.weights.get("bias"))
+        return np.zeros(len(self.w)) if bias is None else bias[: len(self.w)].reshape(-1)
 
     @property
     def steps(self) -> int:
@@ -187,15 +187,15 @@ class Chain:
             total_bias=error.get("bias"),
         )
 
-    def same(self, part: str, other: Parts) -> bool:
-        """Whether a part is measured as it is in another gradient."""
+    def same(self, part: str, other: Parts, steps: Array | None = None) -> bool:
+        """Whether a part is measured as it is in another gradient, in all steps or in some."""
         if "bias" in part and self.idle("bias"):
             return True
         mine, its, bar = (getattr(each, part) for each in (self.measured, other, self.bars))
         if mine is None or its is None:
             return mine is None and its is None
         with np.errstate(all="ignore"):
-            return bool(np.all(np.abs(mine - its) <= SLACK * bar))
+            return bool(np.all((np.abs(mine - its) <= SLACK * bar)[slice(None) if steps is None else steps]))
 
     def idle(self, name: str) -> bool:
         """Whether a parameter is not to move at all, so that its gradient has no effect."""

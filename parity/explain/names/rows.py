@@ -89,7 +89,7 @@ def bias(chain: Chain) -> Iterator[Cause]:
     added = Series(rows.added, SLACK * rows.added_error)
     asked = chain.asked.bias
     beside = Series(added.value - (0.0 if asked is None else asked[:, 0]), added.error)
-    b = chain.b[:-1]
+    b = chain.b
     lam = beside.over(b)
     sums = np.array([d.sum() for d in rows.delta])
     factor = Series(1 + beside.value / sums, beside.error / np.abs(sums))

@@ -41,8 +41,26 @@ def options(chain: Chain, changed: Design) -> Iterator[tuple[Cause, ...]]:
         if executed is not None:
             yield from ((*begin, cause) for cause in rates.causes(base, executed))
         yield from ((*begin, cause) for cause in decays.causes(chain, its))
+        yield from ((*begin, cause) for cause in _state_lost(chain, its))
         yield from ((*begin, cause) for cause in recurrences(chain, its))
     yield from ((cause,) for cause in rules(chain, changed, seen))
+
+
+def _state_lost(chain: Chain, seen: Design) -> Iterator[Cause]:
+    """A state that begins anew at the first step that is not as asked."""
+    if seen.resets is not None or seen.steps != chain.engine.recording.steps:
+        return
+    wrong = [int(piece.steps[0]) for piece in chain.engine.expected(seen) if (piece.share > 1).any()]
+    first = min(wrong, default=0)
+    if not first:
+        return
+    resets = np.arange(seen.steps) == first
+    yield Cause(
+        id="state-lost",
+        text=f"the optimizer's state begins anew at step {first}, as after a restart that did not load it",
+        change="save the optimizer's state, too, and load it when training goes on",
+        apply=lambda design: replace(design, resets=resets),
+    )
 
 
 def _with_record(chain: Chain, changed: Design) -> Design:
