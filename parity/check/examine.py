@@ -10,16 +10,17 @@ import torch
 from torch.optim import Optimizer
 
 from parity.check.conduct import faults
-from parity.check.drive import REFUSALS, Driver, without_compiler
+from parity.check.drive import REFUSALS, Driver
 from parity.check.examined import Examined
 from parity.check.feeds import SHAPES, drawn, feeds, judged
+from parity.check.put_off import put_off_dynamo
 from parity.check.target import Target, load
 from parity.errors import InputError
 
 
 def examine_target(target: Target, hyper: Mapping[str, Any], dtypes: Sequence[str], device: str) -> Examined:
     """In the process of their code."""
-    without_compiler()
+    put_off_dynamo()
     torch.set_num_threads(1)  # of tensors this small
     return examine(load(target), hyper, dtypes, device)
 

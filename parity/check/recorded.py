@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from parity.check.align import observed_in, reports_of, roles_by_report, roles_by_start, steps_of
 from parity.check.events import History, Recorded, Records, Step
 from parity.check.hooks import Log, recording
+from parity.check.put_off import put_off_dynamo
 from parity.check.target import Target, load
 from parity.check.task import Task, exact
 from parity.errors import InputError
@@ -24,6 +25,7 @@ Start = Mapping[str, Array]
 
 def record_target(target: Target, experiment: Experiment, dtype: str, device: str) -> Recorded:
     """In the process of their code, from the import of their file on."""
+    put_off_dynamo()
     sys.argv[:] = [target.place]  # for code that reads its command line
     task = Task(experiment, dtype, device)
     with recording(task.features) as log:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from parity.errors import InputError
 from parity.report.check.document import to_json
-from parity.report.check.plot import draw
 from parity.report.files import write_whole
 
 if TYPE_CHECKING:
@@ -27,5 +26,9 @@ def write_all(target: str, diagnosis: Diagnosis, folder: Path) -> tuple[str, lis
     environment = {name: version(name) for name in ("torch", "numpy")} | {"python": platform.python_version()}
     text = to_json(target, diagnosis, environment)
     write_whole(folder / DOCUMENT, text + "\n")
-    picture = draw(target, diagnosis, folder / PICTURE)
-    return text, [DOCUMENT, *([PICTURE] if picture else [])]
+    if diagnosis.verdict == "agree" or not diagnosis.residual:
+        return text, [DOCUMENT]
+    from parity.report.check.plot import draw  # imports matplotlib, which costs a third of the check
+
+    draw(target, diagnosis, folder / PICTURE)
+    return text, [DOCUMENT, PICTURE]

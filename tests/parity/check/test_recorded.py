@@ -1,0 +1,339 @@
+"""What is seen of a training function without a word from it, and that nothing of it lives on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.optim import optimizer as hooked
+
+import parity
+from parity.check.in_process import trajectory_here
+from parity.check.run import check
+from parity.check.task import Task
+from parity.errors import InputError
+from parity.experiment import Experiment
+from parity.explain.observed import Observed
+from refimpl.trajectory import Trajectory
+
+
+@pytest.fixture(scope="module")
+def asked() -> Experiment:
+    return parity.load("check-sgd")
+
+
+def model(task: Task) -> nn.Linear:
+    net = nn.Linear(task.features, 1, dtype=task.dtype)
+    with torch.no_grad():
+        net.weight.copy_(task.weight)
+        net.bias.copy_(task.bias)
+    return net
+
+
+def sgd(task: Task, net: nn.Linear, cls: Any = torch.optim.SGD, **options: Any) -> Any:
+    groups = [{"params": [net.weight], "weight_decay": task.l2}, {"params": [net.bias]}]
+    return cls(groups, lr=task.lr, **options)
+
+
+def batches(task: Task) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    for _ in range(task.epochs):
+        yield from task.loader
+
+
+def half_mse(net: Any, X: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return 0.5 * ((net(X) - y) ** 2).mean()
+
+
+def loop(task: Task, step: Callable[[nn.Linear, Any], None], cls: Any = torch.optim.SGD, **options: Any) -> nn.Linear:
+    """A plain loop that reports nothing."""
+    net = model(task)
+    optimizer = sgd(task, net, cls, **options)
+    for X, y in batches(task):
+        optimizer.zero_grad()
+        half_mse(net, X, y).backward()
+        step(net, optimizer)
+    return net
+
+
+def seen(train: Callable[..., Any], asked: Experiment) -> tuple[Trajectory, Observed]:
+    trajectory, observed = trajectory_here(train, asked, "float64")
+    assert not observed.trouble
+    return trajectory, observed
+
+
+def test_the_gradient_is_seen_before_and_after_it_is_clipped_even_by_a_hook_of_the_user(asked: Experiment) -> None:
+    def clip(net: nn.Linear, optimizer: Any) -> None:
+        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimizer.step()
+
+    def hook(net: nn.Linear, optimizer: Any) -> None:
+        handle = optimizer.register_step_pre_hook(lambda *_: nn.utils.clip_grad_norm_(net.parameters(), 1.0) and None)
+        optimizer.step()
+        handle.remove()
+
+    for step in (clip, hook):
+        _, observed = seen(lambda task, step=step: loop(task, step) and None, asked)
+        whole = np.sqrt(sum(np.sum(g.reshape(20, -1) ** 2, axis=1) for g in observed.raw.values()))
+        for name, raw in observed.raw.items():
+            factor = np.minimum(1, 1 / (whole + 1e-6)).reshape(20, *[1] * (raw.ndim - 1))
+            assert np.allclose(observed.seen[name], raw * factor, rtol=1e-14, atol=0)
+    assert (whole > 1).any()
+
+
+def test_without_a_report_the_optimizers_make_the_trajectory(asked: Experiment) -> None:
+    def two(task: Task) -> list[float]:
+        net, losses = model(task), []
+        optimizers = [
+            torch.optim.SGD([net.weight], lr=task.lr, weight_decay=task.l2),
+            torch.optim.Adam([net.bias], lr=task.lr),
+        ]
+        for X, y in batches(task):
+            net.zero_grad()
+            loss = half_mse(net, X, y)
+            loss.backward()
+            for optimizer in optimizers:
+                optimizer.step()
+            losses.append(loss.item())
+            kept.append(net.weight.detach().numpy().copy())
+        return losses
+
+    kept: list[Any] = []
+    trajectory, observed = seen(two, asked)
+    assert np.array_equal(trajectory.params["weight"][1:, 0], kept)
+    assert observed.optimizer == {"weight": "SGD", "bias": "Adam"}
+    assert observed.state["bias"]["step"][:, 0].tolist() == list(range(1, 21))
+    assert set(observed.numbers["weight"]["weight_decay"]) == {0.3}
+    assert set(observed.numbers["bias"]["betas[1]"]) == {0.999}
+
+
+def test_what_is_written_after_the_last_step_is_its_own_where_it_was_so_before(asked: Experiment) -> None:
+    def clamped(net: nn.Linear, optimizer: Any) -> None:
+        optimizer.step()
+        net.weight.data.clamp_(-0.3, 0.3)
+
+    def restored(task: Task) -> None:
+        loop(task, lambda _, optimizer: optimizer.step()).weight.data.zero_()
+
+    trajectory, observed = seen(lambda task: loop(task, clamped) and None, asked)
+    assert (np.abs(trajectory.params["weight"][1:]) <= 0.3).all()
+    assert (np.abs(observed.after["weight"]) > 0.3).any()
+    assert seen(restored, asked)[0].params["weight"][-1].all()
+
+
+def test_alternating_optimizers_are_held_apart_and_keep_their_state(asked: Experiment) -> None:
+    def train(task: Task) -> None:
+        net = model(task)
+        one, other = torch.optim.SGD([net.weight], lr=task.lr), torch.optim.Adam([net.bias], lr=task.lr)
+        task.record(net)
+        for k, (X, y) in enumerate(batches(task)):
+            net.zero_grad()
+            half_mse(net, X, y).backward()
+            (one, other)[k % 2].step()
+            task.record(net)
+
+    _, observed = seen(train, asked)
+    assert observed.calls["weight"].tolist() == [1, 0] * 10
+    assert observed.calls["bias"].tolist() == [0, 1] * 10
+    assert observed.backwards is not None and observed.backwards.tolist() == [1] * 20
+    assert np.isnan(observed.seen["weight"][1]).all()
+    assert np.isfinite(observed.raw["weight"]).all()
+    assert observed.state["bias"]["step"][1:, 0].tolist() == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10]
+    assert np.isnan(observed.state["bias"]["exp_avg"][0]).all()
+
+
+def test_a_closure_is_counted_and_its_gradient_is_the_one_seen(asked: Experiment) -> None:
+    def train(task: Task) -> Iterator[nn.Linear]:
+        net = model(task)
+        optimizer = torch.optim.LBFGS(net.parameters(), lr=0.1, max_iter=2)
+        yield net
+        for X, y in batches(task):
+
+            def closure(X: torch.Tensor = X, y: torch.Tensor = y) -> torch.Tensor:
+                optimizer.zero_grad()
+                loss = half_mse(net, X, y)
+                loss.backward()
+                return loss
+
+            optimizer.step(closure)
+            yield net
+
+    _, observed = seen(train, asked)
+    assert observed.closures["weight"].tolist() == [2] * 20
+    assert observed.calls["weight"].tolist() == [1] * 20
+    assert np.array_equal(observed.seen["weight"], observed.raw["weight"])
+
+
+class Doubling(torch.optim.SGD):
+    """Derived from one of torch's, whose hooks it calls as well."""
+
+    def step(self, closure: Any = None) -> Any:
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.grad.mul_(2)
+        return super().step(closure)
+
+
+class Failing(torch.optim.SGD):
+    def step(self, closure: Any = None) -> Any:
+        raise ZeroDivisionError(closure)
+
+
+def test_the_step_of_a_base_class_is_counted_once_and_one_that_raises_never(asked: Experiment) -> None:
+    def train(task: Task) -> None:
+        def step(net: nn.Linear, optimizer: Any) -> None:
+            with pytest.raises(ZeroDivisionError):
+                Failing(net.parameters(), lr=1).step()
+            optimizer.step()
+
+        loop(task, step, Doubling, momentum=0.9)
+
+    _, observed = seen(train, asked)
+    assert observed.optimizer == {"weight": "Doubling", "bias": "Doubling"}
+    assert observed.calls["weight"].tolist() == [1] * 20
+    assert np.array_equal(observed.seen["bias"], 2 * observed.raw["bias"])
+    assert np.array_equal(observed.before["bias"][1:], observed.after["bias"][:-1])
+
+
+def test_a_loop_by_hand_shows_its_gradients_even_with_new_tensors_in_each_step(asked: Experiment) -> None:
+    def train(task: Task) -> None:
+        w, b = task.weight.requires_grad_(), task.bias.requires_grad_()
+        task.record(w, b)
+        for X, y in batches(task):
+            loss = 0.5 * ((X @ w.T + b - y) ** 2).mean()
+            for_w, for_b = torch.autograd.grad(loss, (w, b))
+            w = (w - task.lr * for_w).detach().requires_grad_()
+            b = (b - task.lr * for_b).detach().requires_grad_()
+            task.record(w, b)
+
+    trajectory, observed = seen(train, asked)
+    moved = np.diff(trajectory.params["weight"], axis=0)
+    assert np.allclose(moved, -0.03 * observed.raw["weight"], rtol=1e-9)
+    assert not observed.calls
+
+
+def test_recording_changes_nothing_and_leaves_no_hook(asked: Experiment) -> None:
+    task, nets = Task(asked), []
+    alone = loop(task, lambda _, optimizer: optimizer.step(), torch.optim.Adam)
+    before, state = (torch.autograd.backward, torch.autograd.grad), torch.get_rng_state()
+
+    def train(task: Task) -> None:
+        nets.append(loop(task, lambda _, optimizer: optimizer.step(), torch.optim.Adam))
+        assert torch.autograd.backward is not before[0]
+
+    torch.set_rng_state(state)
+    model(task)
+    after = torch.get_rng_state()
+    torch.set_rng_state(state)
+    seen(train, asked)
+    assert torch.equal(torch.get_rng_state(), after)
+    assert torch.equal(nets[0].weight, alone.weight)
+    with pytest.raises(ZeroDivisionError):
+        trajectory_here(lambda _: 1 / 0, asked, "float64")
+    assert (torch.autograd.backward, torch.autograd.grad) == before
+    assert not hooked._global_optimizer_pre_hooks
+    assert not hooked._global_optimizer_post_hooks
+
+
+def test_a_model_of_another_shape_is_named_with_what_was_expected(asked: Experiment) -> None:
+    def main() -> None:
+        net = nn.Linear(3, 1)
+        net(torch.ones(2, 3)).sum().backward()
+        torch.optim.SGD(net.parameters(), lr=0.1).step()
+
+    said = r"parameters of shape \(1, 3\), \(1,\); the experiment has weight \(1, 30\) and bias \(1,\)"
+    with pytest.raises(InputError, match=said):
+        trajectory_here(main, asked, "float64")
+
+
+# -- in a process of its own ---------------------------------------------------------------------------------------
+
+MAIN = """
+import argparse, subprocess, sys, time
+from pathlib import Path
+
+import parity
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+
+def main():
+    argparse.ArgumentParser().parse_args()
+    material = parity.load("check-sgd").draw()
+    X, y = (torch.tensor(a[0], dtype=torch.float32) for a in (material.dataset.X, material.dataset.y))
+    net, other = nn.Linear(30, 1), nn.Linear(30, 1)
+    with torch.no_grad():
+        for name, parameter in net.named_parameters():
+            parameter.copy_(torch.tensor(material.params[name][0]))
+    rows = [each.tolist() for epoch in material.order for each in epoch]
+    optimizer = torch.optim.SGD([{"params": other.parameters()}, {"params": net.bias},
+                                 {"params": net.weight, "weight_decay": 0.3}], lr=0.03)
+    for x, t in DataLoader(TensorDataset(X, y.reshape(-1, 1)), batch_sampler=rows, num_workers=1):
+        optimizer.zero_grad()
+        (0.5 * ((net(x) - t) ** 2).mean()).backward()
+        optimizer.step()
+    assert "torch._dynamo.config" not in sys.modules
+    import torch._dynamo.config as config
+    from torch._dynamo import eval_frame
+    assert eval_frame.config is config is torch._dynamo.config
+    torch._dynamo.graph_break()
+
+
+def sleeps(task):
+    child = subprocess.Popen(["sleep", "600"])
+    place = Path(__file__).with_name("started")
+    place.with_suffix(".new").write_text(str(child.pid))
+    place.with_suffix(".new").rename(place)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture(scope="module")
+def mine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("mine") / "mine.py"
+    path.write_text(MAIN)
+    return path
+
+
+def test_a_function_without_argument_is_matched_by_shape_and_start_and_may_have_loader_workers(
+    mine: Path, asked: Experiment
+) -> None:
+    found = check(f"{mine}:main", experiment=asked)
+    assert found.verdict == "agree", found.text
+
+
+def test_nothing_lives_on_after_a_kill(mine: Path) -> None:
+    words = [sys.executable, "-m", "parity", "check", f"{mine}:sleeps", "--out", str(mine.parent / "out")]
+    ours = subprocess.Popen(words)
+    started, until = mine.with_name("started"), time.monotonic() + 60
+    while not started.exists():
+        assert ours.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    child = int(started.read_text())
+    assert alive(child)
+    ours.send_signal(signal.SIGKILL)
+    ours.wait()
+    while alive(child):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def alive(pid: int) -> bool:
+    """Neither gone nor a zombie that nobody has waited for."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    state = Path(f"/proc/{pid}/stat")
+    return not (state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z")
