@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from parity.check.events import Backward, Event, History, Mark, Seen, Step
@@ -75,7 +76,9 @@ class Log:
 
     def mark(self, reported: Mapping[str, Tensor]) -> None:
         """A report was made."""
-        known = {name: self._alias(tensor) for name, tensor in reported.items()}
+        known: dict[str, int | None] = {}
+        with self._safely():
+            known = {name: self._alias(tensor) for name, tensor in reported.items()}
         self.events.append(Mark({name: number for name, number in known.items() if number is not None}))
 
     # -- backward passes ------------------------------------------------------------------------------------------
@@ -219,7 +222,9 @@ class Log:
 
     def _may_be(self, tensor: Any) -> bool:
         """Whether it may be one of the model's parameters, by its size."""
-        return isinstance(tensor, Tensor) and tensor.numel() in self.sizes and tensor.is_floating_point()
+        if not isinstance(tensor, Tensor) or is_functorch_wrapped_tensor(tensor):  # of torch.func, within a transform
+            return False
+        return tensor.numel() in self.sizes and tensor.is_floating_point()
 
     def _numbered(self, tensor: Tensor) -> int:
         """The number of a tensor. It is kept, so that no other one gets its identity."""
