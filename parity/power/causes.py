@@ -19,7 +19,7 @@ ANSWERS: Mapping[str, str] = {
 }
 """The right name, where it is not the fault's own."""
 NAMELESS = ("gradient-noise",)
-"""Faults that nothing can name: the right answer is that nothing known explains the run."""
+"""Faults that nothing can name: the right answer is a description without a name."""
 
 
 def cause(faults: tuple[str, ...], diagnosis: Diagnosis) -> Cause:
@@ -32,7 +32,8 @@ def cause(faults: tuple[str, ...], diagnosis: Diagnosis) -> Cause:
     hits = [(i, wanted <= one) for i, group in enumerate(explanations, 1) for one in group]
     named = [(rank, place) for place, (rank, hit) in enumerate(hits, 1) if hit]
     if set(faults) <= set(NAMELESS):
-        named = [] if diagnosis.findings else [(1, 1)]
+        described = not classes or not classes[0][0].named
+        named = [(1, 1)] if described else []
     rank, place = named[0] if named else (None, None)
     most = max(len(wanted & one) for one in explanations[0])
     own = {_name(finding.id): finding.alike for finding in diagnosis.findings}

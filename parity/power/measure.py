@@ -1,6 +1,6 @@
 """One case: run its torch program, diagnose what it recorded, and compare with what was planted.
 
-The judge is given the recorded weights and losses and the experiment, never the program.
+The judge is given the experiment and what was recorded: weights, losses, and what hooks saw; never the program.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ from functools import cache
 
 import numpy as np
 
-from parity.check.events import Records
-from parity.check.task import Task
-from parity.check.training import trajectory_of
+from parity.check.in_process import trajectory_here
 from parity.experiment import Experiment
 from parity.experiment_file import load
 from parity.explain.diagnosis import diagnose
+from parity.explain.observed import Observed
 from parity.gallery import find
 from parity.mutants import program
 from parity.power.case import Case, Outcome, Result
@@ -26,6 +25,7 @@ from parity.power.smallest import smallest_changes
 from parity.step.design import as_asked
 from parity.step.engine import Engine
 from parity.step.recording import recording_of
+from refimpl.trajectory import Trajectory
 
 
 def measure(case: Case) -> Result:
@@ -41,8 +41,8 @@ def measure(case: Case) -> Result:
 def _correct(case: Case) -> Result:
     """A finding in correct code is a false alarm, and so are a check beyond its tolerance and a false law."""
     experiment = _experiment(case)
-    trajectory = trajectory_of(experiment, _records(case), case.dtype)
-    diagnosis = diagnose(experiment, trajectory)
+    trajectory, observed = _run(case)
+    diagnosis = diagnose(experiment, trajectory, observed=observed)
     shares = checks(experiment, trajectory, diagnosis)
     quiet = diagnosis.verdict in ("agree", "undecidable") and not diagnosis.findings and max(shares.values()) <= 1
     return Result(
@@ -57,15 +57,15 @@ def _correct(case: Case) -> Result:
 
 
 def _faulty(case: Case) -> Result:
-    experiment, records = _experiment(case), _records(case)
-    trajectory = trajectory_of(experiment, records, case.dtype)
-    diagnosis = diagnose(experiment, trajectory)
+    experiment = _experiment(case)
+    trajectory, observed = _run(case)
+    diagnosis = diagnose(experiment, trajectory, observed=observed)
     shares = checks(experiment, trajectory, diagnosis)
     found = cause(case.faults, diagnosis)
     outcome: Outcome
     if diagnosis.verdict == "disagree":
         outcome = "named" if found.rank == 1 else "caught"
-    elif _same(records, _records(replace(case, faults=()))):
+    elif _same(trajectory, _run(replace(case, faults=()))[0]):
         outcome = "equal"
     else:
         outcome = "undecidable" if max(shares.values()) <= 1 else "missed"
@@ -75,7 +75,7 @@ def _faulty(case: Case) -> Result:
 @np.errstate(all="ignore")
 def _smallest(case: Case) -> Result:
     experiment = _experiment(case)
-    recording, _ = recording_of(trajectory_of(experiment, _records(case), case.dtype))
+    recording, _ = recording_of(_run(case)[0])
     found = smallest_changes(as_asked(experiment), Engine(recording))
     return Result(case=case, outcome="measured", smallest=found, steps=recording.steps)
 
@@ -90,16 +90,13 @@ def _loaded(name: str) -> Experiment:
     return load(find(name)[0])
 
 
-def _records(case: Case) -> Records:
-    """What the program with these faults reports."""
-    task = Task(_experiment(case), case.dtype)
-    program(*case.faults)(task)
-    return [(dict(record.params), record.loss) for record in task.records]
+def _run(case: Case) -> tuple[Trajectory, Observed]:
+    """What the program with these faults reports, and what is seen of it."""
+    return trajectory_here(program(*case.faults), _experiment(case), case.dtype)
 
 
-def _same(some: Records, others: Records) -> bool:
+def _same(one: Trajectory, other: Trajectory) -> bool:
     """Whether all recorded weights are equal, bit for bit."""
-    return len(some) == len(others) and all(
-        a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
-        for (a, _), (b, _) in zip(some, others, strict=True)
+    return one.params.keys() == other.params.keys() and all(
+        np.array_equal(values, other.params[name]) for name, values in one.params.items()
     )

@@ -140,12 +140,14 @@ def _differences(design: Design, executed: Mapping[str, Any]) -> Iterator[Cause]
     if all(executed[name] == asked[name] for name in asked):
         return
     for hypothesis in HYPOTHESES.values():
-        for value in hypothesis.values if hypothesis.kind in ("optimizer", "penalty") and not hypothesis.free else ():
-            cause = cause_of(hypothesis, value)
+        if hypothesis.kind not in ("optimizer", "penalty"):
+            continue
+        for value in _values_of(executed, asked) if hypothesis.free else hypothesis.values:
+            cause = cause_of(hypothesis, value, numbers=int(hypothesis.free))
             changed = cause.to(design)
-            if changed is not None and changed.form.optimizers == dict(executed) and replace(
-                changed, form=design.form
-            ) == replace(design, form=design.form):
+            if changed is None or changed.form.optimizers != dict(executed):
+                continue
+            if replace(changed, form=design.form) == replace(design, form=design.form):
                 yield cause
                 return
     said = []
@@ -165,6 +167,19 @@ def _differences(design: Design, executed: Mapping[str, Any]) -> Iterator[Cause]
         change="make the optimizer with the numbers that were asked, for every parameter group",
         apply=lambda d: replace(d, form=replace(d.form, optimizers=dict(executed))),
     )
+
+
+def _values_of(executed: Mapping[str, Any], asked: Mapping[str, Any]) -> list[float]:
+    """The numbers that differ, and how many times the asked ones they are."""
+    found = []
+    for name, optimizer in executed.items():
+        for field in fields(optimizer):
+            mine, its = getattr(optimizer, field.name), getattr(asked[name], field.name, None)
+            pairs = zip(mine, its, strict=False) if isinstance(mine, tuple) and isinstance(its, tuple) else [(mine, its)]
+            for one, other in pairs:
+                if isinstance(one, float) and isinstance(other, float) and one != other:
+                    found += [one, one / other] if other else [one]
+    return list(dict.fromkeys(found))
 
 
 def _rate_causes(design: Design, listed: Mapping[str, Array]) -> Iterator[Cause]:
