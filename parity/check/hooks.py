@@ -75,7 +75,9 @@ class Log:
 
     def mark(self, reported: Mapping[str, Tensor]) -> None:
         """A report was made."""
-        known = {name: self._alias(tensor) for name, tensor in reported.items()}
+        known: dict[str, int | None] = {}
+        with self._safely():
+            known = {name: self._alias(tensor) for name, tensor in reported.items() if _has_memory(tensor)}
         self.events.append(Mark({name: number for name, number in known.items() if number is not None}))
 
     # -- backward passes ------------------------------------------------------------------------------------------
@@ -219,7 +221,8 @@ class Log:
 
     def _may_be(self, tensor: Any) -> bool:
         """Whether it may be one of the model's parameters, by its size."""
-        return isinstance(tensor, Tensor) and tensor.numel() in self.sizes and tensor.is_floating_point()
+        fits = isinstance(tensor, Tensor) and tensor.numel() in self.sizes and tensor.is_floating_point()
+        return fits and _has_memory(tensor)
 
     def _numbered(self, tensor: Tensor) -> int:
         """The number of a tensor. It is kept, so that no other one gets its identity."""
@@ -260,6 +263,15 @@ class Safely:
             self.log.trouble = f"{type(error).__name__}: {error}"
             return True
         return False
+
+
+def _has_memory(tensor: Tensor) -> bool:
+    """Not one of those that stand for others while ``torch.func`` transforms a function."""
+    try:
+        tensor.data_ptr()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _leaves(roots: Any) -> Iterator[Tensor]:
