@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch._C._functorch import is_functorch_wrapped_tensor
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from parity.check.events import Backward, Event, History, Mark, Seen, Step
@@ -78,7 +77,7 @@ class Log:
         """A report was made."""
         known: dict[str, int | None] = {}
         with self._safely():
-            known = {name: self._alias(tensor) for name, tensor in reported.items()}
+            known = {name: self._alias(tensor) for name, tensor in reported.items() if _has_memory(tensor)}
         self.events.append(Mark({name: number for name, number in known.items() if number is not None}))
 
     # -- backward passes ------------------------------------------------------------------------------------------
@@ -222,9 +221,8 @@ class Log:
 
     def _may_be(self, tensor: Any) -> bool:
         """Whether it may be one of the model's parameters, by its size."""
-        if not isinstance(tensor, Tensor) or is_functorch_wrapped_tensor(tensor):  # of torch.func, within a transform
-            return False
-        return tensor.numel() in self.sizes and tensor.is_floating_point()
+        fits = isinstance(tensor, Tensor) and tensor.numel() in self.sizes and tensor.is_floating_point()
+        return fits and _has_memory(tensor)
 
     def _numbered(self, tensor: Tensor) -> int:
         """The number of a tensor. It is kept, so that no other one gets its identity."""
@@ -265,6 +263,15 @@ class Safely:
             self.log.trouble = f"{type(error).__name__}: {error}"
             return True
         return False
+
+
+def _has_memory(tensor: Tensor) -> bool:
+    """Not one of those that stand for others while ``torch.func`` transforms a function."""
+    try:
+        tensor.data_ptr()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _leaves(roots: Any) -> Iterator[Tensor]:

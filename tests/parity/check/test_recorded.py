@@ -221,6 +221,23 @@ def test_a_loop_by_hand_shows_its_gradients_even_with_new_tensors_in_each_step(a
     assert not observed.calls
 
 
+def test_functions_that_torch_transforms_run_and_show_nothing(asked: Experiment) -> None:
+    def train(task: Task) -> None:
+        net = model(task)
+        params = {name: each.detach() for name, each in net.named_parameters()}
+        call = torch.func.functional_call
+        gradient = torch.func.grad(lambda params, X, y: half_mse(lambda inputs: call(net, params, (inputs,)), X, y))
+        task.record(params)
+        for X, y in batches(task):
+            found = gradient(params, X, y)
+            params = {name: each - task.lr * found[name] for name, each in params.items()}
+            task.record(params)
+
+    trajectory, observed = seen(train, asked)
+    assert trajectory.steps == 20
+    assert not observed.raw
+
+
 def test_recording_changes_nothing_and_leaves_no_hook(asked: Experiment) -> None:
     task, nets = Task(asked), []
     alone = loop(task, lambda _, optimizer: optimizer.step(), torch.optim.Adam)
