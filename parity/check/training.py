@@ -11,9 +11,11 @@ from parity.check.target import Target, load
 from parity.check.worker import run
 from parity.errors import InputError
 from parity.experiment import Experiment
-from parity.explain.design import check_linear
+from parity.explain.design import as_asked, check_linear
 from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis
+from parity.explain.predict import Predictions
+from parity.explain.record import recording_of
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.trajectory import Trajectory
 from refimpl.types import Array
@@ -40,8 +42,13 @@ def check_training(
     return diagnose(experiment, trajectory), trajectory
 
 
-def trajectory_of(experiment: Experiment, records: Records, dtype: str) -> Trajectory:
-    """The trajectory of what was reported; without a report before the first step it starts as the experiment does."""
+def trajectory_of(
+    experiment: Experiment, records: Records, dtype: str, written: Mapping[str, Array] | None = None
+) -> Trajectory:
+    """The trajectory of what was reported; without a report before the first step it starts as the experiment does.
+
+    ``written``: half units of the numbers of each record, where they are known to some digits only.
+    """
     if len(records) < 2:
         raise InputError(
             f"{len(records)} reports; call task.record(net, loss=loss) after every step, or yield the weights"
@@ -53,16 +60,57 @@ def trajectory_of(experiment: Experiment, records: Records, dtype: str) -> Traje
     for name, values in records[0][0].items():
         if name in asked and values.shape != asked[name].shape:
             raise InputError(f"{name} was reported with {values.size} numbers; the experiment's has {asked[name].size}")
-    assumed = not _has_start(records, asked, steps)
-    records = [(asked, None), *records] if assumed else records
-    names = [name for name in asked if all(name in params for params, _ in records)]
-    losses = [np.nan if loss is None else loss for _, loss in records[1:]]
+    written = written or {}
+    start = _has_start(records, asked, steps)
+    later = {name: units[1:] if name == "loss" else units for name, units in written.items()}
+    tried = [_reported(experiment, records, records[1:], dtype, later)] if start else []
+    if not start or _unclear(records, steps):
+        first = {name: np.zeros((1, *units.shape[1:])) for name, units in written.items()}
+        units = {n: some if n == "loss" else np.concatenate([first[n], some]) for n, some in written.items()}
+        tried.append(_reported(experiment, [(asked, None), *records], records, dtype, units, assumed=True))
+    if start and records[0][1] is not None:
+        units = {name: some[:-1] if name == "loss" else some for name, some in written.items()}
+        tried.append(_reported(experiment, records, records[:-1], dtype, units, notes=(BEFORE,)))
+    return tried[0] if len(tried) == 1 else min(tried, key=lambda one: misfit(experiment, one))
+
+
+BEFORE = "each report was made before its step, and none after the last: that step is not seen"
+
+
+def _unclear(records: Records, steps: int) -> bool:
+    """Whether weights that are the initial ones, with a loss, may be those after a first step that moved nothing."""
+    return records[0][1] is not None and len(records) <= steps
+
+
+def misfit(experiment: Experiment, trajectory: Trajectory) -> tuple[float, float]:
+    """How far correct code is from a reading of the reports: its steps, then its losses; 1 within the tolerance."""
+    recording, _ = recording_of(trajectory)
+    design, predictions = as_asked(experiment).first(recording.steps), Predictions(recording)
+    if trajectory.steps > as_asked(experiment).steps or not recording.steps:
+        return np.inf, np.inf
+    losses = min(predictions.loss_shares(design).values(), default=1.0)
+    return max(predictions.share(design), 1.0), max(losses, 1.0)
+
+
+def _reported(
+    experiment: Experiment,
+    moments: Records,
+    with_losses: Records,
+    dtype: str,
+    written: Mapping[str, Array],
+    *,
+    assumed: bool = False,
+    notes: tuple[str, ...] = (),
+) -> Trajectory:
+    """One reading of the reports: the weights of some moments, and the records that have the losses of the steps."""
+    material, format = experiment.draw(), FORMATS[dtype]
+    names = [name for name in material.params if all(name in params for params, _ in moments)]
+    losses = [np.nan if loss is None else loss for _, loss in with_losses]
     inputs = {name: np.asarray(format.round(values), float) for name, values in material.inputs.items()}
     nothing = np.full((1, 1), np.nan)
     profile = {"compute": dtype, "accumulate": ACCUMULATE.get(dtype, dtype)}
-    profiles = {"loss": profile, "update": profile}
     return Trajectory(
-        params={name: np.stack([params[name] for params, _ in records]) for name in names},
+        params={name: np.stack([params[name] for params, _ in moments]) for name in names},
         gradients={},
         state={},
         loss=np.array(losses, float)[:, None],
@@ -74,9 +122,11 @@ def trajectory_of(experiment: Experiment, records: Records, dtype: str) -> Traje
         meta={
             "backend": "training function",
             "dtype": dtype,
-            "profile": profiles,
+            "profile": {"loss": profile, "update": profile},
             "form": UNKNOWN_FORM,
             "assumed start": assumed,
+            "written": written,
+            "notes": notes,
         },
     )
 

@@ -19,6 +19,7 @@ from parity.explain.other import other_optimizer
 from parity.explain.pattern import patterns, which
 from parity.explain.predict import Predictions
 from parity.explain.record import Recording, narrower, recording_of, said_in, with_zeros, without_still
+from parity.explain.recorded import as_far_as, reported_seldom
 from parity.explain.reported import reported
 from parity.explain.search import Candidate, Explanation, Search, search
 from parity.judge.undecidable import neutral
@@ -35,6 +36,13 @@ def diagnose(experiment: Experiment, trajectory: Trajectory, *, pairs: bool = Tr
     if not said.steps:
         text = "the weights are not finite after the first step"
         return Diagnosis(verdict="disagree", text=text, against=experiment.name, share=math.inf)
+    asked = design
+    if trajectory.steps < design.steps:
+        if (seldom := reported_seldom(experiment.name, design, said)) is not None:
+            return seldom
+        design, stopped = as_far_as(design, said)
+    else:
+        stopped = ()
     trajectory, found = _searched(design, trajectory, said, pairs=pairs)
     whole, finite = recording_of(trajectory)
     recording = without_still(whole)
@@ -48,7 +56,8 @@ def diagnose(experiment: Experiment, trajectory: Trajectory, *, pairs: bool = Tr
     findings = [*_findings(found, best, recording), *(_start(one) for one in begin), *kept_in]
     findings += _stopped(found, design, whole, recording)
     wrong = found.share > 1
-    notes = [f"{name} was never reported and counts as 0" for name in missing] + _form(trajectory)
+    notes = [*stopped, *trajectory.meta.get("notes", ())]
+    notes += [f"{name} was never reported and counts as 0" for name in missing] + _form(trajectory)
     if not wrong and recording.loss is not None:
         of_loss, notes_on_loss = reported(design, predictions)
         findings, notes = findings + of_loss, notes + notes_on_loss
@@ -59,7 +68,8 @@ def diagnose(experiment: Experiment, trajectory: Trajectory, *, pairs: bool = Tr
     if unexplained and not findings and pairs:
         findings += other_optimizer(design, predictions)
     where = patterns(_expected(predictions, design, found)) if unexplained and not findings else []
-    laws, words = laws_beside(experiment, trajectory) if finite and recording.steps == design.steps else ((), ())
+    exact = finite and recording.steps == asked.steps and not recording.written
+    laws, words = laws_beside(experiment, trajectory) if exact else ((), ())
     did = _effects(design, best, begin, recording)
     if did is not None:
         findings = sorted(findings, key=lambda one: -_weight(did, one.id))

@@ -88,7 +88,7 @@ class Predictions:
         for k in range(self.recording.steps):
             for name, weights in self.recording.weights.items():
                 plain: Any = design.form.optimizers[name]
-                param = update.tensor(weights[k : k + 1])
+                param = self.recording.before(name, slice(k, k + 1), update.profile)
                 count = to_meet(design.advances[k : k + 1], weights.ndim)
                 with np.errstate(all="ignore"):
                     optimizer: Any = in_effect(plain, design.form.schedule, count, update)
@@ -99,6 +99,7 @@ class Predictions:
                     after, state[name] = design.after(name, k, optimizer, param, given[name][k : k + 1], before)
                     store = self.recording.formats[name]
                     piece = expect(f"update {name}", np.array([k]), weights[k + 1 : k + 2], after, store)
+                piece = piece.widened(self.recording.half_unit(name)[k + 1 : k + 2])
                 ignored = self.recording.ignored.get(name)
                 if ignored is not None:
                     piece = replace(piece, allowance=np.where(ignored, np.inf, piece.allowance))
@@ -145,7 +146,7 @@ class Predictions:
             found = {"loss": data, "objective": data + penalty, "objective as asked": as_asked}
             for quantity, bounded in found.items():
                 piece = expect(quantity, steps, recorded[steps], bounded, arithmetic.profile.compute)
-                pieces[quantity].append(piece)
+                pieces[quantity].append(piece.widened(self.recording.half_unit("loss")[steps]))
         return [in_order(some) for some in pieces.values()]
 
     # -- gradients ---------------------------------------------------------------------------------------------------
@@ -158,7 +159,8 @@ class Predictions:
         times: Any = design.penalty_times
         if arithmetic is not None:
             problem = arithmetic.hyper(problem)
-            params = {name: arithmetic.tensor(values) for name, values in params.items()}
+            profile = arithmetic.profile
+            params = {name: self.recording.before(name, slice(None, -1), profile) for name in params}
             times = None if times is None else Bounded.hyper(times, arithmetic.profile)
         summands: dict[str, list[Any]] = {name: [data[name]] for name in params}
         for name, penalty in problem.terms:
@@ -189,7 +191,7 @@ class Predictions:
 
     def _batches(self, design: Design, arithmetic: Rounding | None) -> list[tuple[Array, dict[str, Any], Any, Any]]:
         """Steps of equal batch size together: their numbers, weights, inputs and targets."""
-        inputs = self._inputs(design)
+        inputs = self.inputs(design)
         sizes = np.array([len(rows) for rows in design.rows])
         found = []
         for size in np.unique(sizes):
@@ -198,12 +200,12 @@ class Predictions:
             data: dict[str, Any] = {name: array[0, rows] for name, array in inputs.items()}
             params: dict[str, Any] = {name: values[steps] for name, values in self.recording.weights.items()}
             if arithmetic is not None:
-                params = {name: arithmetic.tensor(values) for name, values in params.items()}
+                params = {name: self.recording.before(name, steps, arithmetic.profile) for name in params}
                 data = {name: _uncertain(array, inputs[name], design, arithmetic) for name, array in data.items()}
             found.append((steps, params, data["X"], data["y"]))
         return found
 
-    def _inputs(self, design: Design) -> dict[str, Array]:
+    def inputs(self, design: Design) -> dict[str, Array]:
         """The data in the dtype of the run."""
         dataset = design.material.dataset
         if id(dataset) not in self._rounded:

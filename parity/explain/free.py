@@ -1,0 +1,167 @@
+"""What a free run of a design may have as its losses and norms, in every way in which people report them.
+
+Each design is run freely from the experiment's own start, beside copies that are pushed at every step by what one
+correct step may be off. What a value may be off is the rounding of the value itself at the same weights, and
+:data:`ROOM` times the farthest of the copies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from parity.explain.design import Design
+from parity.explain.predict import Predictions
+from parity.explain.readings import NORMS, all_rows, bases, with_bias
+from parity.explain.record import Recording
+from parity.explain.simulate import random_push, simulate
+from parity.judge.expected import expect
+from refimpl.arithmetic.bounded import Bounded, Profile
+from refimpl.arithmetic.formats import FORMATS
+from refimpl.reductions import norm
+from refimpl.types import Array
+
+COPIES = 16
+"""Runs that are pushed at every step, to see how far correct ones may drift apart."""
+ROOM = 4.0
+"""Times the farthest of them: how much farther others may."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One quantity of every step: its value, and how far a run of the same design may be from it."""
+
+    value: Array
+    room: Array
+
+    def mapped(self, matrix: Array, u: float) -> Series:
+        """``A @ value``, whose sums round, too."""
+        sums = np.abs(matrix) @ (np.abs(self.value) + self.room)
+        return Series(matrix @ self.value, np.abs(matrix) @ self.room + matrix.shape[1] * u * sums)
+
+
+@dataclass(frozen=True)
+class Free:
+    """``losses`` ``(K,)`` and ``norms`` ``(K + 1,)`` by what they are called; ``weights`` ``(K + 1, …)`` and how far
+    the copies are from them."""
+
+    design: Design
+    losses: Mapping[str, Series]
+    norms: Mapping[str, Series]
+    weights: Mapping[str, Series]
+    predictions: Predictions
+
+    def with_values_of(self, other: Design) -> Free:
+        """Another design's values with the room of this one: a first look that costs one plain run."""
+        run = simulate(other)
+        losses = {name: values[:, 0] for name, values in _losses(other, run.weights).items()}
+        norms = {name: values[:, 0] for name, values in _norms(other, run.weights).items()}
+        return replace(
+            self,
+            design=other,
+            losses={n: Series(losses[n], s.room) for n, s in self.losses.items() if n in losses},
+            norms={n: Series(norms[n], s.room) for n, s in self.norms.items()},
+            weights={n: Series(run.weights[n][:, 0], s.room) for n, s in self.weights.items()},
+        )
+
+
+@np.errstate(all="ignore")
+def free(design: Design, profile: Profile) -> Free:
+    """A design's free run in the arithmetic of ``profile``."""
+    format = profile.compute
+    design = _rounded(design, format.name)
+    plain = simulate(design)
+    recording = Recording(
+        weights={name: values[:, 0] for name, values in plain.weights.items()},
+        loss=plain.loss[:, 0],
+        dtype=format.name,
+        profiles={"loss": profile, "update": profile},
+        formats=dict.fromkeys(plain.weights, format),
+    )
+    predictions = Predictions(recording)
+    steps: dict[str, list[Array]] = {name: [] for name in plain.weights}
+    for piece in predictions.expected(design):
+        steps[piece.quantity.partition(" ")[2]].append(np.asarray(piece.allowance[0], float))
+    runs = simulate(design, runs=COPIES + 1, push=random_push({name: np.stack(some) for name, some in steps.items()}))
+    at_weights = {base.name: base.expected for base in bases(design, predictions)}
+    if design.form.in_gradient.loss != design.form.objective.loss:
+        as_asked = design.with_loss(design.form.objective.loss)
+        at_weights["loss as asked"] = next(bases(as_asked, predictions)).expected
+    losses = {
+        name: Series(np.asarray(at_weights[name].value, float), _drift(copies) + _allowance(at_weights[name]))
+        for name, copies in _losses(design, runs.weights).items()
+    }
+    norms = {}
+    for name, copies in _norms(design, runs.weights).items():
+        norms[name] = Series(copies[:, 0], _drift(copies) + _of_norm(name, recording, design, profile))
+    weights = {name: Series(values[:, 0], _drift(values)) for name, values in runs.weights.items()}
+    return Free(design, losses, norms, weights, predictions)
+
+
+def _drift(copies: Array) -> Array:
+    """``(K, copies, …)`` → ``(K, …)``."""
+    drift: Array = ROOM * np.abs(copies[:, 1:] - copies[:, :1]).max(axis=1)
+    return drift
+
+
+def _allowance(piece: Any) -> Array:
+    return np.asarray(piece.allowance, float)
+
+
+def _losses(design: Design, weights: Mapping[str, Array]) -> dict[str, Array]:
+    """Every loss of :func:`~parity.explain.readings.bases`, of every copy ``(K, copies)``."""
+    dataset, problem, asked = design.material.dataset, design.form.in_gradient, design.form.objective
+    found: dict[str, list[Array]] = {}
+    for rows_of, chosen in (("", design.rows), (" of all rows", all_rows(design).rows)):
+        for when, by in (("", 0), (" after the step", 1)):
+            for k, rows in enumerate(chosen):
+                params = {name: values[k + by] for name, values in weights.items()}
+                outputs, y = problem.model.forward(params, dataset.X[:, rows]), dataset.y[:, rows]
+                loss = problem.loss.value(outputs, y)
+                times = 1.0 if design.penalty_times is None else design.penalty_times[k]
+                penalty = problem.objective_from(0 * loss, params)
+                values = {
+                    "loss": loss,
+                    "objective": loss + times * penalty,
+                    "objective as asked": asked.objective_from(loss, params),
+                }
+                if not rows_of and not when and problem.loss != asked.loss:
+                    values["loss as asked"] = asked.loss.value(outputs, y)
+                for name, value in values.items():
+                    found.setdefault(f"{name}{rows_of}{when}", []).append(value)
+    return {name: np.stack(values) for name, values in found.items()}
+
+
+def _norms(design: Design, weights: Mapping[str, Array]) -> dict[str, Array]:
+    """Every form of the norm, of every copy ``(K + 1, copies)``."""
+    found = {}
+    of_weights = design.form.in_gradient.model.weights
+    for every in (False, True) if len(weights) > len(of_weights) else (False,):
+        chosen = [weights[name] for name in (weights if every else of_weights)]
+        length = np.stack([norm(*(values[k] for values in chosen)) for k in range(len(chosen[0]))])
+        found |= {with_bias(name) if every else name: f(length) for name, f, _ in NORMS}
+    return found
+
+
+def _of_norm(name: str, recording: Recording, design: Design, profile: Profile) -> Array:
+    """What the norm of the same weights may be off by rounding, and what is made of it by a few more roundings."""
+    every = "b" in name
+    chosen = recording.weights if every else design.form.in_gradient.model.weights
+    weights: Any = [Bounded.tensor(recording.weights[one], profile) for one in chosen]
+    length: Any = norm(*weights)
+    piece = expect("norm", np.arange(len(length)), length.value, length, profile.compute)
+    f, slope = next((f, slope) for form, f, slope in NORMS if (with_bias(form) if every else form) == name)
+    value = np.asarray(length.value, float)
+    roundings: Array = np.asarray(slope(value) * np.asarray(piece.allowance, float) + 4 * profile.compute.u * f(value))
+    return roundings
+
+
+def _rounded(design: Design, dtype: str) -> Design:
+    """Data and initial weights in the dtype of the log."""
+    format, material = FORMATS[dtype], design.material
+    params = {name: np.asarray(format.round(values), float) for name, values in material.params.items()}
+    X, y = (np.asarray(format.round(values), float) for values in (material.dataset.X, material.dataset.y))
+    return replace(design, material=replace(material, params=params)).with_data(X=X, y=y)
