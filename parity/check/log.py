@@ -1,7 +1,8 @@
 """A log, held to an experiment: step by step where it has the weights, else beside free runs of every named fault.
 
-A log does not say its dtype. Where the user does not, either, it is taken for a run in the first of float64, float32
-and bfloat16 in which correct code explains it.
+A log does not say its dtype. Where the user does not, either, it is taken for a run in the first of float64, float32,
+float16 and bfloat16 in which correct code explains it. It is not taken for a run in one of the last two where its
+numbers are none of that format.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from refimpl.arithmetic.formats import FORMATS
 from refimpl.reductions import norm
 from refimpl.trajectory import Trajectory
 
-DTYPES = ("float64", "float32", "bfloat16")
+DTYPES = ("float64", "float32", "float16", "bfloat16")
 """What a log is taken for, in this order."""
 
 
@@ -37,7 +38,11 @@ def check_log(place: str, experiment: Experiment, *, dtype: str | None = None) -
     asked = {name: values.shape[1:] for name, values in experiment.draw().params.items()}
     if (trajectory := saved(place)) is not None:
         _check_saved(place, trajectory, experiment)
-        return diagnose(experiment, replace(trajectory, gradients={}, state={}))
+        inputs = {
+            **experiment.draw().inputs,
+            **trajectory.inputs,
+        }  # the reference keeps none
+        return diagnose(experiment, replace(trajectory, gradients={}, state={}, inputs=inputs))
     log = read(place)
     for name, values in log.weights.items():
         if name in asked and values.shape[1] != (size := int(np.prod(asked[name]))):
@@ -50,7 +55,7 @@ def check_log(place: str, experiment: Experiment, *, dtype: str | None = None) -
     lacks = f"the log has no {' and no '.join(missing)}: single elements, signs and what cancels in sums cannot be seen"
     if not log.series:
         raise InputError(f"{place}: has no {' and no '.join(missing)}, and neither loss nor norm; log them all")
-    tried = [name for name in DTYPES if name != "bfloat16" or any(_holds(log, series, name) for series in log.series)]
+    tried = [name for name in DTYPES if name in DTYPES[:2] or any(_holds(log, series, name) for series in log.series)]
     found = judge_series(log, experiment, [dtype] if dtype else tried)
     return replace(found, notes=(lacks, *notes, *found.notes))
 

@@ -31,8 +31,8 @@ from refimpl.types import Array
 
 QUANTITIES = ("loss", "norm")
 WEIGHTS = ("weight", "bias")
-IN_FULL = 15
-"""Significant digits from which on a column was written in full: a double has 15.95."""
+IN_FULL = 17
+"""Significant digits from which on a double was written in full: the text is read as the same number."""
 
 
 @dataclass(frozen=True)
@@ -216,14 +216,19 @@ def _number(what: str, cell: Any) -> float:
 
 
 def _half_units(rows: Sequence[Sequence[Any]], values: Array) -> Array:
-    """Half a unit of each last digit; nothing where the column is of binary numbers, or written in full."""
+    """Half a unit of each last digit; nothing where the column is of binary numbers, or written in full.
+
+    A column is in full where one of its numbers has 17 digits: a shorter one among them, such as 1.5, is exact, unless
+    it has as many places as any, and so may have been cut there.
+    """
     texts = [[cell if isinstance(cell, str) else "" for cell in row] for row in rows]
-    if max((_significant(cell) for row in texts for cell in row), default=0) >= IN_FULL:
-        return np.zeros(values.shape)
+    full = max((_significant(cell) for row in texts for cell in row), default=0) >= IN_FULL
+    places = max((_places(cell) for row in texts for cell in row if _significant(cell)), default=0)
     units = np.zeros(values.shape)
     for k, row in enumerate(texts):
         for i, cell in enumerate(row if len(row) == values.shape[1] else ()):
-            units[k, i] = _half_unit(cell)
+            exact = full and (_significant(cell) >= IN_FULL or _places(cell) < places)
+            units[k, i] = 0 if exact or not any(map(str.isdigit, cell)) else 0.5 * 10.0 ** -_places(cell)
     return np.where(units > 0, units + np.spacing(np.abs(np.nan_to_num(values))), 0)  # what reading it may round
 
 
@@ -231,10 +236,8 @@ def _significant(text: str) -> int:
     return len(re.sub(r"\D", "", text.lower().partition("e")[0]).lstrip("0"))
 
 
-def _half_unit(text: str) -> float:
-    """Half a unit of the last digit that was written: of 0.0140 it is 0.00005; 0 for binary numbers."""
+def _places(text: str) -> float:
+    """How many digits stand behind the point: 4 of 0.0140, 5 of 1.40e-3."""
     mantissa, _, exponent = text.strip().lower().partition("e")
-    if not any(sign.isdigit() for sign in mantissa):
-        return 0.0
     power = max(min(float(exponent or 0), 300.0), -400.0)  # of 0e999, which is 0
-    return float(0.5 * 10.0 ** (power - len(mantissa.partition(".")[2])))
+    return len(mantissa.partition(".")[2]) - power

@@ -21,7 +21,7 @@ from parity.explain.design import Design, as_asked
 from parity.explain.finding import Diagnosis, Finding
 from parity.explain.free import Free, Series, free
 from parity.explain.named import named
-from parity.explain.readings import Layout, factor, layouts, maps, words
+from parity.explain.readings import Layout, factor, layouts, stacked, words
 from parity.explain.search import FAR, Fault
 from refimpl.arithmetic.bounded import Profile
 from refimpl.arithmetic.formats import FORMATS
@@ -89,9 +89,7 @@ def _rows(log: Log, experiment: Experiment, asked: Design) -> InputError:
 def _disagreeing(
     name: str, text: str, fit: Fit, findings: tuple[Finding, ...] = (), notes: tuple[str, ...] = ()
 ) -> Diagnosis:
-    return Diagnosis(
-        verdict="disagree", text=text, against=name, share=fit.distance, findings=findings, notes=notes
-    )
+    return Diagnosis(verdict="disagree", text=text, against=name, share=fit.distance, findings=findings, notes=notes)
 
 
 def _agreeing(log: Log, asked: Design, run: Free, fit: Fit, name: str, said: str) -> Diagnosis:
@@ -101,7 +99,10 @@ def _agreeing(log: Log, asked: Design, run: Free, fit: Fit, name: str, said: str
     for fault, other in named(asked):
         if fault.hypothesis.free or other.steps != asked.steps or _equal(exact, other):
             continue
-        if _near(log, run, other) and fit_of(log, free(other, run.predictions.recording.profiles["loss"])).distance <= 1:
+        if (
+            _near(log, run, other)
+            and fit_of(log, free(other, run.predictions.recording.profiles["loss"])).distance <= 1
+        ):
             same.append(fault.id)
     unseen = tuple(dict.fromkeys(same))
     text = f"{log.rows} rows of {', '.join(log.series)} lie within the drift of correct runs"
@@ -114,7 +115,7 @@ def _agreeing(log: Log, asked: Design, run: Free, fit: Fit, name: str, said: str
 
 def _equal(exact: Free, other: Design) -> bool:
     """Whether a design differs from correct code by no more than float64 runs of it drift apart: in how it rounds."""
-    values = exact.with_values_of(other).weights
+    values = exact.with_values_of(other, losses=False).weights
     return all(
         bool(np.all(np.abs(values[name].value - series.value) <= series.room)) for name, series in exact.weights.items()
     )
@@ -122,6 +123,10 @@ def _equal(exact: Free, other: Design) -> bool:
 
 def _near(log: Log, run: Free, other: Design) -> bool:
     """A first look, which costs one plain run: designs that are farther are not run with copies."""
+    if "norm" in log.series:
+        norms = run.with_values_of(other, losses=False)
+        if min(_norm(log, layout, norms).distance for layout in layouts(log.rows, other)) > FAR:
+            return False
     return fit_of(log, run.with_values_of(other)).distance <= FAR
 
 
@@ -223,36 +228,38 @@ def fit_of(log: Log, run: Free) -> Fit:
 
 
 def _loss(log: Log, layout: Layout, design: Design, losses: dict[str, Series], run: Free) -> Reading:
-    u = run.predictions.recording.profiles["loss"].compute.u
-    nearest = Reading(np.inf)
+    """The first of what people make of a loss that is within the room."""
+    u = float(run.predictions.recording.profiles["loss"].compute.u)
     judged = layout.losses >= 0
-    steps = layout.losses[judged]
+    names, matrices = stacked(tuple(len(rows) for rows in design.rows), tuple(design.epoch.tolist()))
+    chosen = matrices[:, layout.losses[judged]]
+    readings = []
     for what, series in losses.items():
-        for name, matrix in maps(what, design).items():
-            distance = _off(log, "loss", judged, series.mapped(matrix[steps], float(u)))
-            if distance <= 1:
-                return Reading(distance, name)
-            nearest = Reading(distance, name) if distance < nearest.distance else nearest
-    return nearest
+        distances = _off(log, "loss", judged, series.mapped(chosen, u))
+        readings += [Reading(float(off), name.format(what)) for off, name in zip(distances, names, strict=True)]
+    return _first(readings)
 
 
 def _norm(log: Log, layout: Layout, run: Free) -> Reading:
-    nearest = Reading(np.inf)
+    """The first form of the norm that is within the room."""
     every = np.ones(log.rows, bool)
-    for name, series in run.norms.items():
-        distance = _off(log, "norm", every, Series(series.value[layout.norms], series.room[layout.norms]))
-        if distance < nearest.distance and nearest.distance > 1:
-            nearest = Reading(distance, name)
-    return nearest
+    forms = {name: Series(one.value[layout.norms], one.room[layout.norms]) for name, one in run.norms.items()}
+    return _first([Reading(float(_off(log, "norm", every, one)), name) for name, one in forms.items()])
 
 
-def _off(log: Log, column: str, rows: Array, series: Series) -> float:
-    """The largest difference ÷ room, half a unit of the last written digit included."""
+def _first(readings: Sequence[Reading]) -> Reading:
+    """The first that fits, else the nearest."""
+    return next((one for one in readings if one.distance <= 1), min(readings, key=lambda one: one.distance))
+
+
+def _off(log: Log, column: str, rows: Array, series: Series) -> Array:
+    """The largest difference ÷ room of the rows, half a unit of the last written digit included."""
     written, unit = log.series[column][rows], log.unit[column][rows]
     with np.errstate(all="ignore"):
         off = np.abs(written - series.value) / (series.room + unit)
-    exact = written == series.value
-    return float(np.max(np.where(exact, 0, np.where(np.isnan(off), np.inf, off)), initial=0.0))
+    off = np.where(written == series.value, 0, np.where(np.isnan(off), np.inf, off))
+    largest: Array = np.max(off, axis=-1, initial=0.0)
+    return largest
 
 
 @lru_cache

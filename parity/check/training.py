@@ -11,10 +11,12 @@ from parity.check.target import Target, load
 from parity.check.worker import run
 from parity.errors import InputError
 from parity.experiment import Experiment
+from parity.explain.between import replay
 from parity.explain.design import as_asked, check_linear
 from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis
 from parity.explain.predict import Predictions
+from parity.explain.readings import spacings
 from parity.explain.record import recording_of
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.trajectory import Trajectory
@@ -85,11 +87,13 @@ def _unclear(records: Records, steps: int) -> bool:
 def misfit(experiment: Experiment, trajectory: Trajectory) -> tuple[float, float]:
     """How far correct code is from a reading of the reports: its steps, then its losses; 1 within the tolerance."""
     recording, _ = recording_of(trajectory)
-    design, predictions = as_asked(experiment).first(recording.steps), Predictions(recording)
-    if trajectory.steps > as_asked(experiment).steps or not recording.steps:
+    whole = as_asked(experiment)
+    if trajectory.steps > whole.steps or not recording.steps:
         return np.inf, np.inf
+    design, predictions = whole.first(recording.steps), Predictions(recording)
     losses = min(predictions.loss_shares(design).values(), default=1.0)
-    return max(predictions.share(design), 1.0), max(losses, 1.0)
+    seldom = [replay(whole, recording, marks).share for _, marks in spacings(whole) if len(marks) == recording.steps]
+    return max(min([predictions.share(design), *seldom]), 1.0), max(losses, 1.0)
 
 
 def _reported(

@@ -36,13 +36,11 @@ def diagnose(experiment: Experiment, trajectory: Trajectory, *, pairs: bool = Tr
     if not said.steps:
         text = "the weights are not finite after the first step"
         return Diagnosis(verdict="disagree", text=text, against=experiment.name, share=math.inf)
-    asked = design
+    asked, read_as = design, tuple(trajectory.meta.get("notes", ()))
     if trajectory.steps < design.steps:
         if (seldom := reported_seldom(experiment.name, design, said)) is not None:
             return seldom
-        design, stopped = as_far_as(design, said)
-    else:
-        stopped = ()
+        design, read_as = as_far_as(design, said, read_as)
     trajectory, found = _searched(design, trajectory, said, pairs=pairs)
     whole, finite = recording_of(trajectory)
     recording = without_still(whole)
@@ -56,7 +54,7 @@ def diagnose(experiment: Experiment, trajectory: Trajectory, *, pairs: bool = Tr
     findings = [*_findings(found, best, recording), *(_start(one) for one in begin), *kept_in]
     findings += _stopped(found, design, whole, recording)
     wrong = found.share > 1
-    notes = [*stopped, *trajectory.meta.get("notes", ())]
+    notes = [*read_as]
     notes += [f"{name} was never reported and counts as 0" for name in missing] + _form(trajectory)
     if not wrong and recording.loss is not None:
         of_loss, notes_on_loss = reported(design, predictions)

@@ -37,10 +37,11 @@ class Series:
     value: Array
     room: Array
 
-    def mapped(self, matrix: Array, u: float) -> Series:
-        """``A @ value``, whose sums round, too."""
-        sums = np.abs(matrix) @ (np.abs(self.value) + self.room)
-        return Series(matrix @ self.value, np.abs(matrix) @ self.room + matrix.shape[1] * u * sums)
+    def mapped(self, matrices: Array, u: float) -> Series:
+        """``A @ value`` for every one of ``(maps, rows, K)``: ``(maps, rows)``; the sums round, too."""
+        size = np.abs(matrices)
+        room = size @ self.room + matrices.shape[-1] * u * (size @ (np.abs(self.value) + self.room))
+        return Series(matrices @ self.value, room)
 
 
 @dataclass(frozen=True)
@@ -54,18 +55,15 @@ class Free:
     weights: Mapping[str, Series]
     predictions: Predictions
 
-    def with_values_of(self, other: Design) -> Free:
+    def with_values_of(self, other: Design, *, losses: bool = True) -> Free:
         """Another design's values with the room of this one: a first look that costs one plain run."""
         run = simulate(other)
-        losses = {name: values[:, 0] for name, values in _losses(other, run.weights).items()}
-        norms = {name: values[:, 0] for name, values in _norms(other, run.weights).items()}
-        return replace(
-            self,
-            design=other,
-            losses={n: Series(losses[n], s.room) for n, s in self.losses.items() if n in losses},
-            norms={n: Series(norms[n], s.room) for n, s in self.norms.items()},
-            weights={n: Series(run.weights[n][:, 0], s.room) for n, s in self.weights.items()},
-        )
+        weights = {name: Series(values[:, 0], self.weights[name].room) for name, values in run.weights.items()}
+        norms = {n: Series(v[:, 0], self.norms[n].room) for n, v in _norms(other, run.weights).items()}
+        found = _losses(other, run.weights) if losses else {}
+        room = {"loss as asked": self.losses["loss"].room} | {name: one.room for name, one in self.losses.items()}
+        of_steps = {name: Series(values[:, 0], room[name]) for name, values in found.items()}
+        return replace(self, design=other, losses=of_steps, norms=norms, weights=weights)
 
 
 @np.errstate(all="ignore")
@@ -137,7 +135,7 @@ def _losses(design: Design, weights: Mapping[str, Array]) -> dict[str, Array]:
 
 def _norms(design: Design, weights: Mapping[str, Array]) -> dict[str, Array]:
     """Every form of the norm, of every copy ``(K + 1, copies)``."""
-    found = {}
+    found: dict[str, Array] = {}
     of_weights = design.form.in_gradient.model.weights
     for every in (False, True) if len(weights) > len(of_weights) else (False,):
         chosen = [weights[name] for name in (weights if every else of_weights)]

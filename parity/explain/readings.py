@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -66,33 +67,40 @@ def all_rows(design: Design) -> Design:
 
 def maps(what: str, design: Design) -> dict[str, Array]:
     """What people make of a loss of every step, as matrices ``(K, K)`` that it is multiplied by."""
-    sizes, epoch = np.array([len(rows) for rows in design.rows], float), design.epoch
-    steps = len(sizes)
+    names, matrices = stacked(tuple(len(rows) for rows in design.rows), tuple(design.epoch.tolist()))
+    return dict(zip([name.format(what) for name in names], matrices, strict=True))
+
+
+@lru_cache(maxsize=64)
+def stacked(rows: tuple[int, ...], epochs: tuple[int, ...]) -> tuple[tuple[str, ...], Array]:
+    """Names, with ``{}`` for the loss, and ``(maps, K, K)``, from the rows and the epoch of each step's batch."""
+    sizes, epoch, steps = np.array(rows, float), np.array(epochs), len(rows)
     sums = np.tri(steps)
     of_epoch = sums * (epoch[:, None] == epoch[None, :])
     found = {
-        f"the {what}": np.eye(steps),
-        f"the {what} times the number of rows of the batch": np.diag(sizes),
-        f"the mean of every {what} so far": _normal(sums),
-        f"the mean of every {what} of the epoch so far": _normal(of_epoch),
-        f"the mean of every {what} so far, each with the rows of its batch": _normal(sums * sizes),
-        f"the mean of every {what} of the epoch so far, each with the rows of its batch": _normal(of_epoch * sizes),
-        f"the sum of every {what} so far": sums,
-        f"the sum of every {what} of the epoch so far": of_epoch,
-        f"the {what} of the step before": np.eye(steps, k=-1) + np.diag(np.eye(steps)[0]),
+        "the {}": np.eye(steps),
+        "the {} times the number of rows of the batch": np.diag(sizes),
+        "the mean of every {} so far": _normal(sums),
+        "the mean of every {} of the epoch so far": _normal(of_epoch),
+        "the mean of every {} so far, each with the rows of its batch": _normal(sums * sizes),
+        "the mean of every {} of the epoch so far, each with the rows of its batch": _normal(of_epoch * sizes),
+        "the sum of every {} so far": sums,
+        "the sum of every {} of the epoch so far": of_epoch,
+        "the {} of the step before": np.eye(steps, k=-1) + np.diag(np.eye(steps)[0]),
     }
     ages = np.arange(steps)[:, None] - np.arange(steps)
     for factor in FACTORS:
         powers = np.where(ages >= 0, factor ** np.maximum(ages, 0), 0.0)
-        name = f"an exponential moving average of every {what} with the factor {factor:g}"
+        name = f"an exponential moving average of every {{}} with the factor {factor:g}"
         first = powers * np.where(np.arange(steps) == 0, 1, 1 - factor)
         found |= {name: first, f"{name}, from 0": powers * (1 - factor), f"{name}, corrected": _normal(powers)}
-    return found
+    return tuple(found), np.stack(list(found.values()))
 
 
 def _normal(weights: Array) -> Array:
     """Rows of weights that add up to 1."""
-    return weights / weights.sum(axis=1, keepdims=True)
+    normal: Array = weights / weights.sum(axis=1, keepdims=True)
+    return normal
 
 
 def usual_loss(design: Design, predictions: Predictions) -> str:

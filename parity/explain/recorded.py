@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -17,22 +16,28 @@ from parity.explain.readings import all_rows, spacings, usual_loss
 from parity.explain.record import Recording, without_still
 from parity.explain.search import FAR, VERIFIED
 from parity.explain.simulate import simulate
+from parity.judge.undecidable import neutral
 from refimpl.types import Array
 
 
-def as_far_as(design: Design, recording: Recording) -> tuple[Design, tuple[str, ...]]:
-    """Correct code that stops where the reports do, and a note that says so.
+def as_far_as(design: Design, recording: Recording, notes: tuple[str, ...]) -> tuple[Design, tuple[str, ...]]:
+    """Correct code that stops where the reports do, and ``notes`` with one more that says so.
 
-    The design itself where all was reported, and where a fault is known that makes so few steps, unless these are right.
+    The design itself where all was reported, and where a known fault explains the run, which makes so few steps.
     """
     if recording.steps >= design.steps:
-        return design, ()
-    cut = design.first(recording.steps)
-    if Predictions(without_still(recording)).share(cut, enough=1.0) > 1:
-        fewer = any(changed.steps == recording.steps for _, changed in named(design))
-        if fewer:
-            return design, ()
-    return cut, (f"stopped after {recording.steps} of {design.steps} steps: what was recorded is judged",)
+        return design, notes
+    cut, predictions = design.first(recording.steps), Predictions(without_still(recording))
+    if predictions.share(cut, enough=1.0) > 1:
+        fewer = [changed for _, changed in named(design) if changed.steps == recording.steps]
+        if any(predictions.share(changed, enough=1.0) <= 1 for changed in fewer):
+            return design, notes
+    if notes and recording.steps == design.steps - 1:  # it is the last one that was not reported
+        return cut, notes
+    return cut, (
+        *notes,
+        f"stopped after {recording.steps} of {design.steps} steps: what was recorded is judged",
+    )
 
 
 def reported_seldom(name: str, design: Design, recording: Recording) -> Diagnosis | None:
@@ -52,9 +57,7 @@ def reported_seldom(name: str, design: Design, recording: Recording) -> Diagnosi
     return _judged(name, design, recording, marks, replays[nearest], reports)
 
 
-def _judged(
-    name: str, design: Design, recording: Recording, marks: Array, replayed: Replay, reports: str
-) -> Diagnosis:
+def _judged(name: str, design: Design, recording: Recording, marks: Array, replayed: Replay, reports: str) -> Diagnosis:
     share = replayed.share
     numbers = sum(values[1:].size for values in recording.weights.values())
     notes = [f"{reports}; the steps between them were replayed from each report"]
@@ -70,16 +73,31 @@ def _judged(
             text = "the loss that was reported is no usual quantity of the steps since the report before"
             findings.append(Finding(id="loss-reported", text=text, evidence=f"off by {off:.3g} times the tolerance"))
     wrong = share > 1 or bool(findings)
-    verdict: CheckVerdict = "disagree" if wrong else "undecidable" if replayed.unknown else "agree"
+    unseen = () if wrong else _unseen(design, recording, marks)
+    verdict: CheckVerdict = "disagree" if wrong else "undecidable" if unseen or replayed.unknown else "agree"
     text = f"{numbers:,} numbers of {recording.steps} reports within tolerance, at most {share:.2f} of it used"
-    if verdict == "undecidable":
+    if unseen:
+        text = f"agrees, except that {', '.join(unseen)} cannot be seen in these reports"
+    if replayed.unknown and not wrong:
         text = "rounding errors may grow beyond any bound from one report to the next: report every step"
     if wrong:
         nothing = f"{reports}, off by {share:.3g} times the tolerance, and nothing known explains it; report every step"
         text = findings[0].text if findings else nothing
     return Diagnosis(
-        verdict=verdict, text=text, against=name, share=share, findings=tuple(findings), notes=tuple(notes)
+        verdict=verdict,
+        text=text,
+        against=name,
+        share=share,
+        findings=tuple(findings),
+        unseen=unseen,
+        notes=tuple(notes),
     )
+
+
+def _unseen(design: Design, recording: Recording, marks: Array) -> tuple[str, ...]:
+    """Hyper-parameters that could have a neutral value without leaving the tolerance."""
+    others = [(name, replace(design, form=form)) for name, form in neutral(design.form)]
+    return tuple(name for name, other in others if replay(other, recording, marks).share <= 1)
 
 
 def _faults(design: Design, recording: Recording, marks: Array, share: float) -> list[Finding]:
@@ -117,5 +135,3 @@ def _distance(design: Design, recording: Recording, marks: Array) -> float:
     start = {name: values[:1] for name, values in recording.weights.items()}
     simulate(replace(design, material=replace(design.material, params=start)), push=back)
     return max(worst)
-
-
