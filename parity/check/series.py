@@ -27,6 +27,9 @@ from refimpl.arithmetic.bounded import Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.types import Array
 
+FEWEST = 4
+"""Rows of a run that was not logged in full, with fewer of which nearly any reading fits."""
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -56,7 +59,7 @@ class Fit:
 def judge_series(log: Log, experiment: Experiment, dtypes: Sequence[str]) -> Diagnosis:
     """The diagnosis, as a run in the first of the dtypes that explains the log."""
     asked = as_asked(experiment)
-    if not layouts(log.rows, asked):
+    if not layouts(log.rows, asked) or log.rows < min(FEWEST, asked.steps):
         raise _rows(log, experiment, asked)
     runs = [(dtype, free(asked, _profile(dtype))) for dtype in dtypes]
     fits = [fit_of(log, run) for _, run in runs]
@@ -80,7 +83,7 @@ def judge_series(log: Log, experiment: Experiment, dtypes: Sequence[str]) -> Dia
 def _rows(log: Log, experiment: Experiment, asked: Design) -> InputError:
     return InputError(
         f"the log has {log.rows} rows; {experiment.name} has {asked.steps} steps in {len(asked.material.order)} "
-        "epochs, and so few rows fit neither its first steps nor its epochs: give a row for each step, or one more"
+        "epochs, and these rows show neither its first steps nor its epochs: give a row for each step, or one more"
         if log.rows < asked.steps
         else f"the log has {log.rows} rows; {experiment.name} has {asked.steps} steps: give that many, or one more"
     )
