@@ -25,7 +25,8 @@ OFTEN = 1 / 4
 def roles_by_report(history: History, reports: Sequence[Params], start: Params) -> dict[int, str]:
     """Of each parameter the tensors that were reported as such, else those with the reported values.
 
-    A tensor that has them now and then only is another: the direction of weight normalisation begins as the weight. Code that makes a new tensor in every step has several.
+    A tensor that has them now and then only is another: the direction of weight normalisation begins as the weight.
+    Code that makes a new tensor in every step has several.
     """
     named = {n: name for e in history.events if isinstance(e, Mark) for name, n in e.tensors.items()}
     hits, met = _equal(history, reports, start)

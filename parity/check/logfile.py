@@ -1,24 +1,29 @@
 """Logs of a training run: ``.npz``, ``.csv`` or ``.jsonl`` with a row for each step.
 
-Columns by name: ``step`` (optional), ``loss`` (of the batch, before the step), ``norm`` (of the weights, after the
-step),
-``weight`` and ``bias`` (after the step): in a CSV one column for each number, ``weight[0]``, ``weight[1]`` …; in JSON
-lines lists; in an ``.npz`` arrays. A trajectory that ``parity run`` saved is a log, too. One row more than there are
-steps has the initial weights first.
+Columns by name (:mod:`parity.check.columns`): ``loss`` (of the batch, before the step), ``norm`` (of the weights, after
+the step), ``weight`` and ``bias`` (after the step): in a CSV one column for each number, ``weight[0]``, ``weight[1]``
+…; in JSON lines lists; in an ``.npz`` arrays. A trajectory that ``parity run`` saved is a log, too. One row more than
+there are steps has the initial weights first, and may have no loss.
+
+A number that is written with few digits is an interval: ``0.0140`` is 0.0140 ± 0.00005. What is no finite number is
+refused with its line.
 """
 
 from __future__ import annotations
 
 import csv
 import json
+import math
 import re
-from collections.abc import Mapping
+import reprlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from parity.check.columns import columns
 from parity.errors import InputError
 from refimpl.errors import DataError
 from refimpl.trajectory import Trajectory
@@ -26,49 +31,61 @@ from refimpl.types import Array
 
 QUANTITIES = ("loss", "norm")
 WEIGHTS = ("weight", "bias")
-ELEMENT = re.compile(r"(weight|bias)\[(\d+)\]")
+IN_FULL = 17
+"""Significant digits from which on a double was written in full: the text is read as the same number."""
 
 
 @dataclass(frozen=True)
 class Log:
-    """What was logged, a row per step: ``series`` of ``loss`` and ``norm`` ``(rows,)`` with half a unit of the last
-    digit that was written, ``unit`` ``(rows,)``; ``weights`` by parameter ``(rows, numbers)``."""
+    """What was logged, a row per step: ``series`` of ``loss`` and ``norm`` ``(rows,)`` and ``weights`` by parameter
+    ``(rows, numbers)``; ``unit`` of each of them, of the same shape: half a unit of the last digit that was written.
+    ``unused``: names of the columns that are none of these."""
 
     series: Mapping[str, Array]
-    unit: Mapping[str, Array]
     weights: Mapping[str, Array]
+    unit: Mapping[str, Array]
+    unused: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
         return len(next(iter({**self.series, **self.weights}.values())))
 
 
+@dataclass(frozen=True)
+class Table:
+    """A file as rows of cells under their names, and where each row stands: ``line 7``."""
+
+    names: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    where: Sequence[str]
+
+
 def read(place: str) -> Log:
     """Read a log. Raises :class:`InputError` for what is none."""
     path = Path(place)
     try:
-        columns = {".npz": _npz, ".csv": _csv, ".jsonl": _jsonl}[path.suffix](path)
+        table = {".npz": _npz, ".csv": _csv, ".jsonl": _jsonl}[path.suffix](path)
     except InputError:
         raise
     except Exception as error:  # zip files, text and JSON break in a dozen ways
-        raise InputError(f"{place}: cannot be read as {path.suffix} ({error})") from error
-    known = {name: values for name, values in columns.items() if name in (*QUANTITIES, *WEIGHTS)}
-    if not known:
-        given = ", ".join(list(columns)[:8]) or "nothing"
-        raise InputError(f"{place}: has {given}; a log needs one or more of loss, norm, weight, bias")
-    rows = max(len(values) for values in known.values())
-    if len(known.get("loss", ())) == rows - 1:  # none belongs to the initial weights
-        known["loss"] = [np.nan, *known["loss"]]
-    lengths = {name: len(values) for name, values in known.items()}
-    if len(set(lengths.values())) > 1:
-        sizes = ", ".join(f"{name} {length}" for name, length in lengths.items())
-        raise InputError(f"{place}: columns of different lengths ({sizes}); write one row for each step")
-    series = {name: _numbers(place, name, known[name]) for name in QUANTITIES if name in known}
-    unit = {name: np.array([_half_unit(value) for value in known[name]]) for name in series}
-    weights = {
-        name: _numbers(place, name, known[name]).reshape(len(known[name]), -1) for name in WEIGHTS if name in known
-    }
-    return Log(series, unit, weights)
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{place}: cannot be read as {path.suffix} ({reason})") from error
+    header = columns(place, table.names)
+    if not header.positions or not table.rows:
+        given = ", ".join(name.strip() for name in table.names[:8]) or "nothing"
+        lacks = "and no rows" if header.positions else "in its header"
+        raise InputError(f"{place}: has {given} {lacks}; a log needs one or more of loss, norm, weight, bias")
+    used = [position for some in header.positions.values() for position in some]
+    table = _with_some(table, used)
+    numbers, unit = {}, {}
+    for name, positions in header.positions.items():
+        rows = [_cells(row, positions) for row in table.rows]
+        numbers[name] = _numbers(place, name, rows, table.where)
+        unit[name] = _half_units(rows, numbers[name])
+    flat = {name: (numbers[name][:, 0], unit[name][:, 0]) for name in QUANTITIES if name in numbers}
+    weights = {name: numbers[name] for name in WEIGHTS if name in numbers}
+    units = {name: flat[name][1] if name in flat else unit[name] for name in numbers}
+    return Log({name: values for name, (values, _) in flat.items()}, weights, units, header.unused)
 
 
 def saved(place: str) -> Trajectory | None:
@@ -79,44 +96,148 @@ def saved(place: str) -> Trajectory | None:
         return None
 
 
-def _npz(path: Path) -> dict[str, Any]:
+# -- files -----------------------------------------------------------------------------------------------------------
+
+
+def _npz(path: Path) -> Table:
     with np.load(path, allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+        arrays = {name: archive[name] for name in archive.files}
+    known = set(columns(str(path), list(arrays)).positions.values())
+    names = [name for i, name in enumerate(arrays) if any(i in some for some in known)]
+    for name in names:
+        if arrays[name].ndim == 0 or arrays[name].dtype.kind not in "fiu":
+            given = f"{arrays[name].dtype} of shape {arrays[name].shape}"
+            raise InputError(f"{path}: {name} is {given}; allowed: real numbers, one or more for each row")
+    lengths = {name: len(arrays[name]) for name in names}
+    rows = max(lengths.values(), default=0)
+    if any(n != rows and not (n == rows - 1 and _is_loss(path, name)) for name, n in lengths.items()):
+        sizes = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise InputError(f"{path}: columns of different lengths ({sizes}); write one row for each step")
+    lists = {name: [None] * (rows - lengths[name]) + arrays[name].tolist() for name in names}
+    others = [name for name in arrays if name not in names]
+    table = [[*(lists[name][k] for name in names), *(None for _ in others)] for k in range(rows)]
+    return Table([*names, *others], table, [f"row {k}" for k in range(rows)])
 
 
-def _csv(path: Path) -> dict[str, Any]:
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    names = list(rows[0]) if rows else []
-    columns: dict[str, Any] = {name: [row[name] for row in rows] for name in names if name in QUANTITIES}
-    for parameter in WEIGHTS:
-        own = sorted((int(m[2]), name) for name in names if (m := ELEMENT.fullmatch(name)) and m[1] == parameter)
-        if own:
-            columns[parameter] = [[row[name] for _, name in own] for row in rows]
-        elif parameter in names:
-            columns[parameter] = [[row[parameter]] for row in rows]
-    return columns or {name: [] for name in names}
+def _is_loss(path: Path, name: str) -> bool:
+    return "loss" in columns(str(path), [name]).positions
 
 
-def _jsonl(path: Path) -> dict[str, Any]:
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    rows = [json.loads(line, parse_float=str) for line in lines]
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: [row.get(name) for row in rows] for name in names if all(name in row for row in rows)}
+def _csv(path: Path) -> Table:
+    names: list[str] = []
+    rows, where = [], []
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.reader(file, strict=True)
+        for row in reader:
+            if not any(cell.strip() for cell in row):
+                continue
+            if not names:
+                names = row
+                continue
+            if len(row) != len(names):
+                raise InputError(
+                    f"{path}, line {reader.line_num}: {len(row)} columns; the header has {len(names)}: write whole rows"
+                )
+            rows.append(row)
+            where.append(f"line {reader.line_num}")
+    return Table(names, rows, where)
 
 
-def _numbers(place: str, name: str, values: Any) -> Array:
+def _jsonl(path: Path) -> Table:
+    rows: list[dict[str, Any]] = []
+    where = []
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line, parse_float=str, parse_int=str, parse_constant=str)
+        except (ValueError, RecursionError) as error:
+            raise InputError(
+                f"{path}, line {number}: {reprlib.repr(line)} cannot be read as .jsonl; allowed: one whole object"
+            ) from error
+        if not isinstance(row, dict):
+            raise InputError(f"{path}, line {number}: {reprlib.repr(line)}; allowed: one object, such as {{'loss': 1}}")
+        rows.append(row)
+        where.append(f"line {number}")
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return Table(names, [[row.get(name) for name in names] for row in rows], where)
+
+
+def _with_some(table: Table, used: Sequence[int]) -> Table:
+    """Without rows that have none of the columns that are used, such as the summary at the end of some logs."""
+    kept = [k for k, row in enumerate(table.rows) if any(row[position] is not None for position in used)]
+    return Table(table.names, [table.rows[k] for k in kept], [table.where[k] for k in kept])
+
+
+# -- numbers ---------------------------------------------------------------------------------------------------------
+
+
+def _cells(row: Sequence[Any], positions: Sequence[int]) -> list[Any]:
+    """The cells of one quantity in a row; a list in a cell is as many of them."""
+    cells = [row[position] for position in positions]
+    return _flat(cells[0]) if len(cells) == 1 and isinstance(cells[0], list) else cells
+
+
+def _flat(cell: Any) -> list[Any]:
+    return [number for part in cell for number in _flat(part)] if isinstance(cell, list) else [cell]
+
+
+def _numbers(place: str, name: str, rows: Sequence[Sequence[Any]], where: Sequence[str]) -> Array:
+    """``(rows, numbers)``; only the first row's loss may be missing: it belongs to the initial weights."""
+    wide = len(rows[-1])
+    found = np.full((len(rows), wide), np.nan)
+    for k, (row, line) in enumerate(zip(rows, where, strict=True)):
+        if name == "loss" and k == 0 and len(rows) > 1 and _missing(row):
+            continue
+        if len(row) != (1 if name in QUANTITIES else wide):
+            allowed = "one" if name in QUANTITIES else f"{wide}, as in the last row"
+            raise InputError(f"{place}, {line}: {name} has {len(row)} numbers; allowed: {allowed}")
+        for i, cell in enumerate(row):
+            found[k, i] = _number(f"{place}, {line}: {name}", cell)
+    return found
+
+
+def _missing(row: Sequence[Any]) -> bool:
+    return len(row) == 1 and (row[0] is None or str(row[0]).strip().lower() in ("", "nan", "none", "null"))
+
+
+def _number(what: str, cell: Any) -> float:
+    if cell is None or (isinstance(cell, str) and not cell.strip()):
+        raise InputError(f"{what} is empty; allowed: a finite number in every row")
     try:
-        numbers = np.array(values, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{place}: {name} has something that is no number ({error})") from error
-    return numbers.reshape(len(numbers), -1) if name in WEIGHTS else numbers.reshape(len(numbers))
+        if isinstance(cell, bool | dict) or (isinstance(cell, str) and "_" in cell):
+            raise ValueError
+        number = float(cell)
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"{what} is {reprlib.repr(cell)}, which is no number; allowed: a finite number") from None
+    if not math.isfinite(number):
+        raise InputError(f"{what} is {reprlib.repr(cell)}; allowed: a finite number, up to 1.8e308")
+    return number
 
 
-def _half_unit(value: Any) -> float:
-    """Half a unit of the last digit that was written: of 0.0140 it is 0.00005; 0 for binary numbers."""
-    if not isinstance(value, str):
-        return 0.0
-    mantissa, _, exponent = value.strip().lower().partition("e")
-    digits = len(mantissa.partition(".")[2])
-    return 0.5 * 10.0 ** (int(exponent or 0) - digits) if digits < 15 else 0.0
+def _half_units(rows: Sequence[Sequence[Any]], values: Array) -> Array:
+    """Half a unit of each last digit; nothing where the column is of binary numbers, or written in full.
+
+    A column is in full where one of its numbers has 17 digits: a shorter one among them, such as 1.5, is exact, unless
+    it has as many places as any, and so may have been cut there.
+    """
+    texts = [[cell if isinstance(cell, str) else "" for cell in row] for row in rows]
+    full = max((_significant(cell) for row in texts for cell in row), default=0) >= IN_FULL
+    places = max((_places(cell) for row in texts for cell in row if _significant(cell)), default=0)
+    units = np.zeros(values.shape)
+    for k, row in enumerate(texts):
+        for i, cell in enumerate(row if len(row) == values.shape[1] else ()):
+            exact = full and (_significant(cell) >= IN_FULL or _places(cell) < places)
+            units[k, i] = 0 if exact or not any(map(str.isdigit, cell)) else 0.5 * 10.0 ** -_places(cell)
+    return np.where(units > 0, units + np.spacing(np.abs(np.nan_to_num(values))), 0)  # what reading it may round
+
+
+def _significant(text: str) -> int:
+    return len(re.sub(r"\D", "", text.lower().partition("e")[0]).lstrip("0"))
+
+
+def _places(text: str) -> float:
+    """How many digits stand behind the point: 4 of 0.0140, 5 of 1.40e-3."""
+    mantissa, _, exponent = text.strip().lower().partition("e")
+    power = max(min(float(exponent or 0), 300.0), -400.0)  # of 0e999, which is 0
+    return len(mantissa.partition(".")[2]) - power

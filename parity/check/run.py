@@ -18,17 +18,20 @@ def check(
     experiment: Experiment,
     hyper: Sequence[str] = (),
     against: str | None = None,
-    dtype: str = "float64",
+    dtype: str | None = None,
     device: str = "cpu",
     limit: float = 60.0,
 ) -> Diagnosis:
-    """Check an optimizer class, a training function or a log. Raises :class:`InputError` for what is none of them."""
+    """Check an optimizer class, a training function or a log. Raises :class:`InputError` for what is none of them.
+
+    ``dtype``: of tensors, float64 where none is given; of a log, which is tried in several where none is given.
+    """
     what = parse(target)
     options = hyper_parameters(hyper)
     if what.is_class:
         from parity.check.optimizer import check_optimizer
 
-        dtypes = tuple(dict.fromkeys(("float64", "float32", dtype)))
+        dtypes = tuple(dict.fromkeys(("float64", "float32", dtype or "float64")))
         return check_optimizer(what, options, against=against, dtypes=dtypes, device=device, limit=limit)
     if options or against:
         given = "--hyper" if options else "--against"
@@ -41,7 +44,7 @@ def check(
         return check_log(what.place, experiment, dtype=dtype)
     from parity.check.training import check_training
 
-    found, _, _ = check_training(what, experiment, dtype=dtype, device=device, limit=limit)
+    found, _, _ = check_training(what, experiment, dtype=dtype or "float64", device=device, limit=limit)
     return found
 
 

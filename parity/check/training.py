@@ -11,10 +11,14 @@ from parity.check.target import Target
 from parity.check.worker import run
 from parity.errors import InputError
 from parity.experiment import Experiment
+from parity.explain.between import replay
 from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis
 from parity.explain.observed import Observed
-from parity.step.design import check_linear
+from parity.explain.readings import spacings
+from parity.step.design import as_asked, check_linear
+from parity.step.engine import Engine
+from parity.step.recording import recording_of
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.trajectory import Trajectory
 from refimpl.types import Array
@@ -44,13 +48,23 @@ def as_trajectory(experiment: Experiment, recorded: Recorded) -> tuple[Trajector
     if recorded.dtype not in FORMATS:
         raise InputError(f"its weight is of {recorded.dtype}; allowed: {', '.join(FORMATS)}")
     trajectory = trajectory_of(experiment, recorded.records, recorded.dtype, started=recorded.started)
+    if trajectory.meta.get("notes"):  # each report was made before its step: what was seen since is of two steps
+        return trajectory, Observed()
     return trajectory, recorded.observed.since(0 if trajectory.meta["assumed start"] else 1)
 
 
-def trajectory_of(experiment: Experiment, records: Records, dtype: str, *, started: bool = False) -> Trajectory:
+def trajectory_of(
+    experiment: Experiment,
+    records: Records,
+    dtype: str,
+    written: Mapping[str, Array] | None = None,
+    *,
+    started: bool = False,
+) -> Trajectory:
     """The trajectory of what was reported; without a report before the first step it starts as the experiment does.
 
-    ``started``: there surely is one.
+    ``written``: half units of the numbers of each record, where they are known to some digits only. ``started``: there
+    surely is a report before the first step.
     """
     if len(records) < 2:
         raise InputError(
@@ -63,16 +77,59 @@ def trajectory_of(experiment: Experiment, records: Records, dtype: str, *, start
     for name, values in records[0][0].items():
         if name in asked and values.shape != asked[name].shape:
             raise InputError(f"{name} was reported with {values.size} numbers; the experiment's has {asked[name].size}")
-    assumed = not started and not _has_start(records, asked, steps)
-    records = [(asked, None), *records] if assumed else records
-    names = [name for name in asked if all(name in params for params, _ in records)]
-    losses = [np.nan if loss is None else loss for _, loss in records[1:]]
+    written = written or {}
+    start = started or _has_start(records, asked, steps)
+    later = {name: units[1:] if name == "loss" else units for name, units in written.items()}
+    tried = [_reported(experiment, records, records[1:], dtype, later)] if start else []
+    if not start or (not started and _unclear(records, steps)):
+        first = {name: np.zeros((1, *units.shape[1:])) for name, units in written.items()}
+        units = {n: some if n == "loss" else np.concatenate([first[n], some]) for n, some in written.items()}
+        tried.append(_reported(experiment, [(asked, None), *records], records, dtype, units, assumed=True))
+    if start and records[0][1] is not None:
+        units = {name: some[:-1] if name == "loss" else some for name, some in written.items()}
+        tried.append(_reported(experiment, records, records[:-1], dtype, units, notes=(BEFORE,)))
+    return tried[0] if len(tried) == 1 else min(tried, key=lambda one: misfit(experiment, one))
+
+
+BEFORE = "each report was made before its step, and none after the last: that step is not seen"
+
+
+def _unclear(records: Records, steps: int) -> bool:
+    """Whether weights that are the initial ones, with a loss, may be those after a first step that moved nothing."""
+    return records[0][1] is not None and len(records) <= steps
+
+
+def misfit(experiment: Experiment, trajectory: Trajectory) -> tuple[float, float]:
+    """How far correct code is from a reading of the reports: its steps, then its losses; 1 within the tolerance."""
+    recording, _ = recording_of(trajectory)
+    whole = as_asked(experiment)
+    if trajectory.steps > whole.steps or not recording.steps:
+        return np.inf, np.inf
+    design, predictions = whole.first(recording.steps), Engine(recording)
+    losses = min(predictions.loss_shares(design).values(), default=1.0)
+    seldom = [replay(whole, recording, marks).share for _, marks in spacings(whole) if len(marks) == recording.steps]
+    return max(min([predictions.share(design), *seldom]), 1.0), max(losses, 1.0)
+
+
+def _reported(
+    experiment: Experiment,
+    moments: Records,
+    with_losses: Records,
+    dtype: str,
+    written: Mapping[str, Array],
+    *,
+    assumed: bool = False,
+    notes: tuple[str, ...] = (),
+) -> Trajectory:
+    """One reading of the reports: the weights of some moments, and the records that have the losses of the steps."""
+    material, format = experiment.draw(), FORMATS[dtype]
+    names = [name for name in material.params if all(name in params for params, _ in moments)]
+    losses = [np.nan if loss is None else loss for _, loss in with_losses]
     inputs = {name: np.asarray(format.round(values), float) for name, values in material.inputs.items()}
     nothing = np.full((1, 1), np.nan)
     profile = {"compute": dtype, "accumulate": ACCUMULATE.get(dtype, dtype)}
-    profiles = {"loss": profile, "update": profile}
     return Trajectory(
-        params={name: np.stack([params[name] for params, _ in records]) for name in names},
+        params={name: np.stack([params[name] for params, _ in moments]) for name in names},
         gradients={},
         state={},
         loss=np.array(losses, float)[:, None],
@@ -84,9 +141,11 @@ def trajectory_of(experiment: Experiment, records: Records, dtype: str, *, start
         meta={
             "backend": "training function",
             "dtype": dtype,
-            "profile": profiles,
+            "profile": {"loss": profile, "update": profile},
             "form": UNKNOWN_FORM,
             "assumed start": assumed,
+            "written": written,
+            "notes": notes,
         },
     )
 

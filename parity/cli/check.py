@@ -25,8 +25,11 @@ def check_command(
     ] = None,
     against: Annotated[str | None, typer.Option(help="The reference that an optimizer class must be.")] = None,
     dtype: Annotated[
-        str, typer.Option(help="float64, float32, bfloat16 or float16; of tensors, or of a log.")
-    ] = "float64",
+        str | None,
+        typer.Option(
+            help="float64, float32, bfloat16 or float16; default: float64, and for a log the first that explains it."
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(help="A torch device.")] = "cpu",
     limit: Annotated[float, typer.Option(min=1, help="Seconds that the code may take.")] = 60.0,
     out: Annotated[Path | None, typer.Option(help="Results folder; default: a new one in parity-results/.")] = None,
@@ -41,7 +44,7 @@ def check_command(
     from parity.report.check.terminal import print_diagnosis
     from parity.report.files import check_place, write_whole
 
-    choices("--dtype", [dtype], DTYPE_NAMES)
+    choices("--dtype", [] if dtype is None else [dtype], DTYPE_NAMES)
     if json not in (None, "-"):
         check_place(Path(str(json)))
     try:

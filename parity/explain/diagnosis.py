@@ -16,6 +16,7 @@ from parity.explain.measure.chain import chain_of
 from parity.explain.measure.summary import Link, summary
 from parity.explain.observed import Observed
 from parity.explain.pattern import patterns, which
+from parity.explain.recorded import as_far_as, reported_seldom
 from parity.explain.reported import reported
 from parity.explain.why import Explanation, explain
 from parity.judge.undecidable import neutral
@@ -35,9 +36,15 @@ def diagnose(experiment: Experiment, trajectory: Trajectory, *, observed: Observ
     if not said.steps:
         text = "the weights are not finite after the first step"
         return Diagnosis(verdict="disagree", text=text, against=experiment.name, share=math.inf)
+    read_as = tuple(trajectory.meta.get("notes", ()))
+    if trajectory.steps < design.steps:
+        if (seldom := reported_seldom(experiment.name, design, said)) is not None:
+            return seldom
+        design, read_as = as_far_as(design, said, read_as)
     trajectory = _in_its_format(design, trajectory, said)
     whole, finite = recording_of(trajectory)
-    return _Diagnosing(experiment, design, trajectory, whole, finite, missing, said, observed).run()
+    found = _Diagnosing(experiment, design, trajectory, whole, finite, missing, said, observed).run()
+    return replace(found, notes=(*read_as, *found.notes))
 
 
 def _in_its_format(design: Design, trajectory: Trajectory, said: Recording) -> Trajectory:
@@ -86,7 +93,9 @@ class _Diagnosing:
             findings, notes = findings + of_loss, notes + notes_on_loss
         if self.wrong and self.best is None and self.trajectory.meta.get("assumed start"):
             findings += self._unreported_start()
-            notes.append("nothing was reported before the first step: if weights may start elsewhere, report them there")
+            notes.append(
+                "nothing was reported before the first step: if weights may start elsewhere, report them there"
+            )
         did = self._effects(begin)
         if did is not None:
             findings = sorted(findings, key=lambda one: -_weight(did, one.id))
@@ -132,7 +141,9 @@ class _Diagnosing:
         first = {name: values[:1] for name, values in recording.weights.items() if name not in self.missing}
         features = self.design.material.dataset.X.shape[2]
         found = starts(asked, first, features, recording.dtype)
-        near = [one for one in found if _roundings(asked[one.parameter], first[one.parameter], recording, one.parameter)]
+        near = [
+            one for one in found if _roundings(asked[one.parameter], first[one.parameter], recording, one.parameter)
+        ]
         words = [f"{one.parameter} starts some roundings off what was asked, and is taken from there" for one in near]
         return [one for one in found if one not in near], words
 

@@ -5,12 +5,9 @@ A cause is named only if the asked experiment, with it put in, brings every reco
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
 
 from parity.explain.cause import Cause
 from parity.explain.measure.chain import Chain, chain_of
@@ -109,9 +106,7 @@ def together(design: Design, causes: Sequence[Cause]) -> Design | None:
     return changed
 
 
-def proposals(
-    design: Design, engine: Engine, observed: Observed | None
-) -> Iterator[tuple[Cause, ...]]:
+def proposals(design: Design, engine: Engine, observed: Observed | None) -> Iterator[tuple[Cause, ...]]:
     """Sets of causes that what was measured suggests, the likeliest first."""
     yield from (causes for causes in _beginning(design, engine, observed))
     near = [cause for cause in narrow.causes(design, engine)]

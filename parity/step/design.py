@@ -102,6 +102,14 @@ class Design:
             return self.counts
         return self.epoch if self.form.schedule.per == "epoch" else np.arange(self.steps)
 
+    def first(self, steps: int) -> Design:
+        """Correct code that stops after so many steps."""
+        left, order = steps, []
+        for batches in self.material.order:
+            order.append(batches[:left])
+            left -= len(order[-1])
+        return self.with_order(tuple(batches for batches in order if batches))
+
     def rates(self, name: str) -> Array:
         """η_k of a parameter ``(K,)``."""
         moved = scheduled(self.form.optimizers[name], self.form.schedule, self.advances)

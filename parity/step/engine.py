@@ -96,7 +96,6 @@ class Engine:
         """What a run of this design may have after each step, beside what it has, step by step."""
         update = self.arithmetic("update")
         weights = self.recording.weights
-        begins = {name: design.begins.get(name, values) for name, values in weights.items()}
 
         def step(name: str, k: int, param: Any, gradient: Any, state: Any) -> tuple[Any, Any]:
             optimizer = self.optimizer(design, name, np.array([k]), update)
@@ -104,7 +103,7 @@ class Engine:
 
         made = replayed(
             self.recording.steps,
-            lambda k, _: {name: update.tensor(values[k : k + 1]) for name, values in begins.items()},
+            lambda k, _: {name: self._before(design, name, k, update) for name in weights},
             self._given(design, update),
             step,
         )
@@ -112,19 +111,26 @@ class Engine:
             for name, bounded in params.items():
                 candidate, store = weights[name][k + 1 : k + 2], self.recording.format(name)
                 piece = expect(Quantity("update", name), np.array([k]), candidate, bounded, store)
+                piece = piece.widened(self.recording.half_unit(name)[k + 1 : k + 2])
                 ignored = self.recording.ignored.get(name)
                 if ignored is not None:
                     piece = replace(piece, allowance=np.where(ignored, np.inf, piece.allowance))
                 yield piece
+
+    def _before(self, design: Design, name: str, k: int, update: Rounding) -> Bounded:
+        """A parameter before step k, as far as it is known."""
+        if name in design.begins:
+            return Bounded.tensor(design.begins[name][k : k + 1], update.profile)
+        return self.recording.before(name, slice(k, k + 1), update.profile)
 
     def _given(self, design: Design, update: Rounding) -> Any:
         """The gradients of one step, as the update's arithmetic sees them: by parameter ``(1, …)``."""
         loss = self.arithmetic("loss")
         large = self.recording.steps * self.recording.parameters > LARGE
         if large and design.mixing is None and not design.given:
-            return lambda k, _: _under(self.gradients_at(design, np.array([k]), loss), update)
+            return lambda k, _: under(self.gradients_at(design, np.array([k]), loss), update)
         with np.errstate(all="ignore"):
-            gradients = _under(self.gradients(design, loss), update)
+            gradients = under(self.gradients(design, loss), update)
         return lambda k, _: {name: gradient[k : k + 1] for name, gradient in gradients.items()}
 
     def allowances(self, design: Design) -> dict[str, Array]:
@@ -176,7 +182,8 @@ class Engine:
             for pieces, value in zip(readings.values(), values, strict=True):
                 pieces.append(value)
         every, format = np.arange(self.recording.steps), arithmetic.profile.compute
-        return [expect(what, every, recorded, _in_order(some, chunks), format) for what, some in readings.items()]
+        pieces = [expect(what, every, recorded, _in_order(some, chunks), format) for what, some in readings.items()]
+        return [piece.widened(self.recording.half_unit("loss")) for piece in pieces]
 
     # -- all steps at once, from what was recorded -------------------------------------------------------------------
 
@@ -255,9 +262,9 @@ class Engine:
         return unchecked(optimizer, weight_decay=optimizer.weight_decay * times)
 
 
-def _under(gradients: dict[str, Any], update: Rounding) -> dict[str, Any]:
-    """Gradients as they enter the update's arithmetic."""
-    return {name: Bounded(gradient.value, gradient.error, update.profile) for name, gradient in gradients.items()}
+def under(numbers: dict[str, Any], arithmetic: Rounding) -> dict[str, Any]:
+    """Gradients or weights as they enter another arithmetic."""
+    return {name: Bounded(each.value, each.error, arithmetic.profile) for name, each in numbers.items()}
 
 
 def _in_order(pieces: Sequence[Any], chunks: Sequence[Array]) -> Any:
@@ -288,7 +295,13 @@ def _structure(design: Design, name: str) -> Any:
     numbers = number_fields(kind)
     values = {field.name: getattr(optimizer, field.name) for field in fields(optimizer)}
     rest = tuple((key, _switched(value) if key in numbers else repr(value)) for key, value in values.items())
-    beat = id(design.begins.get(name)), repr(design.form.schedule), design.advances.tobytes(), repr(design.calls), repr(design.resets)
+    beat = (
+        id(design.begins.get(name)),
+        repr(design.form.schedule),
+        design.advances.tobytes(),
+        repr(design.calls),
+        repr(design.resets),
+    )
     shrink, frozen = (repr(design.shrink.get(name)), repr(design.beside.get(name))), name in design.frozen
     parts = name in design.decay_times, shrink, frozen, design.weights_format, design.state_format
     return kind, rest, beat, parts

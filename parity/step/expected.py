@@ -35,6 +35,10 @@ class Expected:
         unknown = np.isinf(self.allowance)
         return np.where(unknown, 0, np.where(np.isnan(share), np.inf, share))
 
+    def widened(self, half_unit: Array) -> Expected:
+        """The same where the candidate is known to so much only: digits that were written."""
+        return replace(self, allowance=self.allowance + half_unit) if np.any(half_unit) else self
+
 
 def expect(quantity: Quantity, steps: Array, candidate: Array, bounded: Bounded, store: Format) -> Expected:
     """From a value with its error: plus half an ulp where the result is stored in less than it was computed in."""

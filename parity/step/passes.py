@@ -99,6 +99,8 @@ class Passes:
         for name, recorded in self.recording.weights.items():
             values = design.at.get(name, design.begins.get(name, recorded[:-1]))[steps]
             found[name] = values if arithmetic is None else arithmetic.tensor(values)
+            if name in self.recording.written and isinstance(arithmetic, Rounding) and name not in design.begins:
+                found[name] = self.recording.before(name, slice(None, -1), arithmetic.profile)[steps]
             if name in design.at and isinstance(arithmetic, Rounding):
                 profile = arithmetic.profile
                 found[name] = Bounded(values, ROUNDINGS * profile.u(profile.compute) * np.abs(values), profile)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from parity.step.profile import profile_of
-from refimpl.arithmetic.bounded import Profile
+from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS, Format
 from refimpl.trajectory import Trajectory
 from refimpl.types import Array, Params
@@ -18,12 +19,14 @@ from refimpl.types import Array, Params
 class Recording:
     """What is known of a run of K steps.
 
-    ``weights`` by parameter ``(K + 1, …)``, exact, with the ``formats`` that they are stored in. ``loss`` ``(K,)`` or
+    ``weights`` by parameter ``(K + 1, …)``, with the ``formats`` that they are stored in. ``loss`` ``(K,)`` or
     None. ``dtype``: what the run says it computes in; ``profiles``: of its ``"loss"`` and its ``"update"``.
     ``ignored``: elements of a parameter that nothing is expected of. ``gradients`` by parameter ``(K, …)``: what the
     optimizer was given. ``states`` by parameter and key ``(K + 1, …)``, or fewer, aligned at the end, where a key came
     into being later; their formats are those of ``parameter/key``. ``inputs``: the data as the run had them, which are
-    taken in the place of a design's; without them a design has its own, rounded to ``dtype``.
+    taken in the place of a design's; without them a design has its own, rounded to ``dtype``. ``written``: how far the
+    numbers may be from those that the run had, half a unit of the last digit that was written, by parameter and for
+    ``"loss"``, of the same shapes; what is not in it is exact.
     """
 
     weights: Mapping[str, Array]
@@ -35,6 +38,16 @@ class Recording:
     gradients: Mapping[str, Array] = field(default_factory=dict)
     states: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
     inputs: Mapping[str, Array] = field(default_factory=dict)
+    written: Mapping[str, Array] = field(default_factory=dict)
+
+    def before(self, name: str, steps: Any, profile: Profile) -> Bounded:
+        """A parameter before some steps, as far as it is known."""
+        return Bounded(self.weights[name][steps], self.half_unit(name)[steps], profile)
+
+    def half_unit(self, name: str) -> Array:
+        """What a recorded number may be off by how it was written; 0 where it is exact."""
+        like: Any = self.loss if name == "loss" else self.weights[name]
+        return self.written.get(name, np.zeros(like.shape))
 
     @property
     def steps(self) -> int:
@@ -98,6 +111,7 @@ def recording_of(trajectory: Trajectory) -> tuple[Recording, bool]:
         gradients={name: values[: last - 1] for name, values in whole.gradients.items()},
         states={name: _until(last, whole, name) for name in whole.states},
         inputs={},
+        written=_written(trajectory.meta.get("written", {}), last),
     )
     return recording, bool(finite.all())
 
@@ -114,6 +128,11 @@ def still(weights: Array) -> Array:
     return same if not same.all() else np.zeros_like(same)
 
 
+def _written(units: Mapping[str, Array], rows: int) -> dict[str, Array]:
+    """Half units of the first rows."""
+    return {name: values[: rows - 1] if name == "loss" else values[:rows, 0] for name, values in units.items()}
+
+
 def without_still(recording: Recording) -> Recording:
     """Elements that never moved, though others did, are judged apart."""
     chosen = {name: still(values) for name, values in recording.weights.items()}
@@ -121,7 +140,12 @@ def without_still(recording: Recording) -> Recording:
 
 
 def narrower(recording: Recording) -> str | None:
-    """A format with fewer digits than the run says, which all weights after the first step are numbers of."""
+    """A format with fewer digits than the run says, which all weights after the first step are numbers of.
+
+    None where the weights are known to some digits only.
+    """
+    if recording.written:
+        return None
     after = np.concatenate([values[1:].reshape(-1) for values in recording.weights.values()])
     for name in ("bfloat16", "float16", "float32"):
         fewer = FORMATS[name].digits < FORMATS[recording.dtype].digits

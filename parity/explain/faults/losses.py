@@ -129,7 +129,7 @@ class Rectified:
 class LogCosh:
     """``factor·mean log cosh rᵢ``, with log cosh r = |r| + log(1 + e^(−2|r|)) − log 2::
 
-        ∂L/∂ŷᵢ = factor·tanh(rᵢ)/n,        tanh r = sign(r)·(1 − e^(−2|r|))/(1 + e^(−2|r|))
+    ∂L/∂ŷᵢ = factor·tanh(rᵢ)/n,        tanh r = sign(r)·(1 − e^(−2|r|))/(1 + e^(−2|r|))
     """
 
     factor: float = 1.0

@@ -46,7 +46,8 @@ class Chain:
     @cached_property
     def X(self) -> Array:
         """The inputs as the run had them ``(n, p)``."""
-        return self.engine.passes.inputs(self.design)["X"][0]
+        X: Array = self.engine.passes.inputs(self.design)["X"][0]
+        return X
 
     @cached_property
     def y(self) -> Array:
@@ -106,7 +107,9 @@ class Chain:
         found = []
         for k, rows in enumerate(self.design.rows):
             size = np.abs(self.X[rows]) @ np.abs(self.w[k]) + abs(self.b[k]) + np.abs(self.y[rows])
-            slope = 2 * float(getattr(loss, "factor", 1.0)) / (len(rows) if getattr(loss, "reduction", "") == "mean" else 1)
+            slope = (
+                2 * float(getattr(loss, "factor", 1.0)) / (len(rows) if getattr(loss, "reduction", "") == "mean" else 1)
+            )
             found.append(slope * (p + 8) * self.given.unit * size)
         return tuple(found)
 
@@ -176,9 +179,7 @@ class Chain:
         none = np.full_like(error["weight"], np.inf)
         if rows is None or not rows.explained:
             return Parts(data=none, penalty=none, bias=None, weight=error["weight"], total_bias=error.get("bias"))
-        spread = np.stack(
-            [e @ np.abs(self.X[some]) for e, some in zip(rows.delta_error, rows.rows, strict=True)]
-        )
+        spread = np.stack([e @ np.abs(self.X[some]) for e, some in zip(rows.delta_error, rows.rows, strict=True)])
         return Parts(
             data=spread,
             penalty=spread + error["weight"],
@@ -228,7 +229,9 @@ def _decayed(gradients: Mapping[str, Array], engine: Engine, observed: Observed)
     for name, values in gradients.items():
         numbers = observed.numbers.get(name, {})
         decay = numbers.get("weight_decay")
-        coupled = observed.optimizer.get(name) in COUPLED and not np.any(np.nan_to_num(numbers.get("decoupled_weight_decay", 0.0)))
+        coupled = observed.optimizer.get(name) in COUPLED and not np.any(
+            np.nan_to_num(numbers.get("decoupled_weight_decay", 0.0))
+        )
         flat = np.asarray(values, float).reshape(len(values), -1)
         if decay is not None and coupled and name in engine.recording.weights and len(decay) == len(flat):
             weights = engine.recording.weights[name]

@@ -17,7 +17,9 @@ from parity.explain.measure.series import steps_text
 from parity.step.design import Design
 from refimpl.types import Array
 
-CHANGE = "look for what writes the weights outside of the optimizer: averages copied back, clamps, loads of a checkpoint"
+CHANGE = (
+    "look for what writes the weights outside of the optimizer: averages copied back, clamps, loads of a checkpoint"
+)
 
 
 def causes(chain: Chain, design: Design) -> Iterator[Cause]:

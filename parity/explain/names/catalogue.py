@@ -27,8 +27,9 @@ def options(chain: Chain) -> Iterator[Option]:
         parts = chain.parts(design)
         if parts is None:
             continue
-        idle = isinstance(design.calls, np.ndarray) and (design.calls == 0).any()
-        steps = np.flatnonzero(design.calls) if idle else None  # a gradient that is not stepped along is nobody's
+        calls = design.calls
+        idle = isinstance(calls, np.ndarray) and (calls == 0).any()  # a gradient that is not stepped along is nobody's
+        steps = np.flatnonzero(np.asarray(calls)) if idle else None
         if chain.same("weight", parts, steps) and chain.same("total_bias", parts, steps):
             yield Option(cause, every)
             continue
@@ -108,5 +109,3 @@ def _ratio(one: Array, other: Array) -> float | None:
     """⟨one, other⟩/⟨other, other⟩."""
     square = float(np.sum(other * other))
     return float(np.sum(one * other)) / square if square else None
-
-

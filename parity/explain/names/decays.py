@@ -84,7 +84,9 @@ def measure(chain: Chain, seen: Design, name: str) -> Shrinking | None:
         if not alone:
             s[k], s_bar[k] = found[0], bars[0]
     scale, share = Series(s, s_bar), Series(beta, bar)
-    if alone and asked.any() and w.shape[1] == 1:  # one equation a step: after or beside cannot be told, but by the others
+    if (
+        alone and asked.any() and w.shape[1] == 1
+    ):  # one equation a step: after or beside cannot be told, but by the others
         return Shrinking(name, scale, share, after=False)
     after = bool(np.all(np.abs(s - (1 - beta)) <= s_bar + bar)) and not share.is_(0.0) and not scale.is_(1.0)
     return Shrinking(name, scale, share, after=after)
@@ -95,7 +97,7 @@ def _said(one: Shrinking, seen: Design) -> tuple[str, Array, bool]:
     name, share = one.parameter, one.share
     when = " after each step, the step just made included" if one.after else " beside each step"
     idle = not any(seen.rates(name))
-    was = f", which was to stay as it is," if idle else ""
+    was = ", which was to stay as it is," if idle else ""
     constant = share.constant
     steps = seen.steps
     if constant is not None:

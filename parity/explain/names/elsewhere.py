@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -16,6 +17,7 @@ from parity.explain.measure.series import Series, listed, steps_text
 from parity.explain.pattern import which
 from parity.step.design import Design
 from refimpl.arithmetic.formats import FORMATS, Format
+from refimpl.batches import Order
 from refimpl.types import Array
 
 EPSILONS = (0.0, 1e-12, 1e-8, 1e-6)
@@ -49,7 +51,7 @@ def _stale_weights(chain: Chain) -> Iterator[Cause]:
             id=id,
             text=f"the gradient is taken at {words}, and applied to those of now",
             change="compute the loss with the weights that the step will change",
-            apply=lambda design, at=at: replace(design, at={name: values[at] for name, values in weights.items()}),
+            apply=partial(replace, at={name: values[at] for name, values in weights.items()}),
         )
         if _holds(chain, cause):
             yield cause
@@ -91,7 +93,7 @@ def _perturbed(chain: Chain) -> Iterator[Cause]:
             text=f"the gradient is taken at w + ρ·g/‖g‖ with ρ = {rho:g}: sharpness-aware minimisation (SAM)",
             change="leave the perturbation out, or ask for it",
             probe="a small gradient: the perturbation keeps its length",
-            apply=lambda design, eps=eps: moved(design, rho, eps),
+            apply=partial(moved, rho=rho, eps=eps),
             numbers=1,
         )
         if _holds(chain, cause):
@@ -143,16 +145,16 @@ def _mixed(design: Design, kept: Array) -> Design:
 def _centred_batches(chain: Chain) -> Iterator[Cause]:
     """Inputs from which each batch's own mean was subtracted, and perhaps divided by its deviation."""
     order, dataset = chain.design.material.order, chain.design.material.dataset
-    for id, words, change in (
-        ("features-centred-per-batch", "the mean of each batch is subtracted from its inputs", lambda X: X - X.mean(0)),
+    for id, words, divided in (
+        ("features-centred-per-batch", "the mean of each batch is subtracted from its inputs", False),
         (
             "features-standardised-per-batch",
             "the inputs of each batch are centred and divided by their deviation",
-            lambda X: (X - X.mean(0)) / X.std(0),
+            True,
         ),
     ):
         with np.errstate(all="ignore"):
-            batches = [change(dataset.X[0, rows]) for epoch in order for rows in epoch]
+            batches = [_normalised(dataset.X[0, rows], divided) for epoch in order for rows in epoch]
         if not all(np.isfinite(each).all() for each in batches):
             continue
         ends = np.cumsum([0, *map(len, batches)])
@@ -167,10 +169,20 @@ def _centred_batches(chain: Chain) -> Iterator[Cause]:
             text=words,
             change="train on the data as they are, or normalise them once, with numbers of all rows",
             probe="batches of one row",
-            apply=lambda design, X=X, y=y, new=new, n=roundings: design.with_data(n, X=X, y=y).with_order(new),
+            apply=partial(_other_inputs, X=X, y=y, order=new, roundings=roundings),
         )
         if _holds(chain, cause):
             yield cause
+
+
+def _normalised(X: Array, divided: bool) -> Array:
+    """X − mean(X), and perhaps divided by the deviation, over the rows."""
+    centred: Array = X - X.mean(axis=0)
+    return centred / X.std(axis=0) if divided else centred
+
+
+def _other_inputs(design: Design, *, X: Array, y: Array, order: Order, roundings: float) -> Design:
+    return design.with_data(roundings, X=X, y=y).with_order(order)
 
 
 def _centralised(chain: Chain) -> Iterator[Cause]:

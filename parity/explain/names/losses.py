@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from parity.explain.cause import Cause
 from parity.explain.faults.losses import Absolute, LogCosh, Rectified, Variance
 from parity.explain.measure.chain import SLACK, Chain
+from parity.step.design import Design
 from refimpl.losses import SquaredError
 
 WORDS: Mapping[str, tuple[str, str]] = {
@@ -37,7 +39,7 @@ def causes(chain: Chain) -> Iterator[Cause]:
                 text, change = WORDS[id]
                 times = "" if factor == 1 else f", times {factor:g}"
                 yield Cause(
-                    id=id, text=text + times, change=change, apply=lambda design, loss=loss: design.with_loss(loss)
+                    id=id, text=text + times, change=change, apply=partial(Design.with_loss, loss=loss)
                 )
     yield from _huber(chain, asked)
 
@@ -89,7 +91,7 @@ def _huber(chain: Chain, asked: SquaredError) -> Iterator[Cause]:
                 text=f"the loss is that of Huber with edge {edge:g} (SmoothL1Loss), where squares were asked",
                 change="use MSELoss",
                 probe="large residuals: beyond the edge the pull does not grow with r",
-                apply=lambda design, loss=loss: design.with_loss(loss),
+                apply=partial(Design.with_loss, loss=loss),
                 numbers=1,
             )
             return

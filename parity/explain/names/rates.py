@@ -77,27 +77,52 @@ def _moved_otherwise(design: Design, executed: Series) -> Iterator[Cause]:
         return
     advances = design.advances
     for times in range(2, 17):
-        yield from _if(design, executed, times * advances, "schedule-stretched",
-                       f"the schedule advances {times} times where it should advance once",
-                       "step the scheduler once, not once for each process or micro-batch")
-        yield from _if(design, executed, advances // times, "schedule-stretched",
-                       f"the schedule advances once where it should advance {times} times",
-                       "step the scheduler as often as it was asked to count")
+        yield from _if(
+            design,
+            executed,
+            times * advances,
+            "schedule-stretched",
+            f"the schedule advances {times} times where it should advance once",
+            "step the scheduler once, not once for each process or micro-batch",
+        )
+        yield from _if(
+            design,
+            executed,
+            advances // times,
+            "schedule-stretched",
+            f"the schedule advances once where it should advance {times} times",
+            "step the scheduler as often as it was asked to count",
+        )
     for shift in (-3, -2, 2, 3):
-        yield from _if(design, executed, np.maximum(advances + shift, 0), "schedule-shifted",
-                       f"the schedule is {abs(shift)} advances {'ahead' if shift > 0 else 'behind'}",
-                       "look at what the schedule counted before the first step")
+        yield from _if(
+            design,
+            executed,
+            np.maximum(advances + shift, 0),
+            "schedule-shifted",
+            f"the schedule is {abs(shift)} advances {'ahead' if shift > 0 else 'behind'}",
+            "look at what the schedule counted before the first step",
+        )
     for k in range(1, design.steps):
         if advances[k] == advances[k - 1]:
             continue
         again = np.where(np.arange(design.steps) >= k, advances - advances[k], advances)
-        yield from _if(design, executed, again, "schedule-restarted",
-                       f"the schedule begins anew at step {k}, as after a restart that made it anew",
-                       "save the scheduler's state, too, and load it when training goes on")
+        yield from _if(
+            design,
+            executed,
+            again,
+            "schedule-restarted",
+            f"the schedule begins anew at step {k}, as after a restart that made it anew",
+            "save the scheduler's state, too, and load it when training goes on",
+        )
         frozen = np.minimum(advances, advances[k - 1])
-        yield from _if(design, executed, frozen, "schedule-stops",
-                       f"the schedule no longer advances from step {k} on",
-                       "call scheduler.step() to the end")
+        yield from _if(
+            design,
+            executed,
+            frozen,
+            "schedule-stops",
+            f"the schedule no longer advances from step {k} on",
+            "call scheduler.step() to the end",
+        )
 
 
 def _if(design: Design, executed: Series, counts: Array, id: str, text: str, change: str) -> Iterator[Cause]:
@@ -113,7 +138,11 @@ def _of_sizes(design: Design, executed: Series, asked: Array) -> Iterator[Cause]
     """η·n_k/n: the rate follows the size of the batch."""
     sizes = np.array([len(rows) for rows in design.rows], float)
     for id, rates, words in (
-        ("lr-linear-scaling", asked * sizes / sizes[0], "multiplied by n_k/n, the size of the batch ÷ that of the first"),
+        (
+            "lr-linear-scaling",
+            asked * sizes / sizes[0],
+            "multiplied by n_k/n, the size of the batch ÷ that of the first",
+        ),
         ("lr-square-root-scaling", asked * np.sqrt(sizes / sizes[0]), "multiplied by √(n_k/n)"),
         ("lr-over-batch", asked / sizes, "divided by the number of rows of the batch"),
         ("lr-times-batch", asked * sizes, "multiplied by the number of rows of the batch"),
@@ -143,13 +172,20 @@ def _zero_steps(design: Design, executed: Series, asked: Array) -> Iterator[Caus
     when = steps_text(idle, design.epoch)
     if rest.is_(asked):
         rates = np.where(idle, 0.0, asked)
-        yield listed(rates, "steps-without-rate", f"the learning rate is 0 in {when}: nothing is learnt there",
-                     change="look for skipped steps, and for a warm-up that starts at 0")
+        yield listed(
+            rates,
+            "steps-without-rate",
+            f"the learning rate is 0 in {when}: nothing is learnt there",
+            change="look for skipped steps, and for a warm-up that starts at 0",
+        )
     shifted = np.concatenate([[0.0], asked[:-1]])
     if executed.is_(shifted):
-        yield listed(shifted, "schedule-warm-up-from-zero",
-                     "the rates come one step late, after a first step with rate 0: the warm-up starts at 0 and not at its first share",
-                     change="start the warm-up at 1/steps: (step + 1)/steps")
+        yield listed(
+            shifted,
+            "schedule-warm-up-from-zero",
+            "the rates come one step late, after a first step with rate 0: the warm-up starts at 0 and not at its first share",
+            change="start the warm-up at 1/steps: (step + 1)/steps",
+        )
 
 
 def _set_back(design: Design, executed: Series, asked: Array) -> Iterator[Cause]:
@@ -164,7 +200,9 @@ def _set_back(design: Design, executed: Series, asked: Array) -> Iterator[Cause]
             f"from step {off[0]} to {off[-1]} the learning rate is the first one again, {base:g}, asked {asked[off[0]]:g}: the "
             "schedule was made anew there, which sets the rate back until it advances again"
         )
-        yield listed(rates, "schedule-rebuilt", text, change="load the scheduler's state at a restart, and do not make it anew")
+        yield listed(
+            rates, "schedule-rebuilt", text, change="load the scheduler's state at a restart, and do not make it anew"
+        )
 
 
 def _ratio(design: Design, executed: Series) -> Iterator[Cause]:
@@ -182,8 +220,13 @@ def _ratio(design: Design, executed: Series) -> Iterator[Cause]:
         gamma = float(f"{(executed.value[-1] / first) ** (1 / last):.6g}")
         if gamma != 1 and executed.is_(first * gamma**counts):
             rates = first * gamma ** counts.astype(float)
-            yield listed(rates, id, f"η is multiplied by {gamma:g} after every {words}, where no such schedule was asked",
-                         numbers=1, change="leave the scheduler out, or ask for it")
+            yield listed(
+                rates,
+                id,
+                f"η is multiplied by {gamma:g} after every {words}, where no such schedule was asked",
+                numbers=1,
+                change="leave the scheduler out, or ask for it",
+            )
 
 
 def _inverse_time(design: Design, executed: Series) -> Iterator[Cause]:
@@ -199,7 +242,9 @@ def _inverse_time(design: Design, executed: Series) -> Iterator[Cause]:
         if executed.is_(rates):
             text = f"lr_decay counts one step too {'many' if late > 0 else 'few'}: the first step has η/(1 + lr_decay·{max(late, 0)})"
             text = text if late > 0 else "lr_decay counts one step too few: the second step has the rate of the first"
-            yield listed(rates, "lr-decay-off-by-one", text, change="divide by 1 + (t − 1)·lr_decay with t = 1 at the first step")
+            yield listed(
+                rates, "lr-decay-off-by-one", text, change="divide by 1 + (t − 1)·lr_decay with t = 1 at the first step"
+            )
             return
     for first in (0.0, 1.0, 2.0):
         if not asked or slope == 0:
@@ -208,5 +253,7 @@ def _inverse_time(design: Design, executed: Series) -> Iterator[Cause]:
         rates = asked / (1 + decay * (t + first))
         if executed.is_(rates):
             text = f"the learning rate is multiplied by 1/(1 + {decay:g}·t), with t = {first:g} at the first step, beside what was asked"
-            yield listed(rates, "lr-inverse-time", text, numbers=1, change="look at lr_decay, and at what its count starts with")
+            yield listed(
+                rates, "lr-inverse-time", text, numbers=1, change="look at lr_decay, and at what its count starts with"
+            )
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -41,13 +42,15 @@ def penalty(chain: Chain) -> Iterator[Cause]:
         if name == "w₀" and later.constant is not None:
             middle = Series(-value[1:] / rows.decay[1:], SLACK * error[1:] / np.abs(rows.decay[1:]))
             if middle.is_(1.0):
-                text = f"the weights are pulled towards their initial values, with λ = {later.text()}, and not towards 0"
+                text = (
+                    f"the weights are pulled towards their initial values, with λ = {later.text()}, and not towards 0"
+                )
                 start = chain.engine.recording.weights["weight"][:1]
                 yield Cause(
                     id="penalty-towards-start",
                     text=text,
                     change="penalise w itself, not its distance from where it started",
-                    apply=lambda design, lam=later, start=start: _pulled(design, lam, start),
+                    apply=partial(_pulled, lam=later, start=start),
                     numbers=1,
                 )
                 return
@@ -104,11 +107,26 @@ def bias(chain: Chain) -> Iterator[Cause]:
             numbers=1,
         )
     if factor.is_(1 / sizes):
-        yield _bias_times(1 / sizes, "bias-gradient-mean", "the bias's gradient is the mean over the batch's rows of δ, not their sum: it is divided by the number of rows once more", 0)
+        yield _bias_times(
+            1 / sizes,
+            "bias-gradient-mean",
+            "the bias's gradient is the mean over the batch's rows of δ, not their sum: it is divided by the number of rows once more",
+            0,
+        )
     elif (constant := factor.constant) is not None:
         value = float(f"{constant:.6g}")
-        yield _bias_times(np.full(len(sums), value), "bias-gradient-factor", f"the bias's gradient is {factor.text()} times what the rows give", 1)
-    yield _bias_times(factor.value, "bias-gradient-as-measured", f"the bias's gradient is {factor.text()} times what the rows give", len(sums))
+        yield _bias_times(
+            np.full(len(sums), value),
+            "bias-gradient-factor",
+            f"the bias's gradient is {factor.text()} times what the rows give",
+            1,
+        )
+    yield _bias_times(
+        factor.value,
+        "bias-gradient-as-measured",
+        f"the bias's gradient is {factor.text()} times what the rows give",
+        len(sums),
+    )
 
 
 def _bias_times(times: Any, id: str, text: str, numbers: int) -> Cause:

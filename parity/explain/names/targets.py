@@ -46,18 +46,18 @@ def causes(chain: Chain) -> Iterator[Cause]:
         yield from _of_batch(chain)
         return
     for id, (text, change) in CHANGED.items():
-        made = change(chain.y)
-        if np.all((low <= made) & (made <= high)):
-            yield _cause(id, text, made)
+        other = change(chain.y)
+        if np.all((low <= other) & (other <= high)):
+            yield _cause(id, text, other)
             return
     nearest = np.argmin(np.abs(best[:, None] - chain.y[None, :]), axis=1)
     if np.all((low <= chain.y[nearest]) & (chain.y[nearest] <= high)) and np.any(nearest != np.arange(n)):
         moved = np.flatnonzero(nearest != np.arange(n))
         some = ", ".join(f"row {i} has that of row {nearest[i]}" for i in moved[:3])
         shared = len(set(nearest.tolist())) < n
-        id = "targets-of-other-rows" if shared else "targets-shuffled"
+        name = "targets-of-other-rows" if shared else "targets-shuffled"
         how = "some of them several times" if shared else "they are the right numbers in another order"
-        yield _cause(id, f"targets belong to other rows: {how} ({some} …)", chain.y[nearest])
+        yield _cause(name, f"targets belong to other rows: {how} ({some} …)", chain.y[nearest])
         return
     slope, intercept = np.polyfit(chain.y, best, 1)
     slope, intercept = float(f"{slope:.4g}"), float(f"{intercept:.4g}")
@@ -72,7 +72,9 @@ def causes(chain: Chain) -> Iterator[Cause]:
     if 2 * len(off) <= n:
         words = "; ".join(f"row {i}: {best[i]:.4g} for {chain.y[i]:.4g}" for i in off[:4])
         text = f"{len(off)} of {n} rows have another target, the same in every epoch ({words}{' …' if len(off) > 4 else ''})"
-        yield _cause("targets-other", text, np.where((chain.y < low) | (chain.y > high), best, chain.y), numbers=len(off))
+        yield _cause(
+            "targets-other", text, np.where((chain.y < low) | (chain.y > high), best, chain.y), numbers=len(off)
+        )
     else:
         words = "; ".join(f"row {i}: {best[i]:.4g} for {chain.y[i]:.4g}" for i in off[:4])
         text = f"the targets are other numbers than those of the data, the same in every epoch ({words} …)"

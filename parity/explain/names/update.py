@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from parity.explain.cause import Cause, cause_of
-from parity.explain.hypotheses import HYPOTHESES, NARROWER
+from parity.explain.hypotheses import HYPOTHESES
 from parity.explain.measure.chain import Chain
-from parity.explain.measure.series import Series, steps_text
+from parity.explain.measure.series import Series
 from parity.explain.motion import Motion, rate_factor
 from parity.explain.names import calls, decays, rates
 from parity.explain.update import explain_update
@@ -173,9 +174,11 @@ def _values_of(executed: Mapping[str, Any], asked: Mapping[str, Any]) -> list[fl
     """The numbers that differ, and how many times the asked ones they are."""
     found = []
     for name, optimizer in executed.items():
-        for field in fields(optimizer):
+        for field in fields(type(optimizer)):
             mine, its = getattr(optimizer, field.name), getattr(asked[name], field.name, None)
-            pairs = zip(mine, its, strict=False) if isinstance(mine, tuple) and isinstance(its, tuple) else [(mine, its)]
+            pairs = (
+                zip(mine, its, strict=False) if isinstance(mine, tuple) and isinstance(its, tuple) else [(mine, its)]
+            )
             for one, other in pairs:
                 if isinstance(one, float) and isinstance(other, float) and one != other:
                     found += [one, one / other] if other else [one]
@@ -225,7 +228,6 @@ def _rates(chain: Chain, seen: Design) -> Series | None:
 
 def recurrences(chain: Chain, seen: Design) -> Iterator[Cause]:
     """The catalogue's optimizers, schedules and decays whose steps are next to the recorded ones."""
-    engine = chain.engine
     causes: list[Cause] = []
     designs: list[Design] = []
     for hypothesis in HYPOTHESES.values():
@@ -267,11 +269,13 @@ def rules(chain: Chain, changed: Design, seen: Design) -> Iterator[Cause]:
             id=one.id,
             text=one.text,
             change=one.change,
-            apply=lambda design, one=one: replace(
-                design, form=replace(design.form, optimizers={**design.form.optimizers, **one.rules})
-            ),
+            apply=partial(_with_rules, rules=one.rules),
             numbers=one.parts - 1,
         )
+
+
+def _with_rules(design: Design, rules: Mapping[str, Any]) -> Design:
+    return replace(design, form=replace(design.form, optimizers={**design.form.optimizers, **rules}))
 
 
 def _only_update(seen: Design, made: Design) -> bool:

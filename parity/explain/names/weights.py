@@ -94,10 +94,12 @@ def _by_step(chain: Chain, q: Sequence[Array], bars: Sequence[Array]) -> Iterato
 
 def _clipped(chain: Chain, c: Series) -> Iterator[Cause]:
     """min(1, l/‖∇L‖) on the data's part alone: clipped before the optimizer adds its decay."""
-    data = [np.concatenate([d @ chain.X[some], [d.sum()]]) for d, some in zip(chain.delta, chain.design.rows, strict=True)]
+    data = [
+        np.concatenate([d @ chain.X[some], [d.sum()]]) for d, some in zip(chain.delta, chain.design.rows, strict=True)
+    ]
     length = np.array([np.linalg.norm(each) for each in data])
     smaller = c.value < 1 - c.error
-    if not smaller.any() or smaller.all() and c.constant is not None:
+    if not smaller.any() or (smaller.all() and c.constant is not None):
         return
     low, high = (np.array((c.value + sign * c.error) * (length + 1e-6))[smaller] for sign in (-1, 1))
     if np.max(low) > np.min(high):
@@ -161,13 +163,16 @@ def _of_places(q: Array) -> tuple[str, str, str]:
             f"mean of means: a batch of {n} is cut into parts of {sizes} rows, and the means of the parts count alike, so "
             f"that rows of a smaller part count more ({_numbers(q)} times)"
         )
-        return text, "rows-mean-of-means", "weight each part's mean by its number of rows, or divide their sum by the rows"
+        return (
+            text,
+            "rows-mean-of-means",
+            "weight each part's mean by its number of rows, or divide their sum by the rows",
+        )
     for ranks in range(2, n):
-        sizes = np.array([len(range(r, n, ranks)) for r in range(ranks)])
-        if np.ptp(sizes) and np.allclose(q, [n / (ranks * sizes[i % ranks]) for i in range(n)], rtol=1e-5):
-            shards = ", ".join(map(str, sizes))
+        shards = np.array([len(range(r, n, ranks)) for r in range(ranks)])
+        if np.ptp(shards) and np.allclose(q, [n / (ranks * shards[i % ranks]) for i in range(n)], rtol=1e-5):
             text = (
-                f"mean of means: the rows are dealt to {ranks} ranks, which have {shards} of {n}, and the ranks' means "
+                f"mean of means: the rows are dealt to {ranks} ranks, which have {listed(shards)} of {n}, and the ranks' means "
                 f"count alike ({_numbers(q)} times)"
             )
             return text, "rows-ranks-unequal", "weight each rank's mean by its number of rows"

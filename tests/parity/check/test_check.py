@@ -236,7 +236,7 @@ def test_the_log_of_a_wrong_run_names_its_fault(suffix: str, tmp_path: Path) -> 
 
 
 def test_a_log_without_weights_says_what_it_cannot_show_and_how_it_read_the_norm(tmp_path: Path) -> None:
-    log = written(tmp_path / "run.csv", "check-momentum", half_square=True, digits=3)
+    log = written(tmp_path / "run.csv", "check-momentum", half_square=True, digits=2)
     found = check_log(str(log), parity.load("check-momentum"))
     assert found.share <= 1
     assert found.notes[0].startswith("the log has no weight and no bias")
@@ -250,7 +250,7 @@ def test_a_log_without_weights_says_what_it_cannot_show_and_how_it_read_the_norm
     [
         ("a.csv", "step,time\n1,2\n", "a log needs one or more of loss, norm, weight, bias"),
         ("a.csv", "", "a log needs one or more of"),
-        ("a.csv", "loss\nhigh\n", "loss has something that is no number"),
+        ("a.csv", "loss\nhigh\n", "line 2: loss is 'high', which is no number"),
         ("a.jsonl", "{", "cannot be read as .jsonl"),
         ("a.npz", "no zip", "cannot be read as .npz"),
         ("a.csv", "loss\n1\n2\n", "the log has 2 rows; check-sgd has 20 steps"),

@@ -1,0 +1,48 @@
+"""Every named fault with a number that it is tried with, for records that are compared after several steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from parity.explain.cause import Cause, cause_of
+from parity.explain.hypotheses import HYPOTHESES, Hypothesis
+from parity.step.design import Design
+
+TIMES = ("loss-other-factor", "lr-other", "penalty-other-strength")
+"""Faults whose number is a factor: what counts several times, or is divided, is seen at small integers."""
+FAR = 1e4
+"""Distance from which on a fault is not held to its bound: it may have other allowances, but not that much other."""
+VERIFIED = 24
+"""Faults, the nearest first, that are."""
+WHOLE = (2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 16.0)
+
+
+@dataclass(frozen=True)
+class Named:
+    """A hypothesis with one of its numbers, nan where it has none."""
+
+    hypothesis: Hypothesis
+    value: float
+
+    @property
+    def cause(self) -> Cause:
+        return cause_of(self.hypothesis, self.value)
+
+    @property
+    def id(self) -> str:
+        return self.hypothesis.id
+
+    @property
+    def text(self) -> str:
+        return self.cause.text
+
+
+def named(design: Design) -> Iterator[tuple[Named, Design]]:
+    """Each fault of the catalogue, and what it makes of correct code."""
+    for hypothesis in HYPOTHESES.values():
+        more = [*WHOLE, *(1 / value for value in WHOLE)] if hypothesis.id in TIMES else []
+        for value in dict.fromkeys((*hypothesis.values, *more)):
+            fault = Named(hypothesis, value)
+            if (changed := fault.cause.to(design)) is not None and changed.consistent:
+                yield fault, changed

@@ -1,0 +1,136 @@
+"""A run of which fewer moments were reported than it has steps: stopped early, or reported once an epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from parity.explain.between import Replay, losses_of_reports, replay
+from parity.explain.finding import CheckVerdict, Diagnosis, Finding
+from parity.explain.named import FAR, VERIFIED, named
+from parity.explain.readings import all_rows, spacings, usual_loss
+from parity.judge.undecidable import neutral
+from parity.step.design import Design
+from parity.step.engine import Engine
+from parity.step.free import simulate
+from parity.step.recording import Recording, without_still
+from refimpl.types import Array
+
+
+def as_far_as(design: Design, recording: Recording, notes: tuple[str, ...]) -> tuple[Design, tuple[str, ...]]:
+    """Correct code that stops where the reports do, and ``notes`` with one more that says so.
+
+    The design itself where all was reported, and where a known fault explains the run, which makes so few steps.
+    """
+    if recording.steps >= design.steps:
+        return design, notes
+    cut, engine = design.first(recording.steps), Engine(without_still(recording))
+    if engine.share(cut, enough=1.0) > 1:
+        fewer = [changed for _, changed in named(design) if changed.steps == recording.steps]
+        if any(engine.share(changed, enough=1.0) <= 1 for changed in fewer):
+            return design, notes
+    if notes and recording.steps == design.steps - 1:  # it is the last one that was not reported
+        return cut, notes
+    return cut, (
+        *notes,
+        f"stopped after {recording.steps} of {design.steps} steps: what was recorded is judged",
+    )
+
+
+def reported_seldom(name: str, design: Design, recording: Recording) -> Diagnosis | None:
+    """The diagnosis of a run that was reported once an epoch, or every n-th step; None for any other."""
+    fitting = [(what, marks) for what, marks in spacings(design) if len(marks) == recording.steps]
+    if not fitting:
+        return None
+    begun = Engine(without_still(recording)).share(design.first(recording.steps))
+    if begun <= 1:
+        return None
+    replays = [replay(design, recording, marks) for _, marks in fitting]
+    nearest = int(np.argmin([one.share for one in replays]))
+    if replays[nearest].share >= begun:
+        return None
+    what, marks = fitting[nearest]
+    reports = f"{what} was made: {recording.steps} reports, {design.steps} steps"
+    return _judged(name, design, recording, marks, replays[nearest], reports)
+
+
+def _judged(name: str, design: Design, recording: Recording, marks: Array, replayed: Replay, reports: str) -> Diagnosis:
+    share = replayed.share
+    numbers = sum(values[1:].size for values in recording.weights.values())
+    notes = [f"{reports}; the steps between them were replayed from each report"]
+    findings: list[Finding] = []
+    if share > 1:
+        findings = _faults(design, recording, marks, share)
+    elif recording.loss is not None:
+        read, off = losses_of_reports(replayed, design, recording, marks)
+        everything = all_rows(design.first(recording.steps))
+        read = read if off <= 1 else usual_loss(everything, Engine(recording)).replace("after the step", "then")
+        notes += [f"the loss of each report is {read}, at its last step"] if read else []
+        if not read:
+            text = "the loss that was reported is no usual quantity of the steps since the report before"
+            findings.append(Finding(id="loss-reported", text=text, evidence=f"off by {off:.3g} times the tolerance"))
+    wrong = share > 1 or bool(findings)
+    unseen = () if wrong else _unseen(design, recording, marks)
+    verdict: CheckVerdict = "disagree" if wrong else "undecidable" if unseen or replayed.unknown else "agree"
+    text = f"{numbers:,} numbers of {recording.steps} reports within tolerance, at most {share:.2f} of it used"
+    if unseen:
+        text = f"agrees, except that {', '.join(unseen)} cannot be seen in these reports"
+    if replayed.unknown and not wrong:
+        text = "rounding errors may grow beyond any bound from one report to the next: report every step"
+    if wrong:
+        nothing = f"{reports}, off by {share:.3g} times the tolerance, and nothing known explains it; report every step"
+        text = findings[0].text if findings else nothing
+    return Diagnosis(
+        verdict=verdict,
+        text=text,
+        against=name,
+        share=share,
+        findings=tuple(findings),
+        unseen=unseen,
+        notes=tuple(notes),
+    )
+
+
+def _unseen(design: Design, recording: Recording, marks: Array) -> tuple[str, ...]:
+    """Hyper-parameters that could have a neutral value without leaving the tolerance."""
+    others = [(name, replace(design, form=form)) for name, form in neutral(design.form)]
+    return tuple(name for name, other in others if replay(other, recording, marks).share <= 1)
+
+
+def _faults(design: Design, recording: Recording, marks: Array, share: float) -> list[Finding]:
+    """The named faults that bring all reports inside the tolerance: the first, and what is like it."""
+    near = []
+    for fault, changed in named(design):
+        if changed.steps == design.steps and (off := _distance(changed, recording, marks)) < FAR:
+            near.append((off, fault, changed))
+    near = sorted(near, key=lambda one: one[0])[:VERIFIED]
+    fitting = [fault for _, fault, changed in near if replay(changed, recording, marks).share <= 1]
+    if not fitting:
+        return []
+    first, *rest = fitting
+    evidence = f"correct code is off by {share:.3g} times the tolerance; with this, every report lies within it"
+    alike = {fault.id: fault.text for fault in rest if fault.id != first.id}
+    change, probe = first.hypothesis.change, "report every step"
+    return [Finding(id=first.id, text=first.text, evidence=evidence, change=change, probe=probe, alike=alike)]
+
+
+def _distance(design: Design, recording: Recording, marks: Array) -> float:
+    """How far a float64 run from report to report is off, over the roundings of the largest number of each tensor."""
+    worst = [0.0]
+
+    def back(step: int, after: Mapping[str, Array]) -> dict[str, Array]:
+        if step + 1 not in marks:
+            return dict(after)
+        report = 1 + int(np.flatnonzero(marks == step + 1)[0])
+        recorded = {name: values[report : report + 1] for name, values in recording.weights.items()}
+        for name, values in recorded.items():
+            room = recording.profiles["update"].u(recording.format(name)) * np.max(np.abs(values))
+            room = room + np.max(recording.half_unit(name)[report])
+            worst.append(float(np.max(np.abs(after[name] - values)) / max(room, 1e-300)))
+        return recorded
+
+    start = {name: values[:1] for name, values in recording.weights.items()}
+    simulate(replace(design, material=replace(design.material, params=start)), push=back)
+    return max(worst)
