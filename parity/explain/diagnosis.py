@@ -1,4 +1,4 @@
-"""Everything that a recorded run shows against an experiment: verdict, links, findings, and what each difference did."""
+"""Everything that a recorded run shows against an experiment: verdict, links, findings, and what each of them did."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from parity.explain.finding import CheckVerdict, Diagnosis, Finding
 from parity.explain.initial import Start, starts
 from parity.explain.measure.chain import chain_of
 from parity.explain.measure.summary import Link, summary
+from parity.explain.names.averaged import readings
 from parity.explain.observed import Observed
 from parity.explain.pattern import patterns, which
 from parity.explain.recorded import as_far_as, reported_seldom
@@ -86,7 +87,8 @@ class _Diagnosing:
     def run(self) -> Diagnosis:
         """All of it."""
         begin, near = self._starts()
-        findings = [*self._findings(), *(_start(one) for one in begin), *self._precision(), *self._stopped()]
+        averaged = self._averaged()
+        findings = [*(averaged or self._findings()), *(_start(one) for one in begin), *self._precision(), *self._stopped()]
         notes = [f"{name} was never reported and counts as 0" for name in self.missing] + near + _form(self.trajectory)
         if not self.wrong and self.recording.loss is not None:
             of_loss, notes_on_loss = reported(self.design, self.engine)
@@ -174,6 +176,25 @@ class _Diagnosing:
                 )
             )
         return findings
+
+    def _averaged(self) -> list[Finding]:
+        """Where nothing has a name: whether a running average of weights that are as asked was recorded."""
+        if not self.wrong or (self.best is not None and self.best.named):
+            return []
+        for words, trained in readings(self.design, self.engine):
+            share = Engine(trained).share(self.design, enough=1.0)
+            if share <= 1:
+                self.explanations = []
+                return [
+                    Finding(
+                        id="weights-averaged",
+                        text=f"what was recorded is {words}, and not the trained weights, which step as asked",
+                        evidence=f"correct code is off by {self.share:.3g} times the tolerance; the weights that these "
+                        f"averages are of use {share:.2f} of it",
+                        change="record the model that is trained, and not its average",
+                    )
+                ]
+        return []
 
     def _alike(self, best: Explanation, position: int) -> dict[str, str]:
         """Named causes that may stand in the place of one, the others being the same."""

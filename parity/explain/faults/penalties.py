@@ -70,10 +70,12 @@ class Centred:
 
     def value(self, w: Array) -> Array:
         away = w - self.centre
-        return self.strength / 2 * total(away * away)
+        value: Array = self.strength / 2 * total(away * away)
+        return value
 
     def subgradient(self, w: Array) -> Array:
-        return self.strength * (w - self.centre)
+        pull: Array = self.strength * (w - self.centre)
+        return pull
 
     def prox(self, w: Array, step: Number) -> Array:
         raise NotImplementedError("faulty code takes gradients of it")

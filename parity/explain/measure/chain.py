@@ -1,4 +1,4 @@
-"""A recorded run beside the asked experiment: what each link of its steps was, measured, and what it should have been."""
+"""A recorded run beside the asked experiment: what each link of its steps was, and what it should have been."""
 
 from __future__ import annotations
 

@@ -55,9 +55,9 @@ def causes(chain: Chain) -> Iterator[Cause]:
         moved = np.flatnonzero(nearest != np.arange(n))
         some = ", ".join(f"row {i} has that of row {nearest[i]}" for i in moved[:3])
         shared = len(set(nearest.tolist())) < n
-        name = "targets-of-other-rows" if shared else "targets-shuffled"
+        kind = "targets-of-other-rows" if shared else "targets-shuffled"
         how = "some of them several times" if shared else "they are the right numbers in another order"
-        yield _cause(name, f"targets belong to other rows: {how} ({some} …)", chain.y[nearest])
+        yield _cause(kind, f"targets belong to other rows: {how} ({some} …)", chain.y[nearest])
         return
     slope, intercept = np.polyfit(chain.y, best, 1)
     slope, intercept = float(f"{slope:.4g}"), float(f"{intercept:.4g}")

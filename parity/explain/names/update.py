@@ -174,8 +174,8 @@ def _values_of(executed: Mapping[str, Any], asked: Mapping[str, Any]) -> list[fl
     """The numbers that differ, and how many times the asked ones they are."""
     found = []
     for name, optimizer in executed.items():
-        for field in fields(type(optimizer)):
-            mine, its = getattr(optimizer, field.name), getattr(asked[name], field.name, None)
+        for key, mine in vars(optimizer).items():
+            its = getattr(asked[name], key, None)
             pairs = (
                 zip(mine, its, strict=False) if isinstance(mine, tuple) and isinstance(its, tuple) else [(mine, its)]
             )
