@@ -38,7 +38,7 @@ def other_optimizer(design: Design, predictions: Engine) -> list[Finding]:
             gradient=Bounded(gradients[name].value, gradients[name].error, update),
             format=recording.formats[name],
             profile=update,
-            factor=rate_factor(design.form, design.material, name),
+            factor=rate_factor(design, name),
         )
         try:
             best = fit([motion], _asked(optimizer, lam[name]), form_factor=update.form)[0]
