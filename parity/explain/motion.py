@@ -14,13 +14,17 @@ import numpy as np
 
 from parity.experiment import Material
 from parity.formulation import Realised
-from parity.step.arithmetics import Rounding
-from parity.step.profile import profile_of
+from parity.step.design import Design
+from parity.step.engine import Engine
+from parity.step.passes import Pass
+from parity.step.recording import complete
 from refimpl.arithmetic.bounded import Bounded, Profile
-from refimpl.arithmetic.formats import FORMATS, Format
-from refimpl.training import hyper_parameters, scheduled
+from refimpl.arithmetic.formats import Format
+from refimpl.training import hyper_parameters
 from refimpl.trajectory import Trajectory
 from refimpl.types import Array
+
+COVARIANCE = "cov(x, y)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,65 +55,38 @@ class Motion:
 
 def motions(form: Realised, material: Material, trajectory: Trajectory, *, form_factor: float = 1.0) -> list[Motion]:
     """Every parameter of a recorded run; its weights must have been recorded at every step."""
-    loss, update = (Rounding(profile_of(trajectory, part, form=form_factor)) for part in ("loss", "update"))
-    gradients, pieces = _by_step(form, material, trajectory, loss)
-    found = []
-    for name in form.optimizers:
-        stored = FORMATS[trajectory.formats.get(name, loss.profile.compute.name)]
-        found.append(
-            Motion(
-                parameter=name,
-                weights=trajectory.params[name][:, 0],
-                gradient=_under(gradients[name], update.profile),
-                pieces={piece: _under(values, update.profile) for piece, values in pieces.get(name, {}).items()},
-                format=stored,
-                profile=update.profile,
-                factor=rate_factor(form, material, name),
-            )
+    design, recording = Design(form=form, material=material), complete(trajectory, form=form_factor)
+    engine, update = Engine(recording), recording.profiles["update"]
+
+    def sums(made: Pass) -> dict[str, Any]:
+        """Of the batch of each step: the gradients by parameter and, for the weights, the covariance."""
+        return made.data_gradient | {COVARIANCE: _covariance(made.X, made.y)}
+
+    made = engine.passes.every(design, engine.arithmetic("loss"), sums)
+    lifted = {name: Bounded(values.value, values.error, update) for name, values in made.items()}
+    return [
+        Motion(
+            parameter=name,
+            weights=recording.weights[name],
+            gradient=lifted[name],
+            pieces={COVARIANCE: lifted[COVARIANCE]} if name == "weight" else {},
+            format=recording.format(name),
+            profile=update,
+            factor=rate_factor(design, name),
         )
-    return found
+        for name in form.optimizers
+    ]
 
 
-def rate_factor(form: Realised, material: Material, name: str) -> Array:
+def rate_factor(design: Design, name: str) -> Array:
     """η_k/η₀ at each step, 1 where nothing is scheduled."""
-    epochs = np.array([epoch for epoch, batches in enumerate(material.order) for _ in batches])
-    counts = epochs if form.schedule.per == "epoch" else np.arange(len(epochs))
-    base = form.optimizers[name]
-    lr = hyper_parameters(base).get("lr")
-    if not lr:
-        return np.ones(len(epochs))
-    rates = hyper_parameters(scheduled(base, form.schedule, counts))["lr"]
-    return np.broadcast_to(np.asarray(rates, float) / float(lr), epochs.shape)
-
-
-def _by_step(
-    form: Realised, material: Material, trajectory: Trajectory, arithmetic: Rounding
-) -> tuple[dict[str, list[Bounded]], dict[str, dict[str, list[Bounded]]]]:
-    """Data gradient and pieces of every parameter, one entry per step."""
-    problem = arithmetic.hyper(form.in_gradient)
-    gradients: dict[str, list[Any]] = {name: [] for name in form.optimizers}
-    pieces: dict[str, dict[str, list[Any]]] = {}
-    X_all, y_all = trajectory.inputs["X"], trajectory.inputs["y"]
-    for step, rows in enumerate(rows for batches in material.order for rows in batches):
-        X, y = arithmetic.tensor(X_all[:, rows]), arithmetic.tensor(y_all[:, rows])
-        params: Any = {name: arithmetic.tensor(values[step]) for name, values in trajectory.params.items()}
-        upstream = problem.loss.gradient(problem.model.forward(params, X), y)
-        for name, gradient in problem.model.backward(params, X, upstream).items():
-            gradients[name].append(gradient)
-        if "weight" in params:
-            pieces.setdefault("weight", {}).setdefault("cov(x, y)", []).append(_covariance(X, y))
-    return gradients, pieces
+    lr = hyper_parameters(design.form.optimizers[name]).get("lr")
+    return design.rates(name) / float(lr) if lr else np.ones(design.steps)
 
 
 def _covariance(X: Any, y: Any) -> Any:
-    """mean(x·y) − mean(x)·mean(y) over the batch: by what subtracting ``(n, 1)`` from ``(n,)`` errs."""
+    """mean(x·y) − mean(x)·mean(y) over each batch ``(steps, 1, p)``: that error when ``(n, 1)`` meets ``(n,)``."""
     n = X.shape[1]
     mean_x, mean_y = X.sum(axis=1) / n, y.sum(axis=1) / n
     mean_xy = (X.swapaxes(1, 2) @ y)[:, :, 0] / n
-    return (mean_xy - mean_x * mean_y).reshape(1, 1, -1)
-
-
-def _under(steps: list[Bounded], profile: Profile) -> Bounded:
-    """All steps as one array, from here on computed with in another arithmetic."""
-    value, error = (np.concatenate([getattr(step, part) for step in steps]) for part in ("value", "error"))
-    return Bounded(value, error, profile)
+    return (mean_xy - mean_x * mean_y).reshape(len(mean_xy), 1, -1)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -70,12 +71,12 @@ class Design:
 
     # -- what it is ------------------------------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def rows(self) -> list[Array]:
         """The batch of each step."""
         return [rows for batches in self.material.order for rows in batches]
 
-    @property
+    @cached_property
     def epoch(self) -> Array:
         """The epoch of each step ``(K,)``."""
         return np.array([epoch for epoch, batches in enumerate(self.material.order) for _ in batches])
@@ -95,7 +96,7 @@ class Design:
             return False
         return all(len(each) == self.steps for each in arrays if each is not None)
 
-    @property
+    @cached_property
     def advances(self) -> Array:
         """How often the schedule was advanced before each step ``(K,)``."""
         if self.counts is not None:

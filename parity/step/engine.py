@@ -21,12 +21,12 @@ from parity.step.after import COUNT, replayed, whole
 from parity.step.arithmetics import Arithmetic, Rounding
 from parity.step.design import Design
 from parity.step.expected import Expected, expect
-from parity.step.passes import Passes
-from parity.step.quantity import Quantity
+from parity.step.passes import Pass, Passes
+from parity.step.quantity import Kind, Quantity
 from parity.step.rates import in_effect
 from parity.step.recording import Recording
 from parity.step.rounding import like
-from refimpl.arithmetic.bounded import Bounded, concatenate
+from refimpl.arithmetic.bounded import Bounded
 from refimpl.arithmetic.lift import align
 from refimpl.training import scheduled
 from refimpl.types import Array, number_fields, off
@@ -170,19 +170,15 @@ class Engine:
         recorded, arithmetic = self.recording.loss, self.arithmetic("loss")
         assert recorded is not None
         asked: Any = arithmetic.hyper(design.form.objective)
-        readings: dict[Quantity, list[Any]] = {
-            Quantity("loss"): [],
-            Quantity("objective"): [],
-            Quantity("objective as asked"): [],
-        }
-        chunks = self.passes.chunks(design)
-        for steps in chunks:
-            made = self.passes.at(design, steps, arithmetic)
-            values = made.loss, made.objective, asked.objective_from(made.loss, made.params)
-            for pieces, value in zip(readings.values(), values, strict=True):
-                pieces.append(value)
+
+        def readings(made: Pass) -> dict[Quantity, Any]:
+            as_asked = asked.objective_from(made.loss, made.params)
+            values: dict[Kind, Any] = {"loss": made.loss, "objective": made.objective, "objective as asked": as_asked}
+            return {Quantity(kind): value for kind, value in values.items()}
+
         every, format = np.arange(self.recording.steps), arithmetic.profile.compute
-        pieces = [expect(what, every, recorded, _in_order(some, chunks), format) for what, some in readings.items()]
+        bounded = self.passes.every(design, arithmetic, readings)
+        pieces = [expect(quantity, every, recorded, value, format) for quantity, value in bounded.items()]
         return [piece.widened(self.recording.half_unit("loss")) for piece in pieces]
 
     # -- all steps at once, from what was recorded -------------------------------------------------------------------
@@ -238,11 +234,8 @@ class Engine:
         parts = repr(problem.loss), repr(problem.model), repr(arithmetic), design.uncertain
         key = (*parts, id(material.dataset), id(material.order), id(design.row_times), id(design.at), id(design.begins))
         if key not in self._gradients:
-            chunks = self.passes.chunks(design)
-            pieces = [self.passes.at(design, steps, arithmetic).data_gradient for steps in chunks]
-            joined = {name: _in_order([piece[name] for piece in pieces], chunks) for name in self.recording.weights}
             alive = (*vars(material).values(), design.row_times, design.at, design.begins)  # which the key names
-            self._gradients[key] = (alive, joined)
+            self._gradients[key] = alive, self.passes.every(design, arithmetic, lambda made: made.data_gradient)
         return self._gradients[key][1]
 
     # -- what both ways share ----------------------------------------------------------------------------------------
@@ -265,12 +258,6 @@ class Engine:
 def under(numbers: dict[str, Any], arithmetic: Rounding) -> dict[str, Any]:
     """Gradients or weights as they enter another arithmetic."""
     return {name: Bounded(each.value, each.error, arithmetic.profile) for name, each in numbers.items()}
-
-
-def _in_order(pieces: Sequence[Any], chunks: Sequence[Array]) -> Any:
-    """What was computed for chunks of the steps, step after step."""
-    joined = concatenate(pieces) if isinstance(pieces[0], Bounded) else np.concatenate(pieces)
-    return joined[np.argsort(np.concatenate(chunks), kind="stable")]
 
 
 def unchecked(optimizer: Any, **numbers: Any) -> Any:

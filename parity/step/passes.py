@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,7 +13,7 @@ from parity.step.arithmetics import Arithmetic, Rounding
 from parity.step.design import Design
 from parity.step.recording import Recording
 from parity.step.rounding import like
-from refimpl.arithmetic.bounded import Bounded
+from refimpl.arithmetic.bounded import Bounded, concatenate
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.training import with_mask
 from refimpl.types import Array
@@ -106,6 +106,13 @@ class Passes:
                 found[name] = Bounded(values, ROUNDINGS * profile.u(profile.compute) * np.abs(values), profile)
         return found
 
+    def every(self, design: Design, arithmetic: Arithmetic | None, of: Callable[[Pass], Mapping[Any, Any]]) -> Any:
+        """What is made ``of`` the passes, by name ``(K, …)``, for all steps in their order."""
+        chunks = self.chunks(design)
+        pieces = [of(self.at(design, steps, arithmetic)) for steps in chunks]
+        order = np.argsort(np.concatenate(chunks), kind="stable")
+        return {name: _joined([piece[name] for piece in pieces])[order] for name in pieces[0]}
+
     def chunks(self, design: Design) -> Sequence[Array]:
         """All steps in pieces of equal batch size that fit in memory."""
         sizes = np.array([len(rows) for rows in design.rows])
@@ -126,6 +133,10 @@ class Passes:
             arrays = {name: np.asarray(format.round(getattr(dataset, name)), float) for name in ("X", "y")}
             self._rounded[id(dataset)] = (dataset, arrays)  # keeps alive what the key names
         return self._rounded[id(dataset)][1]
+
+
+def _joined(pieces: Sequence[Any]) -> Any:
+    return concatenate(pieces) if isinstance(pieces[0], Bounded) else np.concatenate(pieces)
 
 
 def _known(array: Array, whole: Array, design: Design, arithmetic: Arithmetic) -> Any:

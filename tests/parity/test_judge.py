@@ -921,18 +921,17 @@ def test_the_share_of_the_tolerance() -> None:
 
 def test_what_is_computed_in_more_than_it_is_stored_in_may_be_half_a_unit_off() -> None:
     """As a fused kernel on an accelerator does: float32 inside, bfloat16 outside."""
-    half = ULP["bfloat16"] / 2
+    half, quantity = ULP["bfloat16"] / 2, Quantity("update", "weight")
     profile = Profile(compute=FORMATS["float32"], accumulate=FORMATS["float32"])
     sums = Bounded.tensor(np.full(4, 1.0), profile) + Bounded.tensor(np.array([half, 0.9 * half, half, half]), profile)
     candidate = np.array([1.0, 1.0, 1 + 2 * half, 1 + 4 * half])
-    share = expect(Quantity("update", "weight"), np.arange(4), candidate, sums, FORMATS["bfloat16"]).share
+    share = expect(quantity, np.arange(4), candidate, sums, FORMATS["bfloat16"]).share
     assert (share[:3] > 0.8).all() and (share[:3] <= 1).all() and share[3] > 2
-    in_float32 = expect(Quantity("update", "weight"), np.arange(4), candidate, sums, FORMATS["float32"]).share
+    in_float32 = expect(quantity, np.arange(4), candidate, sums, FORMATS["float32"]).share
     assert (in_float32 > 1000).all()
     large = Bounded.tensor(np.full(1, 3.3e38), profile) + Bounded.tensor(np.full(1, 9e36), profile)
-    (unbounded,) = expect(
-        Quantity("update", "weight"), np.arange(1), np.array([np.inf]), large, FORMATS["bfloat16"]
-    ).allowance
+    infinite = np.array([np.inf])
+    (unbounded,) = expect(quantity, np.arange(1), infinite, large, FORMATS["bfloat16"]).allowance
     assert np.isinf(unbounded), "above the largest bfloat16, ∞ is admitted"
 
 

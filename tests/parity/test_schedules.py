@@ -171,7 +171,7 @@ def test_a_rate_wrong_by_32_ulps_is_caught_at_the_advance_that_makes_it(schedule
     k = 1 + int(np.argmax(recorded.values["lr"][1:]))
     lr = recorded.values["lr"].copy()
     lr[k] += 32 * np.spacing(np.max(lr))
-    piece = next(piece for piece in check(schedule, moved(recorded, lambda _: lr)) if piecstr(e.quantity) == "lr")
+    piece = next(piece for piece in check(schedule, moved(recorded, lambda _: lr)) if str(piece.quantity) == "lr")
     assert piece.share[k] > 1 and np.all(piece.share[:k] <= 1)
 
 
@@ -180,7 +180,7 @@ def test_a_momentum_that_does_not_move_is_caught() -> None:
         case = ScheduleCase(schedule=schedule, options={"momentum": 0.9})
         recorded = run_schedule(case)[0]
         still = replace(recorded, values={**recorded.values, "momentum": np.full(41, 0.9)})
-        assert any(np.any(piece.share > 1) for piece in check(schedule, still) if piecstr(e.quantity) == "momentum")
+        assert any(np.any(piece.share > 1) for piece in check(schedule, still) if str(piece.quantity) == "momentum")
 
 
 def test_a_plateau_that_is_forgotten_or_seen_too_early_is_caught() -> None:

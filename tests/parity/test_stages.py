@@ -7,6 +7,7 @@ import inspect
 import itertools
 import types
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np

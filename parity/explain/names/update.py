@@ -259,7 +259,7 @@ def rules(chain: Chain, changed: Design, seen: Design) -> Iterator[Cause]:
             gradient=Bounded(gradients[name].value, gradients[name].error, update),
             format=recording.format(name),
             profile=update,
-            factor=rate_factor(changed.form, changed.material, name),
+            factor=rate_factor(changed, name),
         )
         for name, weights in recording.weights.items()
     ]
