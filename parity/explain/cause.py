@@ -16,7 +16,8 @@ class Cause:
     """``text``: what is the case, with its numbers. ``change``: what to change in the code. ``probe``: what tells it
     from causes that look alike. ``apply``: the design with it in, None where it makes no sense. ``numbers``: how many
     numbers were measured for it: of two causes that explain a run, the one with fewer is meant. ``named``: False for a
-    description of what was measured, which has no name. ``evidence``: what shows it beside the proof."""
+    description of what was measured, which has no name. ``evidence``: what shows it beside the proof.
+    ``variant``: tells causes of the same words apart, which differ in a number that nobody would name."""
 
     id: str
     text: str
@@ -26,6 +27,7 @@ class Cause:
     numbers: int = 0
     named: bool = True
     evidence: str = ""
+    variant: float = 0.0
 
     def to(self, design: Design) -> Design | None:
         """The design with this cause in it; None where it makes no sense."""

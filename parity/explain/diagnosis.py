@@ -15,6 +15,7 @@ from parity.explain.initial import Start, starts
 from parity.explain.measure.chain import chain_of
 from parity.explain.measure.summary import Link, summary
 from parity.explain.names.averaged import readings
+from parity.explain.names.update import rule_of
 from parity.explain.observed import Observed
 from parity.explain.pattern import patterns, which
 from parity.explain.recorded import as_far_as, reported_seldom
@@ -98,6 +99,8 @@ class _Diagnosing:
             notes.append(
                 "nothing was reported before the first step: if weights may start elsewhere, report them there"
             )
+        if self.wrong and not findings:
+            findings += self._described()
         did = self._effects(begin)
         if did is not None:
             findings = sorted(findings, key=lambda one: -_weight(did, one.id))
@@ -176,6 +179,28 @@ class _Diagnosing:
                 )
             )
         return findings
+
+    def _described(self) -> list[Finding]:
+        """Where nothing explains the run: what is known of its gradients, and of what was made of them."""
+        if not self._same_steps:
+            return []
+        chain = chain_of(self.design, self.engine, self.observed)
+        recorded = chain.given is not None and chain.given.source != "weights"
+        explained = rule_of(chain, self.design)
+        if explained is None or not explained.structure:
+            return []
+        as_asked = recorded and chain.as_asked("weight") and chain.as_asked("total_bias")
+        gradient = "the gradients are as asked, the update made of them is not"
+        if not as_asked:
+            gradient = "neither gradients nor update are as asked" if recorded else "with the asked gradients"
+        return [
+            Finding(
+                id="update-other",
+                text=f"{gradient}: {'; '.join(explained.structure)}",
+                evidence=f"correct code is off by {self.share:.3g} times the tolerance, and nothing that is known explains it",
+                change="look at what the optimizer, and all that writes the weights, does in these steps",
+            )
+        ]
 
     def _averaged(self) -> list[Finding]:
         """Where nothing has a name: whether a running average of weights that are as asked was recorded."""

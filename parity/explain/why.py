@@ -5,9 +5,9 @@ A cause is named only if the asked experiment, with it put in, brings every reco
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from parity.explain.cause import Cause
 from parity.explain.measure.chain import Chain, chain_of
@@ -17,8 +17,9 @@ from parity.explain.observed import Observed
 from parity.step.design import Design
 from parity.step.engine import Engine
 
+T = TypeVar("T")
 PROOFS = 24
-"""Sets of causes that are held to their bound at most."""
+"""Sets of causes that are held to their bound at most, of each kind."""
 
 
 GRADIENTS = 4
@@ -53,11 +54,58 @@ class Explanation:
 def explain(design: Design, engine: Engine, observed: Observed | None = None) -> list[Explanation]:
     """The proven explanations of a record, the likeliest first; empty where there are none."""
     proof = Proof(design, engine)
-    for causes in proposals(design, engine, observed):
-        proof.hold(causes)
-        if proof.enough:
-            break
+    for begin in order.options(design, engine):
+        base = together(design, begin)
+        if base is not None and base.steps == engine.recording.steps:
+            _explain(proof, begin, base, observed)
+    if not proof.found:
+        proof.hold_all((cause,) for cause in narrow.causes(design, engine))
     return proof.ranked()
+
+
+def _explain(
+    proof: Proof, begin: tuple[Cause, ...], base: Design, observed: Observed | None, *, late: bool = False
+) -> None:
+    """The gradient alone; then, if that does not do, what is made of it, too; then what is written afterwards."""
+    for written in between.causes(chain_of(base, proof.engine, observed), base):
+        proof.hold((*begin, written))
+        changed = written.to(base)
+        assert changed is not None
+        begin, base = (*begin, written), changed
+    chain = chain_of(base, proof.engine, observed)
+    of_gradient = list(gradient(chain))
+    proof.hold_all((*begin, *causes) for causes in of_gradient)
+    recorded = chain.given is not None and chain.given.source != "weights"
+    if proof.named or (recorded and proof.found):
+        return  # the update made of the recorded gradient is as asked
+    for what in (update.options, update.rules):  # the rules cost more, and are put together only where no name is known
+        same = Kept(what(chain, base))
+        for causes in of_gradient[:GRADIENTS] if not proof.named else ():
+            changed = together(base, causes)
+            if changed is not None and changed.consistent:
+                more = same if recorded else what(chain, changed)
+                proof.hold_all((*begin, *causes, *each) for each in more)
+    if proof.named or late:
+        return
+    for written in between.late(chain, base):
+        proof.hold((*begin, written))
+        changed = written.to(base)
+        if changed is not None and not proof.named:
+            _explain(proof, (*begin, written), changed, observed, late=True)
+
+
+class Kept(Iterable[T]):
+    """What a generator yields, computed once and when it is asked for."""
+
+    def __init__(self, source: Iterator[T]) -> None:
+        self.source = source
+        self.kept: list[T] = []
+
+    def __iter__(self) -> Iterator[T]:
+        yield from self.kept
+        for each in self.source:
+            self.kept.append(each)
+            yield each
 
 
 class Proof:
@@ -67,10 +115,9 @@ class Proof:
         self.design, self.engine = design, engine
         self.found: list[Explanation] = []
         self.tried: set[tuple[str, ...]] = set()
-        self.left: int | None = None
 
     def hold(self, causes: Sequence[Cause]) -> None:
-        key = tuple(sorted(cause.text for cause in causes))
+        key = tuple(sorted(f"{cause.text} {cause.variant}" for cause in causes))
         if key in self.tried or not causes:
             return
         self.tried.add(key)
@@ -82,13 +129,22 @@ class Proof:
             losses = self.engine.loss_shares(changed)
             self.found.append(Explanation(tuple(causes), changed, share, losses))
 
+    def hold_all(self, proposals: Iterable[tuple[Cause, ...]]) -> None:
+        """Each of them, until so many were tried, or some more after a name that fits everything."""
+        left = PROOFS
+        for causes in proposals:
+            before = len(self.tried)
+            self.hold(causes)
+            left -= len(self.tried) - before
+            if self.named:
+                left = min(left, ALIKE)
+            if left <= 0:
+                return
+
     @property
-    def enough(self) -> bool:
-        """Whether all tries are used, or those that a name which fits everything leaves to what looks alike."""
-        fitting = any(one.named and one.fits_loss for one in self.found)
-        if fitting and self.left is None:
-            self.left = len(self.tried) + ALIKE
-        return len(self.tried) >= (PROOFS if self.left is None else self.left)
+    def named(self) -> bool:
+        """Whether a name that fits the losses, too, was proven."""
+        return any(one.named and one.fits_loss for one in self.found)
 
     def ranked(self) -> list[Explanation]:
         def rank(one: Explanation) -> tuple[Any, ...]:
@@ -104,33 +160,6 @@ def together(design: Design, causes: Sequence[Cause]) -> Design | None:
     for cause in causes:
         changed = cause.to(changed) if changed is not None else None
     return changed
-
-
-def proposals(design: Design, engine: Engine, observed: Observed | None) -> Iterator[tuple[Cause, ...]]:
-    """Sets of causes that what was measured suggests, the likeliest first."""
-    yield from (causes for causes in _beginning(design, engine, observed))
-    near = [cause for cause in narrow.causes(design, engine)]
-    yield from ((cause,) for cause in near)
-
-
-def _beginning(design: Design, engine: Engine, observed: Observed | None) -> Iterator[tuple[Cause, ...]]:
-    """From the order of the batches on."""
-    for begin in order.options(design, engine):
-        base = together(design, begin)
-        if base is None or base.steps != engine.recording.steps:
-            continue
-        for written in between.causes(chain_of(base, engine, observed), base):
-            yield (*begin, written)
-            changed = written.to(base)
-            assert changed is not None
-            begin, base = (*begin, written), changed
-        chain = chain_of(base, engine, observed)
-        of_gradient = list(gradient(chain))
-        yield from ((*begin, *causes) for causes in of_gradient)
-        for causes in of_gradient[:GRADIENTS]:
-            changed = together(base, causes)
-            if changed is not None and changed.consistent:
-                yield from ((*begin, *causes, *more) for more in update.options(chain, changed))
 
 
 def gradient(chain: Chain) -> Iterator[tuple[Cause, ...]]:

@@ -42,6 +42,7 @@ class Design:
     """The parts of a run; see the module for the formulas.
 
     ``begins``: weights from which the steps start in the place of those recorded after the step before, ``(K, …)``.
+    ``ends``: weights that the steps are to come to in the place of those recorded next, ``(K, …)``.
     ``at``: weights at which the gradient is taken in the place of w_k, ``(K, …)`` by parameter.
     ``given``: gradients in the place of all that is before the optimizer, ``(K, …)`` by parameter.
     ``uncertain``: of how many roundings the inputs are, where they were computed from the data.
@@ -64,6 +65,7 @@ class Design:
     given: Mapping[str, Array] = field(default_factory=dict)
     at: Mapping[str, Array] = field(default_factory=dict)
     begins: Mapping[str, Array] = field(default_factory=dict)
+    ends: Mapping[str, Array] = field(default_factory=dict)
     resets: Array | None = None
     weights_format: str | None = None
     state_format: str | None = None
@@ -89,7 +91,7 @@ class Design:
     def consistent(self) -> bool:
         """Whether what is given for each step is given for each of its steps."""
         single = [self.penalty_times, self.mixing, self.counts, self.resets, self.row_times]
-        by_name = (self.decay_times, self.shrink, self.beside, self.added, self.scale, self.given, self.at, self.begins)
+        by_name = (self.decay_times, self.shrink, self.beside, self.added, self.scale, self.given, self.at, self.begins, self.ends)
         calls = self.calls.values() if isinstance(self.calls, Mapping) else (self.calls,)
         arrays = [*single, *calls, *(each for mapping in by_name for each in mapping.values())]
         if self.row_times is not None and [len(q) for q in self.row_times] != [len(rows) for rows in self.rows]:

@@ -42,6 +42,7 @@ class Engine:
         self.recording = recording
         self.passes = Passes(recording)
         self._gradients: dict[Any, tuple[Any, dict[str, Any]]] = {}
+        self._allowances: dict[int, tuple[Design, dict[str, Array]]] = {}
 
     # -- many designs, in plain float64 ------------------------------------------------------------------------------
 
@@ -109,13 +110,17 @@ class Engine:
         )
         for k, params in enumerate(made):
             for name, bounded in params.items():
-                candidate, store = weights[name][k + 1 : k + 2], self.recording.format(name)
+                candidate, store = self.candidate(design, name)[k : k + 1], self.recording.format(name)
                 piece = expect(Quantity("update", name), np.array([k]), candidate, bounded, store)
                 piece = piece.widened(self.recording.half_unit(name)[k + 1 : k + 2])
                 ignored = self.recording.ignored.get(name)
                 if ignored is not None:
                     piece = replace(piece, allowance=np.where(ignored, np.inf, piece.allowance))
                 yield piece
+
+    def candidate(self, design: Design, name: str) -> Array:
+        """What the run had after each step ``(K, …)``, where it is held to a design."""
+        return design.ends.get(name, self.recording.weights[name][1:])
 
     def _before(self, design: Design, name: str, k: int, update: Rounding) -> Bounded:
         """A parameter before step k, as far as it is known."""
@@ -135,10 +140,12 @@ class Engine:
 
     def allowances(self, design: Design) -> dict[str, Array]:
         """How far a correct run of this design may be off after each step, by parameter ``(K, n)``."""
-        found: dict[str, list[Array]] = {name: [] for name in self.recording.weights}
-        for piece in self.expected(design):
-            found[piece.quantity.parameter].append(np.asarray(piece.allowance, float).reshape(-1))
-        return {name: np.stack(some) for name, some in found.items()}
+        if id(design) not in self._allowances:
+            found: dict[str, list[Array]] = {name: [] for name in self.recording.weights}
+            for piece in self.expected(design):
+                found[piece.quantity.parameter].append(np.asarray(piece.allowance, float).reshape(-1))
+            self._allowances[id(design)] = design, {name: np.stack(some) for name, some in found.items()}
+        return self._allowances[id(design)][1]
 
     def share(self, design: Design, *, enough: float = np.inf) -> float:
         """The largest error ÷ allowance, up to the first step where it is more than ``enough``.

@@ -28,7 +28,8 @@ def in_effect(optimizer: Optimizer, schedule: Schedule, counts: Array, arithmeti
     changes = arithmetic.hyper(schedule).at(counts, lifted_numbers(plain, arithmetic))
     recursive: Any = schedule
     if isinstance(schedule, Recursive) and "lr" in changes:
-        rates = _recursion(recursive, tuple(plain.items()), int(np.max(counts)), arithmetic.profile)
+        last = 1 << int(np.max(counts)).bit_length()  # so that few are made for steps that are asked for one by one
+        rates = _recursion(recursive, tuple(plain.items()), last, arithmetic.profile)
         closed: Any = changes["lr"]
         away = np.abs(rates.value[counts] - closed.value) + rates.error[counts]
         error = np.maximum(closed.error, np.where(np.isnan(away), np.inf, away))

@@ -54,6 +54,68 @@ def causes(chain: Chain, design: Design) -> Iterator[Cause]:
     )
 
 
+def late(chain: Chain, design: Design) -> Iterator[Cause]:
+    """The steps after which something else wrote the weights before they were recorded."""
+    observed = chain.observed
+    if observed is None or design.ends:
+        return
+    weights = chain.engine.recording.weights
+    ends: dict[str, Array] = {}
+    written = np.zeros(chain.steps, bool)
+    for name, recorded in weights.items():
+        after = observed.after.get(name)
+        if after is None or len(after) != chain.steps:
+            continue
+        flat = np.asarray(after, float).reshape(recorded[1:].shape)
+        known = np.isfinite(flat.reshape(chain.steps, -1)).all(axis=1)
+        off = known & (flat != recorded[1:]).reshape(chain.steps, -1).any(axis=1)
+        if off.any():
+            ends[name] = np.where(off.reshape(-1, *(1,) * (flat.ndim - 1)), flat, recorded[1:])
+            written |= off
+    if ends:
+        what = " and ".join(ends)
+        verb = "are" if len(ends) > 1 else "is"
+        yield Cause(
+            id="weights-written-after-step",
+            text=f"{what} {verb} written outside of the optimizer after {steps_text(written, design.epoch)}"
+            f"{_written(chain, ends, written)}",
+            change=CHANGE,
+            apply=lambda d: replace(d, ends={**d.ends, **ends}),
+            evidence="what the optimizer left and what was recorded next are not the same",
+        )
+
+
+def _written(chain: Chain, ends: dict[str, Array], written: Array) -> str:
+    """What was made of what the optimizer left: ``a`` before, ``w`` after."""
+    name = "weight" if "weight" in ends else next(iter(ends))
+    recorded = chain.engine.recording.weights[name]
+    w, a = recorded.reshape(len(recorded), -1)[1:], ends[name].reshape(chain.steps, -1)
+    steps = np.flatnonzero(written)
+    room = 8 * chain.engine.recording.format(name).u * np.max(np.abs(a))
+    cut = [(np.abs(a[k]) - np.abs(w[k]))[(w[k] != 0) & (a[k] != 0)] for k in steps]
+    threshold = float(np.median(np.concatenate(cut))) if any(map(len, cut)) else 0.0
+    soft = np.sign(a) * np.maximum(np.abs(a) - threshold, 0)
+    if threshold > room and all(np.all(np.abs(w[k] - soft[k]) <= 2 * room) for k in steps):
+        return f": every number is moved by {threshold:.4g} towards 0 and stops there (soft threshold, a proximal step of L1)"
+    if all(np.all((w[k] == a[k]) | (w[k] == 0)) for k in steps):
+        most = max(float(np.max(np.abs(a[k][w[k] == 0]), initial=0.0)) for k in steps)
+        return f": numbers of up to {most:.4g} are set to 0 (hard threshold, pruning)"
+    ratios = np.array([np.dot(w[k], a[k]) / np.dot(a[k], a[k]) for k in steps])
+    if all(np.all(np.abs(w[k] - c * a[k]) <= room) for k, c in zip(steps, ratios, strict=True)):
+        lengths = np.array([np.linalg.norm(w[k]) for k in steps])
+        if len(steps) > 1 and np.ptp(lengths) <= room * np.sqrt(w.shape[1]) and np.ptp(ratios) > room:
+            return f": they are cut to the norm {lengths[0]:.4g}"
+        numbers = f"{ratios[0]:.6g}" if np.ptp(ratios) <= 1e-6 else ", ".join(f"{c:.6g}" for c in ratios[:4]) + " …"
+        return f": they are multiplied by {numbers}"
+    largest, smallest = float(np.max(w[steps])), float(np.min(w[steps]))
+    if all(np.all(np.abs(w[k] - np.clip(a[k], smallest, largest)) <= room) for k in steps):
+        return f": they are cut off at {smallest:.4g} and {largest:.4g}"
+    moments = recorded.reshape(len(recorded), -1)
+    if all(np.all(np.abs(w[k] - np.mean([*moments[1 : k + 1], a[k]], axis=0)) <= 8 * room) for k in steps):
+        return ": with the mean of the weights after all steps so far"
+    return ""
+
+
 def _how(chain: Chain, begins: dict[str, Array], written: Array) -> str:
     """Whether what was written is an average of what was before, or a multiple of it."""
     name = "weight" if "weight" in begins else next(iter(begins))

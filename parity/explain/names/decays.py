@@ -63,10 +63,10 @@ def measure(chain: Chain, seen: Design, name: str) -> Shrinking | None:
     """s_k and β_k of one parameter; None where a step is not made of these two."""
     engine = chain.engine
     recorded = engine.recording.weights[name]
-    flat = recorded.reshape(len(recorded), -1)
+    w = seen.begins.get(name, recorded[:-1]).reshape(seen.steps, -1)
     with np.errstate(all="ignore"):
         predicted = engine.weights([seen])[name][0].reshape(seen.steps, -1)
-    w, moved, asked = flat[:-1], np.diff(flat, axis=0), predicted - flat[:-1]
+    moved, asked = engine.candidate(seen, name).reshape(seen.steps, -1) - w, predicted - w
     room = engine.allowances(seen)[name] + np.finfo(float).tiny
     s, s_bar, beta, bar = np.ones(seen.steps), np.zeros(seen.steps), np.zeros(seen.steps), np.zeros(seen.steps)
     alone = w.shape[1] == 1 or not asked.any()

@@ -95,6 +95,7 @@ def _perturbed(chain: Chain) -> Iterator[Cause]:
             probe="a small gradient: the perturbation keeps its length",
             apply=partial(moved, rho=rho, eps=eps),
             numbers=1,
+            variant=eps,
         )
         if _holds(chain, cause):
             yield cause

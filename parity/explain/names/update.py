@@ -15,7 +15,7 @@ from parity.explain.measure.chain import Chain
 from parity.explain.measure.series import Series
 from parity.explain.motion import Motion, rate_factor
 from parity.explain.names import calls, decays, rates
-from parity.explain.update import explain_update
+from parity.explain.update import UpdateExplanation, explain_update
 from parity.step.design import Design
 from refimpl.arithmetic.bounded import Bounded
 from refimpl.optimizers import OPTIMIZERS
@@ -44,7 +44,6 @@ def options(chain: Chain, changed: Design) -> Iterator[tuple[Cause, ...]]:
         yield from ((*begin, cause) for cause in decays.causes(chain, its))
         yield from ((*begin, cause) for cause in _state_lost(chain, its))
         yield from ((*begin, cause) for cause in recurrences(chain, its))
-    yield from ((cause,) for cause in rules(chain, changed, seen))
 
 
 def _state_lost(chain: Chain, seen: Design) -> Iterator[Cause]:
@@ -206,8 +205,9 @@ def _rates(chain: Chain, seen: Design) -> Series | None:
     allowance = engine.allowances(seen)
     low, high = np.full(seen.steps, -np.inf), np.full(seen.steps, np.inf)
     for name, recorded in weights.items():
-        flat = recorded.reshape(len(recorded), -1)
-        moved, asked = np.diff(flat, axis=0), predicted[name][0].reshape(seen.steps, -1) - flat[:-1]
+        start = seen.begins.get(name, recorded[:-1]).reshape(seen.steps, -1)
+        moved = engine.candidate(seen, name).reshape(seen.steps, -1) - start
+        asked = predicted[name][0].reshape(seen.steps, -1) - start
         room = allowance[name]
         square = np.sum(asked**2, axis=1)
         if np.any(square == 0) or not np.isfinite(asked).all():
@@ -247,11 +247,28 @@ def recurrences(chain: Chain, seen: Design) -> Iterator[Cause]:
             yield causes[i]
 
 
-def rules(chain: Chain, changed: Design, seen: Design) -> Iterator[Cause]:
+def rules(chain: Chain, changed: Design) -> Iterator[tuple[Cause, ...]]:
     """The optimizer's rule, put together from links: see :mod:`parity.explain.update`."""
+    explained = rule_of(chain, changed)
+    for one in () if explained is None else explained.explanations:
+        yield (
+            Cause(
+                id=one.id,
+                text=one.text,
+                change=one.change,
+                apply=partial(_with_rules, rules=one.rules),
+                numbers=one.parts - 1,
+            ),
+        )
+
+
+def rule_of(chain: Chain, changed: Design) -> UpdateExplanation | None:
+    """What the optimizer did with its gradients, or those of ``changed`` where none were recorded."""
+    if changed.ends or changed.begins:
+        return None
     recording = chain.engine.recording
     update, loss = recording.profiles["update"], chain.engine.arithmetic("loss")
-    gradients = chain.engine.gradients(seen, loss)
+    gradients = chain.engine.gradients(_with_record(chain, changed), loss)
     motions = [
         Motion(
             parameter=name,
@@ -262,16 +279,9 @@ def rules(chain: Chain, changed: Design, seen: Design) -> Iterator[Cause]:
             factor=rate_factor(changed, name),
         )
         for name, weights in recording.weights.items()
+        if not chain.idle(name)
     ]
-    explained = explain_update(changed.form.optimizers, motions, epochs=changed.epoch)
-    for one in () if explained is None else explained.explanations:
-        yield Cause(
-            id=one.id,
-            text=one.text,
-            change=one.change,
-            apply=partial(_with_rules, rules=one.rules),
-            numbers=one.parts - 1,
-        )
+    return explain_update(changed.form.optimizers, motions, epochs=changed.epoch)
 
 
 def _with_rules(design: Design, rules: Mapping[str, Any]) -> Design:
@@ -293,7 +303,8 @@ def _distances(chain: Chain, designs: Sequence[Design]) -> Array:
     worst = np.zeros(len(designs))
     for name, values in predicted.items():
         recorded = engine.recording.weights[name]
+        reached = np.stack([engine.candidate(design, name) for design in designs])
         scale = np.max(np.abs(np.diff(recorded, axis=0))) or 1.0
-        off = np.abs(values - recorded[1:]).reshape(len(designs), -1).max(axis=1) / scale
+        off = np.abs(values - reached).reshape(len(designs), -1).max(axis=1) / scale
         worst = np.maximum(worst, np.where(np.isfinite(off), off, np.inf))
     return worst
