@@ -12,7 +12,7 @@ from parity.experiment import Experiment
 from parity.explain.effects import Change, Effects, effects
 from parity.explain.finding import CheckVerdict, Diagnosis, Finding
 from parity.explain.initial import Start, starts
-from parity.explain.measure.chain import chain_of
+from parity.explain.measure.chain import chain_of, decays_itself
 from parity.explain.measure.summary import Link, summary
 from parity.explain.names.averaged import readings
 from parity.explain.names.update import rule_of
@@ -192,7 +192,9 @@ class _Diagnosing:
         as_asked = recorded and chain.as_asked("weight") and chain.as_asked("total_bias")
         gradient = "the gradients are as asked, the update made of them is not"
         if not as_asked:
-            gradient = "neither gradients nor update are as asked" if recorded else "with the asked gradients"
+            gradient = "beside the step that the asked gradients make"
+            if recorded and not decays_itself(self.observed):
+                gradient = "neither the gradients nor what is made of them are as asked"
         return [
             Finding(
                 id="update-other",

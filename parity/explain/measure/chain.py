@@ -15,6 +15,7 @@ from parity.explain.observed import Observed
 from parity.step.design import Design
 from parity.step.engine import Engine
 from refimpl.models import Linear
+from refimpl.optimizers import OPTIMIZERS
 from refimpl.types import Array
 
 SLACK = 8.0
@@ -215,23 +216,47 @@ COUPLED = ("SGD", "Adam", "RMSprop", "Adagrad", "Adadelta", "NAdam", "RAdam", "A
 
 
 def chain_of(design: Design, engine: Engine, observed: Observed | None) -> Chain:
-    """The chain of a record, its gradients from the backward pass, else the optimizer's, else from the weights."""
-    given: Given | None = None
+    """The chain of a record, its gradients as the optimizer saw them, else from the backward pass or the weights.
+
+    A class that is not torch's may add λw by itself or not: it is taken to do so where that gives the asked gradient.
+    """
     if observed is not None:
         for gradients, source in ((observed.seen, "optimizer"), (observed.raw, "backward")):
-            given = given or recorded(_decayed(gradients, engine, observed), design, engine, source)  # type: ignore[arg-type]
-    return Chain(design, engine, given or inverted(design, engine), observed)
+            plain = recorded(_decayed(gradients, engine, observed), design, engine, source)  # type: ignore[arg-type]
+            if plain is None:
+                continue
+            chain = Chain(design, engine, plain, observed)
+            if chain.as_asked("weight") and chain.as_asked("total_bias"):
+                return chain
+            own = recorded(_decayed(gradients, engine, observed, own=True), design, engine, source)  # type: ignore[arg-type]
+            other = Chain(design, engine, own, observed)
+            return other if other.as_asked("weight") and other.as_asked("total_bias") else chain
+    return Chain(design, engine, inverted(design, engine), observed)
 
 
-def _decayed(gradients: Mapping[str, Array], engine: Engine, observed: Observed) -> dict[str, Array]:
-    """With λw added where the optimizer does it, by the λ of its parameter group: all that is averaged or stepped."""
+def decays_itself(observed: Observed | None) -> bool:
+    """Whether a class that is not torch's has a λ in its parameter groups: what it does with it is not known."""
+    if observed is None:
+        return False
+    decays = (observed.numbers.get(name, {}).get("weight_decay") for name in observed.optimizer)
+    unknown = any(each.lower() not in OPTIMIZERS for each in observed.optimizer.values())
+    return unknown and any(np.any(np.nan_to_num(each)) for each in decays if each is not None)
+
+
+def _decayed(
+    gradients: Mapping[str, Array], engine: Engine, observed: Observed, *, own: bool = False
+) -> dict[str, Array]:
+    """With λw added where the optimizer does it, by the λ of its parameter group: all that is averaged or stepped.
+
+    ``own``: so do classes that are not torch's.
+    """
     found = {}
     for name, values in gradients.items():
         numbers = observed.numbers.get(name, {})
         decay = numbers.get("weight_decay")
-        coupled = observed.optimizer.get(name) in COUPLED and not np.any(
-            np.nan_to_num(numbers.get("decoupled_weight_decay", 0.0))
-        )
+        kind = observed.optimizer.get(name, "")
+        coupled = kind in COUPLED or (own and kind.lower() not in OPTIMIZERS)
+        coupled = coupled and not np.any(np.nan_to_num(numbers.get("decoupled_weight_decay", 0.0)))
         flat = np.asarray(values, float).reshape(len(values), -1)
         if decay is not None and coupled and name in engine.recording.weights and len(decay) == len(flat):
             weights = engine.recording.weights[name]
