@@ -99,7 +99,7 @@ def _agreeing(log: Log, asked: Design, run: Free, fit: Fit, name: str, said: str
     exact = free(asked, _profile("float64"))
     same = []
     for fault, other in named(asked):
-        if fault.hypothesis.free or other.steps != asked.steps or _equal(exact, other):
+        if fault.name.free or other.steps != asked.steps or _equal(exact, other):
             continue
         if _near(log, run, other) and fit_of(log, free(other, run.engine.recording.profiles["loss"])).distance <= 1:
             same.append(fault.id)
@@ -137,14 +137,14 @@ def _faults(log: Log, asked: Design, run: Free, fit: Fit, dtype: str) -> list[Fi
             continue
         if layouts(log.rows, other) and (found := fit_of(log, free(other, _profile(dtype)))).distance <= 1:
             fitting.append((fault, found))
-    fitting.sort(key=lambda pair: (pair[0].hypothesis.rare, _as_asked(pair[1]), pair[0].hypothesis.free))
+    fitting.sort(key=lambda pair: (pair[0].name.rare, _as_asked(pair[1]), pair[0].name.free))
     if not fitting:
         return []
     (first, best), *rest = fitting
     alike = {fault.id: _text(fault, other) for fault, other in rest if fault.id != first.id}
     evidence = f"correct code is off by {fit.distance:.3g} times the drift of correct runs; with this, at "
     evidence += f"{best.distance:.2f} of it"
-    change, probe = first.hypothesis.change, "log the weights, too"
+    change, probe = first.name.change, "log the weights, too"
     text = _text(first, best)
     return [Finding(id=first.id, text=text, evidence=evidence, change=change, probe=probe, alike=alike)]
 
@@ -174,11 +174,11 @@ def _misreported(log: Log, run: Free, fit: Fit) -> list[Finding]:
     evidence = f"the {other} is that of correct code, the {column} is off by {off:.3g} times the drift of correct runs"
     if column == "loss":
         for fault, changed in named(run.design):
-            if fault.hypothesis.kind in ("loss", "penalty") and not fault.hypothesis.free:
+            if fault.name.kind in ("loss", "penalty") and not fault.name.free:
                 losses = _losses_at(run, changed)
                 if losses and _loss(log, fit.layout, changed, losses, run).distance <= 1:
                     text = f"of the loss that was logged, not of the steps: {fault.text}"
-                    return [Finding(id=fault.id, text=text, evidence=evidence, change=fault.hypothesis.change)]
+                    return [Finding(id=fault.id, text=text, evidence=evidence, change=fault.name.change)]
     series = run.losses if column == "loss" else run.norms
     rows = fit.layout.losses if column == "loss" else fit.layout.norms
     judged = rows >= 0

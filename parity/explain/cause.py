@@ -37,13 +37,13 @@ class Cause:
             return None
 
 
-def cause_of(hypothesis: Any, value: float = math.nan, *, numbers: int = 0) -> Cause:
+def cause_of(name: Any, value: float = math.nan, *, numbers: int = 0) -> Cause:
     """A name of the catalogue, with its number."""
     return Cause(
-        id=hypothesis.id,
-        text=hypothesis.text.format(value=value),
-        change=hypothesis.change,
-        probe=hypothesis.probe,
-        apply=lambda design: hypothesis.apply(design, value),
+        id=name.id,
+        text=name.text.format(value=value),
+        change=name.change,
+        probe=name.probe,
+        apply=lambda design: name.apply(design, value),
         numbers=numbers,
     )

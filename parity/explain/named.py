@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from parity.explain.catalogue import NAMES, Name
 from parity.explain.cause import Cause, cause_of
-from parity.explain.hypotheses import HYPOTHESES, Hypothesis
 from parity.step.design import Design
 
 TIMES = ("loss-other-factor", "lr-other", "penalty-other-strength")
@@ -20,18 +20,18 @@ WHOLE = (2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 16.0)
 
 @dataclass(frozen=True)
 class Named:
-    """A hypothesis with one of its numbers, nan where it has none."""
+    """A name with one of its numbers, nan where it has none."""
 
-    hypothesis: Hypothesis
+    name: Name
     value: float
 
     @property
     def cause(self) -> Cause:
-        return cause_of(self.hypothesis, self.value)
+        return cause_of(self.name, self.value)
 
     @property
     def id(self) -> str:
-        return self.hypothesis.id
+        return self.name.id
 
     @property
     def text(self) -> str:
@@ -40,9 +40,9 @@ class Named:
 
 def named(design: Design) -> Iterator[tuple[Named, Design]]:
     """Each fault of the catalogue, and what it makes of correct code."""
-    for hypothesis in HYPOTHESES.values():
-        more = [*WHOLE, *(1 / value for value in WHOLE)] if hypothesis.id in TIMES else []
-        for value in dict.fromkeys((*hypothesis.values, *more)):
-            fault = Named(hypothesis, value)
+    for name in NAMES.values():
+        more = [*WHOLE, *(1 / value for value in WHOLE)] if name.id in TIMES else []
+        for value in dict.fromkeys((*name.values, *more)):
+            fault = Named(name, value)
             if (changed := fault.cause.to(design)) is not None and changed.consistent:
                 yield fault, changed

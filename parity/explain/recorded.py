@@ -112,7 +112,7 @@ def _faults(design: Design, recording: Recording, marks: Array, share: float) ->
     first, *rest = fitting
     evidence = f"correct code is off by {share:.3g} times the tolerance; with this, every report lies within it"
     alike = {fault.id: fault.text for fault in rest if fault.id != first.id}
-    change, probe = first.hypothesis.change, "report every step"
+    change, probe = first.name.change, "report every step"
     return [Finding(id=first.id, text=first.text, evidence=evidence, change=change, probe=probe, alike=alike)]
 
 

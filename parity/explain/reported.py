@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
+from parity.explain.catalogue import NAMES
 from parity.explain.cause import cause_of
 from parity.explain.finding import Finding
-from parity.explain.hypotheses import HYPOTHESES
 from parity.explain.readings import usual_loss
 from parity.step.design import Design
 from parity.step.engine import Engine
@@ -21,11 +21,11 @@ def reported(design: Design, engine: Engine) -> tuple[list[Finding], list[str]]:
     if usual:
         return [], [f"the loss that was reported is {usual}"]
     evidence = f"the weights agree, the recorded losses are off by {min(shares.values()):.3g} times the tolerance"
-    for hypothesis in HYPOTHESES.values():
-        fault = cause_of(hypothesis, hypothesis.values[0])
-        changed = fault.to(design) if hypothesis.kind in ("loss", "penalty") and not hypothesis.free else None
+    for name in NAMES.values():
+        fault = cause_of(name, name.values[0])
+        changed = fault.to(design) if name.kind in ("loss", "penalty") and not name.free else None
         if changed is not None and min(engine.loss_shares(changed).values(), default=math.inf) <= 1:
             text = f"of the loss that was reported, not of the steps: {fault.text}"
-            return [Finding(id=hypothesis.id, text=text, evidence=evidence, change=hypothesis.change)], []
+            return [Finding(id=name.id, text=text, evidence=evidence, change=name.change)], []
     text = "the reported loss is neither the data loss nor the objective of the batch before the step"
     return [Finding(id="loss-reported", text=text, evidence=evidence, change="report the loss of the step's batch")], []

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from parity.explain.cause import Cause
 from parity.explain.measure.chain import Chain, chain_of
-from parity.explain.names import between, catalogue, elsewhere, narrow, order, rows, scale, update
+from parity.explain.names import between, elsewhere, known, narrow, order, rows, scale, update
 from parity.explain.names.option import PARTS, Option, covers
 from parity.explain.observed import Observed
 from parity.step.design import Design
@@ -169,7 +169,7 @@ def gradient(chain: Chain) -> Iterator[tuple[Cause, ...]]:
         return
     if chain.given.source == "weights":
         yield ()  # the update may be what differs
-    every = list(catalogue.options(chain))
+    every = list(known.options(chain))
     every += [Option(cause, frozenset(PARTS)) for file in (scale, elsewhere) for cause in file.causes(chain)]
     whole = [option for option in every if option.parts == frozenset(PARTS)]
     for option in sorted(whole, key=lambda one: (not one.cause.named, one.cause.numbers)):

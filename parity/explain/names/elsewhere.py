@@ -9,9 +9,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from parity.explain.catalogue import NAMES
 from parity.explain.cause import Cause
 from parity.explain.faults.twists import Centralised, Masked
-from parity.explain.hypotheses import HYPOTHESES
 from parity.explain.measure.chain import SLACK, Chain
 from parity.explain.measure.series import Series, listed, steps_text
 from parity.explain.pattern import which
@@ -233,7 +233,7 @@ def _narrow(chain: Chain) -> Iterator[Cause]:
                     _as_recorded(chain),
                     id=f"gradient-{format}",
                     text=f"gradients are rounded to {format} on their way to the optimizer: every recorded one is a {format} number",
-                    change=HYPOTHESES[f"gradient-{format}"].change,
+                    change=NAMES[f"gradient-{format}"].change,
                     numbers=0,
                     named=True,
                 )

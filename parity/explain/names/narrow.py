@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from parity.explain.catalogue import NARROWER
 from parity.explain.cause import Cause, cause_of
-from parity.explain.hypotheses import NARROWER
 from parity.step.design import Design
 from parity.step.engine import Engine
 from refimpl.types import Array

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from parity.explain.catalogue import NAMES
 from parity.explain.cause import Cause, cause_of
-from parity.explain.hypotheses import HYPOTHESES
 from parity.step.design import Design
 from parity.step.engine import Engine
 
@@ -15,9 +15,9 @@ def options(design: Design, engine: Engine) -> Iterator[tuple[Cause, ...]]:
     if design.steps == engine.recording.steps:
         yield ()
         return
-    for hypothesis in HYPOTHESES.values():
-        for value in hypothesis.values if hypothesis.kind == "data" else ():
-            cause = cause_of(hypothesis, value)
+    for name in NAMES.values():
+        for value in name.values if name.kind == "data" else ():
+            cause = cause_of(name, value)
             changed = cause.to(design)
             if changed is not None and changed.steps == engine.recording.steps:
                 yield (cause,)

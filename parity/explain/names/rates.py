@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from parity.explain.catalogue import NAMES
 from parity.explain.cause import Cause, cause_of
 from parity.explain.faults.schedules import Listed
-from parity.explain.hypotheses import HYPOTHESES
 from parity.explain.measure.series import Series, steps_text
 from parity.step.design import Design
 from refimpl.schedules import Constant
@@ -30,9 +30,9 @@ def causes(design: Design, executed: Series) -> Iterator[Cause]:
     if constant is not None:
         for id, value in (("lr-halved", 0.5), ("lr-doubled", 2.0), ("lr-tenfold", 10.0), ("lr-tenfold", 0.1)):
             if abs(constant - value) <= np.max(times.error) + SHORT * value:
-                yield cause_of(HYPOTHESES[id], value)
+                yield cause_of(NAMES[id], value)
         for digits in (3, 6, 17):
-            yield cause_of(HYPOTHESES["lr-other"], float(f"{constant:.{digits}g}"), numbers=1)
+            yield cause_of(NAMES["lr-other"], float(f"{constant:.{digits}g}"), numbers=1)
     yield from _moved_otherwise(design, executed)
     yield from _of_sizes(design, executed, asked)
     yield from _continuous(design, executed, asked)
@@ -68,8 +68,8 @@ def _same_rate(design: Design) -> Design:
 def _moved_otherwise(design: Design, executed: Series) -> Iterator[Cause]:
     """The asked schedule, counted otherwise: shifted, stretched, at another beat, begun anew, or not at all."""
     for id in ("schedule-ignored", "schedule-off-by-one", "schedule-per-epoch", "schedule-twice"):
-        for value in HYPOTHESES[id].values:
-            cause = cause_of(HYPOTHESES[id], value)
+        for value in NAMES[id].values:
+            cause = cause_of(NAMES[id], value)
             changed = cause.to(design)
             if changed is not None and executed.is_(changed.rates("weight")):
                 yield cause

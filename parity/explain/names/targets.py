@@ -45,19 +45,19 @@ def causes(chain: Chain) -> Iterator[Cause]:
     if np.any(low > high):
         yield from _of_batch(chain)
         return
-    for id, (text, change) in CHANGED.items():
+    for id, (words, change) in CHANGED.items():
         other = change(chain.y)
         if np.all((low <= other) & (other <= high)):
-            yield _cause(id, text, other)
+            yield _cause(id, words, other)
             return
     nearest = np.argmin(np.abs(best[:, None] - chain.y[None, :]), axis=1)
     if np.all((low <= chain.y[nearest]) & (chain.y[nearest] <= high)) and np.any(nearest != np.arange(n)):
         moved = np.flatnonzero(nearest != np.arange(n))
-        some = ", ".join(f"row {i} has that of row {nearest[i]}" for i in moved[:3])
+        told = ", ".join(f"row {i} has that of row {nearest[i]}" for i in moved[:3])
         shared = len(set(nearest.tolist())) < n
         kind = "targets-of-other-rows" if shared else "targets-shuffled"
         how = "some of them several times" if shared else "they are the right numbers in another order"
-        yield _cause(kind, f"targets belong to other rows: {how} ({some} …)", chain.y[nearest])
+        yield _cause(kind, f"targets belong to other rows: {how} ({told} …)", chain.y[nearest])
         return
     slope, intercept = np.polyfit(chain.y, best, 1)
     slope, intercept = float(f"{slope:.4g}"), float(f"{intercept:.4g}")

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from parity.explain.catalogue import NAMES
 from parity.explain.cause import Cause, cause_of
-from parity.explain.hypotheses import HYPOTHESES
 from parity.explain.measure.chain import Chain
 from parity.explain.measure.series import Series
 from parity.explain.motion import Motion, rate_factor
@@ -79,7 +79,7 @@ def _stale(chain: Chain) -> Iterator[Cause]:
         return
     raw, seen = (np.asarray(each["weight"], float).reshape(chain.steps, -1) for each in (observed.raw, observed.seen))
     if chain.steps > 1 and np.array_equal(seen[1:], raw[:-1]) and not np.isfinite(seen[0]).any():
-        yield cause_of(HYPOTHESES["gradient-stale"], 2.0)
+        yield cause_of(NAMES["gradient-stale"], 2.0)
 
 
 # -- numbers that were recorded ----------------------------------------------------------------------------------------
@@ -139,11 +139,11 @@ def _differences(design: Design, executed: Mapping[str, Any]) -> Iterator[Cause]
     asked = design.form.optimizers
     if all(executed[name] == asked[name] for name in asked):
         return
-    for hypothesis in HYPOTHESES.values():
-        if hypothesis.kind not in ("optimizer", "penalty"):
+    for known in NAMES.values():
+        if known.kind not in ("optimizer", "penalty"):
             continue
-        for value in _values_of(executed, asked) if hypothesis.free else hypothesis.values:
-            cause = cause_of(hypothesis, value, numbers=int(hypothesis.free))
+        for value in _values_of(executed, asked) if known.free else known.values:
+            cause = cause_of(known, value, numbers=int(known.free))
             changed = cause.to(design)
             if changed is None or changed.form.optimizers != dict(executed):
                 continue
@@ -157,9 +157,9 @@ def _differences(design: Design, executed: Mapping[str, Any]) -> Iterator[Cause]
             said.append(f"{type(optimizer).__name__} steps the {name}, {type(its).__name__} was asked")
             continue
         said += [
-            f"{f.name} of the {name} is {getattr(optimizer, f.name)!r}, asked {getattr(its, f.name)!r}"
-            for f in fields(optimizer)
-            if getattr(optimizer, f.name) != getattr(its, f.name)
+            f"{key} of the {name} is {value!r}, asked {getattr(its, key)!r}"
+            for key, value in vars(optimizer).items()
+            if value != getattr(its, key)
         ]
     yield Cause(
         id="optimizer-numbers",
@@ -230,10 +230,10 @@ def recurrences(chain: Chain, seen: Design) -> Iterator[Cause]:
     """The catalogue's optimizers, schedules and decays whose steps are next to the recorded ones."""
     causes: list[Cause] = []
     designs: list[Design] = []
-    for hypothesis in HYPOTHESES.values():
-        if hypothesis.kind in ("optimizer", "schedule", "penalty", "data") and not hypothesis.free:
-            for value in hypothesis.values:
-                cause = cause_of(hypothesis, value)
+    for name in NAMES.values():
+        if name.kind in ("optimizer", "schedule", "penalty", "data") and not name.free:
+            for value in name.values:
+                cause = cause_of(name, value)
                 made = cause.to(seen)
                 if made is not None and made.steps == seen.steps and made.consistent and _only_update(seen, made):
                     causes.append(cause)

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from parity.explain.catalogue.name import Name
 from parity.explain.faults.twists import ClipNorm, ClipValue, Normalised, Rounded, Sign
-from parity.explain.hypotheses.hypothesis import Hypothesis
 from parity.step.design import Design, Twist
 from refimpl.types import Array
 
@@ -58,7 +58,7 @@ def previous_batch(design: Design, _: float) -> Design:
 
 
 GRADIENTS = (
-    Hypothesis(
+    Name(
         id="gradient-stale",
         kind="gradient",
         text="the step uses the gradient of the step before",
@@ -67,7 +67,7 @@ GRADIENTS = (
         apply=stale,
         values=(2.0, 0.0, 1.0),
     ),
-    Hypothesis(
+    Name(
         id="gradient-accumulated",
         kind="gradient",
         text="gradients are never set to zero: each step uses the sum of all so far",
@@ -75,7 +75,7 @@ GRADIENTS = (
         probe="the second step",
         apply=accumulated,
     ),
-    Hypothesis(
+    Name(
         id="gradient-accumulated-in-epoch",
         kind="gradient",
         text="gradients are set to zero once an epoch: within it each step uses the sum so far",
@@ -83,7 +83,7 @@ GRADIENTS = (
         probe="the first step of the second epoch",
         apply=accumulated_in_epoch,
     ),
-    Hypothesis(
+    Name(
         id="gradient-of-two-batches",
         kind="gradient",
         text="the optimizer steps at every second batch, with {value:g} times the sum of two gradients",
@@ -92,7 +92,7 @@ GRADIENTS = (
         apply=two_batches,
         values=(1.0, 0.5),
     ),
-    Hypothesis(
+    Name(
         id="gradient-twice",
         kind="gradient",
         text="the gradient counts twice: backward() was called twice",
@@ -100,7 +100,7 @@ GRADIENTS = (
         probe="record the loss: its value is not doubled",
         apply=lambda design, _: mixed(design, 2 * np.eye(design.steps)),
     ),
-    Hypothesis(
+    Name(
         id="gradient-clipped-by-norm",
         kind="gradient",
         text="the gradient is clipped to the norm {value:.6g}",
@@ -110,7 +110,7 @@ GRADIENTS = (
         values=(0.01, 0.03, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0),
         free=True,
     ),
-    Hypothesis(
+    Name(
         id="gradient-clipped-by-value",
         kind="gradient",
         text="every element of the gradient is cut off at ±{value:.6g}",
@@ -120,7 +120,7 @@ GRADIENTS = (
         values=(0.01, 0.03, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0),
         free=True,
     ),
-    Hypothesis(
+    Name(
         id="gradient-previous-batch",
         kind="gradient",
         text="the gradient is of the batch before, at the weights of now",
@@ -128,7 +128,7 @@ GRADIENTS = (
         probe="one batch an epoch, where all are the same",
         apply=previous_batch,
     ),
-    Hypothesis(
+    Name(
         id="gradient-bfloat16",
         kind="gradient",
         text="gradients are rounded to bfloat16 on their way",
@@ -136,7 +136,7 @@ GRADIENTS = (
         probe="gradients of few bits, which rounding leaves alone",
         apply=lambda design, _: twisted(design, Rounded("bfloat16")),
     ),
-    Hypothesis(
+    Name(
         id="gradient-float16",
         kind="gradient",
         text="gradients are rounded to float16 on their way",
@@ -144,7 +144,7 @@ GRADIENTS = (
         probe="gradients of few bits, which rounding leaves alone",
         apply=lambda design, _: twisted(design, Rounded("float16")),
     ),
-    Hypothesis(
+    Name(
         id="gradient-sign",
         kind="gradient",
         text="only the sign of the gradient is used",
@@ -153,7 +153,7 @@ GRADIENTS = (
         apply=lambda design, _: twisted(design, Sign()),
         rare=True,
     ),
-    Hypothesis(
+    Name(
         id="gradient-normalised",
         kind="gradient",
         text="the gradient is divided by its norm",

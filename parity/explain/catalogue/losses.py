@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from parity.explain.catalogue.name import Name
 from parity.explain.faults.losses import Absolute, Broadcast, MeanTwice, OverBatchSize
-from parity.explain.hypotheses.hypothesis import Hypothesis
 from parity.step.design import Design
 from refimpl.losses import SquaredError
 
@@ -40,7 +40,7 @@ def over_batch_size(design: Design, _: float) -> Design | None:
 
 
 LOSSES = (
-    Hypothesis(
+    Name(
         id="loss-halved",
         kind="loss",
         text="the loss is half of what was asked: a ½ too many",
@@ -48,7 +48,7 @@ LOSSES = (
         probe=SCALE,
         apply=lambda design, _: scaled(design, 0.5),
     ),
-    Hypothesis(
+    Name(
         id="loss-doubled",
         kind="loss",
         text="the loss is twice what was asked: the ½ is missing (MSELoss is mean(r²), without ½)",
@@ -56,7 +56,7 @@ LOSSES = (
         probe=SCALE,
         apply=lambda design, _: scaled(design, 2.0),
     ),
-    Hypothesis(
+    Name(
         id="loss-sum-for-mean",
         kind="loss",
         text="the loss is summed over the batch, where the mean was asked",
@@ -64,7 +64,7 @@ LOSSES = (
         probe="batches of different sizes: the sum grows with the batch",
         apply=lambda design, _: reduced(design, "sum"),
     ),
-    Hypothesis(
+    Name(
         id="loss-mean-for-sum",
         kind="loss",
         text="the loss is the mean over the batch, where the sum was asked",
@@ -72,7 +72,7 @@ LOSSES = (
         probe="batches of different sizes: the sum grows with the batch",
         apply=lambda design, _: reduced(design, "mean"),
     ),
-    Hypothesis(
+    Name(
         id="loss-mean-twice",
         kind="loss",
         text="the loss is divided by the batch's number of rows twice",
@@ -80,7 +80,7 @@ LOSSES = (
         probe="batches of different sizes",
         apply=lambda design, _: wrapped(design, MeanTwice),
     ),
-    Hypothesis(
+    Name(
         id="loss-broadcast",
         kind="loss",
         text="predictions (n, 1) minus targets (n,) gave n² differences: every prediction is pulled to the mean target",
@@ -88,7 +88,7 @@ LOSSES = (
         probe="batches of one row, where both are the same",
         apply=lambda design, _: wrapped(design, Broadcast),
     ),
-    Hypothesis(
+    Name(
         id="loss-over-batch-size",
         kind="loss",
         text="the sum over the batch is divided by the batch size, also where the last batch has fewer rows",
@@ -96,7 +96,7 @@ LOSSES = (
         probe="a batch size that divides the number of rows, where it makes no difference",
         apply=over_batch_size,
     ),
-    Hypothesis(
+    Name(
         id="loss-absolute",
         kind="loss",
         text="the loss is the mean of |r| (L1Loss), where squares were asked",
@@ -104,7 +104,7 @@ LOSSES = (
         probe="large residuals: the pull of |r| does not grow with r",
         apply=lambda design, _: design.with_loss(Absolute()),
     ),
-    Hypothesis(
+    Name(
         id="loss-huber",
         kind="loss",
         text="the loss is that of Huber with edge {value:g} (SmoothL1Loss), where squares were asked",
@@ -113,7 +113,7 @@ LOSSES = (
         apply=lambda design, edge: design.with_loss(Absolute(edge=edge)) if edge > 0 else None,
         values=(1.0, 0.5, 0.1, 2.0),
     ),
-    Hypothesis(
+    Name(
         id="loss-other-factor",
         kind="loss",
         text="the loss is {value:.6g} times what was asked",

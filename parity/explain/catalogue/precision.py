@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from parity.explain.catalogue.name import Apply, Name
 from parity.explain.faults.models import Narrow
-from parity.explain.hypotheses.hypothesis import Apply, Hypothesis
 from parity.step.design import Design
 from refimpl.models import Linear
 
@@ -26,7 +26,7 @@ def narrow(format: str, *, results: bool = True) -> Apply:
 INTEGERS = "small integers, which narrow formats hold exactly"
 
 PRECISION = (
-    Hypothesis(
+    Name(
         id="precision-float32-forward",
         kind="precision",
         text="the forward and backward pass run in float32, products and sums",
@@ -34,7 +34,7 @@ PRECISION = (
         probe=INTEGERS,
         apply=narrow("float32"),
     ),
-    Hypothesis(
+    Name(
         id="precision-tf32",
         kind="precision",
         text="the forward and backward pass round their operands to TF32",
@@ -42,7 +42,7 @@ PRECISION = (
         probe=INTEGERS,
         apply=narrow("tf32", results=False),
     ),
-    Hypothesis(
+    Name(
         id="precision-float16-forward",
         kind="precision",
         text="the forward and backward pass run in float16",
@@ -50,7 +50,7 @@ PRECISION = (
         probe=INTEGERS,
         apply=narrow("float16"),
     ),
-    Hypothesis(
+    Name(
         id="precision-autocast",
         kind="precision",
         text="the forward and backward pass run in bfloat16, as under autocast",
@@ -58,7 +58,7 @@ PRECISION = (
         probe=INTEGERS,
         apply=narrow("bfloat16"),
     ),
-    Hypothesis(
+    Name(
         id="precision-bfloat16-state",
         kind="precision",
         text="the optimizer keeps its state in bfloat16",
@@ -66,7 +66,7 @@ PRECISION = (
         probe="no momentum and no averages, where there is no state",
         apply=lambda design, _: replace(design, state_format="bfloat16"),
     ),
-    Hypothesis(
+    Name(
         id="precision-float16-state",
         kind="precision",
         text="the optimizer keeps its state in float16",
@@ -74,7 +74,7 @@ PRECISION = (
         probe="no momentum and no averages, where there is no state",
         apply=lambda design, _: replace(design, state_format="float16"),
     ),
-    Hypothesis(
+    Name(
         id="precision-bfloat16-weights",
         kind="precision",
         text="the weights are rounded to bfloat16 after each step",
@@ -82,7 +82,7 @@ PRECISION = (
         probe="whether the weights are bfloat16 numbers",
         apply=lambda design, _: replace(design, weights_format="bfloat16"),
     ),
-    Hypothesis(
+    Name(
         id="precision-float16-weights",
         kind="precision",
         text="the weights are rounded to float16 after each step",

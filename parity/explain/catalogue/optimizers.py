@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from parity.explain.catalogue.gradients import mixed
+from parity.explain.catalogue.name import Apply, Name, map_optimizers
+from parity.explain.catalogue.penalties import moved
 from parity.explain.faults.adam import FaultyAdam
 from parity.explain.faults.sgd import FaultySGD, WeightNormSGD
-from parity.explain.hypotheses.gradients import mixed
-from parity.explain.hypotheses.hypothesis import Apply, Hypothesis, map_optimizers
-from parity.explain.hypotheses.penalties import moved
 from parity.step.design import Design
 from refimpl.errors import RefimplError
 from refimpl.optimizers import OPTIMIZERS, SGD, SGDW, Adam, AdamW
@@ -130,7 +130,7 @@ def begins_epoch(design: Design) -> Any:
 FREE_RATES = (0.01, 0.1, 0.5, 0.8, 0.9, 0.95, 0.99, 0.999)
 
 OPTIMIZER = (
-    Hypothesis(
+    Name(
         id="momentum-missing",
         kind="optimizer",
         text="there is no momentum (β₁ = 0 for Adam)",
@@ -138,7 +138,7 @@ OPTIMIZER = (
         probe="the second step: the first one is the same with and without",
         apply=of((*MOMENTUM, *ADAM), without_momentum),
     ),
-    Hypothesis(
+    Name(
         id="momentum-extra",
         kind="optimizer",
         text="there is momentum {value:.6g}, where none was asked",
@@ -148,7 +148,7 @@ OPTIMIZER = (
         values=FREE_RATES,
         free=True,
     ),
-    Hypothesis(
+    Name(
         id="momentum-other",
         kind="optimizer",
         text="the momentum is {value:.6g}, and not what was asked",
@@ -158,7 +158,7 @@ OPTIMIZER = (
         values=FREE_RATES,
         free=True,
     ),
-    Hypothesis(
+    Name(
         id="dampening-extra",
         kind="optimizer",
         text="momentum is dampened: b ← μb + (1 − τ)g with τ = μ, an average where torch keeps a sum",
@@ -166,7 +166,7 @@ OPTIMIZER = (
         probe="the second step: the first one is undampened in torch",
         apply=of(MOMENTUM, dampened),
     ),
-    Hypothesis(
+    Name(
         id="dampening-missing",
         kind="optimizer",
         text="momentum is not dampened, where it was asked",
@@ -175,7 +175,7 @@ OPTIMIZER = (
         apply=of(MOMENTUM, dampened),
         values=(0.0,),
     ),
-    Hypothesis(
+    Name(
         id="dampening-other",
         kind="optimizer",
         text="momentum is dampened with τ = {value:.6g}, and not as asked",
@@ -185,7 +185,7 @@ OPTIMIZER = (
         values=(0.1, 0.3, 0.5, 0.7, 0.9),
         free=True,
     ),
-    Hypothesis(
+    Name(
         id="first-step-dampened",
         kind="optimizer",
         text="the first step is dampened, too: b starts as (1 − τ)g, where torch starts with g",
@@ -193,7 +193,7 @@ OPTIMIZER = (
         probe="the first step alone",
         apply=of((SGD,), first_dampened),
     ),
-    Hypothesis(
+    Name(
         id="momentum-averaged",
         kind="optimizer",
         text="momentum is an average, b ← μb + (1 − μ)g from the first step on, where torch keeps the sum b ← μb + g",
@@ -201,7 +201,7 @@ OPTIMIZER = (
         probe="the first step, which is shorter by the factor 1 − μ",
         apply=of((SGD,), averaged),
     ),
-    Hypothesis(
+    Name(
         id="nesterov-missing",
         kind="optimizer",
         text="momentum is the plain one, where Nesterov's was asked",
@@ -209,7 +209,7 @@ OPTIMIZER = (
         probe="the first step: with Nesterov it is 1 + μ times as long",
         apply=of(MOMENTUM, nesterov(False)),
     ),
-    Hypothesis(
+    Name(
         id="nesterov-extra",
         kind="optimizer",
         text="momentum is Nesterov's, where the plain one was asked",
@@ -217,7 +217,7 @@ OPTIMIZER = (
         probe="the first step: with Nesterov it is 1 + μ times as long",
         apply=of(MOMENTUM, nesterov(True)),
     ),
-    Hypothesis(
+    Name(
         id="lr-halved",
         kind="optimizer",
         text="η is half of what was asked",
@@ -226,7 +226,7 @@ OPTIMIZER = (
         apply=number("lr", times=True),
         values=(0.5,),
     ),
-    Hypothesis(
+    Name(
         id="lr-doubled",
         kind="optimizer",
         text="η is twice what was asked",
@@ -235,7 +235,7 @@ OPTIMIZER = (
         apply=number("lr", times=True),
         values=(2.0,),
     ),
-    Hypothesis(
+    Name(
         id="lr-tenfold",
         kind="optimizer",
         text="η is {value:g} times what was asked",
@@ -244,7 +244,7 @@ OPTIMIZER = (
         apply=number("lr", times=True),
         values=(10.0, 0.1),
     ),
-    Hypothesis(
+    Name(
         id="lr-other",
         kind="optimizer",
         text="η is {value:.6g} times what was asked",
@@ -254,7 +254,7 @@ OPTIMIZER = (
         values=(0.05, 0.2, 0.4, 0.7, 1.5, 3.0, 7.0, 20.0),
         free=True,
     ),
-    Hypothesis(
+    Name(
         id="maximize",
         kind="optimizer",
         text="steps go uphill: the gradient has the wrong sign",
@@ -263,7 +263,7 @@ OPTIMIZER = (
         apply=maximizing,
         values=(0.0, 1.0),
     ),
-    Hypothesis(
+    Name(
         id="bias-correction-missing-first",
         kind="optimizer",
         text="m is not divided by 1 − β₁ᵗ",
@@ -271,7 +271,7 @@ OPTIMIZER = (
         probe=EARLY,
         apply=adam(uncorrected_first=True),
     ),
-    Hypothesis(
+    Name(
         id="bias-correction-missing-second",
         kind="optimizer",
         text="v is not divided by 1 − β₂ᵗ",
@@ -279,7 +279,7 @@ OPTIMIZER = (
         probe=EARLY,
         apply=adam(uncorrected_second=True),
     ),
-    Hypothesis(
+    Name(
         id="bias-correction-missing-both",
         kind="optimizer",
         text="neither m nor v is corrected for its start from 0",
@@ -287,7 +287,7 @@ OPTIMIZER = (
         probe=EARLY,
         apply=adam(uncorrected_first=True, uncorrected_second=True),
     ),
-    Hypothesis(
+    Name(
         id="bias-correction-late",
         kind="optimizer",
         text="the count t of the bias correction lags one step behind",
@@ -295,7 +295,7 @@ OPTIMIZER = (
         probe="the second step: the first one is the same",
         apply=adam(late=1),
     ),
-    Hypothesis(
+    Name(
         id="eps-inside-root",
         kind="optimizer",
         text="ε is added inside the root: √(v̂ + ε), where √v̂ + ε was asked",
@@ -303,7 +303,7 @@ OPTIMIZER = (
         probe=EPS,
         apply=adam(eps_place="inside"),
     ),
-    Hypothesis(
+    Name(
         id="eps-before-correction",
         kind="optimizer",
         text="ε is added before the correction: (√v + ε)/√(1 − β₂ᵗ)",
@@ -311,7 +311,7 @@ OPTIMIZER = (
         probe=EPS,
         apply=adam(eps_place="before"),
     ),
-    Hypothesis(
+    Name(
         id="eps-missing",
         kind="optimizer",
         text="ε is missing from the denominator",
@@ -319,7 +319,7 @@ OPTIMIZER = (
         probe=EPS,
         apply=adam(eps_place="nowhere"),
     ),
-    Hypothesis(
+    Name(
         id="eps-other",
         kind="optimizer",
         text="ε is {value:.6g} times what was asked",
@@ -329,7 +329,7 @@ OPTIMIZER = (
         values=(1e-7, 1e-5, 1e-3, 0.1, 10.0, 1e3, 1e5, 1e7),
         free=True,
     ),
-    Hypothesis(
+    Name(
         id="betas-swapped",
         kind="optimizer",
         text="β₁ and β₂ are swapped",
@@ -337,7 +337,7 @@ OPTIMIZER = (
         probe="the second step",
         apply=of(ADAM, lambda o, _: replace(o, betas=(o.betas[1], o.betas[0]))),
     ),
-    Hypothesis(
+    Name(
         id="beta1-other",
         kind="optimizer",
         text="β₁ is {value:.6g}, and not what was asked",
@@ -347,7 +347,7 @@ OPTIMIZER = (
         values=FREE_RATES,
         free=True,
     ),
-    Hypothesis(
+    Name(
         id="beta2-other",
         kind="optimizer",
         text="β₂ is {value:.6g}, and not what was asked",
@@ -357,7 +357,7 @@ OPTIMIZER = (
         values=FREE_RATES,
         free=True,
     ),
-    Hypothesis(
+    Name(
         id="amsgrad-missing",
         kind="optimizer",
         text="amsgrad was asked and does not run: v itself is used, not its maximum",
@@ -365,7 +365,7 @@ OPTIMIZER = (
         probe="gradients that grow smaller",
         apply=of(ADAM, lambda o, _: replace(o, amsgrad=False)),
     ),
-    Hypothesis(
+    Name(
         id="amsgrad-extra",
         kind="optimizer",
         text="amsgrad runs though it was not asked: the maximum of v is used",
@@ -373,7 +373,7 @@ OPTIMIZER = (
         probe="gradients that grow smaller",
         apply=of(ADAM, lambda o, _: replace(o, amsgrad=True)),
     ),
-    Hypothesis(
+    Name(
         id="amsgrad-after-correction",
         kind="optimizer",
         text="amsgrad takes the maximum of the corrected v̂, where torch takes that of v and corrects it",
@@ -381,7 +381,7 @@ OPTIMIZER = (
         probe="gradients that grow smaller, in the first steps",
         apply=of(ADAM, lambda o, _: faulty(o, amsgrad=True, corrected_maximum=True)),
     ),
-    Hypothesis(
+    Name(
         id="second-moment-of-decayed-gradient",
         kind="optimizer",
         text="v averages the square of g + λw, though the decay is decoupled",
@@ -389,7 +389,7 @@ OPTIMIZER = (
         probe="a large λ",
         apply=of(ADAM, lambda o, _: faulty(o, second_of_decayed=True) if not off(o.weight_decay) else o),
     ),
-    Hypothesis(
+    Name(
         id="second-moment-undecayed",
         kind="optimizer",
         text="v ← β₂v + g²: the factor 1 − β₂ is missing",
@@ -397,7 +397,7 @@ OPTIMIZER = (
         probe="the first step",
         apply=adam(undamped_second=True),
     ),
-    Hypothesis(
+    Name(
         id="lr-times-momentum",
         kind="optimizer",
         text="the velocity holds η·g, where torch multiplies by η when it is applied: they differ where η changes",
@@ -409,7 +409,7 @@ OPTIMIZER = (
             else None
         ),
     ),
-    Hypothesis(
+    Name(
         id="weight-norm",
         kind="optimizer",
         text="the weight is trained as length times direction (weight normalisation), not itself",
@@ -417,7 +417,7 @@ OPTIMIZER = (
         probe="a step without momentum: the weight leaves the direction of its gradient",
         apply=lambda design, _: weight_norm(design),
     ),
-    Hypothesis(
+    Name(
         id="state-reset-each-epoch",
         kind="optimizer",
         text="the optimizer forgets its state at the start of every epoch: it is made anew",
@@ -425,7 +425,7 @@ OPTIMIZER = (
         probe="the first step of the second epoch",
         apply=lambda design, _: replace(design, resets=begins_epoch(design)) if design.resets is None else None,
     ),
-    Hypothesis(
+    Name(
         id="step-twice",
         kind="optimizer",
         text="optimizer.step() is called twice for each gradient",
@@ -434,7 +434,7 @@ OPTIMIZER = (
         apply=lambda design, _: replace(design, calls=np.full(design.steps, 2)) if design.calls is None else None,
     ),
     *(
-        Hypothesis(
+        Name(
             id=f"{name.replace('_', '-')}-other",
             kind="optimizer",
             text=f"{name} is {{value:.6g}}, and not what was asked",

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from parity.explain.catalogue import NAMES, Name
 from parity.explain.cause import Cause, cause_of
-from parity.explain.hypotheses import HYPOTHESES, Hypothesis
 from parity.explain.measure.chain import Chain
 from parity.explain.names.option import PARTS, Option
 from refimpl.types import Array
@@ -49,18 +49,18 @@ def _equal(chain: Chain, part: str, other: object) -> bool:
 
 def causes(chain: Chain) -> Iterator[Cause]:
     """Every name of the catalogue with each number that it may have here."""
-    for hypothesis in HYPOTHESES.values():
-        if hypothesis.kind in GRADIENT:
-            for value, numbers in values(hypothesis, chain):
-                yield cause_of(hypothesis, value, numbers=numbers)
+    for name in NAMES.values():
+        if name.kind in GRADIENT:
+            for value, numbers in values(name, chain):
+                yield cause_of(name, value, numbers=numbers)
 
 
-def values(hypothesis: Hypothesis, chain: Chain) -> Iterator[tuple[float, int]]:
+def values(name: Name, chain: Chain) -> Iterator[tuple[float, int]]:
     """The numbers of a name: its own, or, where it is free, the one that was measured, in few digits first."""
-    if not hypothesis.free:
-        yield from ((value, 0) for value in hypothesis.values)
+    if not name.free:
+        yield from ((value, 0) for value in name.values)
         return
-    measured = estimate(hypothesis.id, chain)
+    measured = estimate(name.id, chain)
     if measured is not None and math.isfinite(measured) and measured != 0:
         for digits in (3, 6, 17):
             rounded = float(f"{measured:.{digits}g}")

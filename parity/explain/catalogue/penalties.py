@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from parity.explain.faults.penalties import PlainSum, Unsquared
-from parity.explain.hypotheses.hypothesis import (
-    Hypothesis,
+from parity.explain.catalogue.name import (
+    Name,
     batch_sizes,
     decays,
     l2_strength,
@@ -18,6 +17,7 @@ from parity.explain.hypotheses.hypothesis import (
     penalised,
     times_decay,
 )
+from parity.explain.faults.penalties import PlainSum, Unsquared
 from parity.step.design import Design
 from refimpl.optimizers import SGD, SGDW, Adam, AdamW, NAdam, RAdam
 from refimpl.penalties import L1, L2
@@ -178,7 +178,7 @@ def not_scheduled(design: Design, form: float) -> Design | None:
 
 
 PENALTIES = (
-    Hypothesis(
+    Name(
         id="penalty-halved",
         kind="penalty",
         text="λ is half of what was asked (λ/2·‖w‖² counted as λ/4·‖w‖²)",
@@ -186,7 +186,7 @@ PENALTIES = (
         probe="λ = 0, where it makes no difference, against a large λ",
         apply=lambda design, _: times_decay(design, 0.5),
     ),
-    Hypothesis(
+    Name(
         id="penalty-doubled",
         kind="penalty",
         text="λ is twice what was asked: λ‖w‖² has the gradient 2λw, while weight_decay=λ adds λw",
@@ -194,7 +194,7 @@ PENALTIES = (
         probe="λ = 0, where it makes no difference, against a large λ",
         apply=lambda design, _: times_decay(design, 2.0),
     ),
-    Hypothesis(
+    Name(
         id="penalty-over-rows",
         kind="penalty",
         text="λ is divided by the number of training rows",
@@ -202,7 +202,7 @@ PENALTIES = (
         probe=SIZE,
         apply=lambda design, _: times_decay(design, 1 / design.material.dataset.X.shape[1]),
     ),
-    Hypothesis(
+    Name(
         id="penalty-over-batch",
         kind="penalty",
         text="λ is divided by the batch's number of rows",
@@ -210,7 +210,7 @@ PENALTIES = (
         probe=SIZE,
         apply=lambda design, _: times_decay(design, 1 / batch_sizes(design)),
     ),
-    Hypothesis(
+    Name(
         id="penalty-over-features",
         kind="penalty",
         text="λ is divided by the number of features: the penalty is the mean of the squares and not their sum",
@@ -218,7 +218,7 @@ PENALTIES = (
         probe="another number of features",
         apply=lambda design, _: times_decay(design, 1 / design.material.dataset.X.shape[2]),
     ),
-    Hypothesis(
+    Name(
         id="penalty-times-batch",
         kind="penalty",
         text="λ is multiplied by the batch's number of rows: the penalty is added to every row and summed",
@@ -226,7 +226,7 @@ PENALTIES = (
         probe=SIZE,
         apply=lambda design, _: times_decay(design, batch_sizes(design)),
     ),
-    Hypothesis(
+    Name(
         id="penalty-in-loss-and-optimizer",
         kind="penalty",
         text="the penalty is applied twice: in the loss and as the optimizer's weight_decay",
@@ -235,7 +235,7 @@ PENALTIES = (
         apply=in_loss_too,
         values=(0.0, 1.0),
     ),
-    Hypothesis(
+    Name(
         id="penalty-once-per-epoch",
         kind="penalty",
         text="the penalty is applied at the first batch of an epoch only",
@@ -243,7 +243,7 @@ PENALTIES = (
         probe="several batches in an epoch",
         apply=lambda design, _: times_decay(design, first_of_epoch(design)),
     ),
-    Hypothesis(
+    Name(
         id="penalty-last-batch-of-epoch",
         kind="penalty",
         text="the penalty is applied at the last batch of an epoch only",
@@ -251,7 +251,7 @@ PENALTIES = (
         probe="several batches in an epoch",
         apply=lambda design, _: times_decay(design, last_of_epoch(design)),
     ),
-    Hypothesis(
+    Name(
         id="penalty-wrong-sign",
         kind="penalty",
         text="the penalty is subtracted: weights grow",
@@ -259,7 +259,7 @@ PENALTIES = (
         probe="a large λ: the norm of the weights grows",
         apply=lambda design, _: times_decay(design, -1.0),
     ),
-    Hypothesis(
+    Name(
         id="penalty-norm-not-squared",
         kind="penalty",
         text="the penalty is λ/2·‖w‖, the norm itself and not its square",
@@ -267,7 +267,7 @@ PENALTIES = (
         probe="small weights: the pull of the norm does not fade with w",
         apply=lambda design, _: map_penalties(design, of((L2,), Unsquared, 0.5)),
     ),
-    Hypothesis(
+    Name(
         id="penalty-norm-not-halved",
         kind="penalty",
         text="the penalty is λ·‖w‖, the norm itself and neither squared nor halved",
@@ -275,7 +275,7 @@ PENALTIES = (
         probe="small weights: the pull of the norm does not fade with w",
         apply=lambda design, _: map_penalties(design, of((L2,), Unsquared, 1.0)),
     ),
-    Hypothesis(
+    Name(
         id="penalty-sum-of-weights",
         kind="penalty",
         text="the penalty is {value:g}·λ·Σw, the sum of the weights themselves: a constant push, whatever w",
@@ -284,7 +284,7 @@ PENALTIES = (
         apply=lambda design, times: map_penalties(design, of((L1, L2), PlainSum, times)),
         values=(1.0, 0.5),
     ),
-    Hypothesis(
+    Name(
         id="penalty-l1-for-l2",
         kind="penalty",
         text="the penalty is {value:g}·λ·‖w‖₁, where λ/2·‖w‖² was asked",
@@ -293,7 +293,7 @@ PENALTIES = (
         apply=lambda design, times: map_penalties(design, of((L2,), L1, times)),
         values=(1.0, 0.5),
     ),
-    Hypothesis(
+    Name(
         id="penalty-l2-for-l1",
         kind="penalty",
         text="the penalty is {value:g}·λ/2·‖w‖², where λ·‖w‖₁ was asked: weight_decay is L2",
@@ -302,7 +302,7 @@ PENALTIES = (
         apply=lambda design, times: map_penalties(design, of((L1,), L2, times)),
         values=(1.0, 2.0),
     ),
-    Hypothesis(
+    Name(
         id="penalty-on-bias-too",
         kind="penalty",
         text="the bias is decayed like the weight: weight_decay reaches every parameter that is in no group of its own",
@@ -310,7 +310,7 @@ PENALTIES = (
         probe="a bias that is far from 0",
         apply=lambda design, _: on_bias(design, only=False),
     ),
-    Hypothesis(
+    Name(
         id="penalty-on-bias-only",
         kind="penalty",
         text="the bias is decayed and the weight is not: the parameter groups are swapped",
@@ -318,7 +318,7 @@ PENALTIES = (
         probe="a bias that is far from 0",
         apply=lambda design, _: on_bias(design, only=True),
     ),
-    Hypothesis(
+    Name(
         id="penalty-not-on-bias",
         kind="penalty",
         text="the bias is not decayed, where it was asked",
@@ -326,7 +326,7 @@ PENALTIES = (
         probe="a bias that is far from 0",
         apply=not_on_bias,
     ),
-    Hypothesis(
+    Name(
         id="penalty-missing",
         kind="penalty",
         text="there is no penalty and no decay",
@@ -334,7 +334,7 @@ PENALTIES = (
         probe="a large λ; whether the objective that is minimised has the penalty in it",
         apply=without,
     ),
-    Hypothesis(
+    Name(
         id="penalty-detached",
         kind="penalty",
         text="the penalty is in the loss and not in the gradient: it is detached, or made of .data",
@@ -342,7 +342,7 @@ PENALTIES = (
         probe="a large λ; whether the objective that is minimised has the penalty in it",
         apply=without,
     ),
-    Hypothesis(
+    Name(
         id="decay-not-times-lr",
         kind="penalty",
         text="the decay is λ·w a step, not multiplied by η",
@@ -351,7 +351,7 @@ PENALTIES = (
         apply=lambda design, before: shrinking(design, "none", before=before == 1),
         values=(0.0, 1.0),
     ),
-    Hypothesis(
+    Name(
         id="decay-times-lr-twice",
         kind="penalty",
         text="the decay is η²·λ·w a step, multiplied by η twice",
@@ -359,7 +359,7 @@ PENALTIES = (
         probe="another η: the decay follows its square",
         apply=lambda design, _: times_decay(design, design.rates("weight")),
     ),
-    Hypothesis(
+    Name(
         id="decay-not-scheduled",
         kind="penalty",
         text="the decay uses the learning rate of the start, while the schedule moves η",
@@ -368,7 +368,7 @@ PENALTIES = (
         apply=not_scheduled,
         values=(0.0, 1.0, 2.0),
     ),
-    Hypothesis(
+    Name(
         id="decoupled-for-coupled",
         kind="penalty",
         text="the decay is decoupled, w·(1 − ηλ) beside the step (AdamW), where λw in the gradient was asked",
@@ -376,7 +376,7 @@ PENALTIES = (
         probe="momentum or Adam: with plain SGD the two are the same",
         apply=lambda design, _: shrinking(design, "now", before=True),
     ),
-    Hypothesis(
+    Name(
         id="decay-after-step",
         kind="penalty",
         text="the decay comes after the step, w ← (1 − ηλ)·(w + Δw), so that the step just made is shrunk, too",
@@ -384,7 +384,7 @@ PENALTIES = (
         probe="a large ηλ: the steps are shorter by the factor 1 − ηλ",
         apply=lambda design, _: shrinking(design, "now", before=False),
     ),
-    Hypothesis(
+    Name(
         id="coupled-for-decoupled",
         kind="penalty",
         text="the decay is coupled, λw in the gradient (L2, Adam), where w·(1 − ηλ) beside the step was asked (AdamW)",
@@ -392,7 +392,7 @@ PENALTIES = (
         probe="momentum or Adam: with plain SGD the two are the same",
         apply=coupled,
     ),
-    Hypothesis(
+    Name(
         id="penalty-extra",
         kind="penalty",
         text="the weight has an L2 penalty with λ = {value:.6g}, where none was asked",
@@ -402,7 +402,7 @@ PENALTIES = (
         values=STRENGTHS,
         free=True,
     ),
-    Hypothesis(
+    Name(
         id="penalty-extra-on-all",
         kind="penalty",
         text="weight and bias have an L2 penalty with λ = {value:.6g}, where none was asked",
@@ -412,7 +412,7 @@ PENALTIES = (
         values=STRENGTHS,
         free=True,
     ),
-    Hypothesis(
+    Name(
         id="penalty-extra-l1",
         kind="penalty",
         text="the weight has an L1 penalty with λ = {value:.6g}, where none was asked",
@@ -422,7 +422,7 @@ PENALTIES = (
         values=STRENGTHS,
         free=True,
     ),
-    Hypothesis(
+    Name(
         id="decay-extra",
         kind="penalty",
         text="weight and bias are decayed by w·(1 − ηλ) with λ = {value:.6g}, where no decay was asked",
@@ -432,7 +432,7 @@ PENALTIES = (
         values=STRENGTHS,
         free=True,
     ),
-    Hypothesis(
+    Name(
         id="penalty-other-strength",
         kind="penalty",
         text="λ is {value:.6g} times what was asked",

@@ -19,7 +19,7 @@ Apply = Callable[[Design, float], Design | None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hypothesis:
+class Name:
     """A fault with a name.
 
     ``text``: what is the case, ``{value}`` standing for the number that was found. ``change``: what to change in the

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from parity.explain.catalogue.name import Name
 from parity.explain.faults.models import WithoutBias
-from parity.explain.hypotheses.hypothesis import Hypothesis
 from parity.step.design import Design
 from refimpl.batches import Order
 from refimpl.types import Array
@@ -96,7 +96,7 @@ def reversed_targets(design: Design, _: float) -> Design | None:
 BATCH = "the full batch, where the order of rows makes no difference"
 
 DATA = (
-    Hypothesis(
+    Name(
         id="batches-not-shuffled",
         kind="data",
         text="rows are taken as they lie, where a new order each epoch was asked",
@@ -104,7 +104,7 @@ DATA = (
         probe=BATCH,
         apply=unshuffled,
     ),
-    Hypothesis(
+    Name(
         id="batches-shuffled-once",
         kind="data",
         text="every epoch takes the rows in the order of the first",
@@ -112,7 +112,7 @@ DATA = (
         probe=BATCH,
         apply=shuffled_once,
     ),
-    Hypothesis(
+    Name(
         id="last-batch-dropped",
         kind="data",
         text="the last, smaller batch of every epoch is left out",
@@ -120,7 +120,7 @@ DATA = (
         probe="a batch size that divides the number of rows",
         apply=lambda design, _: reordered(design, cut(per_epoch(design), size_of(design), drop_last=True)),
     ),
-    Hypothesis(
+    Name(
         id="batch-size-doubled",
         kind="data",
         text="batches are twice as large as asked",
@@ -128,7 +128,7 @@ DATA = (
         probe="the number of steps in an epoch",
         apply=lambda design, _: resized(design, 2.0),
     ),
-    Hypothesis(
+    Name(
         id="batch-size-halved",
         kind="data",
         text="batches are half as large as asked",
@@ -136,7 +136,7 @@ DATA = (
         probe="the number of steps in an epoch",
         apply=lambda design, _: resized(design, 0.5),
     ),
-    Hypothesis(
+    Name(
         id="full-batch",
         kind="data",
         text="every step takes all rows",
@@ -144,7 +144,7 @@ DATA = (
         probe="the number of steps in an epoch",
         apply=lambda design, _: reordered(design, cut(per_epoch(design), design.material.dataset.X.shape[1])),
     ),
-    Hypothesis(
+    Name(
         id="full-batch-every-step",
         kind="data",
         text="every step takes all rows, as often as there are batches",
@@ -155,7 +155,7 @@ DATA = (
             tuple(tuple(np.sort(np.concatenate(batches)) for _ in batches) for batches in design.material.order),
         ),
     ),
-    Hypothesis(
+    Name(
         id="targets-shifted",
         kind="data",
         text="targets are shifted by {value:+.0f} against the rows",
@@ -164,7 +164,7 @@ DATA = (
         apply=rolled,
         values=(1.0, -1.0),
     ),
-    Hypothesis(
+    Name(
         id="targets-reversed",
         kind="data",
         text="targets are in reverse order against the rows",
@@ -172,7 +172,7 @@ DATA = (
         probe="one row: its target",
         apply=reversed_targets,
     ),
-    Hypothesis(
+    Name(
         id="intercept-frozen",
         kind="data",
         text="the bias is used and never updated",
@@ -181,7 +181,7 @@ DATA = (
         apply=without_intercept,
         values=(0.0,),
     ),
-    Hypothesis(
+    Name(
         id="intercept-missing",
         kind="data",
         text="the model has no intercept: the bias takes no part in the outputs",
@@ -190,7 +190,7 @@ DATA = (
         apply=without_intercept,
         values=(1.0,),
     ),
-    Hypothesis(
+    Name(
         id="features-centred",
         kind="data",
         text="the mean of every feature was subtracted",
@@ -199,7 +199,7 @@ DATA = (
         apply=features,
         values=(0.0,),
     ),
-    Hypothesis(
+    Name(
         id="features-standardised",
         kind="data",
         text="every feature was centred and divided by its deviation (form {value:.0f}: 1 with n − 1, 2 with n)",
@@ -208,7 +208,7 @@ DATA = (
         apply=features,
         values=(1.0, 2.0),
     ),
-    Hypothesis(
+    Name(
         id="features-in-unit-range",
         kind="data",
         text="every feature was moved into the range from 0 to 1",
@@ -217,7 +217,7 @@ DATA = (
         apply=features,
         values=(3.0,),
     ),
-    Hypothesis(
+    Name(
         id="targets-centred",
         kind="data",
         text="the mean of the targets was subtracted",
@@ -226,7 +226,7 @@ DATA = (
         apply=centred_targets,
         values=(0.0,),
     ),
-    Hypothesis(
+    Name(
         id="targets-standardised",
         kind="data",
         text="targets were centred and divided by their deviation (form {value:.0f}: 1 with n − 1, 2 with n)",

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from parity.explain.hypotheses.hypothesis import Hypothesis
+from parity.explain.catalogue.name import Name
 from parity.step.design import Design
 from refimpl.schedules import Constant, Exponential
 from refimpl.types import Array
@@ -41,7 +41,7 @@ GAMMAS = (0.5, 0.8, 0.9, 0.95, 0.99)
 BEAT = "a schedule that moves η far at every advance"
 
 SCHEDULES = (
-    Hypothesis(
+    Name(
         id="schedule-ignored",
         kind="schedule",
         text="the schedule has no effect: η stays what it was",
@@ -49,7 +49,7 @@ SCHEDULES = (
         probe=BEAT,
         apply=ignored,
     ),
-    Hypothesis(
+    Name(
         id="schedule-extra-per-epoch",
         kind="schedule",
         text="η is multiplied by {value:.6g} after every epoch, where no schedule was asked",
@@ -59,7 +59,7 @@ SCHEDULES = (
         values=GAMMAS,
         free=True,
     ),
-    Hypothesis(
+    Name(
         id="schedule-extra-per-step",
         kind="schedule",
         text="η is multiplied by {value:.6g} after every step, where no schedule was asked",
@@ -69,7 +69,7 @@ SCHEDULES = (
         values=GAMMAS,
         free=True,
     ),
-    Hypothesis(
+    Name(
         id="schedule-off-by-one",
         kind="schedule",
         text="η changes {value:+.0f} advance from where it should (+1: one too early)",
@@ -78,7 +78,7 @@ SCHEDULES = (
         apply=lambda design, shift: counted(design, np.maximum(design.advances + int(shift), 0)),
         values=(1.0, -1.0),
     ),
-    Hypothesis(
+    Name(
         id="schedule-per-epoch",
         kind="schedule",
         text="the schedule advances at another beat: every step where every epoch was asked, or the reverse",
@@ -86,7 +86,7 @@ SCHEDULES = (
         probe="several batches in an epoch",
         apply=other_beat,
     ),
-    Hypothesis(
+    Name(
         id="schedule-twice",
         kind="schedule",
         text="the schedule advances twice each time",
