@@ -24,8 +24,8 @@ REFUSALS = (RuntimeError, ValueError, NotImplementedError, AssertionError)
 def without_compiler() -> None:
     """Keep torch from importing its compiler, which making an optimizer does and which costs as much as torch itself.
 
-    torch marks a few methods of ``Optimizer`` as not to be compiled when they are first called, and imports the compiler
-    for that. Where nothing is compiled, they are what they are.
+    torch marks a few methods of ``Optimizer`` as not to be compiled when they are first called, and imports the
+    compiler for that. Where nothing is compiled, they are what they are.
     """
     if "torch._dynamo" in sys.modules:
         return

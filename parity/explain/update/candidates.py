@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields
 from itertools import pairwise
 from typing import Any
 
@@ -17,7 +17,7 @@ from parity.explain.update.proof import Candidate, Part
 from parity.explain.update.rule import Rule
 from parity.explain.update.series import Measured, counters, listed, measure, patterns
 from parity.explain.update.shared import share_by_shape
-from parity.explain.update.trial import NEAR, Record
+from parity.explain.update.trial import Record
 from refimpl.errors import RefimplError
 from refimpl.optimizers import OPTIMIZERS
 
@@ -66,11 +66,11 @@ def other_numbers(base: Base, records: Sequence[Record]) -> Iterator[Candidate]:
                 ratio = shortest(value / asked, *sorted((solved.low / asked, solved.high / asked)))
                 times = f", {ratio:.6g} times that"
             part = Part(
-                id=f"number-{name.replace('beta', 'beta')}",
+                id=f"number-{name}",
                 text=f"{symbol} = {value:.10g} is executed, {asked:g} was asked{times}",
                 right=f"use {symbol} = {asked:g}",
             )
-            yield base.with_part(part, {n: replace(rule, **{name: value}) for n, rule in base.rules.items()})
+            yield base.with_part(part, {n: rule.having(**{name: value}) for n, rule in base.rules.items()})
 
 
 def sequences(base: Base, records: Sequence[Record]) -> Iterator[Candidate]:
@@ -93,7 +93,7 @@ def _counters(
             if i >= len(ways):
                 break
             names, t = ways[i]
-            rules[record.name] = replace(base.rules[record.name], **dict.fromkeys(names, t))
+            rules[record.name] = base.rules[record.name].having(**dict.fromkeys(names, t))
             of = {1: f" of {'m' if names == ['first_counts'] else 'v'} alone"}.get(len(names), "")
             said.append(f"{record.name}: t{of} = {listed(np.array(t))}")
         else:
@@ -124,8 +124,8 @@ def _patterns(base: Base, wrong: Sequence[Record], found: Mapping[str, Measured]
         if rate_text and rate_text.replace("the step", "the decay") == decay_text:
             rate_text, decay_text = rate_text.replace("the step", "the learning rate"), ""
         bare = {} if "coupled" in rule.decay and rule.decay != "decoupled" else {"decay": "none", "weight_decay": 0.0}
-        rules[record.name] = replace(
-            rule, scale=tuple(map(float, rate)), shrink=tuple(map(float, decay)) if bare else (), **bare
+        rules[record.name] = rule.having(
+            scale=tuple(map(float, rate)), shrink=tuple(map(float, decay)) if bare else (), **bare
         )
         said.setdefault(" and ".join(text for text in (rate_text, decay_text) if text), []).append(record.name)
     if "" in said:
@@ -162,11 +162,11 @@ def look_aheads(base: Base, records: Sequence[Record]) -> Iterator[Candidate]:
     pull = shortest(pull, pull - 1e-5, pull + 1e-5)
     part = Part(
         id="look-ahead",
-        text=f"after every {period}th step the weights are pulled back, s ← s + {pull:.6g}·(w − s), w ← s, with s those "
-        f"of {period} steps before: a look-ahead (Lookahead, k = {period}, α = {pull:.6g}) is left in",
+        text=f"after every {period}th step the weights are pulled back, s ← s + {pull:.6g}·(w − s), w ← s, with s "
+        f"those of {period} steps before: a look-ahead (Lookahead, k = {period}, α = {pull:.6g}) is left in",
         right="take the look-ahead out, or ask for it",
     )
-    yield base.with_part(part, {n: replace(rule, period=period, pull=pull) for n, rule in base.rules.items()})
+    yield base.with_part(part, {n: rule.having(period=period, pull=pull) for n, rule in base.rules.items()})
 
 
 def shared_states(base: Base, records: Sequence[Record], asked: Mapping[str, Any]) -> Iterator[Candidate]:
@@ -232,6 +232,3 @@ def near_ones(base: Base, places: Mapping[str, Place], records: Sequence[Record]
         ranked.append((left if not one.exact else 0.0, change.kind, Base(candidate.rules, candidate.parts)))
     ranked.sort(key=lambda entry: entry[0])
     return [(kind, near) for _, kind, near in ranked[:most]]
-
-
-__all__ = ["NEAR", "Base"]

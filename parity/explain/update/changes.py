@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,7 @@ class Change:
     def of(self, rule: Rule, place: Place) -> Rule:
         """The rule with the link replaced."""
         own = self.values if self.by_place is None else self.by_place(place)
-        return replace(rule, **own)
+        return rule.having(**own)
 
 
 def changes_of(asked: Rule) -> Iterator[Change]:
@@ -111,57 +111,53 @@ def _makes_sense(asked: Rule, kind: str, name: str) -> bool:
 
 def _of_counts(asked: Rule) -> Iterator[Change]:
     """The counter t of the bias correction, where there is one, counts something else."""
-    steps = max(len(asked.first_counts), len(asked.second_counts))
-    if not steps:
-        return
-    t = np.arange(1, steps + 1)
     which = [name for name in ("first_counts", "second_counts") if getattr(asked, name)]
+    if not which:
+        return
     right = "the correction uses t = 1, 2, 3, … steps of this parameter"
 
-    def change(name: str, text: str, counts: Callable[[Place], Array], fields: list[str] = which) -> Change:
+    def change(name: str, text: str, counts: Callable[[Array, Place], Array], fields: list[str] = which) -> Change:
         def of(place: Place) -> Mapping[str, Any]:
-            made = tuple(int(x) for x in counts(place))
+            made = tuple(int(x) for x in counts(np.arange(1, len(place.epochs) + 1), place))
             return dict.fromkeys(fields, made)
 
         return Change(id=f"correction-{name}", kind="counts", text=text, right=right, by_place=of)
 
-    yield change("none", "there is no bias correction: m and v are used as they are", lambda _: 0 * t)
+    yield change("none", "there is no bias correction: m and v are used as they are", lambda t, _: 0 * t)
     yield change(
         "frozen",
         "the step counter of the bias correction never advances: it stays at t = 1, so that m is divided by 1 − β₁ and "
         "v by 1 − β₂ in every step",
-        lambda _: 0 * t + 1,
+        lambda t, _: 0 * t + 1,
     )
-    yield change("doubled", "the step counter advances twice a step: t = 2, 4, 6, …", lambda _: 2 * t)
-    yield change("doubled-from-1", "the step counter advances twice a step: t = 1, 3, 5, …", lambda _: 2 * t - 1)
-    yield change("ahead", "the step counter is one ahead: t = 2, 3, 4, …", lambda _: t + 1)
+    yield change("doubled", "the step counter advances twice a step: t = 2, 4, 6, …", lambda t, _: 2 * t)
+    yield change("doubled-from-1", "the step counter advances twice a step: t = 1, 3, 5, …", lambda t, _: 2 * t - 1)
+    yield change("ahead", "the step counter is one ahead: t = 2, 3, 4, …", lambda t, _: t + 1)
     yield change(
         "behind",
         "the step counter is one behind, so that the first step is not corrected: t = 0, 1, 2, …",
-        lambda _: t - 1,
+        lambda t, _: t - 1,
     )
-    yield change(
-        "epochs", "the bias correction counts epochs, not steps", lambda place: np.resize(place.epochs + 1, steps)
-    )
+    yield change("epochs", "the bias correction counts epochs, not steps", lambda _, place: place.epochs + 1)
     yield change(
         "shared",
         "the parameters share one step counter, which advances once for each of them: with n parameters t = 1, n + 1, "
         "2n + 1, … for the first, 2, n + 2, … for the second",
-        lambda place: place.parameters * (t - 1) + place.index + 1,
+        lambda t, place: place.parameters * (t - 1) + place.index + 1,
     )
     yield change(
         "late",
         "the step counter is that of the whole group: a parameter whose first gradient comes late is corrected as if "
         "its averages had been fed since the first step",
-        lambda place: t + place.late,
+        lambda t, place: t + place.late,
     )
     if len(which) > 1:
         for one, symbol in zip(which, ("m", "v"), strict=True):
-            yield change(f"none-of-{symbol}", f"{symbol} is not bias-corrected", lambda _: 0 * t, [one])
+            yield change(f"none-of-{symbol}", f"{symbol} is not bias-corrected", lambda t, _: 0 * t, [one])
             yield change(
                 f"frozen-of-{symbol}",
                 f"the bias correction of {symbol} stays that of the first step",
-                lambda _: 0 * t + 1,
+                lambda t, _: 0 * t + 1,
                 [one],
             )
         yield Change(

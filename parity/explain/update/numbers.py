@@ -2,14 +2,14 @@
 
 ::
 
-    x ← x − Jᵀr/JᵀJ,   r = expected − recorded in units of the allowance        (β by its log(1 − β), others as they are)
+    x ← x − Jᵀr/JᵀJ,   r = expected − recorded in units of the allowance    (β by its log(1 − β), others as they are)
     [x]ᵢ = x + (−rᵢ ± 1)/Jᵢ   of every element; what is left of all of them is the interval
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -72,7 +72,7 @@ def solve(records: Sequence[Record], rules: Mapping[str, Rule], name: str) -> So
 
     def misses(x: float) -> Array:
         value = _out(name, x)
-        parts = [record.predicted(replace(rules[record.name], **{name: value}), steps).ravel() for record in used]
+        parts = [record.predicted(rules[record.name].having(**{name: value}), steps).ravel() for record in used]
         with np.errstate(all="ignore"):
             off: Array = ((np.concatenate(parts) - target) / scale)[known]
         return np.nan_to_num(off, nan=1e30, posinf=1e30, neginf=-1e30)
@@ -90,7 +90,7 @@ def solve(records: Sequence[Record], rules: Mapping[str, Rule], name: str) -> So
     if not low <= high:
         low = high = x
     ends = sorted((_out(name, low), _out(name, high)))
-    value = float(np.clip(_out(name, x), *ends))
+    value = min(max(_out(name, x), ends[0]), ends[1])
     return Solved(name, value, *ends)
 
 

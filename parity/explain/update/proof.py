@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from parity.explain.replay import share_of
-from parity.explain.update.rule import Rule
 from parity.explain.update.trial import Record, first_wrong
 
 
@@ -87,8 +86,8 @@ class Court:
             id="+".join(part.id for part in candidate.parts),
             text="; and ".join(part.text for part in candidate.parts) + of,
             change="; ".join(dict.fromkeys(part.right for part in candidate.parts)),
-            evidence=f"{self._refuted()}; with this, all {self._count():,} recorded weights lie within their bounds, at "
-            f"most {worst:.2g} of them used",
+            evidence=f"{self._refuted()}; with this, all {self._count():,} recorded weights lie within their bounds, "
+            f"at most {worst:.2g} of them used",
             parts=len(candidate.parts),
             rules=rules,
             changed=changed,
@@ -123,8 +122,3 @@ class Court:
         of_step = record.share[step]
         at = ", ".join(str(int(i)) for i in np.unravel_index(int(of_step.argmax()), of_step.shape))
         return f"as asked, {record.name}[{at}] after step {step} is off by {of_step.max():.3g} times its bound"
-
-
-def of_all(rule: Mapping[str, Rule], make: Any) -> dict[str, Rule]:
-    """A rule for each parameter."""
-    return {name: make(one) for name, one in rule.items()}

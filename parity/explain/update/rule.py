@@ -27,7 +27,8 @@ class Rule:
 
     ``base``: the learning rate before any schedule. ``counts``: t₁ and t₂ of each step; empty where nothing is
     corrected. ``scale`` and ``shrink``: aₖ and bₖ; empty for 1 and 0. ``period``: steps between two look-aheads, 0 for
-    none; ``pull``: their α. ``crossed``: c₁ is made of β₂ and c₂ of β₁. ``inner``: a reference that makes the direction in the place of the links.
+    none; ``pull``: their α. ``crossed``: c₁ is made of β₂ and c₂ of β₁. ``inner``: a reference that
+    makes the direction in the place of the links.
     """
 
     lr: Finite
@@ -53,6 +54,10 @@ class Rule:
     crossed: bool = False
     period: int = 0
     inner: Optimizer | None = None
+
+    def having(self, **values: Any) -> Rule:
+        """This rule with other links or numbers."""
+        return replace(self, **values)
 
     def init(self, param: Array) -> State:
         return {"step": np.zeros(len(param), int), "start": param, "slow": param}

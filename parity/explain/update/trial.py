@@ -38,7 +38,8 @@ class Record:
 
     @cached_property
     def share(self) -> Array:
-        return np.concatenate([piece.share for piece in self._pieces]).astype(float)
+        share: Array = np.concatenate([piece.share for piece in self._pieces]).astype(float)
+        return share
 
     @cached_property
     def allowance(self) -> Array:
