@@ -44,7 +44,7 @@ def part_of(change: Change) -> Part:
 
 def links(base: Base, places: Mapping[str, Place], kinds: Sequence[str] = ()) -> Iterator[tuple[Change, Candidate]]:
     """Each link of the rules replaced by another one; not of the ``kinds`` that are replaced already."""
-    changes = {change.id: change for rule in base.rules.values() for change in changes_of(rule)}
+    changes = {change.id: change for n, rule in base.rules.items() for change in changes_of(rule, places[n].epochs)}
     for change in changes.values():
         if change.kind not in kinds:
             rules = {name: change.of(rule, places[name]) for name, rule in base.rules.items()}
@@ -75,31 +75,31 @@ def other_numbers(base: Base, records: Sequence[Record]) -> Iterator[Candidate]:
 
 def sequences(base: Base, records: Sequence[Record]) -> Iterator[Candidate]:
     """Counters, rates and decays that change from step to step, as measured."""
-    found = {record.name: measure(record, base.rules[record.name]) for record in records}
     wrong = [record for record in records if record.wrong]
-    yield from _counters(base, records, wrong, found)
-    if all(found[record.name].exact for record in wrong):
+    yield from _counters(base, wrong, 4 * len(records))
+    found = {record.name: measure(record, base.rules[record.name]) for record in wrong}
+    if all(one.exact for one in found.values()):
         yield from _patterns(base, wrong, found)
 
 
-def _counters(
-    base: Base, records: Sequence[Record], wrong: Sequence[Record], found: Mapping[str, Measured]
-) -> Iterator[Candidate]:
-    most = 4 * max(record.steps for record in records) * len(records)
-    for i in range(3):
+def _counters(base: Base, wrong: Sequence[Record], times: int) -> Iterator[Candidate]:
+    """The bias correction counts something that is measured."""
+    one = base.rules[wrong[0].name]
+    both = [name for name in ("first_counts", "second_counts") if getattr(one, name)]
+    ways = [both, *([name] for name in both)] if len(both) > 1 else [both] if both else []
+    for names in ways if one.inner is None else ():
         rules, said = dict(base.rules), []
         for record in wrong:
-            ways = list(counters(found[record.name], base.rules[record.name], most))
-            if i >= len(ways):
+            t = counters(record, base.rules[record.name], names, times * record.steps)
+            if t is None:
                 break
-            names, t = ways[i]
             rules[record.name] = base.rules[record.name].having(**dict.fromkeys(names, t))
-            of = {1: f" of {'m' if names == ['first_counts'] else 'v'} alone"}.get(len(names), "")
-            said.append(f"{record.name}: t{of} = {listed(np.array(t))}")
+            said.append(f"{record.name}: t = {listed(np.array(t))}")
         else:
+            of = "" if names == both else f" of {'m' if names == ['first_counts'] else 'v'} alone"
             part = Part(
                 id="correction-counter",
-                text=f"the step counter of the bias correction is another one ({'; '.join(said)})",
+                text=f"the step counter of the bias correction{of} is another one ({'; '.join(said)})",
                 right="as asked: t = 1, 2, 3, … steps of each parameter",
             )
             yield base.with_part(part, rules)

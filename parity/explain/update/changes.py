@@ -20,7 +20,6 @@ TABLES: Mapping[str, Mapping[str, Any]] = {
     "direction": directions.TABLE,
     "gradient": gradients.TABLE,
 }
-BUFFERS = ("buffer", "nesterov buffer")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +51,8 @@ class Change:
         return rule.having(**own)
 
 
-def changes_of(asked: Rule) -> Iterator[Change]:
-    """Each link that the asked rule has, replaced by each other one of its table."""
+def changes_of(asked: Rule, epochs: Array) -> Iterator[Change]:
+    """Each link that the asked rule has, replaced by each other one of its table. ``epochs``: of the steps."""
     for kind, table in TABLES.items():
         mine = getattr(asked, kind)
         if not _has(asked, kind):
@@ -67,7 +66,7 @@ def changes_of(asked: Rule) -> Iterator[Change]:
                     right=table[mine].text,
                     values={kind: name},
                 )
-    yield from _of_counts(asked)
+    yield from _of_counts(asked, bool(np.ptp(epochs)) if len(epochs) else False)
     if asked.beta1 and asked.beta2:
         yield Change(
             id="betas-interchanged",
@@ -94,6 +93,10 @@ def _has(asked: Rule, kind: str) -> bool:
 def _makes_sense(asked: Rule, kind: str, name: str) -> bool:
     """Links that need a number which the asked rule lacks are left out."""
     if kind == "average":
+        if name == "sum" or name.startswith("buffer"):
+            return ("buffer" in asked.average) == (name != "sum") and (
+                name != "buffer dampened" or asked.dampening != 0
+            )
         return not (name.startswith("lion") and not asked.beta2)
     if kind == "square":
         of_m = name.startswith(("belief", "of momentum"))
@@ -109,7 +112,7 @@ def _makes_sense(asked: Rule, kind: str, name: str) -> bool:
     return not (kind == "decay" and asked.inner is not None and name == "coupled")
 
 
-def _of_counts(asked: Rule) -> Iterator[Change]:
+def _of_counts(asked: Rule, several_epochs: bool) -> Iterator[Change]:
     """The counter t of the bias correction, where there is one, counts something else."""
     which = [name for name in ("first_counts", "second_counts") if getattr(asked, name)]
     if not which:
@@ -138,7 +141,8 @@ def _of_counts(asked: Rule) -> Iterator[Change]:
         "the step counter is one behind, so that the first step is not corrected: t = 0, 1, 2, …",
         lambda t, _: t - 1,
     )
-    yield change("epochs", "the bias correction counts epochs, not steps", lambda _, place: place.epochs + 1)
+    if several_epochs:
+        yield change("epochs", "the bias correction counts epochs, not steps", lambda _, place: place.epochs + 1)
     yield change(
         "shared",
         "the parameters share one step counter, which advances once for each of them: with n parameters t = 1, n + 1, "

@@ -128,25 +128,22 @@ def listed(values: Array) -> str:
     return f"{text}, …" if len(values) > LISTED else text
 
 
-def counters(measured: Measured, rule: Rule, most: int) -> Iterator[tuple[list[str], tuple[int, ...]]]:
-    """Whole numbers t for which the correction makes every aₖ: fields of the rule, and t of each step.
+def counters(record: Record, rule: Rule, fields: list[str], most: int) -> tuple[int, ...] | None:
+    """The whole number t of each step, 0 for no correction, that brings it near; None where a step has none.
 
-    aₖ = (c₁(k)/c₁(t))·√(c₂(t)/c₂(k)), of m and v, of m alone, or of v alone.
+    m and v do not depend on t, so that each step is tried for itself, with t of the step before, the next one, and then
+    with all up to ``most``.
     """
-    told = measured.left <= ROUGH
-    if not told.all() or rule.inner is not None or not (rule.first_counts or rule.second_counts):
-        return
-    t = np.arange(1, most + 1)
-    c1, c2 = (1 - beta**t if beta else np.ones(most) for beta in (rule.beta1, rule.beta2))
-    k = np.arange(len(measured.a))
-    both = bool(rule.first_counts and rule.second_counts)
-    ways = [(["first_counts", "second_counts"], np.sqrt(c2) / c1)] if both else []
-    ways += [(["first_counts"], 1 / c1)] if rule.first_counts else []
-    ways += [(["second_counts"], np.sqrt(c2))] if rule.second_counts else []
-    for fields, size in ways:
-        own = np.array(getattr(rule, fields[0]))[k]
-        ratio = size[None] / size[own - 1][:, None]
-        off = np.abs(ratio / measured.a[:, None] - 1)
-        best = off.argmin(axis=1)
-        if np.all(off[k, best] <= np.maximum(measured.left, measured.a_error) + 1e-6):
-            yield fields, tuple(int(x) for x in t[best])
+    found: list[int] = []
+    last = 1
+    for k, state in enumerate(record.states(rule)):
+        misses = {}
+        for t in (last, last + 1, *range(most)):
+            misses[t] = record.miss(rule.having(**dict.fromkeys(fields, (t,) * record.steps)), k, state)
+            if misses[t] <= 1:
+                break
+        last = min(misses, key=lambda t: misses[t])
+        if misses[last] > NEAR:
+            return None
+        found.append(last)
+    return tuple(found)
