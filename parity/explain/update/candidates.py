@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from itertools import pairwise
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from parity.explain.motion import Motion
 from parity.explain.update.changes import Change, Place, changes_of
-from parity.explain.update.numbers import SYMBOLS, numbers_of, shortest, solve
+from parity.explain.update.numbers import SYMBOLS, Solved, numbers_of, shortest, solve
 from parity.explain.update.of import rule_of
 from parity.explain.update.proof import Candidate, Part
 from parity.explain.update.rule import Rule
@@ -23,6 +23,10 @@ from refimpl.optimizers import OPTIMIZERS
 
 LEFT_OUT = ("muon", "lbfgs")
 """References that no single bound over a step is worth having of."""
+IN_FLOAT32 = ("nadam",)
+"""References that keep a number in float32."""
+ROUGHLY = 0.3
+"""Share of the moves that a link may leave for a second part to be looked for beside it."""
 BAR = 4.0
 """The error bars of the asked rule, of which another one may need some more."""
 
@@ -57,27 +61,40 @@ def other_numbers(base: Base, records: Sequence[Record]) -> Iterator[Candidate]:
     names = dict.fromkeys(name for record in wrong for name in numbers_of(base.rules[record.name]))
     for name in names:
         solved = solve(records, base.rules, name)
-        if solved is None:
-            continue
-        asked = getattr(base.rules[wrong[0].name], name)
-        for value in dict.fromkeys((solved.short, solved.value)):
-            symbol, times = SYMBOLS[name], ""
-            if asked:
-                ratio = shortest(value / asked, *sorted((solved.low / asked, solved.high / asked)))
-                times = f", {ratio:.6g} times that"
-            part = Part(
-                id=f"number-{name}",
-                text=f"{symbol} = {value:.10g} is executed, {asked:g} was asked{times}",
-                right=f"use {symbol} = {asked:g}",
-            )
-            yield base.with_part(part, {n: rule.having(**{name: value}) for n, rule in base.rules.items()})
+        if solved is not None:
+            yield from _number(base, wrong[0].name, solved)
+    for kind in ("coupled", "decoupled"):
+        if not any(rule.weight_decay or rule.inner for rule in base.rules.values()):
+            decayed = replace(base, rules={name: rule.having(decay=kind) for name, rule in base.rules.items()})
+            solved = solve(records, decayed.rules, "weight_decay")
+            if solved is not None:
+                yield from _number(decayed, wrong[0].name, solved)
+
+
+def _number(base: Base, first: str, solved: Solved) -> Iterator[Candidate]:
+    """The number as it was solved for, with few digits and with all."""
+    name, asked = solved.field, getattr(base.rules[first], solved.field)
+    for value in dict.fromkeys((solved.short, solved.value)):
+        symbol, times = SYMBOLS[name], ""
+        if asked:
+            ratio = shortest(value / asked, *sorted((solved.low / asked, solved.high / asked)))
+            times = f", {ratio:.6g} times that"
+        elif name == "weight_decay":
+            times = f" ({base.rules[first].decay})"
+        part = Part(
+            id=f"number-{name}",
+            text=f"{symbol} = {value:.10g} is executed, {asked:g} was asked{times}",
+            right=f"use {symbol} = {asked:g}",
+        )
+        yield base.with_part(part, {n: rule.having(**{name: value}) for n, rule in base.rules.items()})
 
 
 def sequences(base: Base, records: Sequence[Record]) -> Iterator[Candidate]:
     """Counters, rates and decays that change from step to step, as measured."""
     wrong = [record for record in records if record.wrong]
-    yield from _counters(base, wrong, 4 * len(records))
     found = {record.name: measure(record, base.rules[record.name]) for record in wrong}
+    if all(one.left.max() <= ROUGHLY for one in found.values()):
+        yield from _counters(base, wrong, 4 * len(records))
     if all(one.exact for one in found.values()):
         yield from _patterns(base, wrong, found)
 
@@ -113,13 +130,14 @@ def _patterns(base: Base, wrong: Sequence[Record], found: Mapping[str, Measured]
         rule, one = base.rules[record.name], found[record.name]
         factor = record.motion.factor[: record.steps]
         wanted = rule.lr * rule.weight_decay * factor if rule.decay == "decoupled" else np.zeros(record.steps)
-        rate, rate_text = _told(one.a, BAR * one.a_error, factor, "the step")
+        free = not base.parts  # beside a replaced link, numbers for every step would explain too much
+        rate, rate_text = _told(one.a, BAR * one.a_error, factor, "the step", free)
         decay, decay_text = np.zeros(record.steps), ""
         with np.errstate(all="ignore"):
             if wanted.any():
-                decay, decay_text = _told(one.b / wanted, BAR * one.b_error / wanted, factor, "the decay")
+                decay, decay_text = _told(one.b / wanted, BAR * one.b_error / wanted, factor, "the decay", free)
                 decay = decay * wanted
-            elif np.any(np.abs(one.b) > BAR * one.b_error):
+            elif free and np.any(np.abs(one.b) > BAR * one.b_error):
                 decay, decay_text = one.b, f"the weights shrink by {listed(one.b)} of themselves, none was asked"
         if rate_text and rate_text.replace("the step", "the decay") == decay_text:
             rate_text, decay_text = rate_text.replace("the step", "the learning rate"), ""
@@ -135,12 +153,17 @@ def _patterns(base: Base, wrong: Sequence[Record], found: Mapping[str, Measured]
     yield base.with_part(part, rules)
 
 
-def _told(values: Any, errors: Any, factor: Any, what: str) -> tuple[Any, str]:
-    """A sequence relative to what was asked: the numbers to be used, and words, or none where it is as asked."""
+def _told(values: Any, errors: Any, factor: Any, what: str, free: bool) -> tuple[Any, str]:
+    """A sequence relative to what was asked: the numbers to be used, and words, or none where it is as asked.
+
+    ``free``: where no pattern fits, the numbers themselves.
+    """
     if np.all(np.abs(values - 1) <= errors):
         return np.ones(len(values)), ""
     for text, numbers in patterns(values, errors, factor):
         return numbers, f"{what} {'' if text.startswith(('does', 'follows', 'is')) else 'is '}{text}"
+    if not free:
+        return np.ones(len(values)), ""
     return values, f"{what} is {listed(values)} times what was asked, from step to step"
 
 
@@ -209,7 +232,8 @@ def other_references(base: Base, asked: Mapping[str, Any], steps: int) -> Iterat
                     text=f"the update is that of {type(shown).__name__} ({_shown(shown)})",
                     right=f"use {type(next(iter(asked.values()))).__name__}",
                 )
-                yield base.with_part(part, {name: rule_of(optimizer, steps) for name, optimizer in made.items()})
+                rules = {name: rule_of(optimizer, steps) for name, optimizer in made.items()}
+                yield replace(base.with_part(part, rules), screened=key not in IN_FLOAT32)
 
 
 def _alike(value: Any, default: Any) -> bool:
@@ -231,4 +255,4 @@ def near_ones(base: Base, places: Mapping[str, Place], records: Sequence[Record]
         left = float(np.mean(one.left)) if np.isfinite(one.left).all() else np.inf
         ranked.append((left if not one.exact else 0.0, change.kind, Base(candidate.rules, candidate.parts)))
     ranked.sort(key=lambda entry: entry[0])
-    return [(kind, near) for _, kind, near in ranked[:most]]
+    return [(kind, near) for left, kind, near in ranked[:most] if left <= ROUGHLY]

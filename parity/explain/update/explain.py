@@ -34,7 +34,7 @@ from parity.explain.update.structure import described
 from parity.explain.update.trial import Record
 from refimpl.types import Array, Optimizer
 
-NEAREST = 8
+NEAREST = 5
 """Links that a second part is looked for beside."""
 
 

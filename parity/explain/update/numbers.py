@@ -17,7 +17,9 @@ from parity.explain.update.rule import Rule
 from parity.explain.update.trial import Record, first_wrong
 from refimpl.types import Array
 
-ITERATIONS = 25
+ITERATIONS, HALVINGS = 15, 6
+SLOW = 5
+"""Iterations after which a number that brings the record hardly nearer is given up."""
 SOME = 8
 """Steps that a number is solved on."""
 WIDER = 8.0
@@ -65,7 +67,7 @@ def solve(records: Sequence[Record], rules: Mapping[str, Rule], name: str) -> So
     """The number that brings the records nearest; None where it cannot be told or where none comes near."""
     begin = first_wrong(records)
     steps = begin + SOME
-    used = [record for record in records if record.wrong]
+    used = sorted((r for r in records if r.wrong), key=lambda r: -r.weights[0].size)[:2]
     scale = np.concatenate([record.allowance[:steps].ravel() for record in used])
     target = np.concatenate([record.weights[1 : 1 + min(steps, record.steps)].ravel() for record in used])
     known = np.isfinite(scale)
@@ -97,14 +99,14 @@ def solve(records: Sequence[Record], rules: Mapping[str, Rule], name: str) -> So
 def _descend(misses: Callable[[float], Array], x: float) -> float | None:
     """Gauss and Newton with halved steps where one leads uphill."""
     r = misses(x)
-    norm = float(r @ r)
-    for _ in range(ITERATIONS):
+    norm = begin = float(r @ r)
+    for iteration in range(ITERATIONS):
         slope = _slope(misses, x)
         below = float(slope @ slope)
         if not np.isfinite(below) or below == 0:
             return None
         step = -float(slope @ r) / below
-        for _ in range(12):
+        for _ in range(HALVINGS):
             trial = misses(x + step)
             if float(trial @ trial) < norm:
                 break
@@ -114,6 +116,8 @@ def _descend(misses: Callable[[float], Array], x: float) -> float | None:
         x, r, before, norm = x + step, trial, norm, float(trial @ trial)
         if norm > 0.999999 * before:
             return x
+        if iteration == SLOW and norm > begin / 2:
+            return None
     return x
 
 

@@ -25,12 +25,14 @@ class Part:
 class Candidate:
     """``rules`` by parameter that may have been executed, and in what they differ from the asked ones.
 
-    ``partly``: a parameter that the asked rule explains may have been left as asked.
+    ``partly``: a parameter that the asked rule explains may have been left as asked. ``screened``: it must come near in
+    plain arithmetic, which rules with numbers that are kept in less than float64 do not.
     """
 
     parts: tuple[Part, ...]
     rules: Mapping[str, Any]
     partly: bool = True
+    screened: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +70,7 @@ class Court:
 
     def judge(self, candidate: Candidate) -> Explanation | None:
         """The explanation, if it is one."""
-        if not self.likely(candidate):
+        if candidate.screened and not self.likely(candidate):
             return None
         rules: dict[str, Any] = {}
         worst = 0.0
