@@ -23,7 +23,7 @@ from refimpl.optimizers import OPTIMIZERS
 
 LEFT_OUT = ("muon", "lbfgs")
 """References that no single bound over a step is worth having of."""
-IN_FLOAT32 = ("nadam",)
+IN_FLOAT32 = ("nadam", "asgd")
 """References that keep a number in float32."""
 ROUGHLY = 0.3
 """Share of the moves that a link may leave for a second part to be looked for beside it."""
@@ -232,8 +232,14 @@ def other_references(base: Base, asked: Mapping[str, Any], steps: int) -> Iterat
                     text=f"the update is that of {type(shown).__name__} ({_shown(shown)})",
                     right=f"use {type(next(iter(asked.values()))).__name__}",
                 )
-                rules = {name: rule_of(optimizer, steps) for name, optimizer in made.items()}
+                rules = {name: _direct(optimizer, steps) for name, optimizer in made.items()}
                 yield replace(base.with_part(part, rules), screened=key not in IN_FLOAT32)
+
+
+def _direct(optimizer: Any, steps: int) -> Any:
+    """The rule of links, or the reference itself where it is not made of them."""
+    rule = rule_of(optimizer, steps)
+    return optimizer if rule.inner is not None else rule
 
 
 def _alike(value: Any, default: Any) -> bool:

@@ -110,7 +110,7 @@ class Record:
 
     def _at(self, rule: Rule, k: int) -> Rule:
         factor = self.motion.factor[k]
-        return rule if factor == 1 else replace(rule, lr=rule.lr * factor)
+        return rule if factor == 1 or not hasattr(rule, "lr") else replace(rule, lr=rule.lr * factor)
 
 
 def first_wrong(records: Sequence[Record]) -> int:
