@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
+from parity.check.elsewhere import Displaced, displacements, with_gradients
 from parity.check.examined import Examined
 from parity.check.feeds import Played
 from parity.check.held import key_of, motions
@@ -12,11 +15,19 @@ from parity.check.identify import Held, Identity, Judgement
 from parity.check.rules import RULES
 from parity.explain.family import shown
 from parity.explain.finding import Finding
+from parity.explain.replay import share_of
 from parity.explain.update import explain_update
+
+ALIKE = 1e-6
+"""Relative difference up to which two directions are printed as the same: nothing is decided by it."""
 
 
 def of_update(held: Held, played: Played, judged: Judgement, dtype: str = "float64") -> list[Finding]:
     """Why a run is not that of the references it is held to: what was executed, proven, or what was measured."""
+    if any(moment is not None for moments in played.elsewhere.values() for moment in moments):
+        found = _of_gradients_elsewhere(held, played, judged, dtype)
+        if found:
+            return found
     explained = explain_update(held, motions(played, dtype), late=played.late)
     rule = f"compare with {'; '.join(dict.fromkeys(_line(optimizer) for optimizer in held.values()))}"
     if explained is None:  # float32 numbers that are no wider than they may be, and yet not this
@@ -37,6 +48,51 @@ def of_update(held: Held, played: Played, judged: Judgement, dtype: str = "float
             alike={other.id: other.text for other in others},
         )
     ]
+
+
+def _of_gradients_elsewhere(held: Held, played: Played, judged: Judgement, dtype: str) -> list[Finding]:
+    """A step that is made with a gradient taken at other weights than those that it starts from."""
+    recorded = [with_gradients(motion, played) for motion in motions(played, dtype)]
+    away = {motion.parameter: displacements(motion.parameter, played) for motion in recorded}
+    stays = {
+        m.parameter: Displaced(lr=getattr(held[m.parameter], "lr", 0.0), rule=held[m.parameter], by=away[m.parameter])
+        for m in recorded
+    }
+    for rules, back in ((held, True), (stays, False)):
+        of: Mapping[str, Any] = rules
+        share = max(share_of(of[motion.parameter], [motion]) for motion in recorded)
+        if share <= 1:
+            text = f"the step is made with the gradient at other weights than those it starts from: {_where(played)}"
+            text += "" if back else "; and it does not go back to the weights it came from before it makes the step"
+            change = (
+                "go back first (w ← w − e), then step"
+                if not back
+                else "ask for this rule, or step with the gradient at w"
+            )
+            evidence = f"with this, all recorded weights lie within their bounds, at most {share:.2g} of them used; "
+            found = Finding(
+                id="gradient-elsewhere" if back else "gradient-elsewhere-not-back",
+                text=text,
+                evidence=f"{evidence}first disagreement: {judged.first}",
+                change=change,
+            )
+            return [found]
+    return []
+
+
+def _where(played: Played) -> str:
+    """Where the last gradient of a step was taken, in words."""
+    sizes, along = [], True
+    for k in range(max(len(moments) for moments in played.elsewhere.values())):
+        at = {n: moments[k] for n, moments in played.elsewhere.items() if moments[k] is not None}
+        moved = np.concatenate([moment[0].ravel() for moment in at.values() if moment is not None])
+        gradient = np.concatenate([played.gradients[name][k].ravel() for name in at])
+        sizes.append(float(np.linalg.norm(moved)))
+        unit = gradient / np.linalg.norm(gradient)
+        along &= bool(np.linalg.norm(moved - sizes[-1] * unit) <= ALIKE * sizes[-1])
+    if along and np.ptp(sizes) <= ALIKE * max(sizes):
+        return f"w + {sizes[0]:.6g}·g/‖g‖ with ‖g‖ of all parameters, as in sharpness-aware minimisation (SAM)"
+    return f"{min(sizes):.4g} to {max(sizes):.4g} away"
 
 
 def of_numbers(identity: Identity, given: Mapping[str, Any]) -> Iterator[Finding]:

@@ -46,7 +46,8 @@ class Record:
         """Of the weights after each step, at least half an ulp of theirs; ∞ where nothing is known."""
         own = np.concatenate([np.broadcast_to(p.allowance, p.candidate.shape) for p in self._pieces]).astype(float)
         ulp = self.motion.format.half_ulp(self.motion.weights[1 : self.steps + 1]).astype(float)
-        return np.maximum(own, ulp)
+        wide: Array = np.maximum(own, ulp)
+        return wide
 
     @cached_property
     def _pieces(self) -> list:  # type: ignore[type-arg]  # of Expected

@@ -128,7 +128,7 @@ def _look_ahead(period: int, pull: float, inner: Step) -> Step:
         moved = inner(w, g, s, lr)
         if s["t"] % period == 0:
             s["slow"] = s.get("slow", s["start"]) + pull * (moved - s.get("slow", s["start"]))
-            return np.asarray(s["slow"])
+            moved = s["slow"]
         return moved
 
     return step
