@@ -28,7 +28,7 @@ class Displaced:
         by: Any = self.by[int(state["turn"].flat[0])]
         rule: Any = replace(self.rule, lr=self.lr) if hasattr(self.rule, "lr") else self.rule  # type: ignore[type-var]
         moved, inner = rule.step(param + by, grad, state["inner"])
-        return moved, {"inner": inner, "turn": state["turn"] + 1}  # type: ignore[dict-item]
+        return moved, {"inner": inner, "turn": state["turn"] + 1}
 
 
 def displacements(name: str, played: Played) -> tuple[Array, ...]:

@@ -17,7 +17,10 @@ from parity.explain.family import shown
 from parity.explain.finding import Finding
 from parity.explain.replay import share_of
 from parity.explain.update import explain_update
+from refimpl.arithmetic.formats import FORMATS
 
+ENOUGH = 20
+"""Values from which on that they are all of a format is no chance."""
 ALIKE = 1e-6
 """Relative difference up to which two directions are printed as the same: nothing is decided by it."""
 
@@ -33,7 +36,7 @@ def of_update(held: Held, played: Played, judged: Judgement, dtype: str = "float
     if explained is None:  # float32 numbers that are no wider than they may be, and yet not this
         return []
     if explained.best is None:
-        text = f"the update is not that of {_names(held)}: {explained.text}"
+        text = "; ".join([f"the update is not that of {_names(held)}", *_narrow_state(played, dtype), explained.text])
         return [Finding(id="update", text=text, evidence=f"first disagreement: {judged.first}", change=rule)]
     best, *others = explained.explanations
     text, _, key = best.text, *best.id.rpartition("reference-")[1:]
@@ -48,6 +51,24 @@ def of_update(held: Held, played: Played, judged: Judgement, dtype: str = "float
             alike={other.id: other.text for other in others},
         )
     ]
+
+
+def _narrow_state(played: Played, dtype: str) -> Iterator[str]:
+    """Tensors of the state that are kept in fewer digits than the parameters have."""
+    kept: dict[tuple[str, str], list[str]] = {}
+    for name, tensors in played.state.items():
+        for key, values in tensors.items():
+            known = values[np.isfinite(values) & (values != 0)]
+            if values.shape[1:] != played.weights[name].shape[1:] or known.size < ENOUGH:
+                continue
+            for format in ("bfloat16", "float16", "float32"):
+                narrower = FORMATS[format].digits < FORMATS[dtype].digits
+                if narrower and np.array_equal(FORMATS[format].round(known), known):
+                    kept.setdefault((key, format), []).append(name)
+                    break
+    for (key, format), names in kept.items():
+        of = ", ".join(names)
+        yield f"{key} of {of} is kept in {format}: each of its values after each step is one of that format"
 
 
 def _of_gradients_elsewhere(held: Held, played: Played, judged: Judgement, dtype: str) -> list[Finding]:

@@ -15,7 +15,7 @@ from parity.explain.update.numbers import SYMBOLS, Solved, numbers_of, shortest,
 from parity.explain.update.of import rule_of
 from parity.explain.update.proof import Candidate, Part
 from parity.explain.update.rule import Rule
-from parity.explain.update.series import Measured, counters, listed, measure, patterns
+from parity.explain.update.series import Measured, counters, listed, measure, named, pattern
 from parity.explain.update.shared import share_by_shape
 from parity.explain.update.trial import Record
 from refimpl.errors import RefimplError
@@ -123,48 +123,75 @@ def _counters(base: Base, wrong: Sequence[Record], times: int) -> Iterator[Candi
 
 
 def _patterns(base: Base, wrong: Sequence[Record], found: Mapping[str, Measured]) -> Iterator[Candidate]:
-    """Patterns of the rate, of the decay, or of both; else the numbers themselves."""
-    rules: dict[str, Rule] = dict(base.rules)
+    """Patterns of the rate, of the decay, or of both; else the numbers themselves.
+
+    They are read off the largest parameter, and hold for the others, of which one element does not tell the two apart.
+    """
+    largest = max(wrong, key=lambda record: record.weights[0].size)
+    rule, one = base.rules[largest.name], found[largest.name]
+    factor = largest.motion.factor[: largest.steps]
+    wanted = float(rule.lr) * float(rule.weight_decay) * factor if rule.decay == "decoupled" else 0 * factor
+    rate = _told(one.a, BAR * one.a_error, rule, factor)
+    with np.errstate(all="ignore"):
+        decay = _told(one.b / wanted, BAR * one.b_error / wanted, rule, factor) if wanted.any() else ("", None)
+    if rate is not None and decay is not None and (rate[0] or decay[0]):
+        same = rate[0] == decay[0]
+        parts = [f"the step {rate[0]}"] if rate[0] and not same else []
+        parts += [f"the {'learning rate' if same else 'decay'} {decay[0]}"] if decay[0] else []
+        part = Part(
+            id="sequence", text=" and ".join(parts), right="the learning rate and the decay of each step as asked"
+        )
+        rules = {n: _with_patterns(r, wrong, n, rate[0], decay[0], (rate[1], decay[1])) for n, r in base.rules.items()}
+        yield base.with_part(part, rules)
+    if not base.parts:  # beside a replaced link, numbers for every step would explain too much
+        yield _free(base, wrong, found)
+
+
+def _told(values: Any, errors: Any, rule: Rule, factor: Any) -> tuple[str, Any] | None:
+    """A pattern, no words for one that is as asked, or None where there is none."""
+    if np.all(np.abs(values - 1) <= errors):
+        return "", None
+    return pattern(values, errors, rule, factor)
+
+
+def _with_patterns(
+    rule: Rule, wrong: Sequence[Record], name: str, rate: str, decay: str, numbers: tuple[Any, Any]
+) -> Rule:
+    """The rule with these patterns, over the steps and the schedule of its own parameter."""
+    record = next((record for record in wrong if record.name == name), None)
+    if record is None:
+        return rule
+    factor, steps = record.motion.factor[: record.steps], record.steps
+    own = named(rule, steps, factor)
+    scale = own.get(rate, numbers[0][-steps:] if numbers[0] is not None else None)
+    changed = rule if scale is None else rule.having(scale=tuple(map(float, scale)))
+    if not decay:
+        return changed
+    times = own.get(decay, numbers[1][-steps:] if numbers[1] is not None else np.ones(steps))
+    wanted = float(rule.lr) * float(rule.weight_decay) * factor
+    return changed.having(shrink=tuple(map(float, times * wanted)), decay="none", weight_decay=0.0)
+
+
+def _free(base: Base, wrong: Sequence[Record], found: Mapping[str, Measured]) -> Candidate:
+    """The numbers of every step as they were measured."""
+    rules = dict(base.rules)
     said: dict[str, list[str]] = {}
     for record in wrong:
         rule, one = base.rules[record.name], found[record.name]
-        factor = record.motion.factor[: record.steps]
-        wanted = rule.lr * rule.weight_decay * factor if rule.decay == "decoupled" else np.zeros(record.steps)
-        free = not base.parts  # beside a replaced link, numbers for every step would explain too much
-        rate, rate_text = _told(one.a, BAR * one.a_error, factor, "the step", free)
-        decay, decay_text = np.zeros(record.steps), ""
-        with np.errstate(all="ignore"):
-            if wanted.any():
-                decay, decay_text = _told(one.b / wanted, BAR * one.b_error / wanted, factor, "the decay", free)
-                decay = decay * wanted
-            elif free and np.any(np.abs(one.b) > BAR * one.b_error):
-                decay, decay_text = one.b, f"the weights shrink by {listed(one.b)} of themselves, none was asked"
-        if rate_text and rate_text.replace("the step", "the decay") == decay_text:
-            rate_text, decay_text = rate_text.replace("the step", "the learning rate"), ""
-        bare = {} if "coupled" in rule.decay and rule.decay != "decoupled" else {"decay": "none", "weight_decay": 0.0}
-        rules[record.name] = rule.having(
-            scale=tuple(map(float, rate)), shrink=tuple(map(float, decay)) if bare else (), **bare
-        )
-        said.setdefault(" and ".join(text for text in (rate_text, decay_text) if text), []).append(record.name)
-    if "" in said:
-        return
-    text = "; ".join(f"{' and '.join(names)}: {text}" if len(said) > 1 else text for text, names in said.items())
-    part = Part(id="sequence", text=text, right="the learning rate and the decay of every step as asked")
-    yield base.with_part(part, rules)
-
-
-def _told(values: Any, errors: Any, factor: Any, what: str, free: bool) -> tuple[Any, str]:
-    """A sequence relative to what was asked: the numbers to be used, and words, or none where it is as asked.
-
-    ``free``: where no pattern fits, the numbers themselves.
-    """
-    if np.all(np.abs(values - 1) <= errors):
-        return np.ones(len(values)), ""
-    for text, numbers in patterns(values, errors, factor):
-        return numbers, f"{what} {'' if text.startswith(('does', 'follows', 'is')) else 'is '}{text}"
-    if not free:
-        return np.ones(len(values)), ""
-    return values, f"{what} is {listed(values)} times what was asked, from step to step"
+        decoupled = rule.decay == "decoupled" and rule.weight_decay
+        text = f"the step is {listed(one.a)} times what was asked, from step to step"
+        shrink: Any = ()
+        if decoupled or np.any(np.abs(one.b) > BAR * one.b_error):
+            shrink, text = tuple(map(float, one.b)), f"{text}, and the weights shrink by {listed(one.b)} of themselves"
+        bare = {} if rule.decay.startswith("coupled") else {"decay": "none", "weight_decay": 0.0}
+        rules[record.name] = rule.having(scale=tuple(map(float, one.a)), shrink=shrink, **bare)
+        said.setdefault(text, []).append(record.name)
+    part = Part(
+        id="sequence",
+        text="; ".join(f"{' and '.join(names)}: {text}" for text, names in said.items()),
+        right="the learning rate and the decay of each step as asked",
+    )
+    return base.with_part(part, rules)
 
 
 def look_aheads(base: Base, records: Sequence[Record]) -> Iterator[Candidate]:

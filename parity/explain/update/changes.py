@@ -66,6 +66,7 @@ def changes_of(asked: Rule, epochs: Array) -> Iterator[Change]:
                     right=table[mine].text,
                     values={kind: name},
                 )
+    yield from _kept(asked)
     yield from _of_counts(asked, bool(np.ptp(epochs)) if len(epochs) else False)
     if asked.beta1 and asked.beta2:
         yield Change(
@@ -116,6 +117,7 @@ def _of_counts(asked: Rule, several_epochs: bool) -> Iterator[Change]:
     """The counter t of the bias correction, where there is one, counts something else."""
     which = [name for name in ("first_counts", "second_counts") if getattr(asked, name)]
     if not which:
+        yield from _corrected(asked)
         return
     right = "the correction uses t = 1, 2, 3, … steps of this parameter"
 
@@ -164,10 +166,43 @@ def _of_counts(asked: Rule, several_epochs: bool) -> Iterator[Change]:
                 lambda t, _: 0 * t + 1,
                 [one],
             )
-        yield Change(
-            id="correction-crossed",
-            kind="counts",
-            right="m is divided by 1 − β₁ᵗ and v by 1 − β₂ᵗ",
-            text="the bias corrections are interchanged: m is divided by 1 − β₂ᵗ and v by 1 − β₁ᵗ",
-            values={"crossed": True},
-        )
+        crossings = {"mv": ("m", "β₂", "v", "β₁"), "m": ("m", "β₂", "v", "β₂"), "v": ("m", "β₁", "v", "β₁")}
+        for crossed, (one, its, other, others) in crossings.items():
+            yield Change(
+                id=f"correction-crossed-{crossed}",
+                kind="counts",
+                right="m is divided by 1 − β₁ᵗ and v by 1 − β₂ᵗ",
+                text="the bias corrections are interchanged or made of one β: "
+                f"{one} is divided by 1 − {its}ᵗ and {other} by 1 − {others}ᵗ",
+                values={"crossed": crossed},
+            )
+
+
+def _corrected(asked: Rule) -> Iterator[Change]:
+    """A bias correction that nobody asked for."""
+    for name, beta, symbol, averaged in (
+        ("second_counts", asked.beta2, "v", asked.square in ("average", "centred")),
+        ("first_counts", asked.beta1, "m", bool(asked.beta1) and "lion" not in asked.average),
+    ):
+        if averaged and beta and asked.inner is None:
+            yield Change(
+                id=f"correction-of-{symbol}",
+                kind="counts",
+                text=f"{symbol} is bias-corrected, divided by 1 − βᵗ, which was not asked",
+                right="no bias correction",
+                by_place=lambda place, name=name: {name: tuple(range(1, len(place.epochs) + 1))},  # type: ignore[misc]
+            )
+
+
+def _kept(asked: Rule) -> Iterator[Change]:
+    """What is averaged is kept in a format of fewer digits."""
+    of = {"kept_m": ("momentum", bool(asked.beta1)), "kept_v": ("v", asked.square != "none")}
+    for name, (what, has) in of.items():
+        for format in ("bfloat16", "float16", "float32") if has and asked.inner is None else ():
+            yield Change(
+                id=f"kept-{format}-{name[-1]}",
+                kind="kept",
+                text=f"{what} is kept in {format}: it is rounded to that after each step",
+                right=f"keep {what} in the format of the weights",
+                values={name: format},
+            )

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from parity.explain.rounding import rounded
 from parity.explain.update import decays, directions, divisors, gradients, momentum, squares
 from refimpl.types import Array, Finite, Optimizer, State, off
 
@@ -27,8 +28,9 @@ class Rule:
 
     ``base``: the learning rate before any schedule. ``counts``: t₁ and t₂ of each step; empty where nothing is
     corrected. ``scale`` and ``shrink``: aₖ and bₖ; empty for 1 and 0. ``period``: steps between two look-aheads, 0 for
-    none; ``pull``: their α. ``crossed``: c₁ is made of β₂ and c₂ of β₁. ``inner``: a reference that
-    makes the direction in the place of the links.
+    none; ``pull``: their α. ``crossed``: which of ``m``
+    and ``v`` are corrected with the other β. ``kept_m``, ``kept_v``: formats that m and v are kept in, if narrower.
+    ``inner``: a reference that makes the direction in the place of the links.
     """
 
     lr: Finite
@@ -51,7 +53,9 @@ class Rule:
     second_counts: tuple[int, ...] = ()
     scale: tuple[float, ...] = ()
     shrink: tuple[float, ...] = ()
-    crossed: bool = False
+    crossed: str = ""
+    kept_m: str = ""
+    kept_v: str = ""
     period: int = 0
     inner: Optimizer | None = None
 
@@ -91,16 +95,20 @@ class Rule:
         for_m, for_v = decay.for_m(self, param, g), decay.for_v(self, param, g)
         n, m = momentum.TABLE[self.average].of(self, for_m, state)
         if m is not None:
-            after[momentum.KEY] = m
+            after[momentum.KEY] = m = rounded(m, self.kept_m) if self.kept_m else m
+            n = m if self.kept_m and self.average in ("average", "buffer") else n
         n = decay.numerator(self, param, n)
         if self.first_counts:
-            n = n / self._corrected(self.beta2 if self.crossed else self.beta1, self.first_counts, state, param)
+            n = n / self._corrected(self.beta2 if "m" in self.crossed else self.beta1, self.first_counts, state, param)
         if self.square == "none":
             return n
         of = n if m is None else m
         v, kept = squares.TABLE[self.square].of(self, for_v, of, state.get(momentum.KEY, 0), state)
+        if self.kept_v:
+            kept = {**kept, squares.KEY: rounded(kept[squares.KEY], self.kept_v)}
+            v = kept[squares.KEY] if self.square == "average" else v
         after |= kept
-        beta = self.beta1 if self.crossed else self.beta2
+        beta = self.beta1 if "v" in self.crossed else self.beta2
         c2 = self._corrected(beta, self.second_counts, state, param) if self.second_counts else 1
         return n / divisors.TABLE[self.divisor].of(v, c2, self.eps)
 

@@ -7,7 +7,6 @@ For each step the move is solved for two numbers, with u the direction of the as
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -88,26 +87,52 @@ def constant(values: Array, errors: Array) -> float | None:
     return shortest((low + high) / 2, low, high) if low <= high else None
 
 
-def patterns(values: Array, errors: Array, factor: Array) -> Iterator[tuple[str, Array]]:
-    """What a sequence, relative to what was asked, may be: words and the numbers, the shortest first."""
-    steps = len(values)
-    single = constant(values, errors)
-    if single is not None and single != 1:
-        yield f"{single:.6g} times what was asked", np.full(steps, single)
-    f = factor[:steps]
+def named(rule: Rule, steps: int, factor: Array) -> dict[str, Array]:
+    """Sequences that code may multiply by, relative to what was asked, in words."""
+    t, f = np.arange(1, steps + 1), factor[:steps]
+    found = {
+        "falls with 1/√t": 1 / np.sqrt(t),
+        "falls with 1/t": 1 / t,
+        "grows with √t": np.sqrt(t),
+        "grows with t": 1.0 * t,
+    }
+    c1, c2 = (1 - float(beta) ** t if 0 < float(beta) < 1 else np.ones(steps) for beta in (rule.beta1, rule.beta2))
+    if rule.inner is None and rule.square != "none":
+        found |= {
+            "is multiplied by √(1 − β₂ᵗ)/(1 − β₁ᵗ), as by the bias-corrected step size": np.sqrt(c2) / c1,
+            "is multiplied by √(1 − β₂ᵗ)": np.sqrt(c2),
+            "is divided by 1 − β₁ᵗ": 1 / c1,
+            "is multiplied by (1 − β₁ᵗ)/√(1 − β₂ᵗ)": c1 / np.sqrt(c2),
+        }
     if not np.all(f == 1):
-        shifts = {
+        found |= {
             "does not follow the schedule": 1 / f,
             "follows the schedule one step late": np.concatenate([f[:1], f[:-1]]) / f,
             "follows the schedule one step early": np.concatenate([f[1:], f[-1:]]) / f,
             "follows the square of the schedule": f,
         }
-        for text, ratio in shifts.items():
-            if np.all(np.abs(values - ratio) <= errors):
-                yield text, ratio
+    return {text: ratio for text, ratio in found.items() if not np.allclose(ratio, 1)}
+
+
+def pattern(values: Array, errors: Array, rule: Rule, factor: Array) -> tuple[str, Array] | None:
+    """What a sequence, relative to what was asked, may be: words and the numbers, the shortest first."""
+    steps = len(values)
+    single = constant(values, errors)
+    if single is not None and single != 1:
+        return f"is {single:.6g} times what was asked", np.full(steps, single)
+    for text, ratio in named(rule, steps, factor).items():
+        if np.all(np.abs(values - ratio) <= errors):
+            return text, ratio
+    if np.all(np.abs(values) > errors) and abs(values[0] - 1) <= errors[0]:
+        ratios = values[1:] / values[:-1]
+        geometric = constant(ratios, (errors[1:] + errors[:-1] * np.abs(ratios)) / np.abs(values[:-1]))
+        if geometric is not None and geometric != 1:
+            return f"is multiplied by {geometric:.6g} in each step", geometric ** np.arange(steps)
     zero, one = np.abs(values) <= errors, np.abs(values - 1) <= errors
     if (zero | one).all() and zero.any() and not zero.all():
-        yield f"is 0 {_steps(np.flatnonzero(zero & ~one), steps)}, and as asked else", np.where(zero & ~one, 0.0, 1.0)
+        which = zero & ~one
+        return f"is 0 {_steps(np.flatnonzero(which), steps)}, and as asked else", np.where(which, 0.0, 1.0)
+    return None
 
 
 def _steps(which: Array, steps: int) -> str:

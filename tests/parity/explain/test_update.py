@@ -123,6 +123,11 @@ def _mask(u: Array, g: Array, _: Array) -> Array:
     return u * kept / max(kept.mean(), 1e-3)
 
 
+def _crossed(w: Array, g: Array, s: State, lr: float) -> Array:
+    """Both averages are corrected with β₁."""
+    return adam(divisor=lambda v, c2: np.sqrt(v / (1 - B1 ** s["t"])) + EPS)(w, g, s, lr)
+
+
 def _look_ahead(period: int, pull: float, inner: Step) -> Step:
     def step(w: Array, g: Array, s: State, lr: float) -> Array:
         moved = inner(w, g, s, lr)
@@ -173,6 +178,7 @@ ADAM: Mapping[str, Step] = {
     "look-ahead": _look_ahead(4, 0.5, adam()),
     "number-lr": lambda w, g, s, lr: adam()(w, g, s, 3 * lr),
     "number-weight_decay": adam(before=lambda w, lr, s: w * (1 - lr * LAM / 2)),
+    "correction-crossed-v": _crossed,
     "sequence": adam(before=lambda w, lr, s: w * (1 - lr * LAM) if s["t"] % 2 else w),
 }
 """Faults of AdamW by the name that they must get."""
@@ -272,3 +278,19 @@ def test_a_rule_of_links_makes_the_steps_of_its_reference() -> None:
         motion = recorded(adam(), "float64")[0]
         both = [Record(motion, asked).predicted(each) for each in (rule, inner)]
         np.testing.assert_allclose(both[0], both[1], rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        (lambda w, g, s, lr: w - lr / np.sqrt(s["t"]) * g, "the step falls with 1/√t"),
+        (lambda w, g, s, lr: w - 0.01 * g, "the step does not follow the schedule"),
+        (lambda w, g, s, lr: w - lr * g * (s["t"] % 3 > 0), "the step is 0 in every 3. step from step 2 on"),
+        (lambda w, g, s, lr: w - lr * 0.9 ** (s["t"] - 1) * g, "the step is multiplied by 0.9 in each step"),
+    ],
+    ids=["root", "schedule", "skipped", "geometric"],
+)
+def test_a_step_that_changes_from_step_to_step_is_described_by_its_pattern(step: Step, said: str) -> None:
+    found = explained(step, SGD(lr=0.01))
+    assert found is not None and found.best is not None
+    assert found.best.text.startswith(said), found.best.text
