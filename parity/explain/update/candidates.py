@@ -89,6 +89,40 @@ def _number(base: Base, first: str, solved: Solved) -> Iterator[Candidate]:
         yield base.with_part(part, {n: rule.having(**{name: value}) for n, rule in base.rules.items()})
 
 
+def clipped(base: Base, records: Sequence[Record]) -> Iterator[Candidate]:
+    """The gradient is clipped: by the norm of all parameters, by that of each, or each element."""
+    if any(rule.inner is not None for rule in base.rules.values()):
+        return
+    own = {r.name: np.sqrt((r.gradients[: r.steps].reshape(r.steps, -1) ** 2).sum(axis=1)) for r in records}
+    steps = max(len(norms) for norms in own.values())
+    all_of = np.sqrt(sum(np.pad(norms, (steps - len(norms), 0)) ** 2 for norms in own.values()))
+    ways: list[tuple[str, str, Mapping[str, Any]]] = [
+        ("norm", "by the norm of all parameters together", {name: all_of[-len(own[name]) :] for name in own}),
+        ("norm-of-each", "by the norm of each parameter apart", own),
+        ("value", "element by element", {}),
+    ]
+    for id, text, norms in ways:
+        for tiny in (0.0, 1e-6) if norms else (0.0,):  # torch divides by ‖g‖ + 1e-6
+            values = norms or {name: np.abs(record.gradients).max(axis=0) for name, record in _by_name(records).items()}
+            middle = float(np.median(np.concatenate([np.ravel(value) for value in values.values()])))
+            rules = {
+                name: rule.having(clip=middle, norms=tuple(map(float, norms[name] + tiny)) if norms else ())
+                for name, rule in base.rules.items()
+            }
+            solved = solve(records, rules, "clip")
+            if solved is not None:
+                part = Part(
+                    id=f"clip-{id}",
+                    text=f"the gradient is clipped to {solved.short:.6g}, {text}, before the update",
+                    right="do not clip in the optimizer, or ask for it",
+                )
+                yield base.with_part(part, {n: rule.having(clip=solved.short) for n, rule in rules.items()})
+
+
+def _by_name(records: Sequence[Record]) -> dict[str, Record]:
+    return {record.name: record for record in records}
+
+
 def sequences(base: Base, records: Sequence[Record]) -> Iterator[Candidate]:
     """Counters, rates and decays that change from step to step, as measured."""
     wrong = [record for record in records if record.wrong]

@@ -87,13 +87,15 @@ def _has(asked: Rule, kind: str) -> bool:
     if asked.inner is not None:
         return False
     if kind == "average":
-        return bool(asked.beta1)
+        return True
     return kind == "gradient" or asked.square != "none"
 
 
 def _makes_sense(asked: Rule, kind: str, name: str) -> bool:
     """Links that need a number which the asked rule lacks are left out."""
     if kind == "average":
+        if not asked.beta1:
+            return name == "running sum"
         if name == "sum" or name.startswith("buffer"):
             return ("buffer" in asked.average) == (name != "sum") and (
                 name != "buffer dampened" or asked.dampening != 0

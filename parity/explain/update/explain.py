@@ -17,6 +17,7 @@ import numpy as np
 from parity.explain.motion import Motion
 from parity.explain.update.candidates import (
     Base,
+    clipped,
     links,
     look_aheads,
     near_ones,
@@ -111,6 +112,7 @@ class Search:
         yield from shared_states(self.base, self.records, self.asked)
         yield from look_aheads(self.base, self.records)
         yield from other_numbers(self.base, self.records)
+        yield from clipped(self.base, self.records)
         yield from other_references(self.base, self.asked, self.steps)
 
     def _two(self) -> Iterator[Candidate]:

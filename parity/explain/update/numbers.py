@@ -32,6 +32,7 @@ SYMBOLS = {
     "weight_decay": "weight_decay",
     "dampening": "dampening",
     "momentum": "momentum",
+    "clip": "clip",
     "accumulated": "initial_accumulator_value",
 }
 STARTS = {"beta1": 0.5, "weight_decay": 0.01, "dampening": 0.5, "momentum": 0.5, "eps": 1e-8}

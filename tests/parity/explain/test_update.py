@@ -128,6 +128,12 @@ def _crossed(w: Array, g: Array, s: State, lr: float) -> Array:
     return adam(divisor=lambda v, c2: np.sqrt(v / (1 - B1 ** s["t"])) + EPS)(w, g, s, lr)
 
 
+def _stale(w: Array, g: Array, s: State, lr: float) -> Array:
+    """The step is made with the gradient before."""
+    old, s["last"] = s.get("last", 0 * g), g
+    return adam()(w, old, s, lr)
+
+
 def _look_ahead(period: int, pull: float, inner: Step) -> Step:
     def step(w: Array, g: Array, s: State, lr: float) -> Array:
         moved = inner(w, g, s, lr)
@@ -176,6 +182,9 @@ ADAM: Mapping[str, Step] = {
     "decay-sign": adam(before=lambda w, lr, s: w - lr * LAM * np.sign(w)),
     "decay-initial": adam(before=lambda w, lr, s: w - lr * LAM * (w - s["start"])),
     "look-ahead": _look_ahead(4, 0.5, adam()),
+    "clip-norm-of-each": lambda w, g, s, lr: adam()(w, g * min(1, 3 / float(np.linalg.norm(g))), s, lr),
+    "clip-value": lambda w, g, s, lr: adam()(w, g.clip(-2, 2), s, lr),
+    "gradient-stale": _stale,
     "number-lr": lambda w, g, s, lr: adam()(w, g, s, 3 * lr),
     "number-weight_decay": adam(before=lambda w, lr, s: w * (1 - lr * LAM / 2)),
     "correction-crossed-v": _crossed,
