@@ -49,6 +49,7 @@ def of_update(held: Held, played: Played, judged: Judgement, dtype: str = "float
             evidence=f"{best.evidence}; first disagreement: {judged.first}",
             change=best.change,
             alike={other.id: other.text for other in others},
+            probe="other hyper-parameters, which may make the two differ" if others else "",
         )
     ]
 
