@@ -25,8 +25,8 @@ REFUSALS = (RuntimeError, ValueError, NotImplementedError, AssertionError)
 def without_compiler() -> None:
     """Keep torch from importing its compiler, which making an optimizer does and which costs as much as torch itself.
 
-    torch marks a few methods of ``Optimizer`` as not to be compiled when they are first called, and imports the compiler
-    for that. Where nothing is compiled, they are what they are.
+    torch marks a few methods of ``Optimizer`` as not to be compiled when they are first called, and imports the
+    compiler for that. Where nothing is compiled, they are what they are.
     """
     if "torch._dynamo" in sys.modules:
         return
@@ -42,12 +42,21 @@ class Driver:
     ``closure``: its step demands one. ``keeps_float32``: it kept a float32 tensor, such as torch's count of steps.
     """
 
-    def __init__(self, cls: Any, hyper: Mapping[str, Any], dtype: str = "float64", device: str = "cpu") -> None:
+    def __init__(
+        self, cls: Any, hyper: Mapping[str, Any], dtype: str = "float64", device: str = "cpu", closure: bool = False
+    ) -> None:
         self.cls, self.hyper = cls, dict(hyper)
         self.dtype: torch.dtype = getattr(torch, dtype)
         self.device = device
-        self.closure = _demands_closure(cls)
+        self.closure = closure or _demands_closure(cls)
         self.keeps_float32 = False
+        self.given: dict[Tensor, Tensor] = {}
+        self.evaluated: list[dict[Tensor, tuple[Array, Array]]] = []
+
+    def may_need_closure(self, error: Exception) -> bool:
+        """Whether a step that failed without a closure may have failed for want of one."""
+        takes = "closure" in inspect.signature(self.cls.step).parameters
+        return "closure" in str(error) or (takes and isinstance(error, TypeError) and "not callable" in str(error))
 
     def parameters(self, values: Mapping[str, Array]) -> dict[str, Tensor]:
         """New parameters with these values."""
@@ -68,18 +77,41 @@ class Driver:
 
     def step(self, optimizer: Any, parameters: Parameters, gradients: Mapping[str, Array]) -> None:
         """One step; parameters without one of the ``gradients`` have none."""
-        for name, parameter in parameters.items():
-            parameter.grad = self.tensor(gradients[name]) if name in gradients else None
+        self.given = {
+            parameter: self.tensor(gradients[name]) for name, parameter in parameters.items() if name in gradients
+        }
+        for parameter in parameters.values():
+            parameter.grad = self.given[parameter].clone() if parameter in self.given else None
         self.act(optimizer)
 
     def act(self, optimizer: Any) -> None:
-        """``step()``, with a closure of a fixed loss where one is demanded."""
+        """``step()``, with a closure where one is demanded."""
+        self.evaluated = []
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if self.closure:
-                optimizer.step(lambda: torch.ones((), dtype=self.dtype, device=self.device))
+                start = {parameter: parameter.detach().clone() for parameter in self.given}
+                optimizer.step(lambda: self._evaluate(start))
             else:
                 optimizer.step()
+
+    def _elsewhere(self, parameter: Tensor) -> tuple[Array, Array] | None:
+        """How far away the last gradient of a step was taken, and that gradient; None where all were taken at w."""
+        last = self.evaluated[-1].get(parameter) if len(self.evaluated) > 1 else None
+        return last if last is not None and any(moved.any() for moved, _ in self.evaluated[-1].values()) else None
+
+    def _evaluate(self, start: Mapping[Tensor, Tensor]) -> Tensor:
+        """A quadratic with the gradient that was given where the step began, and the identity for its curvature."""
+        moment: dict[Tensor, tuple[Array, Array]] = {}
+        loss = torch.ones((), dtype=self.dtype, device=self.device)
+        with torch.no_grad():
+            for parameter, begin in start.items():
+                moved = parameter - begin
+                parameter.grad = self.given[parameter] + moved
+                loss = loss + (self.given[parameter] * moved).sum() + moved.square().sum() / 2
+                moment[parameter] = exact(moved), exact(parameter.grad)
+        self.evaluated.append(moment)
+        return loss
 
     def play(self, feed: Feed) -> Played:
         """A feed from a new optimizer on."""
@@ -88,6 +120,7 @@ class Driver:
         weights = {name: [exact(parameter)] for name, parameter in parameters.items()}
         given: dict[str, list[Array]] = {name: [] for name in parameters}
         kept: list[dict[str, dict[str, Array]]] = []
+        elsewhere: dict[str, list[tuple[Array, Array] | None]] = {name: [] for name in parameters}
         rated = _has_rate(optimizer)
         for k in range(len(next(iter(feed.gradients.values())))):
             if feed.factor and rated and k:
@@ -97,6 +130,7 @@ class Driver:
             for name, parameter in parameters.items():
                 weights[name].append(exact(parameter))
                 given[name].append(exact(self.tensor(feed.gradients[name][k])))
+                elsewhere[name].append(self._elsewhere(parameter))
             kept.append({name: _state(optimizer, parameter) for name, parameter in parameters.items()})
         self.keeps_float32 |= any(tensor.dtype == torch.float32 for tensor in _tensors(optimizer))
         return Played(
@@ -104,6 +138,7 @@ class Driver:
             gradients=_stacked(given),
             factor=feed.factor if rated else (),
             late=feed.late,
+            elsewhere={name: tuple(moments) for name, moments in elsewhere.items()},
             state={name: _over_steps([moment[name] for moment in kept]) for name in parameters},
         )
 

@@ -50,7 +50,9 @@ def examine(
     for dtype in dtypes:
         try:
             narrow[dtype] = (
-                runs["drawn"] if dtype == "float64" else Driver(cls, hyper, dtype, device).play(judged(shapes))
+                runs["drawn"]
+                if dtype == "float64"
+                else Driver(cls, hyper, dtype, device, driver.closure).play(judged(shapes))
             )
         except Exception as error:
             raised[dtype] = f"{type(error).__name__}: {error}"
@@ -84,7 +86,7 @@ def _taken(driver: Driver) -> tuple[Mapping[str, tuple[int, ...]], str]:
         try:
             driver.play(feed)
         except Exception as error:
-            if "closure" in str(error) and not driver.closure:
+            if not driver.closure and driver.may_need_closure(error):
                 driver.closure = True
                 return _taken(driver)
             said = said or f"{type(error).__name__}: {error}"

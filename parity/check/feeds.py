@@ -1,9 +1,9 @@
 """What an optimizer class is fed with, and what it made of it: plain arrays, of which every question is asked later.
 
 A feed is initial weights and a gradient for each step. The first one is what a class is judged by; it has all that
-optimizers get wrong: gradients of many sizes and of either sign, a learning rate that a schedule changes, two parameters
-of one shape, and a parameter whose first gradient comes late. The others start from the same numbers and differ in one
-thing only, so that what a step depends on can be said where no reference is like it::
+optimizers get wrong: gradients of many sizes and of either sign, a learning rate that a schedule changes, two
+parameters of one shape, and a parameter whose first gradient comes late. The others start from the same numbers and
+differ in one thing only, so that what a step depends on can be said where no reference is like it::
 
     drawn        the hyper-parameters as asked      decayed    the same with weight decay, where it was off
     plain        no decay, one learning rate        2η         the same at twice the rate
@@ -36,8 +36,8 @@ SCALE = 1024.0
 
 @dataclass(frozen=True, kw_only=True)
 class Feed:
-    """``weights`` and ``gradients`` ``(K, …)`` by name; ``hyper``: beside what was asked; ``factor`` ``(K,)``: times the
-    rate; ``late``: steps before the first gradient of a parameter."""
+    """``weights`` and ``gradients`` ``(K, …)`` by name; ``hyper``: beside what was asked; ``factor`` ``(K,)``: times
+    the rate; ``late``: steps before the first gradient of a parameter."""
 
     weights: Mapping[str, Array]
     gradients: Mapping[str, Array]
@@ -50,8 +50,10 @@ class Feed:
 class Played:
     """What a feed led to, exact: ``weights`` ``(K + 1, …)``, and ``gradients`` ``(K, …)`` as they were given.
 
-    ``factor``: of the rate in each step, where there was one to be changed. ``late``: as in the feed. ``state``: of each
-    parameter, the tensors that the optimizer kept after each step, ``(K, …)`` by key; NaN before they were there.
+    ``factor``: of the rate in each step, where there was one to be changed. ``late``: as in the feed. ``state``: of
+    each parameter, the tensors that the optimizer kept after each step, ``(K, …)`` by key; NaN before they were there.
+    ``elsewhere``: of each parameter and step, where a closure was last called at other weights than those that the step
+    began with: how far away, and the gradient there.
     """
 
     weights: Mapping[str, Array]
@@ -59,6 +61,7 @@ class Played:
     factor: tuple[float, ...] = ()
     late: Mapping[str, int] = field(default_factory=dict)
     state: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
+    elsewhere: Mapping[str, tuple[tuple[Array, Array] | None, ...]] = field(default_factory=dict)
 
     def moves(self, name: str) -> Array:
         """Δw_k ``(K, …)``."""

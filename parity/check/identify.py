@@ -21,7 +21,7 @@ from refimpl.optimizers import OPTIMIZERS
 from refimpl.types import Array, Optimizer
 
 LEAST = 0.01
-"""Share of the tolerance that float32 numbers use at least."""
+"""Share of the tolerance that float32 numbers use at least, in half of the steps."""
 Held = Mapping[str, Optimizer]
 """The reference of each parameter."""
 
@@ -140,7 +140,7 @@ def judge(held: Held, played: Played, dtype: str, *, float32: bool = False) -> J
     found = judge_with(held, played, dtype, "float64")
     if found.share > 1 and float32:
         other = judge_with(held, played, dtype, "float32")
-        found = other if LEAST <= other.share <= 1 else found
+        found = other if np.median(other.steps) >= LEAST and other.share <= 1 else found
     return found
 
 

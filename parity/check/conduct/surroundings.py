@@ -54,7 +54,7 @@ def _generators() -> dict[str, Any]:
 def hyper_changed(driver: Driver, shapes: Shapes) -> str:
     given = {n: list(v) if isinstance(v, tuple) else deepcopy(v) for n, v in driver.hyper.items()}
     before = deepcopy(given)
-    run = Run(Driver(driver.cls, {}, "float64", driver.device), shapes, **given)
+    run = Run(Driver(driver.cls, {}, "float64", driver.device, driver.closure), shapes, **given)
     named = {n: deepcopy(v) for n, v in run.optimizer.param_groups[0].items() if n in given}
     for _ in range(3):
         run.step()

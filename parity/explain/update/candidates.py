@@ -11,18 +11,22 @@ import numpy as np
 
 from parity.explain.motion import Motion
 from parity.explain.update.changes import Change, Place, changes_of
-from parity.explain.update.numbers import SYMBOLS, numbers_of, shortest, solve
+from parity.explain.update.numbers import SYMBOLS, Solved, numbers_of, shortest, solve
 from parity.explain.update.of import rule_of
 from parity.explain.update.proof import Candidate, Part
 from parity.explain.update.rule import Rule
-from parity.explain.update.series import Measured, counters, listed, measure, patterns
+from parity.explain.update.series import Measured, counters, listed, measure, named, pattern
 from parity.explain.update.shared import share_by_shape
-from parity.explain.update.trial import NEAR, Record
+from parity.explain.update.trial import Record
 from refimpl.errors import RefimplError
 from refimpl.optimizers import OPTIMIZERS
 
 LEFT_OUT = ("muon", "lbfgs")
 """References that no single bound over a step is worth having of."""
+IN_FLOAT32 = ("nadam", "asgd")
+"""References that keep a number in float32."""
+ROUGHLY = 0.3
+"""Share of the moves that a link may leave for a second part to be looked for beside it."""
 BAR = 4.0
 """The error bars of the asked rule, of which another one may need some more."""
 
@@ -44,7 +48,7 @@ def part_of(change: Change) -> Part:
 
 def links(base: Base, places: Mapping[str, Place], kinds: Sequence[str] = ()) -> Iterator[tuple[Change, Candidate]]:
     """Each link of the rules replaced by another one; not of the ``kinds`` that are replaced already."""
-    changes = {change.id: change for rule in base.rules.values() for change in changes_of(rule)}
+    changes = {change.id: change for n, rule in base.rules.items() for change in changes_of(rule, places[n].epochs)}
     for change in changes.values():
         if change.kind not in kinds:
             rules = {name: change.of(rule, places[name]) for name, rule in base.rules.items()}
@@ -57,91 +61,171 @@ def other_numbers(base: Base, records: Sequence[Record]) -> Iterator[Candidate]:
     names = dict.fromkeys(name for record in wrong for name in numbers_of(base.rules[record.name]))
     for name in names:
         solved = solve(records, base.rules, name)
-        if solved is None:
-            continue
-        asked = getattr(base.rules[wrong[0].name], name)
-        for value in dict.fromkeys((solved.short, solved.value)):
-            symbol, times = SYMBOLS[name], ""
-            if asked:
-                ratio = shortest(value / asked, *sorted((solved.low / asked, solved.high / asked)))
-                times = f", {ratio:.6g} times that"
-            part = Part(
-                id=f"number-{name.replace('beta', 'beta')}",
-                text=f"{symbol} = {value:.10g} is executed, {asked:g} was asked{times}",
-                right=f"use {symbol} = {asked:g}",
-            )
-            yield base.with_part(part, {n: replace(rule, **{name: value}) for n, rule in base.rules.items()})
+        if solved is not None:
+            yield from _number(base, wrong[0].name, solved)
+    for kind in ("coupled", "decoupled"):
+        if not any(rule.weight_decay or rule.inner for rule in base.rules.values()):
+            decayed = replace(base, rules={name: rule.having(decay=kind) for name, rule in base.rules.items()})
+            solved = solve(records, decayed.rules, "weight_decay")
+            if solved is not None:
+                yield from _number(decayed, wrong[0].name, solved)
+
+
+def _number(base: Base, first: str, solved: Solved) -> Iterator[Candidate]:
+    """The number as it was solved for, with few digits and with all."""
+    name, asked = solved.field, getattr(base.rules[first], solved.field)
+    for value in dict.fromkeys((solved.short, solved.value)):
+        symbol, times = SYMBOLS[name], ""
+        if asked:
+            ratio = shortest(value / asked, *sorted((solved.low / asked, solved.high / asked)))
+            times = f", {ratio:.6g} times that"
+        elif name == "weight_decay":
+            times = f" ({base.rules[first].decay})"
+        part = Part(
+            id=f"number-{name}",
+            text=f"{symbol} = {value:.10g} is executed, {asked:g} was asked{times}",
+            right=f"use {symbol} = {asked:g}",
+        )
+        yield base.with_part(part, {n: rule.having(**{name: value}) for n, rule in base.rules.items()})
+
+
+def clipped(base: Base, records: Sequence[Record]) -> Iterator[Candidate]:
+    """The gradient is clipped: by the norm of all parameters, by that of each, or each element."""
+    if any(rule.inner is not None for rule in base.rules.values()):
+        return
+    own = {r.name: np.sqrt((r.gradients[: r.steps].reshape(r.steps, -1) ** 2).sum(axis=1)) for r in records}
+    steps = max(len(norms) for norms in own.values())
+    all_of = np.sqrt(sum(np.pad(norms, (steps - len(norms), 0)) ** 2 for norms in own.values()))
+    ways: list[tuple[str, str, Mapping[str, Any]]] = [
+        ("norm", "by the norm of all parameters together", {name: all_of[-len(own[name]) :] for name in own}),
+        ("norm-of-each", "by the norm of each parameter apart", own),
+        ("value", "element by element", {}),
+    ]
+    for id, text, norms in ways:
+        for tiny in (0.0, 1e-6) if norms else (0.0,):  # torch divides by ‖g‖ + 1e-6
+            values = norms or {name: np.abs(record.gradients).max(axis=0) for name, record in _by_name(records).items()}
+            middle = float(np.median(np.concatenate([np.ravel(value) for value in values.values()])))
+            rules = {
+                name: rule.having(clip=middle, norms=tuple(map(float, norms[name] + tiny)) if norms else ())
+                for name, rule in base.rules.items()
+            }
+            solved = solve(records, rules, "clip")
+            if solved is not None:
+                part = Part(
+                    id=f"clip-{id}",
+                    text=f"the gradient is clipped to {solved.short:.6g}, {text}, before the update",
+                    right="do not clip in the optimizer, or ask for it",
+                )
+                yield base.with_part(part, {n: rule.having(clip=solved.short) for n, rule in rules.items()})
+
+
+def _by_name(records: Sequence[Record]) -> dict[str, Record]:
+    return {record.name: record for record in records}
 
 
 def sequences(base: Base, records: Sequence[Record]) -> Iterator[Candidate]:
     """Counters, rates and decays that change from step to step, as measured."""
-    found = {record.name: measure(record, base.rules[record.name]) for record in records}
     wrong = [record for record in records if record.wrong]
-    yield from _counters(base, records, wrong, found)
-    if all(found[record.name].exact for record in wrong):
+    found = {record.name: measure(record, base.rules[record.name]) for record in wrong}
+    if all(one.left.max() <= ROUGHLY for one in found.values()):
+        yield from _counters(base, wrong, 4 * len(records))
+    if all(one.exact for one in found.values()):
         yield from _patterns(base, wrong, found)
 
 
-def _counters(
-    base: Base, records: Sequence[Record], wrong: Sequence[Record], found: Mapping[str, Measured]
-) -> Iterator[Candidate]:
-    most = 4 * max(record.steps for record in records) * len(records)
-    for i in range(3):
+def _counters(base: Base, wrong: Sequence[Record], times: int) -> Iterator[Candidate]:
+    """The bias correction counts something that is measured."""
+    one = base.rules[wrong[0].name]
+    both = [name for name in ("first_counts", "second_counts") if getattr(one, name)]
+    ways = [both, *([name] for name in both)] if len(both) > 1 else [both] if both else []
+    for names in ways if one.inner is None else ():
         rules, said = dict(base.rules), []
         for record in wrong:
-            ways = list(counters(found[record.name], base.rules[record.name], most))
-            if i >= len(ways):
+            t = counters(record, base.rules[record.name], names, times * record.steps)
+            if t is None:
                 break
-            names, t = ways[i]
-            rules[record.name] = replace(base.rules[record.name], **dict.fromkeys(names, t))
-            of = {1: f" of {'m' if names == ['first_counts'] else 'v'} alone"}.get(len(names), "")
-            said.append(f"{record.name}: t{of} = {listed(np.array(t))}")
+            rules[record.name] = base.rules[record.name].having(**dict.fromkeys(names, t))
+            said.append(f"{record.name}: t = {listed(np.array(t))}")
         else:
+            of = "" if names == both else f" of {'m' if names == ['first_counts'] else 'v'} alone"
             part = Part(
                 id="correction-counter",
-                text=f"the step counter of the bias correction is another one ({'; '.join(said)})",
+                text=f"the step counter of the bias correction{of} is another one ({'; '.join(said)})",
                 right="as asked: t = 1, 2, 3, … steps of each parameter",
             )
             yield base.with_part(part, rules)
 
 
 def _patterns(base: Base, wrong: Sequence[Record], found: Mapping[str, Measured]) -> Iterator[Candidate]:
-    """Patterns of the rate, of the decay, or of both; else the numbers themselves."""
-    rules: dict[str, Rule] = dict(base.rules)
+    """Patterns of the rate, of the decay, or of both; else the numbers themselves.
+
+    They are read off the largest parameter, and hold for the others, of which one element does not tell the two apart.
+    """
+    largest = max(wrong, key=lambda record: record.weights[0].size)
+    rule, one = base.rules[largest.name], found[largest.name]
+    factor = largest.motion.factor[: largest.steps]
+    wanted = float(rule.lr) * float(rule.weight_decay) * factor if rule.decay == "decoupled" else 0 * factor
+    rate = _told(one.a, BAR * one.a_error, rule, factor)
+    with np.errstate(all="ignore"):
+        decay = _told(one.b / wanted, BAR * one.b_error / wanted, rule, factor) if wanted.any() else ("", None)
+    if rate is not None and decay is not None and (rate[0] or decay[0]):
+        same = rate[0] == decay[0]
+        parts = [f"the step {rate[0]}"] if rate[0] and not same else []
+        parts += [f"the {'learning rate' if same else 'decay'} {decay[0]}"] if decay[0] else []
+        part = Part(
+            id="sequence", text=" and ".join(parts), right="the learning rate and the decay of each step as asked"
+        )
+        rules = {n: _with_patterns(r, wrong, n, rate[0], decay[0], (rate[1], decay[1])) for n, r in base.rules.items()}
+        yield base.with_part(part, rules)
+    if not base.parts:  # beside a replaced link, numbers for every step would explain too much
+        yield _free(base, wrong, found)
+
+
+def _told(values: Any, errors: Any, rule: Rule, factor: Any) -> tuple[str, Any] | None:
+    """A pattern, no words for one that is as asked, or None where there is none."""
+    if np.all(np.abs(values - 1) <= errors):
+        return "", None
+    return pattern(values, errors, rule, factor)
+
+
+def _with_patterns(
+    rule: Rule, wrong: Sequence[Record], name: str, rate: str, decay: str, numbers: tuple[Any, Any]
+) -> Rule:
+    """The rule with these patterns, over the steps and the schedule of its own parameter."""
+    record = next((record for record in wrong if record.name == name), None)
+    if record is None:
+        return rule
+    factor, steps = record.motion.factor[: record.steps], record.steps
+    own = named(rule, steps, factor)
+    scale = own.get(rate, numbers[0][-steps:] if numbers[0] is not None else None)
+    changed = rule if scale is None else rule.having(scale=tuple(map(float, scale)))
+    if not decay:
+        return changed
+    times = own.get(decay, numbers[1][-steps:] if numbers[1] is not None else np.ones(steps))
+    wanted = float(rule.lr) * float(rule.weight_decay) * factor
+    return changed.having(shrink=tuple(map(float, times * wanted)), decay="none", weight_decay=0.0)
+
+
+def _free(base: Base, wrong: Sequence[Record], found: Mapping[str, Measured]) -> Candidate:
+    """The numbers of every step as they were measured."""
+    rules = dict(base.rules)
     said: dict[str, list[str]] = {}
     for record in wrong:
         rule, one = base.rules[record.name], found[record.name]
-        factor = record.motion.factor[: record.steps]
-        wanted = rule.lr * rule.weight_decay * factor if rule.decay == "decoupled" else np.zeros(record.steps)
-        rate, rate_text = _told(one.a, BAR * one.a_error, factor, "the step")
-        decay, decay_text = np.zeros(record.steps), ""
-        with np.errstate(all="ignore"):
-            if wanted.any():
-                decay, decay_text = _told(one.b / wanted, BAR * one.b_error / wanted, factor, "the decay")
-                decay = decay * wanted
-            elif np.any(np.abs(one.b) > BAR * one.b_error):
-                decay, decay_text = one.b, f"the weights shrink by {listed(one.b)} of themselves, none was asked"
-        if rate_text and rate_text.replace("the step", "the decay") == decay_text:
-            rate_text, decay_text = rate_text.replace("the step", "the learning rate"), ""
-        bare = {} if "coupled" in rule.decay and rule.decay != "decoupled" else {"decay": "none", "weight_decay": 0.0}
-        rules[record.name] = replace(
-            rule, scale=tuple(map(float, rate)), shrink=tuple(map(float, decay)) if bare else (), **bare
-        )
-        said.setdefault(" and ".join(text for text in (rate_text, decay_text) if text), []).append(record.name)
-    if "" in said:
-        return
-    text = "; ".join(f"{' and '.join(names)}: {text}" if len(said) > 1 else text for text, names in said.items())
-    part = Part(id="sequence", text=text, right="the learning rate and the decay of every step as asked")
-    yield base.with_part(part, rules)
-
-
-def _told(values: Any, errors: Any, factor: Any, what: str) -> tuple[Any, str]:
-    """A sequence relative to what was asked: the numbers to be used, and words, or none where it is as asked."""
-    if np.all(np.abs(values - 1) <= errors):
-        return np.ones(len(values)), ""
-    for text, numbers in patterns(values, errors, factor):
-        return numbers, f"{what} {'' if text.startswith(('does', 'follows', 'is')) else 'is '}{text}"
-    return values, f"{what} is {listed(values)} times what was asked, from step to step"
+        decoupled = rule.decay == "decoupled" and rule.weight_decay
+        text = f"the step is {listed(one.a)} times what was asked, from step to step"
+        shrink: Any = ()
+        if decoupled or np.any(np.abs(one.b) > BAR * one.b_error):
+            shrink, text = tuple(map(float, one.b)), f"{text}, and the weights shrink by {listed(one.b)} of themselves"
+        bare = {} if rule.decay.startswith("coupled") else {"decay": "none", "weight_decay": 0.0}
+        rules[record.name] = rule.having(scale=tuple(map(float, one.a)), shrink=shrink, **bare)
+        said.setdefault(text, []).append(record.name)
+    part = Part(
+        id="sequence",
+        text="; ".join(f"{' and '.join(names)}: {text}" for text, names in said.items()),
+        right="the learning rate and the decay of each step as asked",
+    )
+    return base.with_part(part, rules)
 
 
 def look_aheads(base: Base, records: Sequence[Record]) -> Iterator[Candidate]:
@@ -162,11 +246,11 @@ def look_aheads(base: Base, records: Sequence[Record]) -> Iterator[Candidate]:
     pull = shortest(pull, pull - 1e-5, pull + 1e-5)
     part = Part(
         id="look-ahead",
-        text=f"after every {period}th step the weights are pulled back, s ← s + {pull:.6g}·(w − s), w ← s, with s those "
-        f"of {period} steps before: a look-ahead (Lookahead, k = {period}, α = {pull:.6g}) is left in",
+        text=f"after every {period}th step the weights are pulled back, s ← s + {pull:.6g}·(w − s), w ← s, with s "
+        f"those of {period} steps before: a look-ahead (Lookahead, k = {period}, α = {pull:.6g}) is left in",
         right="take the look-ahead out, or ask for it",
     )
-    yield base.with_part(part, {n: replace(rule, period=period, pull=pull) for n, rule in base.rules.items()})
+    yield base.with_part(part, {n: rule.having(period=period, pull=pull) for n, rule in base.rules.items()})
 
 
 def shared_states(base: Base, records: Sequence[Record], asked: Mapping[str, Any]) -> Iterator[Candidate]:
@@ -209,7 +293,14 @@ def other_references(base: Base, asked: Mapping[str, Any], steps: int) -> Iterat
                     text=f"the update is that of {type(shown).__name__} ({_shown(shown)})",
                     right=f"use {type(next(iter(asked.values()))).__name__}",
                 )
-                yield base.with_part(part, {name: rule_of(optimizer, steps) for name, optimizer in made.items()})
+                rules = {name: _direct(optimizer, steps) for name, optimizer in made.items()}
+                yield replace(base.with_part(part, rules), screened=key not in IN_FLOAT32)
+
+
+def _direct(optimizer: Any, steps: int) -> Any:
+    """The rule of links, or the reference itself where it is not made of them."""
+    rule = rule_of(optimizer, steps)
+    return optimizer if rule.inner is not None else rule
 
 
 def _alike(value: Any, default: Any) -> bool:
@@ -231,7 +322,4 @@ def near_ones(base: Base, places: Mapping[str, Place], records: Sequence[Record]
         left = float(np.mean(one.left)) if np.isfinite(one.left).all() else np.inf
         ranked.append((left if not one.exact else 0.0, change.kind, Base(candidate.rules, candidate.parts)))
     ranked.sort(key=lambda entry: entry[0])
-    return [(kind, near) for _, kind, near in ranked[:most]]
-
-
-__all__ = ["NEAR", "Base"]
+    return [(kind, near) for left, kind, near in ranked[:most] if left <= ROUGHLY]

@@ -102,9 +102,24 @@ def _same(h: Any, u: Any, g: Any, w: Any, s: Any) -> Any:
     return u, {}
 
 
+def _sign(h: Any, u: Any, g: Any, w: Any, s: Any) -> Any:
+    del h, g, w, s
+    return np.sign(u), {}
+
+
+def _centred(h: Any, u: Any, g: Any, w: Any, s: Any) -> Any:
+    del h, g, w, s
+    return u - total(u) / size_of(u), {}
+
+
+def _by_largest(h: Any, u: Any, g: Any, w: Any, s: Any) -> Any:
+    del h, g, w, s
+    return u / largest(np.abs(u)), {}
+
+
 TABLE: Table = {
     "as it is": Link(_same, "the direction is used as it is"),
-    "sign": Link(lambda h, u, g, w, s: (np.sign(u), {}), "only the sign of the direction is used"),
+    "sign": Link(_sign, "only the sign of the direction is used"),
     "cautious": Link(_cautious, "the update is cautious: elements whose direction has not the sign of g do not move"),
     "cautious rescaled": Link(
         _cautious_rescaled,
@@ -121,12 +136,8 @@ TABLE: Table = {
     "unit": Link(_unit, "the direction is normalised, u/‖u‖ of each parameter"),
     "rms clipped": Link(_by_rms, "the direction is divided by max(1, its root mean square)"),
     "clipped": Link(_clipped, "every element of the direction is clipped to [−1, 1]"),
-    "centred": Link(
-        lambda h, u, g, w, s: (u - total(u) / size_of(u), {}), "the mean of the direction over the tensor is subtracted"
-    ),
-    "largest": Link(
-        lambda h, u, g, w, s: (u / largest(np.abs(u)), {}), "the direction is divided by its largest element"
-    ),
+    "centred": Link(_centred, "the mean of the direction over the tensor is subtracted"),
+    "largest": Link(_by_largest, "the direction is divided by its largest element"),
     "momentum": Link(momentum, "momentum is applied to the direction, b ← μ·b + u"),
     "momentum average": Link(
         _momentum_average, "momentum averages the direction, b ← μ·b + (1 − μ)·u, in the place of μ·b + u"

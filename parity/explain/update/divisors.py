@@ -20,7 +20,7 @@ TABLE: Table = {
     "inside and outside": Link(
         lambda v, c2, eps: np.sqrt(v / c2 + eps) + eps, "ε is added twice, inside of the root and outside"
     ),
-    "without ε": Link(lambda v, c2, eps: np.sqrt(v) / np.sqrt(c2), "ε is missing from the divisor"),
+    "without ε": Link(lambda v, c2, _: np.sqrt(v) / np.sqrt(c2), "ε is missing from the divisor"),
     "at least ε": Link(
         lambda v, c2, eps: np.maximum(np.sqrt(v) / np.sqrt(c2), eps), "the divisor is max(√v, ε), not √v + ε"
     ),

@@ -17,6 +17,7 @@ import numpy as np
 from parity.explain.motion import Motion
 from parity.explain.update.candidates import (
     Base,
+    clipped,
     links,
     look_aheads,
     near_ones,
@@ -34,7 +35,7 @@ from parity.explain.update.structure import described
 from parity.explain.update.trial import Record
 from refimpl.types import Array, Optimizer
 
-NEAREST = 8
+NEAREST = 5
 """Links that a second part is looked for beside."""
 
 
@@ -97,7 +98,7 @@ class Search:
         """The explanations with fewest parts, or the structure."""
         found = self.court.first(self._one())
         if not found:
-            found = self.court.first(sequences(self.base, self.records), most=1)
+            found = self.court.first(self._other(), most=1)
         if not found:
             found = self.court.first(self._two(), most=2)
         if not found and len(self.records) > 1:
@@ -111,7 +112,12 @@ class Search:
         yield from shared_states(self.base, self.records, self.asked)
         yield from look_aheads(self.base, self.records)
         yield from other_numbers(self.base, self.records)
+        yield from clipped(self.base, self.records)
+
+    def _other(self) -> Iterator[Candidate]:
+        """Another reference, or steps that change from one to the next."""
         yield from other_references(self.base, self.asked, self.steps)
+        yield from sequences(self.base, self.records)
 
     def _two(self) -> Iterator[Candidate]:
         for kind, near in near_ones(self.base, self.places, self.records, NEAREST):
@@ -134,7 +140,7 @@ class Search:
         for record in self.court.wrong:
             own = Search([record], self.asked, None, {})
             own.places = {record.name: self.places[record.name]}
-            best = own.court.first(own._one(), most=1) or own.court.first(sequences(own.base, own.records), most=1)
+            best = own.court.first(own._one(), most=1) or own.court.first(own._other(), most=1)
             if not best:
                 return []
             found.append(best[0])

@@ -34,7 +34,8 @@ TABLE: Table = {
     "row centred": Link(_row_centred, "the gradient is centralised first: the mean of each row is subtracted"),
     "unit": Link(_by_norm, "the gradient is normalised first: g/‖g‖ of each tensor takes the place of g"),
     "largest": Link(lambda g: g / largest(np.abs(g)), "the gradient is divided first by the largest |g| of its tensor"),
-    "sign": Link(lambda g: np.sign(g), "only the sign of the gradient enters the update"),
+    "sign": Link(np.sign, "only the sign of the gradient enters the update"),
+    "stale": Link(lambda g: g, "the step is made with the gradient of the step before, the first one with none"),
     "halved": Link(lambda g: g / 2, "half of the gradient enters the update"),
     "doubled": Link(lambda g: 2 * g, "twice the gradient enters the update"),
 }

@@ -170,6 +170,12 @@ def _step_undecayed(h: Any, g: Any, s: Any) -> Any:
     return b, b
 
 
+def _nothing(h: Any, g: Any, s: Any) -> Any:
+    """g"""
+    del h, s
+    return g, None
+
+
 def _sum(h: Any, g: Any, s: Any) -> Any:
     """m + g"""
     del h
@@ -178,7 +184,7 @@ def _sum(h: Any, g: Any, s: Any) -> Any:
 
 
 TABLE: Table = {
-    "none": Link(lambda h, g, s: (g, None), "there is no momentum: the gradient of the step alone is used"),
+    "none": Link(_nothing, "there is no momentum: the gradient of the step alone is used"),
     "average": Link(average, "momentum is a running average, β₁·m + (1 − β₁)·g"),
     "buffer": Link(buffer, "momentum is a buffer, μ·b + (1 − τ)·g, whose first step is g"),
     "sum": Link(_plain_sum, "momentum is a decaying sum, β₁·m + g: the factor 1 − β₁ of the new gradient is missing"),

@@ -2,14 +2,14 @@
 
 ::
 
-    x ← x − Jᵀr/JᵀJ,   r = expected − recorded in units of the allowance        (β by its log(1 − β), others as they are)
+    x ← x − Jᵀr/JᵀJ,   r = expected − recorded in units of the allowance    (β by its log(1 − β), others as they are)
     [x]ᵢ = x + (−rᵢ ± 1)/Jᵢ   of every element; what is left of all of them is the interval
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,7 +17,9 @@ from parity.explain.update.rule import Rule
 from parity.explain.update.trial import Record, first_wrong
 from refimpl.types import Array
 
-ITERATIONS = 25
+ITERATIONS, HALVINGS = 15, 6
+SLOW = 5
+"""Iterations after which a number that brings the record hardly nearer is given up."""
 SOME = 8
 """Steps that a number is solved on."""
 WIDER = 8.0
@@ -30,6 +32,7 @@ SYMBOLS = {
     "weight_decay": "weight_decay",
     "dampening": "dampening",
     "momentum": "momentum",
+    "clip": "clip",
     "accumulated": "initial_accumulator_value",
 }
 STARTS = {"beta1": 0.5, "weight_decay": 0.01, "dampening": 0.5, "momentum": 0.5, "eps": 1e-8}
@@ -65,14 +68,14 @@ def solve(records: Sequence[Record], rules: Mapping[str, Rule], name: str) -> So
     """The number that brings the records nearest; None where it cannot be told or where none comes near."""
     begin = first_wrong(records)
     steps = begin + SOME
-    used = [record for record in records if record.wrong]
+    used = sorted((r for r in records if r.wrong), key=lambda r: -r.weights[0].size)[:2]
     scale = np.concatenate([record.allowance[:steps].ravel() for record in used])
     target = np.concatenate([record.weights[1 : 1 + min(steps, record.steps)].ravel() for record in used])
     known = np.isfinite(scale)
 
     def misses(x: float) -> Array:
         value = _out(name, x)
-        parts = [record.predicted(replace(rules[record.name], **{name: value}), steps).ravel() for record in used]
+        parts = [record.predicted(rules[record.name].having(**{name: value}), steps).ravel() for record in used]
         with np.errstate(all="ignore"):
             off: Array = ((np.concatenate(parts) - target) / scale)[known]
         return np.nan_to_num(off, nan=1e30, posinf=1e30, neginf=-1e30)
@@ -90,21 +93,21 @@ def solve(records: Sequence[Record], rules: Mapping[str, Rule], name: str) -> So
     if not low <= high:
         low = high = x
     ends = sorted((_out(name, low), _out(name, high)))
-    value = float(np.clip(_out(name, x), *ends))
+    value = min(max(_out(name, x), ends[0]), ends[1])
     return Solved(name, value, *ends)
 
 
 def _descend(misses: Callable[[float], Array], x: float) -> float | None:
     """Gauss and Newton with halved steps where one leads uphill."""
     r = misses(x)
-    norm = float(r @ r)
-    for _ in range(ITERATIONS):
+    norm = begin = float(r @ r)
+    for iteration in range(ITERATIONS):
         slope = _slope(misses, x)
         below = float(slope @ slope)
         if not np.isfinite(below) or below == 0:
             return None
         step = -float(slope @ r) / below
-        for _ in range(12):
+        for _ in range(HALVINGS):
             trial = misses(x + step)
             if float(trial @ trial) < norm:
                 break
@@ -114,6 +117,8 @@ def _descend(misses: Callable[[float], Array], x: float) -> float | None:
         x, r, before, norm = x + step, trial, norm, float(trial @ trial)
         if norm > 0.999999 * before:
             return x
+        if iteration == SLOW and norm > begin / 2:
+            return None
     return x
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from parity.explain.update.rule import Rule
@@ -15,7 +14,7 @@ NUMBERS = {"beta1": "β₁", "beta2": "β₂", "eps": "ε", "weight_decay": "wei
 def rule_of(optimizer: Any, steps: int) -> Rule:
     """The rule that makes the same steps; a reference that is not made of the links stands in one as it is."""
     rule = _of_family(optimizer, tuple(range(1, steps + 1)))
-    return replace(rule, gradient="negated") if getattr(optimizer, "maximize", False) else rule
+    return rule.having(gradient="negated") if getattr(optimizer, "maximize", False) else rule
 
 
 def _of_family(o: Any, counts: tuple[int, ...]) -> Rule:

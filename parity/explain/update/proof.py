@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from parity.explain.replay import share_of
-from parity.explain.update.rule import Rule
 from parity.explain.update.trial import Record, first_wrong
 
 
@@ -26,12 +25,14 @@ class Part:
 class Candidate:
     """``rules`` by parameter that may have been executed, and in what they differ from the asked ones.
 
-    ``partly``: a parameter that the asked rule explains may have been left as asked.
+    ``partly``: a parameter that the asked rule explains may have been left as asked. ``screened``: it must come near in
+    plain arithmetic, which rules with numbers that are kept in less than float64 do not.
     """
 
     parts: tuple[Part, ...]
     rules: Mapping[str, Any]
     partly: bool = True
+    screened: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,7 @@ class Court:
 
     def judge(self, candidate: Candidate) -> Explanation | None:
         """The explanation, if it is one."""
-        if not self.likely(candidate):
+        if candidate.screened and not self.likely(candidate):
             return None
         rules: dict[str, Any] = {}
         worst = 0.0
@@ -87,8 +88,8 @@ class Court:
             id="+".join(part.id for part in candidate.parts),
             text="; and ".join(part.text for part in candidate.parts) + of,
             change="; ".join(dict.fromkeys(part.right for part in candidate.parts)),
-            evidence=f"{self._refuted()}; with this, all {self._count():,} recorded weights lie within their bounds, at "
-            f"most {worst:.2g} of them used",
+            evidence=f"{self._refuted()}; with this, all {self._count():,} recorded weights lie within their bounds, "
+            f"at most {worst:.2g} of them used",
             parts=len(candidate.parts),
             rules=rules,
             changed=changed,
@@ -123,8 +124,3 @@ class Court:
         of_step = record.share[step]
         at = ", ".join(str(int(i)) for i in np.unravel_index(int(of_step.argmax()), of_step.shape))
         return f"as asked, {record.name}[{at}] after step {step} is off by {of_step.max():.3g} times its bound"
-
-
-def of_all(rule: Mapping[str, Rule], make: Any) -> dict[str, Rule]:
-    """A rule for each parameter."""
-    return {name: make(one) for name, one in rule.items()}

@@ -13,12 +13,13 @@ It is an optimizer like those of :mod:`refimpl.optimizers`, so that the judge's 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from parity.explain.rounding import rounded
 from parity.explain.update import decays, directions, divisors, gradients, momentum, squares
-from refimpl.types import Array, Finite, Optimizer, State, off
+from refimpl.types import Array, Finite, Number, Optimizer, Range, State, off
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +28,10 @@ class Rule:
 
     ``base``: the learning rate before any schedule. ``counts``: t₁ and t₂ of each step; empty where nothing is
     corrected. ``scale`` and ``shrink``: aₖ and bₖ; empty for 1 and 0. ``period``: steps between two look-aheads, 0 for
-    none; ``pull``: their α. ``crossed``: c₁ is made of β₂ and c₂ of β₁. ``inner``: a reference that makes the direction in the place of the links.
+    none; ``pull``: their α. ``clip``: c of a gradient that is clipped, times min(1, c/‖g‖) by the ``norms`` of each
+    step, or elementwise where there are none. ``crossed``: which of ``m`` and ``v`` are corrected with the other β.
+    ``kept_m``, ``kept_v``: formats that m and v are kept in, if narrower. ``inner``: a reference that makes the
+    direction in the place of the links.
     """
 
     lr: Finite
@@ -40,6 +44,8 @@ class Rule:
     momentum: Finite = 0.0
     accumulated: Finite = 0.0
     pull: Finite = 0.0
+    clip: Finite = 0.0
+    norms: Annotated[tuple[Number, ...], Range()] = ()
     gradient: str = "as given"
     decay: str = "none"
     average: str = "none"
@@ -50,9 +56,15 @@ class Rule:
     second_counts: tuple[int, ...] = ()
     scale: tuple[float, ...] = ()
     shrink: tuple[float, ...] = ()
-    crossed: bool = False
+    crossed: str = ""
+    kept_m: str = ""
+    kept_v: str = ""
     period: int = 0
     inner: Optimizer | None = None
+
+    def having(self, **values: Any) -> Rule:
+        """This rule with other links or numbers."""
+        return replace(self, **values)
 
     def init(self, param: Array) -> State:
         return {"step": np.zeros(len(param), int), "start": param, "slow": param}
@@ -83,19 +95,30 @@ class Rule:
 
     def _direction(self, param: Array, grad: Array, state: State, after: Any, decay: Any) -> Any:
         g = gradients.TABLE[self.gradient].of(grad)
+        if self.gradient == "stale":
+            g, after["previous"] = state.get("previous", 0 * grad), grad
+        if self.norms:
+            norm = self.norms[int(state["step"].flat[0])]
+            g = g * (self.clip / np.maximum(norm, self.clip))  # min(1, c/‖g‖)
+        elif not off(self.clip):
+            g = np.minimum(np.maximum(g, -self.clip), self.clip)
         for_m, for_v = decay.for_m(self, param, g), decay.for_v(self, param, g)
         n, m = momentum.TABLE[self.average].of(self, for_m, state)
         if m is not None:
-            after[momentum.KEY] = m
+            after[momentum.KEY] = m = rounded(m, self.kept_m) if self.kept_m else m
+            n = m if self.kept_m and self.average in ("average", "buffer") else n
         n = decay.numerator(self, param, n)
         if self.first_counts:
-            n = n / self._corrected(self.beta2 if self.crossed else self.beta1, self.first_counts, state, param)
+            n = n / self._corrected(self.beta2 if "m" in self.crossed else self.beta1, self.first_counts, state, param)
         if self.square == "none":
             return n
         of = n if m is None else m
         v, kept = squares.TABLE[self.square].of(self, for_v, of, state.get(momentum.KEY, 0), state)
+        if self.kept_v:
+            kept = {**kept, squares.KEY: rounded(kept[squares.KEY], self.kept_v)}
+            v = kept[squares.KEY] if self.square == "average" else v
         after |= kept
-        beta = self.beta1 if self.crossed else self.beta2
+        beta = self.beta1 if "v" in self.crossed else self.beta2
         c2 = self._corrected(beta, self.second_counts, state, param) if self.second_counts else 1
         return n / divisors.TABLE[self.divisor].of(v, c2, self.eps)
 

@@ -7,7 +7,6 @@ For each step the move is solved for two numbers, with u the direction of the as
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -88,26 +87,52 @@ def constant(values: Array, errors: Array) -> float | None:
     return shortest((low + high) / 2, low, high) if low <= high else None
 
 
-def patterns(values: Array, errors: Array, factor: Array) -> Iterator[tuple[str, Array]]:
-    """What a sequence, relative to what was asked, may be: words and the numbers, the shortest first."""
-    steps = len(values)
-    single = constant(values, errors)
-    if single is not None and single != 1:
-        yield f"{single:.6g} times what was asked", np.full(steps, single)
-    f = factor[:steps]
+def named(rule: Rule, steps: int, factor: Array) -> dict[str, Array]:
+    """Sequences that code may multiply by, relative to what was asked, in words."""
+    t, f = np.arange(1, steps + 1), factor[:steps]
+    found = {
+        "falls with 1/√t": 1 / np.sqrt(t),
+        "falls with 1/t": 1 / t,
+        "grows with √t": np.sqrt(t),
+        "grows with t": 1.0 * t,
+    }
+    c1, c2 = (1 - float(beta) ** t if 0 < float(beta) < 1 else np.ones(steps) for beta in (rule.beta1, rule.beta2))
+    if rule.inner is None and rule.square != "none":
+        found |= {
+            "is multiplied by √(1 − β₂ᵗ)/(1 − β₁ᵗ), as by the bias-corrected step size": np.sqrt(c2) / c1,
+            "is multiplied by √(1 − β₂ᵗ)": np.sqrt(c2),
+            "is divided by 1 − β₁ᵗ": 1 / c1,
+            "is multiplied by (1 − β₁ᵗ)/√(1 − β₂ᵗ)": c1 / np.sqrt(c2),
+        }
     if not np.all(f == 1):
-        shifts = {
+        found |= {
             "does not follow the schedule": 1 / f,
             "follows the schedule one step late": np.concatenate([f[:1], f[:-1]]) / f,
             "follows the schedule one step early": np.concatenate([f[1:], f[-1:]]) / f,
             "follows the square of the schedule": f,
         }
-        for text, ratio in shifts.items():
-            if np.all(np.abs(values - ratio) <= errors):
-                yield text, ratio
+    return {text: ratio for text, ratio in found.items() if not np.allclose(ratio, 1)}
+
+
+def pattern(values: Array, errors: Array, rule: Rule, factor: Array) -> tuple[str, Array] | None:
+    """What a sequence, relative to what was asked, may be: words and the numbers, the shortest first."""
+    steps = len(values)
+    single = constant(values, errors)
+    if single is not None and single != 1:
+        return f"is {single:.6g} times what was asked", np.full(steps, single)
+    for text, ratio in named(rule, steps, factor).items():
+        if np.all(np.abs(values - ratio) <= errors):
+            return text, ratio
+    if np.all(np.abs(values) > errors) and abs(values[0] - 1) <= errors[0]:
+        ratios = values[1:] / values[:-1]
+        geometric = constant(ratios, (errors[1:] + errors[:-1] * np.abs(ratios)) / np.abs(values[:-1]))
+        if geometric is not None and geometric != 1:
+            return f"is multiplied by {geometric:.6g} in each step", geometric ** np.arange(steps)
     zero, one = np.abs(values) <= errors, np.abs(values - 1) <= errors
     if (zero | one).all() and zero.any() and not zero.all():
-        yield f"is 0 {_steps(np.flatnonzero(zero & ~one), steps)}, and as asked else", np.where(zero & ~one, 0.0, 1.0)
+        which = zero & ~one
+        return f"is 0 {_steps(np.flatnonzero(which), steps)}, and as asked else", np.where(which, 0.0, 1.0)
+    return None
 
 
 def _steps(which: Array, steps: int) -> str:
@@ -128,25 +153,22 @@ def listed(values: Array) -> str:
     return f"{text}, …" if len(values) > LISTED else text
 
 
-def counters(measured: Measured, rule: Rule, most: int) -> Iterator[tuple[list[str], tuple[int, ...]]]:
-    """Whole numbers t for which the correction makes every aₖ: fields of the rule, and t of each step.
+def counters(record: Record, rule: Rule, fields: list[str], most: int) -> tuple[int, ...] | None:
+    """The whole number t of each step, 0 for no correction, that brings it near; None where a step has none.
 
-    aₖ = (c₁(k)/c₁(t))·√(c₂(t)/c₂(k)), of m and v, of m alone, or of v alone.
+    m and v do not depend on t, so that each step is tried for itself, with t of the step before, the next one, and then
+    with all up to ``most``.
     """
-    told = measured.left <= ROUGH
-    if not told.all() or rule.inner is not None or not (rule.first_counts or rule.second_counts):
-        return
-    t = np.arange(1, most + 1)
-    c1, c2 = (1 - beta**t if beta else np.ones(most) for beta in (rule.beta1, rule.beta2))
-    k = np.arange(len(measured.a))
-    both = bool(rule.first_counts and rule.second_counts)
-    ways = [(["first_counts", "second_counts"], np.sqrt(c2) / c1)] if both else []
-    ways += [(["first_counts"], 1 / c1)] if rule.first_counts else []
-    ways += [(["second_counts"], np.sqrt(c2))] if rule.second_counts else []
-    for fields, size in ways:
-        own = np.array(getattr(rule, fields[0]))[k]
-        ratio = size[None] / size[own - 1][:, None]
-        off = np.abs(ratio / measured.a[:, None] - 1)
-        best = off.argmin(axis=1)
-        if np.all(off[k, best] <= np.maximum(measured.left, measured.a_error) + 1e-6):
-            yield fields, tuple(int(x) for x in t[best])
+    found: list[int] = []
+    last = 1
+    for k, state in enumerate(record.states(rule)):
+        misses = {}
+        for t in (last, last + 1, *range(most)):
+            misses[t] = record.miss(rule.having(**dict.fromkeys(fields, (t,) * record.steps)), k, state)
+            if misses[t] <= 1:
+                break
+        last = min(misses, key=lambda t: misses[t])
+        if misses[last] > NEAR:
+            return None
+        found.append(last)
+    return tuple(found)

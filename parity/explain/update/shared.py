@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -30,12 +30,12 @@ class Shared:
         return {**self.rule.init(param), "turn": np.zeros(len(param), int)}
 
     def step(self, param: Array, grad: Array, state: State) -> tuple[Array, State]:
-        rule = replace(self.rule, lr=self.lr)
+        rule, like = replace(self.rule, lr=self.lr), cast(Any, param)
         turn = state["turn"]
         for weights, gradient in self.before[int(turn.flat[0])]:
             bounded = isinstance(param, Bounded)
-            other: Any = Bounded.tensor(weights, param.profile) if bounded else np.asarray(weights, float)
-            fed: Any = gradient.under(param.profile) if bounded else np.asarray(gradient.value, float)
+            other: Any = Bounded.tensor(weights, like.profile) if bounded else np.asarray(weights, float)
+            fed: Any = gradient.under(like.profile) if bounded else np.asarray(gradient.value, float)
             _, state = rule.step(other, fed, state)
         moved, after = rule.step(param, grad, state)
         return moved, {**after, "turn": turn + 1}

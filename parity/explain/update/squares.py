@@ -164,8 +164,14 @@ def _now(h: Any, g: Any, m: Any, old: Any, s: Any) -> Any:
     return g * g, {KEY: g * g}
 
 
+def _nothing(h: Any, g: Any, m: Any, old: Any, s: Any) -> Any:
+    """No divisor."""
+    del h, g, m, old, s
+    return None, {}
+
+
 TABLE: Table = {
-    "none": Link(lambda h, g, m, old, s: (None, {}), "the step is not divided by √v"),
+    "none": Link(_nothing, "the step is not divided by √v"),
     "average": Link(_plain(lambda g: g * g), "v is the running average of g² with β₂"),
     "sum": Link(_sum, "v is the sum of all g² (Adagrad's), which is never decayed"),
     "first square": Link(

@@ -5,7 +5,7 @@ Teacher forcing as in :mod:`parity.explain.replay`: every step starts from the r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -14,7 +14,7 @@ import numpy as np
 from parity.explain.motion import Motion
 from parity.explain.replay import replay, steps_of
 from parity.explain.update.rule import Rule
-from refimpl.types import Array, Optimizer
+from refimpl.types import Array, Optimizer, State
 
 NEAR = 64.0
 """A rule is worth a proof where it misses by no more allowances of the asked one: its own may be wider."""
@@ -38,14 +38,16 @@ class Record:
 
     @cached_property
     def share(self) -> Array:
-        return np.concatenate([piece.share for piece in self._pieces]).astype(float)
+        share: Array = np.concatenate([piece.share for piece in self._pieces]).astype(float)
+        return share
 
     @cached_property
     def allowance(self) -> Array:
         """Of the weights after each step, at least half an ulp of theirs; ∞ where nothing is known."""
         own = np.concatenate([np.broadcast_to(p.allowance, p.candidate.shape) for p in self._pieces]).astype(float)
         ulp = self.motion.format.half_ulp(self.motion.weights[1 : self.steps + 1]).astype(float)
-        return np.maximum(own, ulp)
+        wide: Array = np.maximum(own, ulp)
+        return wide
 
     @cached_property
     def _pieces(self) -> list:  # type: ignore[type-arg]  # of Expected
@@ -84,14 +86,32 @@ class Record:
             state = rule.init(self.weights[:1])
             for k in range(self.steps):
                 param, state = self._at(rule, k).step(self.weights[k : k + 1], self.gradients[k : k + 1], state)
-                off = ~(np.abs(param[0] - self.weights[k + 1]) <= NEAR * self.allowance[k])
-                if off.mean() > MOST_OFF or (off.size < 8 and off.any()):
+                if not self._is_near(param, k):
                     return False
         return True
 
+    def states(self, rule: Rule) -> Iterator[State]:
+        """What the rule keeps before each step."""
+        state = rule.init(self.weights[:1])
+        for k in range(self.steps):
+            yield state
+            with np.errstate(all="ignore"):
+                _, state = self._at(rule, k).step(self.weights[k : k + 1], self.gradients[k : k + 1], state)
+
+    def miss(self, rule: Rule, k: int, state: State) -> float:
+        """How far the rule is off in one step from what it kept before, in allowances; elements in doubt left out."""
+        with np.errstate(all="ignore"):
+            param, _ = self._at(rule, k).step(self.weights[k : k + 1], self.gradients[k : k + 1], state)
+            off = np.abs(param[0] - self.weights[k + 1]) / self.allowance[k]
+        return float(np.quantile(np.nan_to_num(off, nan=np.inf), 1 - MOST_OFF, method="lower"))
+
+    def _is_near(self, param: Array, k: int) -> bool:
+        off = ~(np.abs(param[0] - self.weights[k + 1]) <= NEAR * self.allowance[k])
+        return not (off.mean() > MOST_OFF or (off.size < 8 and off.any()))
+
     def _at(self, rule: Rule, k: int) -> Rule:
         factor = self.motion.factor[k]
-        return rule if factor == 1 else replace(rule, lr=rule.lr * factor)
+        return rule if factor == 1 or not hasattr(rule, "lr") else replace(rule, lr=rule.lr * factor)
 
 
 def first_wrong(records: Sequence[Record]) -> int:

@@ -1,0 +1,305 @@
+"""A faulty update is named by what it does, in two precisions, and a right one is not accused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from parity.explain.motion import Motion
+from parity.explain.update import UpdateExplanation, explain_update
+from parity.explain.update.of import rule_of
+from parity.explain.update.rule import Rule
+from parity.explain.update.trial import Record
+from refimpl.arithmetic.bounded import Bounded, Profile
+from refimpl.arithmetic.formats import FORMATS
+from refimpl.optimizers import SGD, Adagrad, Adam, AdamW, Lion, RMSprop
+from refimpl.types import Array
+
+STEPS = 12
+SHAPES = {"weight": (3, 7), "vector": (9,)}
+FACTOR = np.repeat([1.0, 0.5, 2.0, 0.25], STEPS // 4)
+EPOCHS = np.repeat(np.arange(4), STEPS // 4)
+B1, B2, EPS, LAM = 0.9, 0.99, 1e-3, 0.1
+State = dict[str, Any]
+Step = Callable[[Array, Array, State, float], Array]
+"""Weights after a step, of weights, gradient, what is kept (``t`` counts from 1) and the learning rate."""
+
+
+def recorded(step: Step, dtype: str, factor: Array = FACTOR) -> list[Motion]:
+    """What a step makes of drawn gradients."""
+    rng = np.random.default_rng(5)
+    profile = Profile(compute=FORMATS[dtype], accumulate=FORMATS[dtype], form=2.0)
+    found = []
+    for index, (name, shape) in enumerate(SHAPES.items()):
+        gradients = (rng.standard_normal((STEPS, *shape)) * 10 ** rng.uniform(-2, 1, (STEPS, *shape))).astype(dtype)
+        weights = [rng.standard_normal(shape).astype(dtype)]
+        state: State = {"index": index, "start": weights[0]}
+        for k in range(STEPS):
+            state |= {"t": k + 1, "epoch": int(EPOCHS[k]) + 1}
+            with np.errstate(all="ignore"):
+                weights.append(step(weights[-1], gradients[k], state, 0.01 * factor[k]).astype(dtype))
+        found.append(
+            Motion(
+                parameter=name,
+                weights=np.stack(weights).astype(float),
+                gradient=Bounded.tensor(gradients.astype(float), profile),
+                format=FORMATS[dtype],
+                profile=profile,
+                factor=factor,
+            )
+        )
+    return found
+
+
+def explained(step: Step, asked: Any, dtype: str = "float64") -> UpdateExplanation | None:
+    return explain_update(dict.fromkeys(SHAPES, asked), recorded(step, dtype), epochs=EPOCHS)
+
+
+def averaged(state: State, key: str, new: Any, beta: float) -> Any:
+    state[key] = beta * state.get(key, 0) + (1 - beta) * new
+    return state[key]
+
+
+def adam(
+    *,
+    count: Callable[[State], tuple[int, int]] = lambda s: (s["t"], s["t"]),
+    m: Callable[[State, Array], Any] = lambda s, g: averaged(s, "m", g, B1),
+    v: Callable[[State, Array, Any], Any] = lambda s, g, m: averaged(s, "v", g * g, B2),
+    divisor: Callable[[Any, float], Any] = lambda v, c2: np.sqrt(v / c2) + EPS,
+    direction: Callable[[Any, Array, Array], Any] = lambda u, g, w: u,
+    before: Callable[[Array, float, State], Array] = lambda w, lr, s: w * (1 - lr * LAM),
+    after: Callable[[Array, float, State], Array] = lambda w, lr, s: w,
+) -> Step:
+    """AdamW with one line replaced."""
+
+    def step(w: Array, g: Array, s: State, lr: float) -> Array:
+        t1, t2 = count(s)
+        numerator = m(s, g)
+        square = v(s, g, numerator)
+        c1, c2 = 1 - B1**t1 if t1 else 1, 1 - B2**t2 if t2 else 1
+        u = direction(numerator / c1 / divisor(square, c2), g, w)
+        return after(before(w, lr, s) - lr * u, lr, s)
+
+    return step
+
+
+def l2(w: Array, g: Array) -> Array:
+    return g + LAM * w
+
+
+def _coupled(w: Array, g: Array, s: State, lr: float) -> Array:
+    return adam(before=lambda w, lr, s: w)(w, l2(w, g), s, lr)
+
+
+def _first_square(s: State, g: Array, m: Any) -> Any:
+    s["v"] = B2 * s.get("v", g * g) + (1 - B2) * g * g
+    return s["v"]
+
+
+def _kept(key: str, new: Callable[[Any, Array], Any]) -> Callable[..., Any]:
+    def of(s: State, g: Array, *_: Any) -> Any:
+        s[key] = new(s.get(key, 0 * g), g)
+        return s[key]
+
+    return of
+
+
+def _lagging(s: State, g: Array, m: Any) -> Any:
+    old = s.get("v")
+    new = averaged(s, "v", g * g, B2)
+    return new if old is None else old
+
+
+def _amsgrad(s: State, g: Array, m: Any) -> Any:
+    s["top"] = np.maximum(s.get("top", 0), averaged(s, "v", g * g, B2))
+    return s["top"]
+
+
+def _mask(u: Array, g: Array, _: Array) -> Array:
+    kept = (u * g > 0).astype(u.dtype)
+    return u * kept / max(kept.mean(), 1e-3)
+
+
+def _crossed(w: Array, g: Array, s: State, lr: float) -> Array:
+    """Both averages are corrected with β₁."""
+    return adam(divisor=lambda v, c2: np.sqrt(v / (1 - B1 ** s["t"])) + EPS)(w, g, s, lr)
+
+
+def _stale(w: Array, g: Array, s: State, lr: float) -> Array:
+    """The step is made with the gradient before."""
+    old, s["last"] = s.get("last", 0 * g), g
+    return adam()(w, old, s, lr)
+
+
+def _look_ahead(period: int, pull: float, inner: Step) -> Step:
+    def step(w: Array, g: Array, s: State, lr: float) -> Array:
+        moved = inner(w, g, s, lr)
+        if s["t"] % period == 0:
+            s["slow"] = s.get("slow", s["start"]) + pull * (moved - s.get("slow", s["start"]))
+            moved = s["slow"]
+        return moved
+
+    return step
+
+
+ADAM: Mapping[str, Step] = {
+    "correction-none": adam(count=lambda s: (0, 0)),
+    "correction-frozen": adam(count=lambda s: (1, 1)),
+    "correction-doubled": adam(count=lambda s: (2 * s["t"], 2 * s["t"])),
+    "correction-epochs": adam(count=lambda s: (s["epoch"], s["epoch"])),
+    "correction-shared": adam(count=lambda s: (2 * s["t"] - 1 + s["index"],) * 2),
+    "correction-none-of-v": adam(count=lambda s: (s["t"], 0)),
+    "correction-counter": adam(count=lambda s: (s["t"] + s["t"] // 3,) * 2),
+    "divisor-inside": adam(divisor=lambda v, c2: np.sqrt(v / c2 + EPS)),
+    "divisor-before-correction": adam(divisor=lambda v, c2: (np.sqrt(v) + EPS) / np.sqrt(c2)),
+    "divisor-without-ε": adam(divisor=lambda v, c2: np.sqrt(v / c2)),
+    "divisor-no-root": adam(divisor=lambda v, c2: v / c2 + EPS),
+    "divisor-correction-without-root": adam(divisor=lambda v, c2: np.sqrt(v) / c2 + EPS),
+    "square-first-square": adam(v=_first_square),
+    "square-undamped": adam(v=_kept("v", lambda v, g: B2 * v + g * g)),
+    "square-sum": adam(v=_kept("v", lambda v, g: v + g * g)),
+    "square-lagging-but-first": adam(v=_lagging),
+    "square-mean": adam(v=lambda s, g, m: averaged(s, "v", np.mean(g * g), B2)),
+    "square-absolute": adam(v=lambda s, g, m: averaged(s, "v", np.abs(g), B2)),
+    "square-belief-without-ε": adam(v=lambda s, g, m: averaged(s, "v", (g - m) ** 2, B2)),
+    "square-of-momentum": adam(v=lambda s, g, m: averaged(s, "v", m * m, B2)),
+    "square-amsgrad": adam(v=_amsgrad),
+    "average-sum": adam(m=_kept("m", lambda m, g: B1 * m + g)),
+    "average-none": adam(m=lambda s, g: g),
+    "average-of-unit": adam(m=lambda s, g: averaged(s, "m", g / np.linalg.norm(g), B1)),
+    "average-nesterov-average": adam(m=lambda s, g: B1 * averaged(s, "m", g, B1) + (1 - B1) * g),
+    "direction-cautious-rescaled": adam(direction=_mask),
+    "direction-trust": adam(direction=lambda u, g, w: np.linalg.norm(w) / np.linalg.norm(u) * u),
+    "gradient-centred": lambda w, g, s, lr: adam()(w, g - g.mean(), s, lr),
+    "decay-none": adam(before=lambda w, lr, s: w),
+    "decay-coupled": _coupled,
+    "decay-after": adam(before=lambda w, lr, s: w, after=lambda w, lr, s: w * (1 - lr * LAM)),
+    "decay-without-rate": adam(before=lambda w, lr, s: w * (1 - LAM)),
+    "decay-unscheduled": adam(before=lambda w, lr, s: w * (1 - 0.01 * LAM)),
+    "decay-sign": adam(before=lambda w, lr, s: w - lr * LAM * np.sign(w)),
+    "decay-initial": adam(before=lambda w, lr, s: w - lr * LAM * (w - s["start"])),
+    "look-ahead": _look_ahead(4, 0.5, adam()),
+    "clip-norm-of-each": lambda w, g, s, lr: adam()(w, g * min(1, 3 / float(np.linalg.norm(g))), s, lr),
+    "clip-value": lambda w, g, s, lr: adam()(w, g.clip(-2, 2), s, lr),
+    "gradient-stale": _stale,
+    "number-lr": lambda w, g, s, lr: adam()(w, g, s, 3 * lr),
+    "number-weight_decay": adam(before=lambda w, lr, s: w * (1 - lr * LAM / 2)),
+    "correction-crossed-v": _crossed,
+    "sequence": adam(before=lambda w, lr, s: w * (1 - lr * LAM) if s["t"] % 2 else w),
+}
+"""Faults of AdamW by the name that they must get."""
+
+
+def _momentum(
+    new: Callable[[Any, Array, State, float], Any], out: Callable[..., Any] = lambda b, g, lr: lr * b
+) -> Step:
+    def step(w: Array, g: Array, s: State, lr: float) -> Array:
+        old = s.get("b", 0 * g)
+        s["b"] = new(old, g, s, lr)
+        return w - out(s["b"], g, lr)
+
+    return step
+
+
+def _bengio(w: Array, g: Array, s: State, lr: float) -> Array:
+    old = s.get("v", 0 * g)
+    s["v"] = B1 * old - lr * g
+    return w + B1 * old - (1 + B1) * lr * g
+
+
+SGDS: Mapping[str, Step] = {
+    "average-average": _momentum(lambda b, g, s, lr: B1 * b + (1 - B1) * g),
+    "average-rate-inside": _momentum(lambda b, g, s, lr: B1 * b + lr * g, lambda b, g, lr: b),
+    "average-aliased": _momentum(lambda b, g, s, lr: g if s["t"] == 1 else 2 * B1 * g),
+    "average-nesterov-buffer": _momentum(lambda b, g, s, lr: B1 * b + g, lambda b, g, lr: lr * (g + B1 * b)),
+    "average-none": _momentum(lambda b, g, s, lr: g),
+    "look-ahead": _look_ahead(5, 0.8, _momentum(lambda b, g, s, lr: B1 * b + g)),
+    "number-dampening": _momentum(lambda b, g, s, lr: g if s["t"] == 1 else B1 * b + 0.7 * g),
+    "number-beta1": _momentum(lambda b, g, s, lr: 0.8 * b + g),
+    "sequence": _momentum(lambda b, g, s, lr: B1 * b + g, lambda b, g, lr: 0.01 * b),
+}
+"""Faults of SGD with momentum."""
+ASKED_ADAM = AdamW(lr=0.01, betas=(B1, B2), eps=EPS, weight_decay=LAM)
+ASKED_SGD = SGD(lr=0.01, momentum=B1)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    ("name", "step", "asked"),
+    [
+        *(pytest.param(name, step, ASKED_ADAM, id=f"adamw-{name}") for name, step in ADAM.items()),
+        *(pytest.param(name, step, ASKED_SGD, id=f"sgd-{name}") for name, step in SGDS.items()),
+    ],
+)
+def test_a_fault_of_an_update_is_named_first(name: str, step: Step, asked: Any, dtype: str) -> None:
+    found = explained(step, asked, dtype)
+    assert found is not None and found.best is not None, found
+    assert found.best.id == name, [one.id for one in found.explanations]
+    assert found.best.share <= 1 and not found.structure
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    ("step", "asked"), [(adam(), ASKED_ADAM), (_momentum(lambda b, g, s, lr: B1 * b + g), ASKED_SGD)]
+)
+def test_a_right_update_is_not_accused(step: Step, asked: Any, dtype: str) -> None:
+    assert explained(step, asked, dtype) is None
+
+
+def test_two_faults_at_once_are_both_named() -> None:
+    found = explained(adam(count=lambda s: (0, 0), before=lambda w, lr, s: w - lr * LAM * np.sign(w)), ASKED_ADAM)
+    assert found is not None and found.best is not None
+    assert set(found.best.id.split("+")) == {"correction-none", "decay-sign"}
+
+
+def test_a_fault_of_one_parameter_is_said_to_be_of_that() -> None:
+    found = explained(adam(before=lambda w, lr, s: w if w.ndim == 1 else w * (1 - lr * LAM)), ASKED_ADAM)
+    assert found is not None and found.best is not None
+    assert found.best.id == "decay-none" and found.best.changed == ("vector",)
+    assert "of vector only" in found.best.text
+
+
+def test_a_late_parameter_that_counts_with_the_others_is_told() -> None:
+    step = adam(count=lambda s: (s["t"] + 3 * s["index"],) * 2)
+    late = {"vector": 3}
+    found = explain_update(dict.fromkeys(SHAPES, ASKED_ADAM), recorded(step, "float64"), late=late)
+    assert found is not None and found.best is not None and found.best.id == "correction-late"
+
+
+@pytest.mark.parametrize("asked", [ASKED_ADAM, ASKED_SGD], ids=["adamw", "sgd"])
+def test_what_no_rule_explains_is_described_and_not_named(asked: Any) -> None:
+    def step(w: Array, g: Array, s: State, lr: float) -> Array:
+        s["b"] = 0.7 * s.get("b", 0) + np.tanh(g) * (1 + 0.1 * np.sin(s["t"]))
+        return w - lr * s["b"] * np.abs(w) ** 0.3
+
+    found = explained(step, asked)
+    assert found is not None and found.best is None
+    assert found.structure[0].startswith("weight: not as asked in every element")
+
+
+def test_a_rule_of_links_makes_the_steps_of_its_reference() -> None:
+    ones: list[Any] = [Adam(lr=0.01, weight_decay=0.1), RMSprop(lr=0.01, centered=True, momentum=0.5)]
+    for asked in [*ones, Adagrad(lr=0.1), Lion(lr=0.01, weight_decay=0.1)]:
+        rule, inner = rule_of(asked, STEPS), Rule(lr=asked.lr, inner=asked)
+        motion = recorded(adam(), "float64")[0]
+        both = [Record(motion, asked).predicted(each) for each in (rule, inner)]
+        np.testing.assert_allclose(both[0], both[1], rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        (lambda w, g, s, lr: w - lr / np.sqrt(s["t"]) * g, "the step falls with 1/√t"),
+        (lambda w, g, s, lr: w - 0.01 * g, "the step does not follow the schedule"),
+        (lambda w, g, s, lr: w - lr * g * (s["t"] % 3 > 0), "the step is 0 in every 3. step from step 2 on"),
+        (lambda w, g, s, lr: w - lr * 0.9 ** (s["t"] - 1) * g, "the step is multiplied by 0.9 in each step"),
+    ],
+    ids=["root", "schedule", "skipped", "geometric"],
+)
+def test_a_step_that_changes_from_step_to_step_is_described_by_its_pattern(step: Step, said: str) -> None:
+    found = explained(step, SGD(lr=0.01))
+    assert found is not None and found.best is not None
+    assert found.best.text.startswith(said), found.best.text
