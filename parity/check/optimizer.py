@@ -22,7 +22,6 @@ from parity.check.target import Target
 from parity.check.worker import TheirError, run
 from parity.explain.family import shown
 from parity.explain.finding import CheckVerdict, Diagnosis, Finding
-from parity.explain.law import measure_all
 from parity.explain.replay import share_of
 from parity.judge.undecidable import variants
 from refimpl.errors import RefimplError
@@ -68,7 +67,7 @@ def conclude(examined: Examined, hyper: Mapping[str, Any], against: str | None =
     identity, nearest = identify(examined)
     if identity is not None:
         return _held_to(examined, identity.held, identity.text, identity=identity)
-    return _law_only(examined, nearest)
+    return _unknown(examined, nearest)
 
 
 def _held_to(
@@ -110,23 +109,20 @@ def _held_to(
     )
 
 
-def _law_only(examined: Examined, nearest: str) -> Diagnosis:
+def _unknown(examined: Examined, nearest: str) -> Diagnosis:
     """No reference fits: what was measured, and what it must not do."""
     found = findings.of_conduct(examined)
     found += [
         Finding(id=f"dtype-{dtype}", text=f"{dtype}: it raises {said}", evidence="it steps in float64")
         for dtype, said in examined.raised.items()
     ]
-    plain = examined.runs.get("plain")
-    laws = [law for law in measure_all(motions(plain, "float64")) if law.explained] if plain else []
-    said = laws[-1].text if laws else nearest
-    notes = [*examined.notes, *facts(examined.runs, rate_of(examined.given)), nearest]
+    known = facts(examined.runs, rate_of(examined.given))
+    notes = [*examined.notes, *known, nearest]
     return Diagnosis(
         verdict="disagree" if found else "undecidable",
-        text="; ".join([f"law only: {said}", *(finding.text for finding in found)]),
+        text="; ".join([f"no reference steps so: {nearest}", *(finding.text for finding in found)]),
         against="",
         share=math.inf,
-        laws=tuple(laws),
         findings=tuple(found),
         notes=tuple(notes),
     )

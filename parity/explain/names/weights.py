@@ -187,7 +187,7 @@ def _groups(q: Array) -> list[tuple[int, float]]:
     """Neighbours of one weight, cut into parts of the size that their weight stands for where there are several."""
     n = len(q)
     edges = np.flatnonzero(np.abs(np.diff(q)) > 1e-6 * np.abs(q[:-1])) + 1
-    runs = [part for part in np.split(q, edges)]
+    runs = list(np.split(q, edges))
     for m in range(2, n + 1):  # m parts: one of weight v has n/(m·v) rows
         sizes = [n / (m * part[0]) for part in runs]
         if all(abs(size - round(size)) < 1e-4 and round(size) >= 1 for size in sizes):

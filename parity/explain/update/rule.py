@@ -17,8 +17,8 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from parity.explain.rounding import rounded
 from parity.explain.update import decays, directions, divisors, gradients, momentum, squares
+from parity.step.rounding import rounded
 from refimpl.types import Array, Finite, Number, Optimizer, Range, State, off
 
 
