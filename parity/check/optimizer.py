@@ -15,11 +15,12 @@ from typing import Any
 from parity.check import findings
 from parity.check.examined import Examined
 from parity.check.feeds import decay_of, rate_of
-from parity.check.held import demanded, motions, parse_against
+from parity.check.held import BY_NAME, demanded, known_numbers, motions, parse_against
 from parity.check.identify import Held, Identity, Judgement, identify, judge
 from parity.check.invariance import facts
 from parity.check.target import Target, load
 from parity.check.worker import TheirError, run
+from parity.errors import InputError
 from parity.explain.family import shown
 from parity.explain.finding import CheckVerdict, Diagnosis, Finding
 from parity.explain.law import measure_all
@@ -132,7 +133,7 @@ def _law_only(examined: Examined, nearest: str) -> Diagnosis:
     plain = examined.runs.get("plain")
     laws = [law for law in measure_all(motions(plain, "float64")) if law.explained] if plain else []
     said = laws[-1].text if laws else nearest
-    notes = [*examined.notes, *facts(examined.runs, rate_of(examined.given)), nearest]
+    notes = [*examined.notes, *facts(examined.runs, rate_of(examined.given)), nearest, *_beside_its_name(examined)]
     return Diagnosis(
         verdict="disagree" if found else "undecidable",
         text="; ".join([f"law only: {said}", *(finding.text for finding in found)]),
@@ -142,6 +143,21 @@ def _law_only(examined: Examined, nearest: str) -> Diagnosis:
         findings=tuple(found),
         notes=tuple(notes),
     )
+
+
+def _beside_its_name(examined: Examined) -> list[str]:
+    """What a class does that is called as a reference is, and is not it."""
+    key = BY_NAME.get(examined.name.lower().replace("_", ""))
+    if key is None:
+        return []
+    try:
+        reference = demanded(key, {}, {}, known_numbers(examined))
+    except InputError:
+        return []
+    held = dict.fromkeys(examined.parameters, reference)
+    judged = judge(held, examined.runs["drawn"], "float64", float32=examined.keeps_float32)
+    found = findings.of_update(held, examined.runs["drawn"], judged) if judged.share > 1 else []
+    return [f"beside {key}, as which it is called: {finding.text}" for finding in found]
 
 
 def _when_decayed(examined: Examined, held: Held) -> list[str]:
