@@ -34,12 +34,18 @@ def summary(chain: Chain) -> tuple[Link, ...]:
 
 def _links(chain: Chain) -> Iterator[Link]:
     if chain.given is None:
+        kind = type(chain.design.form.optimizers["weight"]).__name__
+        text = f"not recorded, and the steps of {kind} do not give it back: rows, loss and penalty are not measured"
+        yield Link("gradient", text, None)
         return
     whole = chain.as_asked("weight") and chain.as_asked("total_bias")
     text = SOURCES[chain.given.source]
     yield Link("gradient", f"{'as asked' if whole else 'not as asked'} ({text})", whole)
     rows = chain.rows
     if rows is None:
+        most = max(len(some) for some in chain.design.rows)
+        text = f"not measured: {chain.X.shape[1]} features do not tell {most} rows and the penalty apart"
+        yield Link("rows", text, None)
         return
     if not rows.explained:
         yield Link("rows", "the gradient is no combination of the batch's rows and the weights", False)
