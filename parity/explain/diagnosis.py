@@ -138,7 +138,10 @@ class _Diagnosing:
     def _links(self) -> tuple[Link, ...]:
         if not self._same_steps:
             return ()
-        return summary(chain_of(self.design, self.engine, self.observed))
+        links = summary(chain_of(self.design, self.engine, self.observed))
+        if not self.wrong and any(link.as_asked is False for link in links):
+            return ()  # the run agrees: the gradient that was recorded is not the one that was used, or was used otherwise
+        return links
 
     def _family(self) -> str:
         """The optimizer that was executed, where it is known."""
@@ -200,7 +203,7 @@ class _Diagnosing:
         gradient = "the gradients are as asked, the update made of them is not"
         if not as_asked:
             gradient = "beside the step that the asked gradients make"
-            if recorded and not decays_itself(self.observed):
+            if chain.given is not None and chain.given.source == "optimizer" and not decays_itself(self.observed):
                 gradient = "neither the gradients nor what is made of them are as asked"
         return [
             Finding(

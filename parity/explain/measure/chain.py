@@ -235,6 +235,11 @@ def chain_of(design: Design, engine: Engine, observed: Observed | None) -> Chain
     return Chain(design, engine, inverted(design, engine), observed)
 
 
+def with_design(chain: Chain, design: Design) -> Chain:
+    """The same record beside another design of as many steps."""
+    return Chain(design, chain.engine, chain.given, chain.observed)
+
+
 def decays_itself(observed: Observed | None) -> bool:
     """Whether a class that is not torch's has a λ in its parameter groups: what it does with it is not known."""
     if observed is None:
