@@ -58,7 +58,12 @@ def explain(design: Design, engine: Engine, observed: Observed | None = None) ->
         base = together(design, begin)
         if base is not None and base.steps == engine.recording.steps:
             _explain(proof, begin, base, observed)
-    if not proof.found:
+    if not proof.named:
+        for cause in narrow.weights(design, engine):
+            changed = cause.to(design)
+            if changed is not None and changed.steps == engine.recording.steps:
+                proof.hold((cause,))
+                _explain(proof, (cause,), changed, observed)
         proof.hold_all((cause,) for cause in narrow.causes(design, engine))
     return proof.ranked()
 
