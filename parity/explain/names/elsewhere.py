@@ -311,7 +311,7 @@ def _as_recorded(chain: Chain) -> Cause:
     )
     text = (
         f"the gradient of {' and '.join(off) or 'a parameter'} is not the asked one, in {steps_text(wrong, chain.design.epoch)}, "
-        f"by {ratio:.2g} of its size: {part}; the update made of it is as asked"
+        f"by {ratio:.2g} of its size: {part}"
     )
     return Cause(
         id="gradient-other",
