@@ -189,7 +189,7 @@ class Chain:
             total_bias=error.get("bias"),
         )
 
-    def same(self, part: str, other: Parts, steps: Array | None = None) -> bool:
+    def same(self, part: str, other: Parts, steps: Array | None = None, *, slack: float = SLACK) -> bool:
         """Whether a part is measured as it is in another gradient, in all steps or in some."""
         if "bias" in part and self.idle("bias"):
             return True
@@ -197,7 +197,7 @@ class Chain:
         if mine is None or its is None:
             return mine is None and its is None
         with np.errstate(all="ignore"):
-            return bool(np.all((np.abs(mine - its) <= SLACK * bar)[slice(None) if steps is None else steps]))
+            return bool(np.all((np.abs(mine - its) <= slack * bar)[slice(None) if steps is None else steps]))
 
     def idle(self, name: str) -> bool:
         """Whether a parameter is not to move at all, so that its gradient has no effect."""
