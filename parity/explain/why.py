@@ -176,8 +176,8 @@ def gradient(chain: Chain) -> Iterator[tuple[Cause, ...]]:
     if chain.given is None or (chain.as_asked("weight") and chain.as_asked("total_bias")):
         yield ()
         return
-    if chain.given.source == "weights":
-        yield ()  # the update may be what differs
+    if chain.given.source != "optimizer":
+        yield ()  # the update may be what differs, or not be made of these gradients
     every = list(known.options(chain))
     every += [Option(cause, frozenset(PARTS)) for file in (scale, elsewhere) for cause in file.causes(chain)]
     whole = [option for option in every if option.parts == frozenset(PARTS)]

@@ -111,7 +111,8 @@ def _penalty(chain: Chain) -> Link:
     whole = _as_asked(chain, "penalty")
     if whole is not False:
         with np.errstate(all="ignore"):
-            known = float(np.median(SLACK * rows.decay_error / np.abs(rows.decay))) if own else 0.0
+            sizes = (np.linalg.norm(each, axis=1) for each in (SLACK * chain.bars.penalty, chain.asked.penalty))
+            known = float(np.median(np.divide(*sizes))) if own else 0.0
         if known >= 1:
             return Link("penalty", HIDDEN, None)
         whole = whole if known < COARSE else None
