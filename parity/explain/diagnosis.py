@@ -137,7 +137,8 @@ class _Diagnosing:
     def _links(self) -> tuple[Link, ...]:
         if not self._same_steps:
             return ()
-        links = summary(chain_of(self.design, self.engine, self.observed))
+        begins = self.best.design.begins if self.best is not None else {}
+        links = summary(chain_of(replace(self.design, begins=begins), self.engine, self.observed))
         if not self.wrong and any(link.as_asked is False for link in links):
             return ()  # the run agrees: the gradient that was recorded is not the one that was used, or was used otherwise
         return links
@@ -177,10 +178,11 @@ class _Diagnosing:
             measured = f"; {cause.numbers} number{'s were' if cause.numbers > 1 else ' was'} measured for it"
             also = "".join([measured if cause.numbers else "", f"; {cause.evidence}" if cause.evidence else ""])
             alike = self._alike(best, position)
+            alone = cause.id == "gradient-other" and len(best.causes) == 1
             findings.append(
                 Finding(
                     id=cause.id,
-                    text=cause.text,
+                    text=cause.text + ("; the update made of it is as asked" if alone else ""),
                     evidence=evidence + also,
                     change=cause.change,
                     probe=cause.probe if alike else "",
@@ -308,7 +310,8 @@ class _Diagnosing:
         """Of every finding on the end of the run; None where one of them is of the recorded weights only."""
         best = self.best
         if best is not None:
-            tied = best.design.steps != self.design.steps or best.design.at or best.design.given
+            made = best.design
+            tied = made.steps != self.design.steps or made.at or made.given or made.begins or made.ends
             if tied or not best.named:
                 return None
         differences: dict[str, Change] = {f"{one.id} ({one.parameter})": self._begun(one.parameter) for one in begin}
