@@ -89,7 +89,12 @@ class _Diagnosing:
         """All of it."""
         begin, near = self._starts()
         averaged = self._averaged()
-        findings = [*(averaged or self._findings()), *(_start(one) for one in begin), *self._precision(), *self._stopped()]
+        findings = [
+            *(averaged or self._findings()),
+            *(_start(one) for one in begin),
+            *self._precision(),
+            *self._stopped(),
+        ]
         notes = [f"{name} was never reported and counts as 0" for name in self.missing] + near + _form(self.trajectory)
         if not self.wrong and self.recording.loss is not None:
             of_loss, notes_on_loss = reported(self.design, self.engine)

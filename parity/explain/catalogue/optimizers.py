@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,10 @@ import numpy as np
 from parity.explain.catalogue.gradients import mixed
 from parity.explain.catalogue.name import Apply, Name, map_optimizers
 from parity.explain.catalogue.penalties import moved
-from parity.explain.faults.adam import FaultyAdam
-from parity.explain.faults.sgd import FaultySGD, WeightNormSGD
+from parity.explain.faults.weight_norm import WeightNormSGD
+from parity.explain.update.changes import Change, changes_of
+from parity.explain.update.counts import Place
+from parity.explain.update.of import rule_of
 from parity.step.design import Design
 from refimpl.errors import RefimplError
 from refimpl.optimizers import OPTIMIZERS, SGD, SGDW, Adam, AdamW
@@ -36,18 +38,6 @@ def of(kinds: tuple[type, ...], change: Callable[[Any, float], Any]) -> Apply:
     return apply
 
 
-def faulty(optimizer: Any, **switches: Any) -> Any:
-    """The faulty relative of an optimizer, with its numbers."""
-    kind = FaultySGD if isinstance(optimizer, SGD) else FaultyAdam
-    given = {f.name: getattr(optimizer, f.name) for f in fields(kind) if hasattr(optimizer, f.name)}
-    decoupled = {"decoupled_weight_decay": True} if isinstance(optimizer, AdamW) else {}
-    return kind(**{**given, **decoupled, **switches})
-
-
-def adam(**switches: Any) -> Apply:
-    return of(ADAM, lambda optimizer, _: faulty(optimizer, **switches))
-
-
 def with_momentum(optimizer: Any, value: float) -> Any:
     return replace(optimizer, momentum=value) if off(optimizer.momentum) else optimizer
 
@@ -67,18 +57,6 @@ def dampened(optimizer: Any, value: float) -> Any:
     if off(optimizer.momentum):
         return optimizer
     return replace(optimizer, dampening=optimizer.momentum if np.isnan(value) else value)
-
-
-def first_dampened(optimizer: Any, _: float) -> Any:
-    if off(optimizer.momentum) or off(optimizer.dampening):
-        return optimizer
-    return faulty(optimizer, first_dampened=True)
-
-
-def averaged(optimizer: Any, _: float) -> Any:
-    if off(optimizer.momentum) or optimizer.nesterov:
-        return optimizer
-    return faulty(optimizer, first_dampened=True, dampening=optimizer.momentum)
 
 
 def nesterov(on: bool) -> Callable[[Any, float], Any]:
@@ -125,6 +103,47 @@ def weight_norm(design: Design) -> Design | None:
 
 def begins_epoch(design: Design) -> Any:
     return np.diff(design.epoch, prepend=0) > 0
+
+
+ASKED = (AdamW(lr=1.0, weight_decay=1.0), SGD(lr=1.0, momentum=0.5, dampening=0.5))
+"""References that have between them every link that a name of the catalogue replaces."""
+
+
+def changes(optimizer: Any, epochs: Any) -> dict[str, Change]:
+    """Every link of an optimizer that may be another one, by its name; see :mod:`parity.explain.update`."""
+    return {change.id: change for change in changes_of(rule_of(optimizer, len(epochs)), epochs)}
+
+
+def replaced(design: Design, id: str) -> Design | None:
+    """The link of that name replaced in every optimizer that has it."""
+    place = Place(index=0, parameters=1, epochs=np.repeat(design.epoch, most_calls(design)))
+
+    def change(optimizer: Any) -> Any:
+        found = changes(optimizer, place.epochs).get(id)
+        return optimizer if found is None else found.of(rule_of(optimizer, len(place.epochs)), place)
+
+    changed = design.with_optimizers(change)
+    return None if changed.form.optimizers == design.form.optimizers else changed
+
+
+def most_calls(design: Design) -> int:
+    """How often an optimizer steps for a gradient, at most."""
+    calls = design.calls.values() if isinstance(design.calls, Mapping) else [design.calls]
+    return max([1, *(int(np.max(each)) for each in calls if each is not None)])
+
+
+def linked(id: str, probe: str) -> Name:
+    """A name whose words and formula are those of the link."""
+    link = next(found[id] for found in (changes(asked, np.zeros(1)) for asked in ASKED) if id in found)
+    needs_schedule = id == "lr-times-momentum"
+    return Name(
+        id=id,
+        kind="optimizer",
+        text=link.text,
+        change=f"as asked: {link.right}",
+        probe=probe,
+        apply=lambda design, _: None if needs_schedule and not moved(design) else replaced(design, id),
+    )
 
 
 FREE_RATES = (0.01, 0.1, 0.5, 0.8, 0.9, 0.95, 0.99, 0.999)
@@ -184,22 +203,6 @@ OPTIMIZER = (
         apply=of(MOMENTUM, dampened),
         values=(0.1, 0.3, 0.5, 0.7, 0.9),
         free=True,
-    ),
-    Name(
-        id="first-step-dampened",
-        kind="optimizer",
-        text="the first step is dampened, too: b starts as (1 − τ)g, where torch starts with g",
-        change="start the momentum buffer with the first gradient itself",
-        probe="the first step alone",
-        apply=of((SGD,), first_dampened),
-    ),
-    Name(
-        id="momentum-averaged",
-        kind="optimizer",
-        text="momentum is an average, b ← μb + (1 − μ)g from the first step on, where torch keeps the sum b ← μb + g",
-        change="do not multiply the gradient by 1 − μ, or make η larger by 1/(1 − μ)",
-        probe="the first step, which is shorter by the factor 1 − μ",
-        apply=of((SGD,), averaged),
     ),
     Name(
         id="nesterov-missing",
@@ -263,61 +266,23 @@ OPTIMIZER = (
         apply=maximizing,
         values=(0.0, 1.0),
     ),
-    Name(
-        id="bias-correction-missing-first",
-        kind="optimizer",
-        text="m is not divided by 1 − β₁ᵗ",
-        change="divide exp_avg by 1 − β₁ᵗ",
-        probe=EARLY,
-        apply=adam(uncorrected_first=True),
-    ),
-    Name(
-        id="bias-correction-missing-second",
-        kind="optimizer",
-        text="v is not divided by 1 − β₂ᵗ",
-        change="divide exp_avg_sq by 1 − β₂ᵗ",
-        probe=EARLY,
-        apply=adam(uncorrected_second=True),
-    ),
-    Name(
-        id="bias-correction-missing-both",
-        kind="optimizer",
-        text="neither m nor v is corrected for its start from 0",
-        change="divide exp_avg by 1 − β₁ᵗ and exp_avg_sq by 1 − β₂ᵗ",
-        probe=EARLY,
-        apply=adam(uncorrected_first=True, uncorrected_second=True),
-    ),
-    Name(
-        id="bias-correction-late",
-        kind="optimizer",
-        text="the count t of the bias correction lags one step behind",
-        change="count the step before the correction, not after it",
-        probe="the second step: the first one is the same",
-        apply=adam(late=1),
-    ),
-    Name(
-        id="eps-inside-root",
-        kind="optimizer",
-        text="ε is added inside the root: √(v̂ + ε), where √v̂ + ε was asked",
-        change="add ε after the root",
-        probe=EPS,
-        apply=adam(eps_place="inside"),
-    ),
-    Name(
-        id="eps-before-correction",
-        kind="optimizer",
-        text="ε is added before the correction: (√v + ε)/√(1 − β₂ᵗ)",
-        change="add ε after v was corrected",
-        probe=EPS,
-        apply=adam(eps_place="before"),
-    ),
-    Name(
-        id="eps-missing",
-        kind="optimizer",
-        text="ε is missing from the denominator",
-        change="add ε to √v̂",
-        probe=EPS,
-        apply=adam(eps_place="nowhere"),
+    *(
+        linked(id, probe)
+        for id, probe in {
+            "first-step-dampened": "the first step alone",
+            "momentum-averaged": "the first step, which is shorter by the factor 1 − μ",
+            "bias-correction-missing-first": EARLY,
+            "bias-correction-missing-second": EARLY,
+            "bias-correction-missing-both": EARLY,
+            "bias-correction-late": "the second step: the first one is the same",
+            "eps-inside-root": EPS,
+            "eps-before-correction": EPS,
+            "eps-missing": EPS,
+            "amsgrad-after-correction": "gradients that grow smaller, in the first steps",
+            "second-moment-of-decayed-gradient": "a large λ",
+            "second-moment-undecayed": "the first step",
+            "lr-times-momentum": "a schedule that moves η",
+        }.items()
     ),
     Name(
         id="eps-other",
@@ -372,42 +337,6 @@ OPTIMIZER = (
         change="set amsgrad=False",
         probe="gradients that grow smaller",
         apply=of(ADAM, lambda o, _: replace(o, amsgrad=True)),
-    ),
-    Name(
-        id="amsgrad-after-correction",
-        kind="optimizer",
-        text="amsgrad takes the maximum of the corrected v̂, where torch takes that of v and corrects it",
-        change="take the maximum of exp_avg_sq before the bias correction",
-        probe="gradients that grow smaller, in the first steps",
-        apply=of(ADAM, lambda o, _: faulty(o, amsgrad=True, corrected_maximum=True)),
-    ),
-    Name(
-        id="second-moment-of-decayed-gradient",
-        kind="optimizer",
-        text="v averages the square of g + λw, though the decay is decoupled",
-        change="update exp_avg_sq with the gradient alone",
-        probe="a large λ",
-        apply=of(ADAM, lambda o, _: faulty(o, second_of_decayed=True) if not off(o.weight_decay) else o),
-    ),
-    Name(
-        id="second-moment-undecayed",
-        kind="optimizer",
-        text="v ← β₂v + g²: the factor 1 − β₂ is missing",
-        change="v ← β₂v + (1 − β₂)g²",
-        probe="the first step",
-        apply=adam(undamped_second=True),
-    ),
-    Name(
-        id="lr-times-momentum",
-        kind="optimizer",
-        text="the velocity holds η·g, where torch multiplies by η when it is applied: they differ where η changes",
-        change="keep the gradient in the buffer and multiply by the η of the moment",
-        probe="a schedule that moves η",
-        apply=lambda design, _: (
-            of((SGD,), lambda o, _: o if off(o.momentum) else faulty(o, rate_inside=True))(design, 0.0)
-            if moved(design)
-            else None
-        ),
     ),
     Name(
         id="weight-norm",

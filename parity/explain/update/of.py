@@ -10,6 +10,8 @@ from refimpl.optimizers import SGD, SGDW, AdaBelief, Adagrad, Adam, Adamax, Adam
 
 def rule_of(optimizer: Any, steps: int) -> Rule:
     """The rule that makes the same steps; a reference that is not made of the links stands in one as it is."""
+    if isinstance(optimizer, Rule):
+        return optimizer
     rule = _of_family(optimizer, tuple(range(1, steps + 1)))
     return rule.having(gradient="negated") if getattr(optimizer, "maximize", False) else rule
 
@@ -49,4 +51,3 @@ def _shared(o: Any) -> dict[str, Any]:
 
 def _averages(o: Any) -> dict[str, Any]:
     return {"beta1": o.betas[0], "beta2": o.betas[1], "eps": o.eps, "average": "average"}
-
