@@ -137,8 +137,6 @@ def linked(id: str, probe: str) -> Name:
     link = next(found[id] for found in (changes(asked, np.zeros(1)) for asked in ASKED) if id in found)
     needs_schedule = id == "lr-times-momentum"
     return Name(
-        id=id,
-        kind="optimizer",
         text=link.text,
         change=f"as asked: {link.right}",
         probe=probe,
@@ -148,18 +146,14 @@ def linked(id: str, probe: str) -> Name:
 
 FREE_RATES = (0.01, 0.1, 0.5, 0.8, 0.9, 0.95, 0.99, 0.999)
 
-OPTIMIZER = (
-    Name(
-        id="momentum-missing",
-        kind="optimizer",
+OPTIMIZER = {
+    "momentum-missing": Name(
         text="there is no momentum (β₁ = 0 for Adam)",
         change="pass the momentum to the optimizer",
         probe="the second step: the first one is the same with and without",
         apply=of((*MOMENTUM, *ADAM), without_momentum),
     ),
-    Name(
-        id="momentum-extra",
-        kind="optimizer",
+    "momentum-extra": Name(
         text="there is momentum {value:.6g}, where none was asked",
         change="set momentum=0",
         probe="the second step: the first one is the same with and without",
@@ -167,9 +161,7 @@ OPTIMIZER = (
         values=FREE_RATES,
         free=True,
     ),
-    Name(
-        id="momentum-other",
-        kind="optimizer",
+    "momentum-other": Name(
         text="the momentum is {value:.6g}, and not what was asked",
         change="pass the momentum that was asked",
         probe="the second step",
@@ -177,26 +169,20 @@ OPTIMIZER = (
         values=FREE_RATES,
         free=True,
     ),
-    Name(
-        id="dampening-extra",
-        kind="optimizer",
+    "dampening-extra": Name(
         text="momentum is dampened: b ← μb + (1 − τ)g with τ = μ, an average where torch keeps a sum",
         change="set dampening=0; torch's momentum is b ← μb + g",
         probe="the second step: the first one is undampened in torch",
         apply=of(MOMENTUM, dampened),
     ),
-    Name(
-        id="dampening-missing",
-        kind="optimizer",
+    "dampening-missing": Name(
         text="momentum is not dampened, where it was asked",
         change="pass the dampening that was asked",
         probe="the second step: the first one is undampened in torch",
         apply=of(MOMENTUM, dampened),
         values=(0.0,),
     ),
-    Name(
-        id="dampening-other",
-        kind="optimizer",
+    "dampening-other": Name(
         text="momentum is dampened with τ = {value:.6g}, and not as asked",
         change="pass the dampening that was asked",
         probe="the second step: the first one is undampened in torch",
@@ -204,52 +190,40 @@ OPTIMIZER = (
         values=(0.1, 0.3, 0.5, 0.7, 0.9),
         free=True,
     ),
-    Name(
-        id="nesterov-missing",
-        kind="optimizer",
+    "nesterov-missing": Name(
         text="momentum is the plain one, where Nesterov's was asked",
         change="set nesterov=True",
         probe="the first step: with Nesterov it is 1 + μ times as long",
         apply=of(MOMENTUM, nesterov(False)),
     ),
-    Name(
-        id="nesterov-extra",
-        kind="optimizer",
+    "nesterov-extra": Name(
         text="momentum is Nesterov's, where the plain one was asked",
         change="set nesterov=False",
         probe="the first step: with Nesterov it is 1 + μ times as long",
         apply=of(MOMENTUM, nesterov(True)),
     ),
-    Name(
-        id="lr-halved",
-        kind="optimizer",
+    "lr-halved": Name(
         text="η is half of what was asked",
         change="pass the learning rate that was asked; look for a ½ in the loss",
         probe="record the loss: its value does not depend on η; momentum and decay follow η, too",
         apply=number("lr", times=True),
         values=(0.5,),
     ),
-    Name(
-        id="lr-doubled",
-        kind="optimizer",
+    "lr-doubled": Name(
         text="η is twice what was asked",
         change="pass the learning rate that was asked; look for a missing ½ in the loss",
         probe="record the loss: its value does not depend on η; momentum and decay follow η, too",
         apply=number("lr", times=True),
         values=(2.0,),
     ),
-    Name(
-        id="lr-tenfold",
-        kind="optimizer",
+    "lr-tenfold": Name(
         text="η is {value:g} times what was asked",
         change="pass the learning rate that was asked",
         probe="record the loss: its value does not depend on η",
         apply=number("lr", times=True),
         values=(10.0, 0.1),
     ),
-    Name(
-        id="lr-other",
-        kind="optimizer",
+    "lr-other": Name(
         text="η is {value:.6g} times what was asked",
         change="pass the learning rate that was asked",
         probe="record the loss: its value does not depend on η",
@@ -257,36 +231,27 @@ OPTIMIZER = (
         values=(0.05, 0.2, 0.4, 0.7, 1.5, 3.0, 7.0, 20.0),
         free=True,
     ),
-    Name(
-        id="maximize",
-        kind="optimizer",
+    "maximize": Name(
         text="steps go uphill: the gradient has the wrong sign",
         change="set maximize=False; subtract the gradient, do not add it",
         probe="the loss after a few small steps",
         apply=maximizing,
         values=(0.0, 1.0),
     ),
-    *(
-        linked(id, probe)
-        for id, probe in {
-            "first-step-dampened": "the first step alone",
-            "momentum-averaged": "the first step, which is shorter by the factor 1 − μ",
-            "bias-correction-missing-first": EARLY,
-            "bias-correction-missing-second": EARLY,
-            "bias-correction-missing-both": EARLY,
-            "bias-correction-late": "the second step: the first one is the same",
-            "eps-inside-root": EPS,
-            "eps-before-correction": EPS,
-            "eps-missing": EPS,
-            "amsgrad-after-correction": "gradients that grow smaller, in the first steps",
-            "second-moment-of-decayed-gradient": "a large λ",
-            "second-moment-undecayed": "the first step",
-            "lr-times-momentum": "a schedule that moves η",
-        }.items()
-    ),
-    Name(
-        id="eps-other",
-        kind="optimizer",
+    "first-step-dampened": linked("first-step-dampened", "the first step alone"),
+    "momentum-averaged": linked("momentum-averaged", "the first step, which is shorter by the factor 1 − μ"),
+    "bias-correction-missing-first": linked("bias-correction-missing-first", EARLY),
+    "bias-correction-missing-second": linked("bias-correction-missing-second", EARLY),
+    "bias-correction-missing-both": linked("bias-correction-missing-both", EARLY),
+    "bias-correction-late": linked("bias-correction-late", "the second step: the first one is the same"),
+    "eps-inside-root": linked("eps-inside-root", EPS),
+    "eps-before-correction": linked("eps-before-correction", EPS),
+    "eps-missing": linked("eps-missing", EPS),
+    "amsgrad-after-correction": linked("amsgrad-after-correction", "gradients that grow smaller, in the first steps"),
+    "second-moment-of-decayed-gradient": linked("second-moment-of-decayed-gradient", "a large λ"),
+    "second-moment-undecayed": linked("second-moment-undecayed", "the first step"),
+    "lr-times-momentum": linked("lr-times-momentum", "a schedule that moves η"),
+    "eps-other": Name(
         text="ε is {value:.6g} times what was asked",
         change="pass the eps that was asked",
         probe=EPS,
@@ -294,17 +259,13 @@ OPTIMIZER = (
         values=(1e-7, 1e-5, 1e-3, 0.1, 10.0, 1e3, 1e5, 1e7),
         free=True,
     ),
-    Name(
-        id="betas-swapped",
-        kind="optimizer",
+    "betas-swapped": Name(
         text="β₁ and β₂ are swapped",
         change="betas=(β₁, β₂): the first is of m, the second of v",
         probe="the second step",
         apply=of(ADAM, lambda o, _: replace(o, betas=(o.betas[1], o.betas[0]))),
     ),
-    Name(
-        id="beta1-other",
-        kind="optimizer",
+    "beta1-other": Name(
         text="β₁ is {value:.6g}, and not what was asked",
         change="pass the betas that were asked",
         probe="the second step",
@@ -312,9 +273,7 @@ OPTIMIZER = (
         values=FREE_RATES,
         free=True,
     ),
-    Name(
-        id="beta2-other",
-        kind="optimizer",
+    "beta2-other": Name(
         text="β₂ is {value:.6g}, and not what was asked",
         change="pass the betas that were asked",
         probe="the second step",
@@ -322,50 +281,38 @@ OPTIMIZER = (
         values=FREE_RATES,
         free=True,
     ),
-    Name(
-        id="amsgrad-missing",
-        kind="optimizer",
+    "amsgrad-missing": Name(
         text="amsgrad was asked and does not run: v itself is used, not its maximum",
         change="set amsgrad=True",
         probe="gradients that grow smaller",
         apply=of(ADAM, lambda o, _: replace(o, amsgrad=False)),
     ),
-    Name(
-        id="amsgrad-extra",
-        kind="optimizer",
+    "amsgrad-extra": Name(
         text="amsgrad runs though it was not asked: the maximum of v is used",
         change="set amsgrad=False",
         probe="gradients that grow smaller",
         apply=of(ADAM, lambda o, _: replace(o, amsgrad=True)),
     ),
-    Name(
-        id="weight-norm",
-        kind="optimizer",
+    "weight-norm": Name(
         text="the weight is trained as length times direction (weight normalisation), not itself",
         change="remove the parametrisation from the layer",
         probe="a step without momentum: the weight leaves the direction of its gradient",
         apply=lambda design, _: weight_norm(design),
     ),
-    Name(
-        id="state-reset-each-epoch",
-        kind="optimizer",
+    "state-reset-each-epoch": Name(
         text="the optimizer forgets its state at the start of every epoch: it is made anew",
         change="make the optimizer once, before the first epoch",
         probe="the first step of the second epoch",
         apply=lambda design, _: replace(design, resets=begins_epoch(design)) if design.resets is None else None,
     ),
-    Name(
-        id="step-twice",
-        kind="optimizer",
+    "step-twice": Name(
         text="optimizer.step() is called twice for each gradient",
         change="call optimizer.step() once",
         probe="momentum, or penalties in the optimizer: without a state two steps are one of twice the length",
         apply=lambda design, _: replace(design, calls=np.full(design.steps, 2)) if design.calls is None else None,
     ),
-    *(
-        Name(
-            id=f"{name.replace('_', '-')}-other",
-            kind="optimizer",
+    **{
+        f"{name.replace('_', '-')}-other": Name(
             text=f"{name} is {{value:.6g}}, and not what was asked",
             change=f"pass the {name} that was asked",
             probe=f"another {name}",
@@ -374,5 +321,5 @@ OPTIMIZER = (
             free=True,
         )
         for name in ("alpha", "rho", "lr_decay", "momentum_decay", "initial_accumulator_value", "lambd")
-    ),
-)
+    },
+}
