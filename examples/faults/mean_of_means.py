@@ -12,7 +12,7 @@ def train(task):
     optimizer = SGD(net.parameters(), lr=task.lr)
     for _ in range(task.epochs):
         for X, y in task.loader:
-            pieces = list(zip(X.split(2), y.split(2)))
+            pieces = list(zip(X.split(2), y.split(2), strict=True))
             for some_X, some_y in pieces:
                 loss = nn.functional.mse_loss(net(some_X), some_y) / 2
                 (loss / len(pieces)).backward()
