@@ -77,6 +77,8 @@ class _Diagnosing:
         self.engine = Engine(self.recording)
         complete = observed is not None and self.recording.steps == trajectory.steps
         self.observed = observed if complete else None
+        if self._same_steps:
+            self.engine.pieces(design)  # which several questions are asked of
         self.share = self.engine.share(design)
         self.wrong = self.share > 1
         self.explanations = explain(design, self.engine, self.observed) if self.wrong else []
@@ -121,7 +123,7 @@ class _Diagnosing:
             links=self._links(),
             family=self._family(),
             findings=tuple(findings),
-            patterns=tuple(patterns(list(self.engine.expected(self.design)))) if nothing and self._same_steps else (),
+            patterns=tuple(patterns(list(self.engine.pieces(self.design)))) if nothing and self._same_steps else (),
             effects=did,
             unseen=unseen,
             notes=tuple(notes),
@@ -136,7 +138,10 @@ class _Diagnosing:
     def _links(self) -> tuple[Link, ...]:
         if not self._same_steps:
             return ()
-        return summary(chain_of(self.design, self.engine, self.observed))
+        links = summary(chain_of(self.design, self.engine, self.observed))
+        if not self.wrong and any(link.as_asked is False for link in links):
+            return ()  # the run agrees: the gradient that was recorded is not the one that was used, or was used otherwise
+        return links
 
     def _family(self) -> str:
         """The optimizer that was executed, where it is known."""
@@ -198,7 +203,7 @@ class _Diagnosing:
         gradient = "the gradients are as asked, the update made of them is not"
         if not as_asked:
             gradient = "beside the step that the asked gradients make"
-            if recorded and not decays_itself(self.observed):
+            if chain.given is not None and chain.given.source == "optimizer" and not decays_itself(self.observed):
                 gradient = "neither the gradients nor what is made of them are as asked"
         return [
             Finding(
@@ -268,7 +273,7 @@ class _Diagnosing:
         """Where all is right but the first step, which was taken to start from the weights that were handed out."""
         if not self._same_steps:
             return []
-        pieces = list(self.engine.expected(self.design))
+        pieces = list(self.engine.pieces(self.design))
         if any((piece.share > 1).any() for piece in pieces if int(piece.steps[0]) > 0):
             return []
         worst = max(float(np.max(piece.share, initial=0)) for piece in pieces if int(piece.steps[0]) == 0)
@@ -295,7 +300,7 @@ class _Diagnosing:
         for label, one in held.items():
             if one.steps == self.recording.steps:
                 found[label] = np.zeros(one.steps)
-                for piece in self.engine.expected(one):
+                for piece in self.engine.pieces(one):
                     k = int(piece.steps[0])
                     found[label][k] = max(found[label][k], float(np.max(piece.share, initial=0)))
         return found

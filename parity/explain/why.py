@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from parity.explain.cause import Cause
-from parity.explain.measure.chain import Chain, chain_of
+from parity.explain.measure.chain import Chain, chain_of, with_design
 from parity.explain.names import between, elsewhere, known, narrow, order, rows, scale, update
 from parity.explain.names.option import PARTS, Option, covers
 from parity.explain.observed import Observed
@@ -85,6 +85,8 @@ def _explain(
             if changed is not None and changed.consistent:
                 more = same if recorded else what(chain, changed)
                 proof.hold_all((*begin, *causes, *each) for each in more)
+    if not proof.found and observed is not None:  # what was recorded may not be what was used
+        _explain(proof, begin, base, None, late=late)
     if proof.named or late:
         return
     for written in between.late(chain, base):
@@ -162,8 +164,10 @@ def together(design: Design, causes: Sequence[Cause]) -> Design | None:
     return changed
 
 
-def gradient(chain: Chain) -> Iterator[tuple[Cause, ...]]:
+def gradient(chain: Chain, *, nested: bool = False) -> Iterator[tuple[Cause, ...]]:
     """What explains the gradient, from one cause to several; nothing where it is as asked, or not known."""
+    if nested and (chain.rows is None or not chain.rows.explained):
+        return  # these rows do not do, either
     if chain.given is None or (chain.as_asked("weight") and chain.as_asked("total_bias")):
         yield ()
         return
@@ -174,7 +178,12 @@ def gradient(chain: Chain) -> Iterator[tuple[Cause, ...]]:
     whole = [option for option in every if option.parts == frozenset(PARTS)]
     for option in sorted(whole, key=lambda one: (not one.cause.named, one.cause.numbers)):
         yield (option.cause,)
-    if chain.rows is not None and chain.rows.explained:
+    if chain.rows is None or not chain.rows.explained:
+        for cause in elsewhere.bases(chain):
+            changed = cause.to(chain.design)
+            if changed is not None and changed.consistent and changed.steps == chain.steps:
+                yield from ((cause, *more) for more in gradient(with_design(chain, changed), nested=True))
+    else:
         deviating = frozenset(part for part in PARTS if not chain.as_asked(part))
         every += list(rows.options(chain, deviating))
         yield from covers(every, deviating)

@@ -34,12 +34,18 @@ def summary(chain: Chain) -> tuple[Link, ...]:
 
 def _links(chain: Chain) -> Iterator[Link]:
     if chain.given is None:
+        kind = type(chain.design.form.optimizers["weight"]).__name__
+        text = f"not recorded, and the steps of {kind} do not give it back: rows, loss and penalty are not measured"
+        yield Link("gradient", text, None)
         return
-    whole = chain.as_asked("weight") and chain.as_asked("total_bias")
+    whole = chain.as_asked("weight", 1.0) and chain.as_asked("total_bias", 1.0)
     text = SOURCES[chain.given.source]
     yield Link("gradient", f"{'as asked' if whole else 'not as asked'} ({text})", whole)
     rows = chain.rows
     if rows is None:
+        most = max(len(some) for some in chain.design.rows)
+        text = f"not measured: {chain.X.shape[1]} features do not tell {most} rows and the penalty apart"
+        yield Link("rows", text, None)
         return
     if not rows.explained:
         yield Link("rows", "the gradient is no combination of the batch's rows and the weights", False)
@@ -52,7 +58,7 @@ def _links(chain: Chain) -> Iterator[Link]:
 
 def _counted(chain: Chain) -> Link:
     """δ ÷ the asked δ."""
-    if chain.as_asked("data"):
+    if chain.as_asked("data", 1.0):
         return Link("rows", "each row counts as asked", True)
     rows = chain.rows
     assert rows is not None
@@ -73,7 +79,7 @@ def _penalty(chain: Chain) -> Link:
     assert rows is not None
     own = [p for name, p in chain.design.form.in_gradient.terms if name == "weight"]
     asked = f", asked {', '.join(_strength(p) for p in own)}" if own else ""
-    if chain.as_asked("penalty"):
+    if chain.as_asked("penalty", 1.0):
         return Link("penalty", f"as asked{asked.replace(', asked', ':')}" if own else "none, as asked", True)
     lam = Series(rows.decay, SLACK * rows.decay_error)
     beside = [f"{number(float(v[0]), float(e[0]))}·{name}" for name, (v, e) in rows.further.items()]
@@ -88,7 +94,7 @@ def _strength(penalty: object) -> str:
 
 def _bias(chain: Chain) -> Link:
     """What the bias got beside Σδ."""
-    if chain.as_asked("bias"):
+    if chain.as_asked("bias", 1.0):
         return Link("bias", "gets Σδ of the rows, as asked", True)
     rows = chain.rows
     assert rows is not None and rows.added is not None and rows.added_error is not None

@@ -50,7 +50,7 @@ def _state_lost(chain: Chain, seen: Design) -> Iterator[Cause]:
     """A state that begins anew at the first step that is not as asked."""
     if seen.resets is not None or seen.steps != chain.engine.recording.steps:
         return
-    wrong = [int(piece.steps[0]) for piece in chain.engine.expected(seen) if (piece.share > 1).any()]
+    wrong = [int(piece.steps[0]) for piece in chain.engine.pieces(seen) if (piece.share > 1).any()]
     first = min(wrong, default=0)
     if not first:
         return
