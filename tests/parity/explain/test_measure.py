@@ -185,7 +185,7 @@ def test_every_explanation_brings_every_number_within_its_bound() -> None:
         assert Engine(recording).share(design) > 1
 
 
-@pytest.mark.parametrize(("name", "dtype"), zip(CHECKS, cycle(DTYPES), strict=False))
+@pytest.mark.parametrize(("name", "dtype"), list(zip(CHECKS, cycle(DTYPES), strict=False)))
 def test_correct_code_has_no_finding(name: str, dtype: str) -> None:
     diagnosis = diagnose(parity.load(name), run(name, dtype))
     assert not diagnosis.findings and diagnosis.share <= 1
