@@ -24,7 +24,8 @@ def check(
 ) -> Diagnosis:
     """Check an optimizer class, a training function or a log. Raises :class:`InputError` for what is none of them.
 
-    ``experiment``: what a function or a log is held to; without one the error says which fit the code. ``dtype``: of tensors, float64 where none is given; of a log, which is tried in several where none is given.
+    ``experiment``: what a function or a log is held to; without one the error says which fit the code. ``dtype``: of
+    tensors, float64 where none is given; of a log, which is tried in several where none is given.
     """
     what = parse(target)
     options = hyper_parameters(hyper)

@@ -140,7 +140,7 @@ class _Diagnosing:
         begins = self.best.design.begins if self.best is not None else {}
         links = summary(chain_of(replace(self.design, begins=begins), self.engine, self.observed))
         if not self.wrong and any(link.as_asked is False for link in links):
-            return ()  # the run agrees: the gradient that was recorded is not the one that was used, or was used otherwise
+            return ()  # the run agrees: what was recorded is not the gradient that was used, or was used otherwise
         return links
 
     def _family(self) -> str:
@@ -210,7 +210,8 @@ class _Diagnosing:
             Finding(
                 id="update-other",
                 text=f"{gradient}: {'; '.join(explained.structure)}",
-                evidence=f"correct code is off by {self.share:.3g} times the tolerance, and nothing that is known explains it",
+                evidence=f"correct code is off by {self.share:.3g} times the tolerance, and nothing that "
+                "is known explains it",
                 change="look at what the optimizer, and all that writes the weights, does in these steps",
             )
         ]

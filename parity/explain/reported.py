@@ -34,7 +34,7 @@ def reported(design: Design, engine: Engine) -> tuple[list[Finding], list[str]]:
 
 
 def _explains(design: Design, changed: Design, engine: Engine) -> bool:
-    """Whether the recorded losses are those of a changed design, which are others than asked and not only less certain."""
+    """Whether the recorded losses are those of a changed design, which are others than asked, not only less certain."""
     if min(engine.loss_shares(changed).values(), default=math.inf) > 1:
         return False
     asked = {str(piece.quantity): piece for piece in engine.losses(design)}

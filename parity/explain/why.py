@@ -61,7 +61,7 @@ def explain(design: Design, engine: Engine, observed: Observed | None = None) ->
         if base is not None and base.steps == engine.recording.steps:
             _explain(proof, begin, base, observed)
     if not proof.named:
-        for cause in narrow.weights(design, engine):
+        for cause in narrow.weights(engine):
             changed = cause.to(design)
             if changed is not None and changed.steps == engine.recording.steps:
                 proof.hold((cause,))

@@ -319,9 +319,7 @@ PENALTIES = {
         change="multiply the decay by the learning rate once",
         probe="another η: the decay follows its square",
         apply=lambda design, form: (
-            times_decay(design, design.rates("weight"))
-            if form == 0
-            else shrinking(design, "twice", before=form == 1)
+            times_decay(design, design.rates("weight")) if form == 0 else shrinking(design, "twice", before=form == 1)
         ),
         values=(0.0, 1.0, 2.0),
     ),

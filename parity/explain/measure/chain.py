@@ -101,10 +101,13 @@ class Chain:
 
     @cached_property
     def forward(self) -> tuple[Array, ...]:
-        """How far the asked δ of every row may be off: r is a sum of p products, ``|e| ≤ (p + 8)·u·(|x|·|w| + |b| + |y|)``."""
+        """How far the asked δ of every row may be off: r is a sum of p products::
+
+        |e| ≤ (p + 8)·u·(|x|·|w| + |b| + |y|)
+        """
         assert self.given is not None
         loss: Any = self.design.form.in_gradient.loss
-        n, p = self.X.shape
+        p = self.X.shape[1]
         found = []
         for k, rows in enumerate(self.design.rows):
             size = np.abs(self.X[rows]) @ np.abs(self.w[k]) + abs(self.b[k]) + np.abs(self.y[rows])

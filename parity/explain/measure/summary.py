@@ -20,7 +20,7 @@ SOURCES = {
 
 @dataclass(frozen=True)
 class Link:
-    """``name`` of a link of the step, what was measured of it, and whether it is as asked; None where it is not known."""
+    """``name`` of a link of the step, what was measured of it, and whether it is as asked; None: it is not known."""
 
     name: str
     text: str

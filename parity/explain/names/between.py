@@ -1,7 +1,7 @@
 """What is written into the weights between the steps: the end of one step beside the start of the next.
 
-``before``: the weights right before an optimizer's step, ``after``: right after it. In correct code ``before`` of step k
-is what was recorded after step k − 1, and ``after`` what is recorded next.
+``before``: the weights right before an optimizer's step, ``after``: right after it. In correct code ``before`` of step
+k is what was recorded after step k − 1, and ``after`` what is recorded next.
 """
 
 from __future__ import annotations
@@ -97,7 +97,10 @@ def _written(chain: Chain, ends: dict[str, Array], written: Array) -> str:
     threshold = float(np.median(np.concatenate(cut))) if any(map(len, cut)) else 0.0
     soft = np.sign(a) * np.maximum(np.abs(a) - threshold, 0)
     if threshold > room and all(np.all(np.abs(w[k] - soft[k]) <= 2 * room) for k in steps):
-        return f": every number is moved by {threshold:.4g} towards 0 and stops there (soft threshold, a proximal step of L1)"
+        return (
+            f": every number is moved by {threshold:.4g} towards 0 and stops there (soft threshold, a "
+            "proximal step of L1)"
+        )
     if all(np.all((w[k] == a[k]) | (w[k] == 0)) for k in steps):
         most = max(float(np.max(np.abs(a[k][w[k] == 0]), initial=0.0)) for k in steps)
         return f": numbers of up to {most:.4g} are set to 0 (hard threshold, pruning)"

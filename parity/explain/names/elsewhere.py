@@ -145,7 +145,10 @@ def _earlier(chain: Chain) -> Iterator[Cause]:
     kept = c != 0
     exact = bool(np.all((c == 0) | (c == 1)))
     how = "the whole" if exact else f"{before.text()} times the"
-    text = f"gradients are not set to zero before each backward pass: {how} gradient of the step before is left in {steps_text(kept, chain.design.epoch)}"
+    text = (
+        f"gradients are not set to zero before each backward pass: {how} gradient of the step before is left "
+        f"in {steps_text(kept, chain.design.epoch)}"
+    )
     yield Cause(
         id="gradient-left-over",
         text=text,
@@ -252,7 +255,8 @@ def _narrow(chain: Chain) -> Iterator[Cause]:
                 yield replace(
                     _as_recorded(chain),
                     id=f"gradient-{format}",
-                    text=f"gradients are rounded to {format} on their way to the optimizer: every recorded one is a {format} number",
+                    text=f"gradients are rounded to {format} on their way to the optimizer: every "
+                    f"recorded one is a {format} number",
                     change=NAMES[f"gradient-{format}"].change,
                     numbers=0,
                     named=True,
@@ -297,7 +301,8 @@ def _other_rows(chain: Chain, *, unproven: bool = False) -> Iterator[Cause]:
     cause = Cause(
         id="batches-other-order",
         text=(
-            f"batches have other rows than those that were handed out: step {first} has the rows {listed(batches[first])}, "
+            f"batches have other rows than those that were handed out: step {first} has the rows "
+            f"{listed(batches[first])}, "
             f"asked {listed(chain.design.rows[first])}"
         ),
         change="take the batches as they are handed out, to compare step by step",

@@ -17,7 +17,7 @@ PROPOSED = 5
 """Formats and places, the nearest first."""
 
 
-def weights(design: Design, engine: Engine) -> Iterator[Cause]:
+def weights(engine: Engine) -> Iterator[Cause]:
     """Weights that are rounded after each step, where all of them are numbers of a narrower format."""
     format = narrower(engine.recording)
     if format in ("bfloat16", "float16"):
@@ -25,7 +25,7 @@ def weights(design: Design, engine: Engine) -> Iterator[Cause]:
 
 
 def causes(design: Design, engine: Engine) -> Iterator[Cause]:
-    """Those whose steps are nearest to the recorded ones: by the median, as a rounding that falls otherwise is large."""
+    """Those whose steps are nearest to the recorded ones: by the median, as few roundings that differ are large."""
     if design.steps != engine.recording.steps:
         return
     every = [cause_of(one) for one in NARROWER.values()]

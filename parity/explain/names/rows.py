@@ -110,7 +110,8 @@ def bias(chain: Chain) -> Iterator[Cause]:
         yield _bias_times(
             1 / sizes,
             "bias-gradient-mean",
-            "the bias's gradient is the mean over the batch's rows of δ, not their sum: it is divided by the number of rows once more",
+            "the bias's gradient is the mean over the batch's rows of δ, not their sum: it is divided by "
+            "the number of rows once more",
             0,
         )
     elif (constant := factor.constant) is not None:

@@ -21,7 +21,7 @@ def causes(chain: Chain) -> Iterator[Cause]:
     q = [d / a for d, a in zip(rows.delta, chain.delta, strict=True)]
     bars = [SLACK * e / np.abs(a) for e, a in zip(rows.delta_error, chain.delta, strict=True)]
     yield from _by_step(chain, q, bars)
-    yield from _by_place(chain, q, bars)
+    yield from _by_place(q, bars)
     yield from _by_row(chain, q, bars)
     yield counted(
         q,
@@ -77,7 +77,8 @@ def _by_step(chain: Chain, q: Sequence[Array], bars: Sequence[Array]) -> Iterato
         if c.is_(windows) and np.any(windows != 1):
             text = (
                 f"a last, short accumulation window is divided by the full count: windows of {most} rows are made of "
-                f"micro-batches of {micro}, those with fewer rows count {_numbers(np.unique(windows[windows != 1]))} times"
+                f"micro-batches of {micro}, those with fewer rows count "
+                f"{_numbers(np.unique(windows[windows != 1]))} times"
             )
             change = "divide by the number of micro-batches that the window has, or by its rows"
             yield counted(each(windows), "accumulation-short-window", text, change)
@@ -114,16 +115,22 @@ def _clipped(chain: Chain, c: Series) -> Iterator[Cause]:
     factor = np.minimum(1.0, limit / (length + 1e-6))
     if np.any(np.abs(c.value - factor) > c.error + 1e-6):
         return
-    text = f"the gradient of the loss is clipped to the norm {limit:g}, before the decay is added to it: the decay is as asked"
+    text = (
+        f"the gradient of the loss is clipped to the norm {limit:g}, before the decay is added to it: the "
+        "decay is as asked"
+    )
     scales = [2**m for whole in (1.0, 0.5, 0.1, 5.0, 10.0) for m in range(1, 17) if limit * 2**m == whole]
     if smaller.all() and limit < 0.1 and scales:
-        text += f"; {limit:g} is {limit * scales[0]:g}/{scales[0]}: so it is when scaled gradients are clipped before they are unscaled"
+        text += (
+            f"; {limit:g} is {limit * scales[0]:g}/{scales[0]}: so it is when scaled gradients are clipped "
+            "before they are unscaled"
+        )
     q = [np.full(len(some), value) for some, value in zip(chain.design.rows, factor, strict=True)]
     change = "remove clip_grad_norm_, or ask for it; with weight_decay in the optimizer the decay is not clipped"
     yield counted(q, "gradient-clipped-before-decay", text, change, numbers=1)
 
 
-def _by_place(chain: Chain, q: Sequence[Array], bars: Sequence[Array]) -> Iterator[Cause]:
+def _by_place(q: Sequence[Array], bars: Sequence[Array]) -> Iterator[Cause]:
     """The same weights in every batch of a size."""
     pattern: dict[int, Array] = {}
     for size in sorted({len(each) for each in q}):
@@ -159,14 +166,16 @@ def _of_places(q: Array) -> tuple[str, str, str]:
         again = np.flatnonzero(counts > 1)
         times = "twice" if (counts[again] == 2).all() else f"{_numbers(counts[again])} times"
         text = (
-            f"rows at the places {listed(again)} of each batch of {n} are in it {times}: the mean is over {int(counts.sum())} "
+            f"rows at the places {listed(again)} of each batch of {n} are in it {times}: the mean is over "
+            f"{int(counts.sum())} "
             f"rows ({_numbers(q)} times what was asked)"
         )
         return text, "rows-repeated", "look for a sampler that pads batches or shards with copies of rows"
     if m > 1 and np.allclose(q, expected, rtol=1e-5):
         sizes = ", ".join(str(size) for size, _ in groups)
         text = (
-            f"mean of means: a batch of {n} is cut into parts of {sizes} rows, and the means of the parts count alike, so "
+            f"mean of means: a batch of {n} is cut into parts of {sizes} rows, and the means of the parts "
+            "count alike, so "
             f"that rows of a smaller part count more ({_numbers(q)} times)"
         )
         return (
@@ -178,7 +187,8 @@ def _of_places(q: Array) -> tuple[str, str, str]:
         shards = np.array([len(range(r, n, ranks)) for r in range(ranks)])
         if np.ptp(shards) and np.allclose(q, [n / (ranks * shards[i % ranks]) for i in range(n)], rtol=1e-5):
             text = (
-                f"mean of means: the rows are dealt to {ranks} ranks, which have {listed(shards)} of {n}, and the ranks' means "
+                f"mean of means: the rows are dealt to {ranks} ranks, which have {listed(shards)} of {n}, "
+                "and the ranks' means "
                 f"count alike ({_numbers(q)} times)"
             )
             return text, "rows-ranks-unequal", "weight each rank's mean by its number of rows"

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from parity.explain.faults.adam import FaultyAdam
+from parity.explain.faults.sgd import FaultySGD
 
 import parity
 from parity.explain.catalogue import NAMES, NARROWER
 from parity.explain.effects import effects
-from parity.explain.faults.adam import FaultyAdam
 from parity.explain.faults.losses import Broadcast, MeanTwice
 from parity.explain.faults.models import Narrow
 from parity.explain.faults.penalties import PlainSum, Unsquared
-from parity.explain.faults.sgd import FaultySGD
 from parity.explain.faults.twists import ClipNorm, ClipValue
 from parity.explain.initial import starts
 from parity.explain.pattern import which
