@@ -74,7 +74,9 @@ class _Diagnosing:
             self.engine.pieces(design)  # which several questions are asked of
         self.share = self.engine.share(design)
         self.wrong = self.share > 1
-        self.explanations = explain(design, self.engine, self.observed) if self.wrong else []
+        self.averaged = self._averaged() if self.wrong else []
+        searched = self.wrong and not self.averaged
+        self.explanations = explain(design, self.engine, self.observed) if searched else []
 
     @property
     def best(self) -> Explanation | None:
@@ -89,9 +91,8 @@ class _Diagnosing:
     def run(self) -> Diagnosis:
         """All of it."""
         begin, near = self._starts()
-        averaged = self._averaged()
         findings = [
-            *(averaged or self._findings()),
+            *(self.averaged or self._findings()),
             *(_start(one) for one in begin),
             *self._precision(),
             *self._stopped(),
@@ -217,13 +218,10 @@ class _Diagnosing:
         ]
 
     def _averaged(self) -> list[Finding]:
-        """Where nothing has a name: whether a running average of weights that are as asked was recorded."""
-        if not self.wrong or (self.best is not None and self.best.named):
-            return []
+        """Whether a running average of weights that are as asked was recorded."""
         for words, trained in readings(self.design, self.engine):
             share = Engine(trained).share(self.design, enough=1.0)
             if share <= 1:
-                self.explanations = []
                 return [
                     Finding(
                         id="weights-averaged",

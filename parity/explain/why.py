@@ -92,7 +92,8 @@ def _explain(
             if changed is not None and changed.consistent:
                 more = same if recorded else what(chain, changed)
                 proof.hold_all((*begin, *causes, *each) for each in more)
-    if not proof.found and observed is not None:  # what was recorded may not be what was used
+    backward = chain.given is not None and chain.given.source == "backward"
+    if not proof.found and backward:  # what the last backward pass left may not be what was used
         _explain(proof, begin, base, None, late=late)
     if proof.named or late:
         return
