@@ -43,6 +43,8 @@ class Engine:
         self.passes = Passes(recording)
         self._gradients: dict[Any, tuple[Any, dict[str, Any]]] = {}
         self._pieces: dict[int, tuple[Design, Sequence[Expected]]] = {}
+        self.memo: dict[Any, Any] = {}
+        """What others made of this recording once, and ask for again."""
 
     # -- many designs, in plain float64 ------------------------------------------------------------------------------
 

@@ -279,6 +279,14 @@ def rule_of(chain: Chain, changed: Design) -> UpdateExplanation | None:
     """What the optimizer did with its gradients, or those of ``changed`` where none were recorded."""
     if changed.ends or changed.begins:
         return None
+    key = "rule", id(changed), chain.given is not None and chain.given.source
+    if key not in chain.engine.memo:
+        chain.engine.memo[key] = changed, _rule_of(chain, changed)  # the design is kept, so that no other gets its id
+    explained: UpdateExplanation | None = chain.engine.memo[key][1]
+    return explained
+
+
+def _rule_of(chain: Chain, changed: Design) -> UpdateExplanation | None:
     recording = chain.engine.recording
     update, loss = recording.profiles["update"], chain.engine.arithmetic("loss")
     gradients = chain.engine.gradients(_with_record(chain, changed), loss)
