@@ -91,7 +91,17 @@ class Design:
     def consistent(self) -> bool:
         """Whether what is given for each step is given for each of its steps."""
         single = [self.penalty_times, self.mixing, self.counts, self.resets, self.row_times]
-        by_name = (self.decay_times, self.shrink, self.beside, self.added, self.scale, self.given, self.at, self.begins, self.ends)
+        by_name = (
+            self.decay_times,
+            self.shrink,
+            self.beside,
+            self.added,
+            self.scale,
+            self.given,
+            self.at,
+            self.begins,
+            self.ends,
+        )
         calls = self.calls.values() if isinstance(self.calls, Mapping) else (self.calls,)
         arrays = [*single, *calls, *(each for mapping in by_name for each in mapping.values())]
         if self.row_times is not None and [len(q) for q in self.row_times] != [len(rows) for rows in self.rows]:

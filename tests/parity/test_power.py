@@ -39,6 +39,7 @@ from parity.step.recording import recording_of
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "benchmarks" / "results" / "power.json"
+BLIND = PUBLISHED.with_name("blind.json")
 SINGLE = Case(kind="single", faults=("loss-halved",), experiment="check-sgd", dtype="float32")
 
 
@@ -397,12 +398,28 @@ def test_a_document_of_another_shape_is_refused() -> None:
         read({"schema": 2})
 
 
+def test_faults_written_blind_are_counted_by_kind_and_each_is_shown() -> None:
+    fault = {"name": "a", "kind": "class", "true": "β | γ", "said": "β", "caught": True, "right": True}
+    blind = {
+        "date": "2026-01-02",
+        "cases": [fault, fault | {"right": False}],
+        "sealed": [fault | {"caught": False, "right": False}],
+    }
+    page = to_markdown(document(list(one_of_each())), blind)
+    assert "| known while the names were written | class | 2 | 2 | 1 | 50 % |" in page
+    assert "| sealed, scored once | class | 1 | 0 | 0 | 0 % |" in page
+    assert "| a | β \\| γ | β | yes |" in page and "| a | β \\| γ | β | not caught |" in page
+    with pytest.raises(InputError, match="not a document of faults written blind"):
+        to_markdown(document(list(one_of_each())), {"date": "2026-01-02", "cases": [{"name": "a"}]})
+
+
 # -- what is published --------------------------------------------------------------------------------------------
 
 
 def test_the_page_is_made_of_the_published_document() -> None:
     published = json.loads(PUBLISHED.read_text(encoding="utf-8"))
-    assert (ROOT / "docs" / "power.md").read_text(encoding="utf-8") == to_markdown(published)
+    blind = json.loads(BLIND.read_text(encoding="utf-8")) if BLIND.exists() else None
+    assert (ROOT / "docs" / "power.md").read_text(encoding="utf-8") == to_markdown(published, blind)
     assert PUBLISHED.read_text(encoding="utf-8") == to_json(published)
 
 

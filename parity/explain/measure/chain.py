@@ -189,7 +189,7 @@ class Chain:
             total_bias=error.get("bias"),
         )
 
-    def same(self, part: str, other: Parts, steps: Array | None = None) -> bool:
+    def same(self, part: str, other: Parts, steps: Array | None = None, *, slack: float = SLACK) -> bool:
         """Whether a part is measured as it is in another gradient, in all steps or in some."""
         if "bias" in part and self.idle("bias"):
             return True
@@ -197,14 +197,15 @@ class Chain:
         if mine is None or its is None:
             return mine is None and its is None
         with np.errstate(all="ignore"):
-            return bool(np.all((np.abs(mine - its) <= SLACK * bar)[slice(None) if steps is None else steps]))
+            return bool(np.all((np.abs(mine - its) <= slack * bar)[slice(None) if steps is None else steps]))
 
     def idle(self, name: str) -> bool:
         """Whether a parameter is not to move at all, so that its gradient has no effect."""
         return name in self.design.form.optimizers and not np.any(self.design.rates(name))
 
-    def as_asked(self, part: str) -> bool:
-        return self.same(part, self.asked)
+    def as_asked(self, part: str, slack: float = SLACK) -> bool:
+        """Whether a part is measured as it was asked; with a ``slack`` of 1 no correct code can be farther off."""
+        return self.same(part, self.asked, slack=slack)
 
 
 def _flat(gradients: Mapping[str, Array]) -> dict[str, Array]:
@@ -232,6 +233,11 @@ def chain_of(design: Design, engine: Engine, observed: Observed | None) -> Chain
             other = Chain(design, engine, own, observed)
             return other if other.as_asked("weight") and other.as_asked("total_bias") else chain
     return Chain(design, engine, inverted(design, engine), observed)
+
+
+def with_design(chain: Chain, design: Design) -> Chain:
+    """The same record beside another design of as many steps."""
+    return Chain(design, chain.engine, chain.given, chain.observed)
 
 
 def decays_itself(observed: Observed | None) -> bool:

@@ -57,6 +57,7 @@ def recorded(gradients: Mapping[str, Array], design: Design, engine: Engine, sou
         usual = np.linalg.norm(np.asarray(asked[name].value, float).reshape(steps, -1), axis=1)
         with np.errstate(all="ignore"):
             times = np.nan_to_num(size / usual, nan=1.0, posinf=1.0)
+            times = np.where(times > 0.5, np.maximum(times, 1.0), times)  # a rounded gradient may be the shorter one
         error[name] = np.asarray(asked[name].error, float).reshape(steps, -1) * times[:, None]
     profile = engine.recording.profiles["loss"]
     unit = float(max(profile.u(profile.compute), profile.u(profile.accumulate)))

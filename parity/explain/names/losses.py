@@ -38,9 +38,7 @@ def causes(chain: Chain) -> Iterator[Cause]:
             if _bears(chain, loss):
                 text, change = WORDS[id]
                 times = "" if factor == 1 else f", times {factor:g}"
-                yield Cause(
-                    id=id, text=text + times, change=change, apply=partial(Design.with_loss, loss=loss)
-                )
+                yield Cause(id=id, text=text + times, change=change, apply=partial(Design.with_loss, loss=loss))
     yield from _huber(chain, asked)
 
 
