@@ -83,7 +83,7 @@ def test_what_nothing_explains_is_described_and_not_named() -> None:
 
 PAIRS = [
     ("loss-doubled", "penalty-on-bias-too"),
-    ("bias-correction-missing-second", "decoupled-for-coupled"),
+    ("bias-correction-missing-second", "penalty-halved"),
     ("penalty-halved", "gradient-stale"),
     ("initial-zeros", "loss-broadcast"),
     ("penalty-l1-for-l2", "loss-halved"),
