@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
@@ -20,20 +19,6 @@ from refimpl.types import Array
 Parameters = Mapping[str, Tensor]
 REFUSALS = (RuntimeError, ValueError, NotImplementedError, AssertionError)
 """How code says that it does not take what it was given."""
-
-
-def without_compiler() -> None:
-    """Keep torch from importing its compiler, which making an optimizer does and which costs as much as torch itself.
-
-    torch marks a few methods of ``Optimizer`` as not to be compiled when they are first called, and imports the
-    compiler for that. Where nothing is compiled, they are what they are.
-    """
-    if "torch._dynamo" in sys.modules:
-        return
-    for name in ("add_param_group", "state_dict", "load_state_dict", "zero_grad"):
-        method: Any = getattr(getattr(torch.optim.Optimizer, name), "__wrapped__", None)
-        if method is not None:
-            method.__dynamo_disable = method
 
 
 class Driver:

@@ -43,18 +43,12 @@ def diagnose(experiment: Experiment, trajectory: Trajectory, *, observed: Observ
         if (seldom := reported_seldom(experiment.name, design, said)) is not None:
             return seldom
         design, read_as = as_far_as(design, said, read_as)
-    trajectory = _in_its_format(design, trajectory, said)
-    whole, finite = recording_of(trajectory)
-    found = _Diagnosing(experiment, design, trajectory, whole, finite, missing, said, observed).run()
-    return replace(found, notes=(*read_as, *found.notes))
-
-
-def _in_its_format(design: Design, trajectory: Trajectory, said: Recording) -> Trajectory:
-    """The run in a narrower format than it said, where its weights are and correct code does not explain it."""
-    narrow = narrower(said)
-    if narrow is None or Engine(said).share(design, enough=1.0) <= 1:
-        return trajectory
-    return said_in(trajectory, narrow)
+    found = _Diagnosing(experiment, design, trajectory, missing, said, observed)
+    narrow = narrower(said) if found.wrong else None
+    if narrow is not None and not found.names_the_rounding:
+        found = _Diagnosing(experiment, design, said_in(trajectory, narrow), missing, said, observed)
+    diagnosis = found.run()
+    return replace(diagnosis, notes=(*read_as, *diagnosis.notes))
 
 
 class _Diagnosing:
@@ -65,15 +59,14 @@ class _Diagnosing:
         experiment: Experiment,
         design: Design,
         trajectory: Trajectory,
-        whole: Recording,
-        finite: bool,
         missing: Sequence[str],
         said: Recording,
         observed: Observed | None,
     ) -> None:
         self.experiment, self.design, self.trajectory = experiment, design, trajectory
-        self.whole, self.finite, self.missing, self.said = whole, finite, missing, said
-        self.recording = without_still(whole)
+        self.missing, self.said = missing, said
+        self.whole, self.finite = recording_of(trajectory)
+        self.recording = without_still(self.whole)
         self.engine = Engine(self.recording)
         complete = observed is not None and self.recording.steps == trajectory.steps
         self.observed = observed if complete else None
@@ -86,6 +79,12 @@ class _Diagnosing:
     @property
     def best(self) -> Explanation | None:
         return self.explanations[0] if self.explanations else None
+
+    @property
+    def names_the_rounding(self) -> bool:
+        """Whether it is explained by weights that are rounded to a narrower format after each step."""
+        ids = self.best.ids if self.best is not None else ()
+        return any(id.startswith("precision-") and id.endswith("-weights") for id in ids)
 
     def run(self) -> Diagnosis:
         """All of it."""
@@ -138,7 +137,8 @@ class _Diagnosing:
     def _links(self) -> tuple[Link, ...]:
         if not self._same_steps:
             return ()
-        links = summary(chain_of(self.design, self.engine, self.observed))
+        begins = self.best.design.begins if self.best is not None else {}
+        links = summary(chain_of(replace(self.design, begins=begins), self.engine, self.observed))
         if not self.wrong and any(link.as_asked is False for link in links):
             return ()  # the run agrees: the gradient that was recorded is not the one that was used, or was used otherwise
         return links
@@ -178,10 +178,11 @@ class _Diagnosing:
             measured = f"; {cause.numbers} number{'s were' if cause.numbers > 1 else ' was'} measured for it"
             also = "".join([measured if cause.numbers else "", f"; {cause.evidence}" if cause.evidence else ""])
             alike = self._alike(best, position)
+            alone = cause.id == "gradient-other" and len(best.causes) == 1
             findings.append(
                 Finding(
                     id=cause.id,
-                    text=cause.text,
+                    text=cause.text + ("; the update made of it is as asked" if alone else ""),
                     evidence=evidence + also,
                     change=cause.change,
                     probe=cause.probe if alike else "",
@@ -309,7 +310,8 @@ class _Diagnosing:
         """Of every finding on the end of the run; None where one of them is of the recorded weights only."""
         best = self.best
         if best is not None:
-            tied = best.design.steps != self.design.steps or best.design.at or best.design.given
+            made = best.design
+            tied = made.steps != self.design.steps or made.at or made.given or made.begins or made.ends
             if tied or not best.named:
                 return None
         differences: dict[str, Change] = {f"{one.id} ({one.parameter})": self._begun(one.parameter) for one in begin}

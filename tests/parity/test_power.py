@@ -101,10 +101,10 @@ def test_quick_has_some_of_each_kind_and_correct_code_of_every_experiment() -> N
 def test_every_check_of_correct_code_is_within_its_tolerance(experiment: str, dtype: str) -> None:
     result = measure(Case(kind="correct", experiment=experiment, dtype=dtype, seed=3))
     assert result.outcome == "quiet", result.text
-    laws = {"law"} if experiment == "check-sgd" else set()
-    assert set(result.checks) == {"initial", "steps", "weight", "bias", "loss"} | laws
+    links = {"links"} if experiment == "check-sgd" else set()
+    assert set(result.checks) == {"initial", "steps", "weight", "bias", "loss"} | links
     assert 0 < max(result.checks.values()) <= 1
-    assert (result.steps, result.numbers) == (20, 21 * 13)
+    assert (result.steps, result.numbers) == (20, 21 * 31)
 
 
 def bump_first(params: Any) -> Any:
@@ -130,7 +130,7 @@ WRONG = [
 @pytest.mark.parametrize(("check", "moved"), WRONG, ids=[name for name, _ in WRONG])
 def test_a_check_sees_what_it_is_for_and_the_others_do_not(check: str, moved: Any) -> None:
     experiment, found = parity.load("check-adam"), trajectory("check-adam", "float32", **moved)
-    shares = checks(experiment, found, diagnose(experiment, found, pairs=False))
+    shares = checks(experiment, found, diagnose(experiment, found))
     assert {name for name, share in shares.items() if share > 1} == {check}
 
 
@@ -144,11 +144,12 @@ def test_a_run_with_other_steps_is_held_to_its_beginning_only() -> None:
 
 
 def diagnosed(*classes: list[tuple[str, ...]], beside: tuple[str, ...] = ()) -> Any:
-    """A diagnosis with these explanations, and findings that the search knows nothing of."""
-    groups = [[SimpleNamespace(ids=ids) for ids in group] for group in classes]
-    first = groups[0][0].ids if groups else ()
+    """A diagnosis with these explanations, and findings that are of none of them."""
+    ranked = [(rank, ids) for rank, group in enumerate(classes) for ids in group]
+    one = [SimpleNamespace(ids=ids, causes=ids, named=True, fits_loss=rank) for rank, ids in ranked]
+    first = one[0].ids if one else ()
     findings = [SimpleNamespace(id=id, alike=()) for id in (*first, *beside)]
-    return SimpleNamespace(search=SimpleNamespace(classes=groups), findings=findings, patterns=())
+    return SimpleNamespace(explanations=one, findings=findings, patterns=())
 
 
 CAUSES = [
@@ -242,7 +243,7 @@ def test_torch_with_a_learning_rate_so_much_larger_is_caught_and_with_a_fraction
         task = measuring.Task(replace(asked, optimizer=replace(optimizer, lr=optimizer.lr * factor)), dtype)
         measuring.program()(task)
         run = measuring.trajectory_of(asked, [(dict(r.params), r.loss) for r in task.records], dtype)
-        verdicts.append(diagnose(asked, run, pairs=False).verdict)
+        verdicts.append(diagnose(asked, run).verdict)
     assert verdicts == ["disagree", "agree"]
 
 

@@ -95,58 +95,44 @@ def reversed_targets(design: Design, _: float) -> Design | None:
 
 BATCH = "the full batch, where the order of rows makes no difference"
 
-DATA = (
-    Name(
-        id="batches-not-shuffled",
-        kind="data",
+DATA = {
+    "batches-not-shuffled": Name(
         text="rows are taken as they lie, where a new order each epoch was asked",
         change="set shuffle=True",
         probe=BATCH,
         apply=unshuffled,
     ),
-    Name(
-        id="batches-shuffled-once",
-        kind="data",
+    "batches-shuffled-once": Name(
         text="every epoch takes the rows in the order of the first",
         change="shuffle anew each epoch",
         probe=BATCH,
         apply=shuffled_once,
     ),
-    Name(
-        id="last-batch-dropped",
-        kind="data",
+    "last-batch-dropped": Name(
         text="the last, smaller batch of every epoch is left out",
         change="set drop_last=False",
         probe="a batch size that divides the number of rows",
         apply=lambda design, _: reordered(design, cut(per_epoch(design), size_of(design), drop_last=True)),
     ),
-    Name(
-        id="batch-size-doubled",
-        kind="data",
+    "batch-size-doubled": Name(
         text="batches are twice as large as asked",
         change="set batch_size to what was asked",
         probe="the number of steps in an epoch",
         apply=lambda design, _: resized(design, 2.0),
     ),
-    Name(
-        id="batch-size-halved",
-        kind="data",
+    "batch-size-halved": Name(
         text="batches are half as large as asked",
         change="set batch_size to what was asked",
         probe="the number of steps in an epoch",
         apply=lambda design, _: resized(design, 0.5),
     ),
-    Name(
-        id="full-batch",
-        kind="data",
+    "full-batch": Name(
         text="every step takes all rows",
         change="loop over the batches of an epoch",
         probe="the number of steps in an epoch",
         apply=lambda design, _: reordered(design, cut(per_epoch(design), design.material.dataset.X.shape[1])),
     ),
-    Name(
-        id="full-batch-every-step",
-        kind="data",
+    "full-batch-every-step": Name(
         text="every step takes all rows, as often as there are batches",
         change="use the batch, not the whole data, inside the loop",
         probe=BATCH,
@@ -155,84 +141,66 @@ DATA = (
             tuple(tuple(np.sort(np.concatenate(batches)) for _ in batches) for batches in design.material.order),
         ),
     ),
-    Name(
-        id="targets-shifted",
-        kind="data",
+    "targets-shifted": Name(
         text="targets are shifted by {value:+.0f} against the rows",
         change="index X and y with the same rows",
         probe="one row: its target",
         apply=rolled,
         values=(1.0, -1.0),
     ),
-    Name(
-        id="targets-reversed",
-        kind="data",
+    "targets-reversed": Name(
         text="targets are in reverse order against the rows",
         change="index X and y with the same rows",
         probe="one row: its target",
         apply=reversed_targets,
     ),
-    Name(
-        id="intercept-frozen",
-        kind="data",
+    "intercept-frozen": Name(
         text="the bias is used and never updated",
         change="give the bias to the optimizer",
         probe="a bias that starts far from its best value",
         apply=without_intercept,
         values=(0.0,),
     ),
-    Name(
-        id="intercept-missing",
-        kind="data",
+    "intercept-missing": Name(
         text="the model has no intercept: the bias takes no part in the outputs",
         change="use a layer with bias=True, or add b to X @ w",
         probe="a bias that starts far from 0",
         apply=without_intercept,
         values=(1.0,),
     ),
-    Name(
-        id="features-centred",
-        kind="data",
+    "features-centred": Name(
         text="the mean of every feature was subtracted",
         change="train on the data as they are, or ask for centred ones",
         probe="data with mean 0, where it makes no difference",
         apply=features,
         values=(0.0,),
     ),
-    Name(
-        id="features-standardised",
-        kind="data",
+    "features-standardised": Name(
         text="every feature was centred and divided by its deviation (form {value:.0f}: 1 with n − 1, 2 with n)",
         change="train on the data as they are, or ask for standardised ones",
         probe="data with mean 0 and deviation 1, where it makes no difference",
         apply=features,
         values=(1.0, 2.0),
     ),
-    Name(
-        id="features-in-unit-range",
-        kind="data",
+    "features-in-unit-range": Name(
         text="every feature was moved into the range from 0 to 1",
         change="train on the data as they are",
         probe="data in that range, where it makes no difference",
         apply=features,
         values=(3.0,),
     ),
-    Name(
-        id="targets-centred",
-        kind="data",
+    "targets-centred": Name(
         text="the mean of the targets was subtracted",
         change="train on the targets as they are, or ask for centred ones",
         probe="targets with mean 0, where it makes no difference",
         apply=centred_targets,
         values=(0.0,),
     ),
-    Name(
-        id="targets-standardised",
-        kind="data",
+    "targets-standardised": Name(
         text="targets were centred and divided by their deviation (form {value:.0f}: 1 with n − 1, 2 with n)",
         change="train on the targets as they are",
         probe="targets with mean 0 and deviation 1, where it makes no difference",
         apply=centred_targets,
         values=(1.0, 2.0),
     ),
-)
+}

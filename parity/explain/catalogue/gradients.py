@@ -57,52 +57,40 @@ def previous_batch(design: Design, _: float) -> Design:
     return design.with_order(tuple(tuple(rows[a:b]) for a, b in pairwise(ends)))
 
 
-GRADIENTS = (
-    Name(
-        id="gradient-stale",
-        kind="gradient",
+GRADIENTS = {
+    "gradient-stale": Name(
         text="the step uses the gradient of the step before",
         change="call backward() before step(), in the same iteration",
         probe="the first step, which has no gradient before it",
         apply=stale,
         values=(2.0, 0.0, 1.0),
     ),
-    Name(
-        id="gradient-accumulated",
-        kind="gradient",
+    "gradient-accumulated": Name(
         text="gradients are never set to zero: each step uses the sum of all so far",
         change="call optimizer.zero_grad() before backward()",
         probe="the second step",
         apply=accumulated,
     ),
-    Name(
-        id="gradient-accumulated-in-epoch",
-        kind="gradient",
+    "gradient-accumulated-in-epoch": Name(
         text="gradients are set to zero once an epoch: within it each step uses the sum so far",
         change="call optimizer.zero_grad() before every backward()",
         probe="the first step of the second epoch",
         apply=accumulated_in_epoch,
     ),
-    Name(
-        id="gradient-of-two-batches",
-        kind="gradient",
+    "gradient-of-two-batches": Name(
         text="the optimizer steps at every second batch, with {value:g} times the sum of two gradients",
         change="step at every batch, or ask for batches of twice the size",
         probe="whether the weights stand still at every second step",
         apply=two_batches,
         values=(1.0, 0.5),
     ),
-    Name(
-        id="gradient-twice",
-        kind="gradient",
+    "gradient-twice": Name(
         text="the gradient counts twice: backward() was called twice",
         change="call backward() once for each zero_grad()",
         probe="record the loss: its value is not doubled",
         apply=lambda design, _: mixed(design, 2 * np.eye(design.steps)),
     ),
-    Name(
-        id="gradient-clipped-by-norm",
-        kind="gradient",
+    "gradient-clipped-by-norm": Name(
         text="the gradient is clipped to the norm {value:.6g}",
         change="remove clip_grad_norm_, or ask for it",
         probe="small gradients, which clipping leaves alone",
@@ -110,9 +98,7 @@ GRADIENTS = (
         values=(0.01, 0.03, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0),
         free=True,
     ),
-    Name(
-        id="gradient-clipped-by-value",
-        kind="gradient",
+    "gradient-clipped-by-value": Name(
         text="every element of the gradient is cut off at ±{value:.6g}",
         change="remove clip_grad_value_, or ask for it",
         probe="small gradients, which clipping leaves alone",
@@ -120,42 +106,32 @@ GRADIENTS = (
         values=(0.01, 0.03, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0),
         free=True,
     ),
-    Name(
-        id="gradient-previous-batch",
-        kind="gradient",
+    "gradient-previous-batch": Name(
         text="the gradient is of the batch before, at the weights of now",
         change="compute the loss on the batch of this iteration",
         probe="one batch an epoch, where all are the same",
         apply=previous_batch,
     ),
-    Name(
-        id="gradient-bfloat16",
-        kind="gradient",
+    "gradient-bfloat16": Name(
         text="gradients are rounded to bfloat16 on their way",
         change="keep gradients in the dtype of the weights",
         probe="gradients of few bits, which rounding leaves alone",
         apply=lambda design, _: twisted(design, Rounded("bfloat16")),
     ),
-    Name(
-        id="gradient-float16",
-        kind="gradient",
+    "gradient-float16": Name(
         text="gradients are rounded to float16 on their way",
         change="keep gradients in the dtype of the weights",
         probe="gradients of few bits, which rounding leaves alone",
         apply=lambda design, _: twisted(design, Rounded("float16")),
     ),
-    Name(
-        id="gradient-sign",
-        kind="gradient",
+    "gradient-sign": Name(
         text="only the sign of the gradient is used",
         change="step along the gradient itself",
         probe="a gradient twice as large, which gives the same step",
         apply=lambda design, _: twisted(design, Sign()),
         rare=True,
     ),
-    Name(
-        id="gradient-normalised",
-        kind="gradient",
+    "gradient-normalised": Name(
         text="the gradient is divided by its norm",
         change="step along the gradient itself",
         probe="a gradient twice as large, which gives the same step",
@@ -163,4 +139,4 @@ GRADIENTS = (
         values=(0.0, 1.0),
         rare=True,
     ),
-)
+}

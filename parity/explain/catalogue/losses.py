@@ -39,83 +39,63 @@ def over_batch_size(design: Design, _: float) -> Design | None:
     return design.with_loss(OverBatchSize(loss=loss, size=len(design.rows[0])))
 
 
-LOSSES = (
-    Name(
-        id="loss-halved",
-        kind="loss",
+LOSSES = {
+    "loss-halved": Name(
         text="the loss is half of what was asked: a ½ too many",
         change="drop the factor ½ from the loss, or use the mean of squares itself (MSELoss)",
         probe=SCALE,
         apply=lambda design, _: scaled(design, 0.5),
     ),
-    Name(
-        id="loss-doubled",
-        kind="loss",
+    "loss-doubled": Name(
         text="the loss is twice what was asked: the ½ is missing (MSELoss is mean(r²), without ½)",
         change="multiply the loss by ½",
         probe=SCALE,
         apply=lambda design, _: scaled(design, 2.0),
     ),
-    Name(
-        id="loss-sum-for-mean",
-        kind="loss",
+    "loss-sum-for-mean": Name(
         text="the loss is summed over the batch, where the mean was asked",
         change="use reduction='mean', or divide the sum by the batch's number of rows",
         probe="batches of different sizes: the sum grows with the batch",
         apply=lambda design, _: reduced(design, "sum"),
     ),
-    Name(
-        id="loss-mean-for-sum",
-        kind="loss",
+    "loss-mean-for-sum": Name(
         text="the loss is the mean over the batch, where the sum was asked",
         change="use reduction='sum'",
         probe="batches of different sizes: the sum grows with the batch",
         apply=lambda design, _: reduced(design, "mean"),
     ),
-    Name(
-        id="loss-mean-twice",
-        kind="loss",
+    "loss-mean-twice": Name(
         text="the loss is divided by the batch's number of rows twice",
         change="divide once: a mean is divided already, also in the optimizer step",
         probe="batches of different sizes",
         apply=lambda design, _: wrapped(design, MeanTwice),
     ),
-    Name(
-        id="loss-broadcast",
-        kind="loss",
+    "loss-broadcast": Name(
         text="predictions (n, 1) minus targets (n,) gave n² differences: every prediction is pulled to the mean target",
         change="give both the same shape: y.reshape(y_hat.shape)",
         probe="batches of one row, where both are the same",
         apply=lambda design, _: wrapped(design, Broadcast),
     ),
-    Name(
-        id="loss-over-batch-size",
-        kind="loss",
+    "loss-over-batch-size": Name(
         text="the sum over the batch is divided by the batch size, also where the last batch has fewer rows",
         change="divide by the number of rows that the batch has: use reduction='mean'",
         probe="a batch size that divides the number of rows, where it makes no difference",
         apply=over_batch_size,
     ),
-    Name(
-        id="loss-absolute",
-        kind="loss",
+    "loss-absolute": Name(
         text="the loss is the mean of |r| (L1Loss), where squares were asked",
         change="use MSELoss",
         probe="large residuals: the pull of |r| does not grow with r",
         apply=lambda design, _: design.with_loss(Absolute()),
     ),
-    Name(
-        id="loss-huber",
-        kind="loss",
+    "loss-huber": Name(
         text="the loss is that of Huber with edge {value:g} (SmoothL1Loss), where squares were asked",
         change="use MSELoss",
         probe="large residuals: beyond the edge the pull does not grow with r",
         apply=lambda design, edge: design.with_loss(Absolute(edge=edge)) if edge > 0 else None,
         values=(1.0, 0.5, 0.1, 2.0),
     ),
-    Name(
-        id="loss-other-factor",
-        kind="loss",
+    "loss-other-factor": Name(
         text="the loss is {value:.6g} times what was asked",
         change="look for a factor in the loss",
         probe=SCALE,
@@ -123,4 +103,4 @@ LOSSES = (
         values=(0.1, 0.25, 0.5, 1.5, 3.0, 10.0),
         free=True,
     ),
-)
+}

@@ -25,10 +25,9 @@ class Name:
     ``text``: what is the case, ``{value}`` standing for the number that was found. ``change``: what to change in the
     code. ``probe``: what tells it from faults that look alike. ``values``: numbers to try it with; ``free``: others
     between them may be meant, and the best is searched for. ``rare``: named after others that explain as much.
+    ``id`` and ``kind``: those of its place in the catalogue.
     """
 
-    id: str
-    kind: Kind
     text: str
     change: str
     probe: str
@@ -36,6 +35,8 @@ class Name:
     values: tuple[float, ...] = (math.nan,)
     free: bool = False
     rare: bool = False
+    id: str = ""
+    kind: Kind = "loss"
 
 
 def decays(optimizer: Any) -> bool:

@@ -182,183 +182,139 @@ def not_scheduled(design: Design, form: float) -> Design | None:
     return shrinking(design, "first", before=form == 1)
 
 
-PENALTIES = (
-    Name(
-        id="penalty-halved",
-        kind="penalty",
+PENALTIES = {
+    "penalty-halved": Name(
         text="λ is half of what was asked (λ/2·‖w‖² counted as λ/4·‖w‖²)",
         change="λ/2·‖w‖² has the gradient λw, which is what weight_decay=λ adds",
         probe="λ = 0, where it makes no difference, against a large λ",
         apply=lambda design, _: times_decay(design, 0.5),
     ),
-    Name(
-        id="penalty-doubled",
-        kind="penalty",
+    "penalty-doubled": Name(
         text="λ is twice what was asked: λ‖w‖² has the gradient 2λw, while weight_decay=λ adds λw",
         change="write λ/2·‖w‖², or halve λ",
         probe="λ = 0, where it makes no difference, against a large λ",
         apply=lambda design, _: times_decay(design, 2.0),
     ),
-    Name(
-        id="penalty-over-rows",
-        kind="penalty",
+    "penalty-over-rows": Name(
         text="λ is divided by the number of training rows",
         change="do not divide the penalty by n: it is added to the mean loss as it is",
         probe=SIZE,
         apply=lambda design, _: times_decay(design, 1 / design.material.dataset.X.shape[1]),
     ),
-    Name(
-        id="penalty-over-batch",
-        kind="penalty",
+    "penalty-over-batch": Name(
         text="λ is divided by the batch's number of rows",
         change="add the penalty to the mean of the loss, not to its sum before it is divided",
         probe=SIZE,
         apply=lambda design, _: times_decay(design, 1 / batch_sizes(design)),
     ),
-    Name(
-        id="penalty-over-features",
-        kind="penalty",
+    "penalty-over-features": Name(
         text="λ is divided by the number of features: the penalty is the mean of the squares and not their sum",
         change="sum the squares: (w ** 2).sum()",
         probe="another number of features",
         apply=lambda design, _: times_decay(design, 1 / design.material.dataset.X.shape[2]),
     ),
-    Name(
-        id="penalty-times-batch",
-        kind="penalty",
+    "penalty-times-batch": Name(
         text="λ is multiplied by the batch's number of rows: the penalty is added to every row and summed",
         change="add the penalty once to the batch's loss",
         probe=SIZE,
         apply=lambda design, _: times_decay(design, batch_sizes(design)),
     ),
-    Name(
-        id="penalty-in-loss-and-optimizer",
-        kind="penalty",
+    "penalty-in-loss-and-optimizer": Name(
         text="the penalty is applied twice: in the loss and as the optimizer's weight_decay",
         change="keep one of the two",
         probe="an optimizer with decoupled decay, where the two are not the same",
         apply=in_loss_too,
         values=(0.0, 1.0),
     ),
-    Name(
-        id="penalty-once-per-epoch",
-        kind="penalty",
+    "penalty-once-per-epoch": Name(
         text="the penalty is applied at the first batch of an epoch only",
         change="add the penalty to every batch's loss",
         probe="several batches in an epoch",
         apply=lambda design, _: times_decay(design, first_of_epoch(design)),
     ),
-    Name(
-        id="penalty-last-batch-of-epoch",
-        kind="penalty",
+    "penalty-last-batch-of-epoch": Name(
         text="the penalty is applied at the last batch of an epoch only",
         change="add the penalty to every batch's loss",
         probe="several batches in an epoch",
         apply=lambda design, _: times_decay(design, last_of_epoch(design)),
     ),
-    Name(
-        id="penalty-wrong-sign",
-        kind="penalty",
+    "penalty-wrong-sign": Name(
         text="the penalty is subtracted: weights grow",
         change="add the penalty to the loss",
         probe="a large λ: the norm of the weights grows",
         apply=lambda design, _: times_decay(design, -1.0),
     ),
-    Name(
-        id="penalty-norm-not-squared",
-        kind="penalty",
+    "penalty-norm-not-squared": Name(
         text="the penalty is λ/2·‖w‖, the norm itself and not its square",
         change="square the norm: (w ** 2).sum()",
         probe="small weights: the pull of the norm does not fade with w",
         apply=lambda design, _: map_penalties(design, of((L2,), Unsquared, 0.5)),
     ),
-    Name(
-        id="penalty-norm-not-halved",
-        kind="penalty",
+    "penalty-norm-not-halved": Name(
         text="the penalty is λ·‖w‖, the norm itself and neither squared nor halved",
         change="square the norm and halve it: (w ** 2).sum() / 2",
         probe="small weights: the pull of the norm does not fade with w",
         apply=lambda design, _: map_penalties(design, of((L2,), Unsquared, 1.0)),
     ),
-    Name(
-        id="penalty-sum-of-weights",
-        kind="penalty",
+    "penalty-sum-of-weights": Name(
         text="the penalty is {value:g}·λ·Σw, the sum of the weights themselves: a constant push, whatever w",
         change="sum the squares: (w ** 2).sum() / 2",
         probe="weights of both signs: all are pushed the same way",
         apply=lambda design, times: map_penalties(design, of((L1, L2), PlainSum, times)),
         values=(1.0, 0.5),
     ),
-    Name(
-        id="penalty-l1-for-l2",
-        kind="penalty",
+    "penalty-l1-for-l2": Name(
         text="the penalty is {value:g}·λ·‖w‖₁, where λ/2·‖w‖² was asked",
         change="sum the squares, not the absolute values",
         probe="small weights: the pull of L1 does not fade with w",
         apply=lambda design, times: map_penalties(design, of((L2,), L1, times)),
         values=(1.0, 0.5),
     ),
-    Name(
-        id="penalty-l2-for-l1",
-        kind="penalty",
+    "penalty-l2-for-l1": Name(
         text="the penalty is {value:g}·λ/2·‖w‖², where λ·‖w‖₁ was asked: weight_decay is L2",
         change="add λ·w.abs().sum() to the loss: optimizers offer L2 only",
         probe="small weights: the pull of L1 does not fade with w",
         apply=lambda design, times: map_penalties(design, of((L1,), L2, times)),
         values=(1.0, 2.0),
     ),
-    Name(
-        id="penalty-on-bias-too",
-        kind="penalty",
+    "penalty-on-bias-too": Name(
         text="the bias is decayed like the weight: weight_decay reaches every parameter that is in no group of its own",
         change="give the bias a parameter group with weight_decay=0",
         probe="a bias that is far from 0",
         apply=lambda design, _: on_bias(design, only=False),
     ),
-    Name(
-        id="penalty-on-bias-only",
-        kind="penalty",
+    "penalty-on-bias-only": Name(
         text="the bias is decayed and the weight is not: the parameter groups are swapped",
         change="swap weight_decay of the two parameter groups",
         probe="a bias that is far from 0",
         apply=lambda design, _: on_bias(design, only=True),
     ),
-    Name(
-        id="penalty-not-on-bias",
-        kind="penalty",
+    "penalty-not-on-bias": Name(
         text="the bias is not decayed, where it was asked",
         change="give the bias to the parameter group that decays",
         probe="a bias that is far from 0",
         apply=not_on_bias,
     ),
-    Name(
-        id="penalty-missing",
-        kind="penalty",
+    "penalty-missing": Name(
         text="there is no penalty and no decay",
         change="add the penalty to the loss, or pass weight_decay",
         probe="a large λ; whether the objective that is minimised has the penalty in it",
         apply=without,
     ),
-    Name(
-        id="penalty-detached",
-        kind="penalty",
+    "penalty-detached": Name(
         text="the penalty is in the loss and not in the gradient: it is detached, or made of .data",
         change="compute the penalty from the parameters themselves, with their graph",
         probe="a large λ; whether the objective that is minimised has the penalty in it",
         apply=without,
     ),
-    Name(
-        id="decay-not-times-lr",
-        kind="penalty",
+    "decay-not-times-lr": Name(
         text="the decay is λ·w a step, not multiplied by η",
         change="multiply the decay by the learning rate: w -= lr * lam * w",
         probe="another η: the decay does not follow it",
         apply=lambda design, before: shrinking(design, "none", before=before == 1),
         values=(0.0, 1.0),
     ),
-    Name(
-        id="decay-times-lr-twice",
-        kind="penalty",
+    "decay-times-lr-twice": Name(
         text="the decay is η²·λ·w a step, multiplied by η twice",
         change="multiply the decay by the learning rate once",
         probe="another η: the decay follows its square",
@@ -369,42 +325,32 @@ PENALTIES = (
         ),
         values=(0.0, 1.0, 2.0),
     ),
-    Name(
-        id="decay-not-scheduled",
-        kind="penalty",
+    "decay-not-scheduled": Name(
         text="the decay uses the learning rate of the start, while the schedule moves η",
         change="read the learning rate of the moment from the optimizer's parameter group",
         probe="a schedule that moves η far",
         apply=not_scheduled,
         values=(0.0, 1.0, 2.0),
     ),
-    Name(
-        id="decoupled-for-coupled",
-        kind="penalty",
+    "decoupled-for-coupled": Name(
         text="the decay is decoupled, w·(1 − ηλ) beside the step (AdamW), where λw in the gradient was asked",
         change="use the optimizer without W, or put the penalty in the loss",
         probe="momentum or Adam: with plain SGD the two are the same",
         apply=lambda design, _: shrinking(design, "now", before=True),
     ),
-    Name(
-        id="decay-after-step",
-        kind="penalty",
+    "decay-after-step": Name(
         text="the decay comes after the step, w ← (1 − ηλ)·(w + Δw), so that the step just made is shrunk, too",
         change="decay the weights before the step, or put the penalty into the gradient",
         probe="a large ηλ: the steps are shorter by the factor 1 − ηλ",
         apply=lambda design, _: shrinking(design, "now", before=False),
     ),
-    Name(
-        id="coupled-for-decoupled",
-        kind="penalty",
+    "coupled-for-decoupled": Name(
         text="the decay is coupled, λw in the gradient (L2, Adam), where w·(1 − ηλ) beside the step was asked (AdamW)",
         change="use AdamW, or decay the weights outside of the gradient",
         probe="momentum or Adam: with plain SGD the two are the same",
         apply=coupled,
     ),
-    Name(
-        id="penalty-extra",
-        kind="penalty",
+    "penalty-extra": Name(
         text="the weight has an L2 penalty with λ = {value:.6g}, where none was asked",
         change="set weight_decay=0, and leave the penalty out of the loss",
         probe="small gradients, where the penalty is what is left",
@@ -412,9 +358,7 @@ PENALTIES = (
         values=STRENGTHS,
         free=True,
     ),
-    Name(
-        id="penalty-extra-on-all",
-        kind="penalty",
+    "penalty-extra-on-all": Name(
         text="weight and bias have an L2 penalty with λ = {value:.6g}, where none was asked",
         change="set weight_decay=0, and leave the penalty out of the loss",
         probe="small gradients, where the penalty is what is left",
@@ -422,9 +366,7 @@ PENALTIES = (
         values=STRENGTHS,
         free=True,
     ),
-    Name(
-        id="penalty-extra-l1",
-        kind="penalty",
+    "penalty-extra-l1": Name(
         text="the weight has an L1 penalty with λ = {value:.6g}, where none was asked",
         change="leave the penalty out of the loss",
         probe="small weights: the pull of L1 does not fade with w",
@@ -432,9 +374,7 @@ PENALTIES = (
         values=STRENGTHS,
         free=True,
     ),
-    Name(
-        id="decay-extra",
-        kind="penalty",
+    "decay-extra": Name(
         text="weight and bias are decayed by w·(1 − ηλ) with λ = {value:.6g}, where no decay was asked",
         change="set weight_decay=0: AdamW decays by default, with 0.01",
         probe="gradients that are 0, where the decay is all that moves a weight",
@@ -442,9 +382,7 @@ PENALTIES = (
         values=STRENGTHS,
         free=True,
     ),
-    Name(
-        id="penalty-other-strength",
-        kind="penalty",
+    "penalty-other-strength": Name(
         text="λ is {value:.6g} times what was asked",
         change="look for a factor in λ",
         probe="another λ",
@@ -452,4 +390,4 @@ PENALTIES = (
         values=(0.01, 0.1, 0.25, 0.5, 1.5, 3.0, 10.0, 100.0),
         free=True,
     ),
-)
+}

@@ -25,69 +25,53 @@ def narrow(format: str, *, results: bool = True) -> Apply:
 
 INTEGERS = "small integers, which narrow formats hold exactly"
 
-PRECISION = (
-    Name(
-        id="precision-float32-forward",
-        kind="precision",
+PRECISION = {
+    "precision-float32-forward": Name(
         text="the forward and backward pass run in float32, products and sums",
         change="make model and data float64 and leave them so",
         probe=INTEGERS,
         apply=narrow("float32"),
     ),
-    Name(
-        id="precision-tf32",
-        kind="precision",
+    "precision-tf32": Name(
         text="the forward and backward pass round their operands to TF32",
         change="torch.backends.cuda.matmul.fp32_precision = 'ieee'",
         probe=INTEGERS,
         apply=narrow("tf32", results=False),
     ),
-    Name(
-        id="precision-float16-forward",
-        kind="precision",
+    "precision-float16-forward": Name(
         text="the forward and backward pass run in float16",
         change="leave autocast, or ask for it",
         probe=INTEGERS,
         apply=narrow("float16"),
     ),
-    Name(
-        id="precision-autocast",
-        kind="precision",
+    "precision-autocast": Name(
         text="the forward and backward pass run in bfloat16, as under autocast",
         change="leave autocast, or ask for it",
         probe=INTEGERS,
         apply=narrow("bfloat16"),
     ),
-    Name(
-        id="precision-bfloat16-state",
-        kind="precision",
+    "precision-bfloat16-state": Name(
         text="the optimizer keeps its state in bfloat16",
         change="keep the optimizer's state in the dtype of the weights",
         probe="no momentum and no averages, where there is no state",
         apply=lambda design, _: replace(design, state_format="bfloat16"),
     ),
-    Name(
-        id="precision-float16-state",
-        kind="precision",
+    "precision-float16-state": Name(
         text="the optimizer keeps its state in float16",
         change="keep the optimizer's state in the dtype of the weights",
         probe="no momentum and no averages, where there is no state",
         apply=lambda design, _: replace(design, state_format="float16"),
     ),
-    Name(
-        id="precision-bfloat16-weights",
-        kind="precision",
+    "precision-bfloat16-weights": Name(
         text="the weights are rounded to bfloat16 after each step",
         change="keep the weights in float32 or float64",
         probe="whether the weights are bfloat16 numbers",
         apply=lambda design, _: replace(design, weights_format="bfloat16"),
     ),
-    Name(
-        id="precision-float16-weights",
-        kind="precision",
+    "precision-float16-weights": Name(
         text="the weights are rounded to float16 after each step",
         change="keep the weights in float32 or float64",
         probe="whether the weights are float16 numbers",
         apply=lambda design, _: replace(design, weights_format="float16"),
     ),
-)
+}

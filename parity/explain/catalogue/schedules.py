@@ -40,18 +40,14 @@ def extra(design: Design, gamma: float, per: Literal["epoch", "step"]) -> Design
 GAMMAS = (0.5, 0.8, 0.9, 0.95, 0.99)
 BEAT = "a schedule that moves η far at every advance"
 
-SCHEDULES = (
-    Name(
-        id="schedule-ignored",
-        kind="schedule",
+SCHEDULES = {
+    "schedule-ignored": Name(
         text="the schedule has no effect: η stays what it was",
         change="call scheduler.step()",
         probe=BEAT,
         apply=ignored,
     ),
-    Name(
-        id="schedule-extra-per-epoch",
-        kind="schedule",
+    "schedule-extra-per-epoch": Name(
         text="η is multiplied by {value:.6g} after every epoch, where no schedule was asked",
         change="leave the scheduler out",
         probe="a second epoch",
@@ -59,9 +55,7 @@ SCHEDULES = (
         values=GAMMAS,
         free=True,
     ),
-    Name(
-        id="schedule-extra-per-step",
-        kind="schedule",
+    "schedule-extra-per-step": Name(
         text="η is multiplied by {value:.6g} after every step, where no schedule was asked",
         change="leave the scheduler out",
         probe="a second step",
@@ -69,29 +63,23 @@ SCHEDULES = (
         values=GAMMAS,
         free=True,
     ),
-    Name(
-        id="schedule-off-by-one",
-        kind="schedule",
+    "schedule-off-by-one": Name(
         text="η changes {value:+.0f} advance from where it should (+1: one too early)",
         change="call scheduler.step() once, after optimizer.step()",
         probe=BEAT,
         apply=lambda design, shift: counted(design, np.maximum(design.advances + int(shift), 0)),
         values=(1.0, -1.0),
     ),
-    Name(
-        id="schedule-per-epoch",
-        kind="schedule",
+    "schedule-per-epoch": Name(
         text="the schedule advances at another beat: every step where every epoch was asked, or the reverse",
         change="call scheduler.step() where the schedule counts: in the inner or in the outer loop",
         probe="several batches in an epoch",
         apply=other_beat,
     ),
-    Name(
-        id="schedule-twice",
-        kind="schedule",
+    "schedule-twice": Name(
         text="the schedule advances twice each time",
         change="call scheduler.step() once",
         probe=BEAT,
         apply=lambda design, _: counted(design, 2 * design.advances),
     ),
-)
+}

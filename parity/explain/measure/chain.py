@@ -189,7 +189,7 @@ class Chain:
             total_bias=error.get("bias"),
         )
 
-    def same(self, part: str, other: Parts, steps: Array | None = None, slack: float = SLACK) -> bool:
+    def same(self, part: str, other: Parts, steps: Array | None = None, *, slack: float = SLACK) -> bool:
         """Whether a part is measured as it is in another gradient, in all steps or in some."""
         if "bias" in part and self.idle("bias"):
             return True

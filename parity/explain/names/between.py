@@ -36,6 +36,7 @@ def causes(chain: Chain, design: Design) -> Iterator[Cause]:
             continue
         flat = np.asarray(before, float).reshape(recorded[1:].shape)
         known = np.isfinite(flat.reshape(chain.steps, -1)).all(axis=1)
+        known &= np.asarray(observed.calls.get(name, np.ones(chain.steps))) == 1  # of several calls it is the last one
         off = known & (flat != recorded[:-1]).reshape(chain.steps, -1).any(axis=1)
         if off.any():
             begins[name] = np.where(off.reshape(-1, *(1,) * (flat.ndim - 1)), flat, recorded[:-1])
@@ -130,7 +131,7 @@ def _how(chain: Chain, begins: dict[str, Array], written: Array) -> str:
     if all(np.all(np.abs(new[k] - c * flat[k]) <= room) for k, c in zip(steps, ratios, strict=True)):
         numbers = ", ".join(f"{c:.6g}" for c in ratios[:4]) + (" …" if len(ratios) > 4 else "")
         lengths = np.array([np.linalg.norm(new[k]) for k in steps])
-        if np.ptp(lengths) <= room * np.sqrt(flat.shape[1]):
+        if len(steps) > 1 and np.ptp(lengths) <= room * np.sqrt(flat.shape[1]) and np.ptp(ratios) > room:
             return f": they are cut to the norm {lengths[0]:.4g}"
         return f": they are multiplied by {numbers}"
     if all(any(np.array_equal(new[k], old) for old in flat[:k]) for k in steps):

@@ -323,15 +323,19 @@ def _as_recorded(chain: Chain) -> Cause:
         if asked is not None:
             wrong |= np.any(np.abs(chain.given.value[name] - asked) > SLACK * chain.given.error[name], axis=1)
     ratio = np.linalg.norm(chain.given.value["weight"] - chain.asked.weight) / np.linalg.norm(chain.asked.weight)
-    spanned = chain.rows is not None and chain.rows.explained
-    part = (
-        "it is a combination of the batch's rows, of other weights than asked"
-        if spanned
-        else "it is no combination of the batch's rows and the weights: inputs, weights or the gradient itself were changed"
-    )
+    part = ""
+    if chain.rows is not None and chain.rows.explained:
+        part = ": it is a combination of the batch's rows and of what penalties add, otherwise than asked"
+        if chain.as_asked("data"):
+            part = ": what the rows give is as asked, what is added to it is not"
+    elif chain.rows is not None:
+        part = (
+            ": it is no combination of the batch's rows and the weights: inputs, weights or the gradient itself were "
+            "changed"
+        )
     text = (
-        f"the gradient of {' and '.join(off) or 'a parameter'} is not the asked one, in {steps_text(wrong, chain.design.epoch)}, "
-        f"by {ratio:.2g} of its size: {part}; the update made of it is as asked"
+        f"the gradient of {' and '.join(off) or 'a parameter'} is not the asked one, in "
+        f"{steps_text(wrong, chain.design.epoch)}, by {ratio:.2g} of its size{part}"
     )
     return Cause(
         id="gradient-other",

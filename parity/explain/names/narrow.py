@@ -10,10 +10,18 @@ from parity.explain.catalogue import NARROWER
 from parity.explain.cause import Cause, cause_of
 from parity.step.design import Design
 from parity.step.engine import Engine
+from parity.step.recording import narrower
 from refimpl.types import Array
 
 PROPOSED = 5
 """Formats and places, the nearest first."""
+
+
+def weights(design: Design, engine: Engine) -> Iterator[Cause]:
+    """Weights that are rounded after each step, where all of them are numbers of a narrower format."""
+    format = narrower(engine.recording)
+    if format in ("bfloat16", "float16"):
+        yield cause_of(NARROWER[f"precision-{format}-weights"])
 
 
 def causes(design: Design, engine: Engine) -> Iterator[Cause]:

@@ -20,8 +20,8 @@ SHORT = 1e-4
 """Relative distance at which a rate of fewer digits is tried in the place of a measured one."""
 
 
-def causes(design: Design, executed: Series) -> Iterator[Cause]:
-    """Names of the executed rates, and after them the numbers themselves."""
+def causes(design: Design, executed: Series, *, recorded: bool = False) -> Iterator[Cause]:
+    """Names of the executed rates, and after them the numbers themselves, which are facts where they were recorded."""
     asked = design.rates("weight")
     if executed.is_(asked):
         return
@@ -44,7 +44,7 @@ def causes(design: Design, executed: Series) -> Iterator[Cause]:
     words = Series(executed.value[off], executed.error[off]).text()
     text = f"the learning rate as executed is {words} in {steps_text(off, design.epoch)}"
     text += f", asked {Series(asked[off], 1e-12 * asked[off]).text()}"
-    yield listed(executed.value, "lr-as-executed", text, numbers=int(off.sum()), named=constant is not None)
+    yield listed(executed.value, "lr-as-executed", text, numbers=int(off.sum()), named=recorded or constant is not None)
 
 
 def listed(rates: Array, id: str, text: str, *, numbers: int = 0, named: bool = True, change: str = CHANGE) -> Cause:

@@ -102,12 +102,25 @@ def numbers(chain: Chain, design: Design) -> Iterator[tuple[Cause, ...]]:
             return
         executed[name] = made
         listed[name] = np.asarray(given["lr"], float)
+    executed = {name: replace(made, lr=_rate_of(design, name, listed)) for name, made in executed.items()}
     of_rates = tuple(_rate_causes(design, listed))
     changed = tuple(_differences(design, executed))
     for one in of_rates[:3] or ((),):
         combined = (*changed, *([one] if one else []))
         if combined:
             yield combined
+
+
+def _rate_of(design: Design, name: str, listed: Mapping[str, Array]) -> Any:
+    """η of a parameter as it was recorded, where that is one multiple of the asked rates, and not the same for all."""
+    asked: Any = design.form.optimizers[name]
+    with np.errstate(all="ignore"):
+        times = {each: rates / design.rates(each) for each, rates in listed.items()}
+    constant = all(np.isfinite(t).all() and np.ptp(t) <= 1e-12 * abs(t[0]) for t in times.values())
+    if not constant or len({round(float(t[0]), 12) for t in times.values()}) == 1:
+        return asked.lr
+    first = listed[name][0] * asked.lr / design.rates(name)[0]
+    return float(first) if abs(times[name][0] - 1) > 1e-12 else asked.lr
 
 
 def _optimizer(kind: Any, given: Mapping[str, Array], asked: Any) -> Any:
@@ -190,7 +203,7 @@ def _rate_causes(design: Design, listed: Mapping[str, Array]) -> Iterator[Cause]
     if not same or not np.isfinite(first).all() or len({design.rates(name)[0] for name in listed}) > 1:
         return
     exact = Series(first, 1e-12 * np.abs(first))
-    yield from rates.causes(design, exact)
+    yield from rates.causes(design, exact, recorded=True)
 
 
 # -- the rate, measured ------------------------------------------------------------------------------------------------

@@ -48,7 +48,12 @@ def counted(q: Sequence[Array], id: str, text: str, change: str, *, numbers: int
 
 
 def _numbers(q: Array) -> str:
-    return ", ".join(f"{each:.3g}" for each in q[:6]) + (" …" if len(q) > 6 else "")
+    """With so many digits that numbers which differ, from each other or from 1, look different."""
+    shown = q[:6]
+    apart = np.diff(np.sort(np.append(shown, 1.0)))
+    least = float(np.min(apart[apart > 1e-6], initial=1.0))
+    digits = max(3, 1 + math.ceil(-math.log10(least)))
+    return ", ".join(f"{each:.{digits}g}" for each in shown) + (" …" if len(q) > 6 else "")
 
 
 def _by_step(chain: Chain, q: Sequence[Array], bars: Sequence[Array]) -> Iterator[Cause]:
@@ -67,7 +72,6 @@ def _by_step(chain: Chain, q: Sequence[Array], bars: Sequence[Array]) -> Iterato
     if c.is_(n / total):
         text = f"the sum over the batch is divided by the number of all training rows, {total}, and not by the batch's"
         yield counted(each(n / total), "loss-over-all-rows", text, "divide by the number of rows of the batch")
-        return
     for micro in range(1, most):
         windows = np.ceil(sizes / micro) / math.ceil(most / micro)
         if c.is_(windows) and np.any(windows != 1):
@@ -87,7 +91,9 @@ def _by_step(chain: Chain, q: Sequence[Array], bars: Sequence[Array]) -> Iterato
         yield counted(each(c.value), "loss-factor-as-measured", text, change, numbers=int(odd.sum()), named=False)
     elif abs(constant - 1) > np.min(c.error):
         value = _short(float(np.max(low)), float(np.min(high)))
-        text = f"the rows' part of the gradient is {value:.6g} times that of the loss, whose value is as reported"
+        shares = chain.engine.loss_shares(chain.design)
+        as_reported = ", whose value is as reported" if shares and min(shares.values()) <= 1 else ""
+        text = f"the rows' part of the gradient is {value:.6g} times that of the loss{as_reported}"
         change = "look for a detached factor, a hook on the gradient, or a custom backward pass"
         yield counted(each(np.full(len(n), value)), "loss-gradient-factor", text, change, numbers=1)
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from parity.explain.motion import Motion
-from parity.explain.update.changes import Change, Place, changes_of
+from parity.explain.update.changes import Change, changes_of
+from parity.explain.update.counts import Place
 from parity.explain.update.numbers import SYMBOLS, Solved, numbers_of, shortest, solve
 from parity.explain.update.of import rule_of
 from parity.explain.update.proof import Candidate, Part
@@ -150,7 +151,7 @@ def _counters(base: Base, wrong: Sequence[Record], times: int) -> Iterator[Candi
         else:
             of = "" if names == both else f" of {'m' if names == ['first_counts'] else 'v'} alone"
             part = Part(
-                id="correction-counter",
+                id="counts-measured",
                 text=f"the step counter of the bias correction{of} is another one ({'; '.join(said)})",
                 right="as asked: t = 1, 2, 3, … steps of each parameter",
             )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from parity.explain.update import decays, directions, divisors, gradients, momentum, squares
+from parity.explain.update import counts, decays, directions, divisors, gradients, momentum, squares
+from parity.explain.update.counts import Place
 from parity.explain.update.rule import Rule
 from refimpl.types import Array
 
@@ -22,15 +24,39 @@ TABLES: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """What a parameter's counters may depend on: ``index`` among ``parameters``, the ``epochs`` of its steps, and how
-    many steps were made before its first gradient came."""
+NAMES: Mapping[tuple[str, str], str] = {
+    ("average", "none"): "momentum-missing",
+    ("average", "buffer → average"): "momentum-averaged",
+    ("average", "nesterov buffer → buffer"): "nesterov-missing",
+    ("average", "buffer dampened"): "first-step-dampened",
+    ("average", "nesterov buffer"): "nesterov-extra",
+    ("average", "buffer → rate inside"): "lr-times-momentum",
+    ("average", "nesterov buffer → rate inside nesterov"): "lr-times-momentum",
+    ("square", "amsgrad → average"): "amsgrad-missing",
+    ("square", "amsgrad"): "amsgrad-extra",
+    ("square", "amsgrad corrected"): "amsgrad-after-correction",
+    ("square", "average → undamped"): "second-moment-undecayed",
+    ("square", "amsgrad → amsgrad undamped"): "second-moment-undecayed",
+    ("divisor", "inside"): "eps-inside-root",
+    ("divisor", "before correction"): "eps-before-correction",
+    ("divisor", "without ε"): "eps-missing",
+    ("decay", "none"): "penalty-missing",
+    ("decay", "decoupled in v"): "second-moment-of-decayed-gradient",
+    ("gradient", "negated"): "maximize",
+    ("counts", "none"): "bias-correction-missing-both",
+    ("counts", "none-of-m"): "bias-correction-missing-first",
+    ("counts", "none-of-v"): "bias-correction-missing-second",
+    ("counts", "lagging"): "bias-correction-late",
+    ("betas", "interchanged"): "betas-swapped",
+}
+"""Links that have a name in the catalogue, some in the place of a certain one only; others are called by their kind and
+their own name."""
 
-    index: int
-    parameters: int
-    epochs: Array
-    late: int = 0
+
+def name_of(kind: str, link: str, asked: str = "") -> str:
+    """What a link in the place of the asked one is called."""
+    found = NAMES.get((kind, f"{asked} → {link}"), NAMES.get((kind, link)))
+    return found or f"{kind}-{link.replace(' ', '-')}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +86,7 @@ def changes_of(asked: Rule, epochs: Array) -> Iterator[Change]:
         for name, link in table.items():
             if name != mine and _makes_sense(asked, kind, name):
                 yield Change(
-                    id=f"{kind}-{name.replace(' ', '-')}",
+                    id=name_of(kind, name, mine),
                     kind=kind,
                     text=link.text,
                     right=table[mine].text,
@@ -70,7 +96,7 @@ def changes_of(asked: Rule, epochs: Array) -> Iterator[Change]:
     yield from _of_counts(asked, bool(np.ptp(epochs)) if len(epochs) else False)
     if asked.beta1 and asked.beta2:
         yield Change(
-            id="betas-interchanged",
+            id=name_of("betas", "interchanged"),
             kind="betas",
             text="β₁ and β₂ are interchanged",
             right="betas = (β₁ of m, β₂ of v)",
@@ -93,6 +119,8 @@ def _has(asked: Rule, kind: str) -> bool:
 
 def _makes_sense(asked: Rule, kind: str, name: str) -> bool:
     """Links that need a number which the asked rule lacks are left out."""
+    if "correct" in name and not asked.second_counts:
+        return False
     if kind == "average":
         if not asked.beta1:
             return name == "running sum"
@@ -104,80 +132,45 @@ def _makes_sense(asked: Rule, kind: str, name: str) -> bool:
     if kind == "square":
         of_m = name.startswith(("belief", "of momentum"))
         return (bool(asked.beta2) or name in ("none", "now", "sum")) and (bool(asked.beta1) or not of_m)
-    if kind == "divisor" and "correct" in name:
-        return bool(asked.second_counts)
     if kind == "direction" and "momentum" in name:
         return bool(asked.momentum)
     if kind == "direction" and name == "averaged":
         return bool(asked.beta1)
+    if kind == "decay" and name == "decoupled in v" and asked.decay != "decoupled":
+        return False
     if kind == "decay" and asked.square == "none":
-        return name not in ("coupled in v", "divided")
+        return name not in ("coupled in v", "decoupled in v", "divided")
     return not (kind == "decay" and asked.inner is not None and name == "coupled")
 
 
 def _of_counts(asked: Rule, several_epochs: bool) -> Iterator[Change]:
     """The counter t of the bias correction, where there is one, counts something else."""
-    which = [name for name in ("first_counts", "second_counts") if getattr(asked, name)]
+    which = [symbol for symbol, field in counts.FIELDS.items() if getattr(asked, field)]
     if not which:
         yield from _corrected(asked)
         return
-    right = "the correction uses t = 1, 2, 3, … steps of this parameter"
+    for name, count in counts.TABLE.items():
+        if (name == "epochs" and not several_epochs) or (count.only and len(which) == 1):
+            continue
+        yield Change(
+            id=name_of("counts", name),
+            kind="counts",
+            text=count.text,
+            right="the correction uses t = 1, 2, 3, … steps of this parameter",
+            by_place=partial(_counted, count, [counts.FIELDS[symbol] for symbol in count.only or which]),
+        )
+    for crossed, text in counts.CROSSED.items() if len(which) > 1 else ():
+        yield Change(
+            id=f"counts-crossed-{crossed}",
+            kind="counts",
+            text=text,
+            right="m is divided by 1 − β₁ᵗ and v by 1 − β₂ᵗ",
+            values={"crossed": crossed},
+        )
 
-    def change(name: str, text: str, counts: Callable[[Array, Place], Array], fields: list[str] = which) -> Change:
-        def of(place: Place) -> Mapping[str, Any]:
-            made = tuple(int(x) for x in counts(np.arange(1, len(place.epochs) + 1), place))
-            return dict.fromkeys(fields, made)
 
-        return Change(id=f"correction-{name}", kind="counts", text=text, right=right, by_place=of)
-
-    yield change("none", "there is no bias correction: m and v are used as they are", lambda t, _: 0 * t)
-    yield change(
-        "frozen",
-        "the step counter of the bias correction never advances: it stays at t = 1, so that m is divided by 1 − β₁ and "
-        "v by 1 − β₂ in every step",
-        lambda t, _: 0 * t + 1,
-    )
-    yield change("doubled", "the step counter advances twice a step: t = 2, 4, 6, …", lambda t, _: 2 * t)
-    yield change("doubled-from-1", "the step counter advances twice a step: t = 1, 3, 5, …", lambda t, _: 2 * t - 1)
-    yield change("ahead", "the step counter is one ahead: t = 2, 3, 4, …", lambda t, _: t + 1)
-    yield change(
-        "behind",
-        "the step counter is one behind, so that the first step is not corrected: t = 0, 1, 2, …",
-        lambda t, _: t - 1,
-    )
-    if several_epochs:
-        yield change("epochs", "the bias correction counts epochs, not steps", lambda _, place: place.epochs + 1)
-    yield change(
-        "shared",
-        "the parameters share one step counter, which advances once for each of them: with n parameters t = 1, n + 1, "
-        "2n + 1, … for the first, 2, n + 2, … for the second",
-        lambda t, place: place.parameters * (t - 1) + place.index + 1,
-    )
-    yield change(
-        "late",
-        "the step counter is that of the whole group: a parameter whose first gradient comes late is corrected as if "
-        "its averages had been fed since the first step",
-        lambda t, place: t + place.late,
-    )
-    if len(which) > 1:
-        for one, symbol in zip(which, ("m", "v"), strict=True):
-            yield change(f"none-of-{symbol}", f"{symbol} is not bias-corrected", lambda t, _: 0 * t, [one])
-            yield change(
-                f"frozen-of-{symbol}",
-                f"the bias correction of {symbol} stays that of the first step",
-                lambda t, _: 0 * t + 1,
-                [one],
-            )
-        crossings = {"mv": ("m", "β₂", "v", "β₁"), "m": ("m", "β₂", "v", "β₂"), "v": ("m", "β₁", "v", "β₁")}
-        for crossed, (one, its, other, others) in crossings.items():
-            yield Change(
-                id=f"correction-crossed-{crossed}",
-                kind="counts",
-                right="m is divided by 1 − β₁ᵗ and v by 1 − β₂ᵗ",
-                text="the bias corrections are interchanged or made of one β: "
-                f"{one} is divided by 1 − {its}ᵗ and {other} by 1 − {others}ᵗ",
-                values={"crossed": crossed},
-            )
+def _counted(count: counts.Count, fields: Sequence[str], place: Place) -> Mapping[str, Any]:
+    return dict.fromkeys(fields, tuple(int(t) for t in count.of(place)))
 
 
 def _corrected(asked: Rule) -> Iterator[Change]:
@@ -188,7 +181,7 @@ def _corrected(asked: Rule) -> Iterator[Change]:
     ):
         if averaged and beta and asked.inner is None:
             yield Change(
-                id=f"correction-of-{symbol}",
+                id=f"counts-of-{symbol}",
                 kind="counts",
                 text=f"{symbol} is bias-corrected, divided by 1 − βᵗ, which was not asked",
                 right="no bias correction",

@@ -62,6 +62,11 @@ TABLE: dict[str, Decay] = {
     "coupled": Decay("the decay is coupled (L2): λ·w is added to the gradient, before m and v", for_m=_l2, for_v=_l2),
     "coupled in m": Decay("the decay enters m only: m averages g + λ·w, v averages g² without it", for_m=_l2),
     "coupled in v": Decay("the decay enters v only: v averages (g + λ·w)², m averages g without it", for_v=_l2),
+    "decoupled in v": Decay(
+        "v averages the square of g + λ·w, though the decay is decoupled",
+        for_v=_l2,
+        before=lambda h, w, _: w * (1 - h.lr * h.weight_decay),
+    ),
     "coupled sign": Decay(
         "the decay adds λ·sign(w) to the gradient, as an L1 penalty does, in the place of λ·w", for_m=_l1, for_v=_l1
     ),

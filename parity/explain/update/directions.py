@@ -94,7 +94,7 @@ def _momentum_with_rate(h: Any, u: Any, g: Any, w: Any, s: Any) -> Any:
     """b ← μb + ηu, w ← w − b"""
     del g, w
     b = h.momentum * s.get("momentum_buffer", 0) + h.lr * u
-    return b / h.lr, {"momentum_buffer": b}
+    return b, {"momentum_buffer": b}
 
 
 def _same(h: Any, u: Any, g: Any, w: Any, s: Any) -> Any:
@@ -146,6 +146,8 @@ TABLE: Table = {
         _momentum_by_beta, "the momentum averages g/(√v + ε), after the division, in the place of g before it"
     ),
     "momentum with rate": Link(
-        _momentum_with_rate, "the learning rate is inside the momentum of the direction: b ← μ·b + η·u, w ← w − b"
+        _momentum_with_rate,
+        "the learning rate is inside the momentum of the direction: b ← μ·b + η·u, w ← w − b",
+        rated=True,
     ),
 }

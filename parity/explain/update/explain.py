@@ -27,7 +27,7 @@ from parity.explain.update.candidates import (
     sequences,
     shared_states,
 )
-from parity.explain.update.changes import Place
+from parity.explain.update.counts import Place
 from parity.explain.update.of import rule_of
 from parity.explain.update.proof import Candidate, Court, Explanation
 from parity.explain.update.rule import Rule

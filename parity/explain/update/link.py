@@ -16,10 +16,11 @@ from refimpl.types import Array
 
 @dataclass(frozen=True)
 class Link:
-    """``of``: the formula. ``text``: what code with this formula does."""
+    """``of``: the formula. ``text``: what code with this formula does. ``rated``: η is in what it gives already."""
 
     of: Callable[..., Any]
     text: str
+    rated: bool = False
 
 
 Table: TypeAlias = Mapping[str, Link]

@@ -88,21 +88,19 @@ def _only_ahead(h: Any, g: Any, s: Any) -> Any:
 
 
 def _rate_inside(h: Any, g: Any, s: Any) -> Any:
-    """b ← μb + ηg, w ← w − b: a changed rate acts on new gradients only"""
-    b = h.beta1 * _old(s) + h.lr * g
-    return b / h.lr, b
+    """b ← μb + (1 − τ)ηg, ηg in the first step, w ← w − b: a changed rate acts on new gradients only"""
+    b = buffer(h, h.lr * g, s)[1]
+    return b, b
 
 
 def _rate_inside_nesterov(h: Any, g: Any, s: Any) -> Any:
-    """b ← μb + ηg, w ← w − (ηg + μb)"""
-    b = h.beta1 * _old(s) + h.lr * g
-    return g + h.beta1 * b / h.lr, b
+    """b as before, w ← w − (ηg + μb)"""
+    return nesterov_buffer(h, h.lr * g, s)
 
 
 def _rate_inside_average(h: Any, g: Any, s: Any) -> Any:
     """b ← μb + (1 − μ)ηg, w ← w − b"""
-    b = h.beta1 * _old(s) + (1 - h.beta1) * h.lr * g
-    return b / h.lr, b
+    return average(h, h.lr * g, s)
 
 
 def _aliased(h: Any, g: Any, s: Any) -> Any:
@@ -207,14 +205,17 @@ TABLE: Table = {
         _rate_inside,
         "the learning rate is inside the velocity (b ← μ·b + η·g, w ← w − b), so that a changed rate acts late, on new "
         "gradients only",
+        rated=True,
     ),
     "rate inside nesterov": Link(
         _rate_inside_nesterov,
         "the learning rate is inside the velocity of the Nesterov step, so that a changed rate acts late",
+        rated=True,
     ),
     "rate inside average": Link(
         _rate_inside_average,
         "the learning rate is inside the velocity, which is a running average (b ← μ·b + (1 − μ)·η·g)",
+        rated=True,
     ),
     "aliased": Link(
         _aliased,

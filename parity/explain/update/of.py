@@ -6,13 +6,12 @@ from typing import Any
 
 from parity.explain.update.rule import Rule
 from refimpl.optimizers import SGD, SGDW, AdaBelief, Adagrad, Adam, Adamax, AdamW, Lion, RMSprop
-from refimpl.types import Optimizer
-
-NUMBERS = {"beta1": "β₁", "beta2": "β₂", "eps": "ε", "weight_decay": "weight_decay", "lr": "lr"}
 
 
 def rule_of(optimizer: Any, steps: int) -> Rule:
     """The rule that makes the same steps; a reference that is not made of the links stands in one as it is."""
+    if isinstance(optimizer, Rule):
+        return optimizer
     rule = _of_family(optimizer, tuple(range(1, steps + 1)))
     return rule.having(gradient="negated") if getattr(optimizer, "maximize", False) else rule
 
@@ -52,8 +51,3 @@ def _shared(o: Any) -> dict[str, Any]:
 
 def _averages(o: Any) -> dict[str, Any]:
     return {"beta1": o.betas[0], "beta2": o.betas[1], "eps": o.eps, "average": "average"}
-
-
-def name_of(optimizer: Optimizer) -> str:
-    """What it is called in a sentence."""
-    return type(optimizer).__name__

@@ -84,7 +84,8 @@ class Rule:
         if self.direction != "as it is":
             u, kept = directions.TABLE[self.direction].of(self, u, grad, param, state)
             after |= kept
-        moved = shrunk - self.lr * (u * self.scale[k] if self.scale else u)  # w − η·aₖ·u
+        u = u * self.scale[k] if self.scale else u
+        moved = shrunk - (u if self.rated else self.lr * u)  # w − η·aₖ·u
         if self.shrink and self.shrink[k]:
             moved = moved - self.shrink[k] * param  # − bₖ·w
         moved = decay.after(self, moved, state["start"])
@@ -92,6 +93,12 @@ class Rule:
             after["slow"] = state["slow"] + self.pull * (moved - state["slow"])  # s + α(w − s)
             moved = after["slow"]
         return moved, after
+
+    @property
+    def rated(self) -> bool:
+        """Whether η is in the direction already."""
+        of_direction = directions.TABLE[self.direction].rated
+        return of_direction or (self.inner is None and momentum.TABLE[self.average].rated)
 
     def _direction(self, param: Array, grad: Array, state: State, after: Any, decay: Any) -> Any:
         g = gradients.TABLE[self.gradient].of(grad)

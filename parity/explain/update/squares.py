@@ -114,6 +114,13 @@ def amsgrad(h: Any, g: Any, m: Any, old: Any, s: Any) -> Any:
     return top, {KEY: v, "max_exp_avg_sq": top}
 
 
+def _amsgrad_undamped(h: Any, g: Any, m: Any, old: Any, s: Any) -> Any:
+    """max(v̄, v) of v ← β₂v + g²"""
+    v = _undamped(h, g, m, old, s)[0]
+    top = np.maximum(s.get("max_exp_avg_sq", 0), v)
+    return top, {KEY: v, "max_exp_avg_sq": top}
+
+
 def _amsgrad_corrected(h: Any, g: Any, m: Any, old: Any, s: Any) -> Any:
     """c₂·max(v̄, v/c₂): the maximum is taken of the corrected v"""
     del m, old
@@ -205,6 +212,9 @@ TABLE: Table = {
     "of momentum": Link(_of_momentum, "v averages m², the square of the momentum, in the place of g²"),
     "centred": Link(centred, "v is centred: the square of the average of g is subtracted"),
     "amsgrad": Link(amsgrad, "the step is divided by the largest v so far (amsgrad)"),
+    "amsgrad undamped": Link(
+        _amsgrad_undamped, "v is a decaying sum, β₂·v + g², of which the largest so far is taken: 1 − β₂ is missing"
+    ),
     "amsgrad corrected": Link(
         _amsgrad_corrected, "the step is divided by the largest v/(1 − β₂ᵗ) so far: amsgrad after the correction"
     ),

@@ -146,35 +146,35 @@ def _look_ahead(period: int, pull: float, inner: Step) -> Step:
 
 
 ADAM: Mapping[str, Step] = {
-    "correction-none": adam(count=lambda s: (0, 0)),
-    "correction-frozen": adam(count=lambda s: (1, 1)),
-    "correction-doubled": adam(count=lambda s: (2 * s["t"], 2 * s["t"])),
-    "correction-epochs": adam(count=lambda s: (s["epoch"], s["epoch"])),
-    "correction-shared": adam(count=lambda s: (2 * s["t"] - 1 + s["index"],) * 2),
-    "correction-none-of-v": adam(count=lambda s: (s["t"], 0)),
-    "correction-counter": adam(count=lambda s: (s["t"] + s["t"] // 3,) * 2),
-    "divisor-inside": adam(divisor=lambda v, c2: np.sqrt(v / c2 + EPS)),
-    "divisor-before-correction": adam(divisor=lambda v, c2: (np.sqrt(v) + EPS) / np.sqrt(c2)),
-    "divisor-without-ε": adam(divisor=lambda v, c2: np.sqrt(v / c2)),
+    "bias-correction-missing-both": adam(count=lambda s: (0, 0)),
+    "counts-frozen": adam(count=lambda s: (1, 1)),
+    "counts-doubled": adam(count=lambda s: (2 * s["t"], 2 * s["t"])),
+    "counts-epochs": adam(count=lambda s: (s["epoch"], s["epoch"])),
+    "counts-shared": adam(count=lambda s: (2 * s["t"] - 1 + s["index"],) * 2),
+    "bias-correction-missing-second": adam(count=lambda s: (s["t"], 0)),
+    "counts-measured": adam(count=lambda s: (s["t"] + s["t"] // 3,) * 2),
+    "eps-inside-root": adam(divisor=lambda v, c2: np.sqrt(v / c2 + EPS)),
+    "eps-before-correction": adam(divisor=lambda v, c2: (np.sqrt(v) + EPS) / np.sqrt(c2)),
+    "eps-missing": adam(divisor=lambda v, c2: np.sqrt(v / c2)),
     "divisor-no-root": adam(divisor=lambda v, c2: v / c2 + EPS),
     "divisor-correction-without-root": adam(divisor=lambda v, c2: np.sqrt(v) / c2 + EPS),
     "square-first-square": adam(v=_first_square),
-    "square-undamped": adam(v=_kept("v", lambda v, g: B2 * v + g * g)),
+    "second-moment-undecayed": adam(v=_kept("v", lambda v, g: B2 * v + g * g)),
     "square-sum": adam(v=_kept("v", lambda v, g: v + g * g)),
     "square-lagging-but-first": adam(v=_lagging),
     "square-mean": adam(v=lambda s, g, m: averaged(s, "v", np.mean(g * g), B2)),
     "square-absolute": adam(v=lambda s, g, m: averaged(s, "v", np.abs(g), B2)),
     "square-belief-without-ε": adam(v=lambda s, g, m: averaged(s, "v", (g - m) ** 2, B2)),
     "square-of-momentum": adam(v=lambda s, g, m: averaged(s, "v", m * m, B2)),
-    "square-amsgrad": adam(v=_amsgrad),
+    "amsgrad-extra": adam(v=_amsgrad),
     "average-sum": adam(m=_kept("m", lambda m, g: B1 * m + g)),
-    "average-none": adam(m=lambda s, g: g),
+    "momentum-missing": adam(m=lambda s, g: g),
     "average-of-unit": adam(m=lambda s, g: averaged(s, "m", g / np.linalg.norm(g), B1)),
     "average-nesterov-average": adam(m=lambda s, g: B1 * averaged(s, "m", g, B1) + (1 - B1) * g),
     "direction-cautious-rescaled": adam(direction=_mask),
     "direction-trust": adam(direction=lambda u, g, w: np.linalg.norm(w) / np.linalg.norm(u) * u),
     "gradient-centred": lambda w, g, s, lr: adam()(w, g - g.mean(), s, lr),
-    "decay-none": adam(before=lambda w, lr, s: w),
+    "penalty-missing": adam(before=lambda w, lr, s: w),
     "decay-coupled": _coupled,
     "decay-after": adam(before=lambda w, lr, s: w, after=lambda w, lr, s: w * (1 - lr * LAM)),
     "decay-without-rate": adam(before=lambda w, lr, s: w * (1 - LAM)),
@@ -187,7 +187,7 @@ ADAM: Mapping[str, Step] = {
     "gradient-stale": _stale,
     "number-lr": lambda w, g, s, lr: adam()(w, g, s, 3 * lr),
     "number-weight_decay": adam(before=lambda w, lr, s: w * (1 - lr * LAM / 2)),
-    "correction-crossed-v": _crossed,
+    "counts-crossed-v": _crossed,
     "sequence": adam(before=lambda w, lr, s: w * (1 - lr * LAM) if s["t"] % 2 else w),
 }
 """Faults of AdamW by the name that they must get."""
@@ -211,11 +211,11 @@ def _bengio(w: Array, g: Array, s: State, lr: float) -> Array:
 
 
 SGDS: Mapping[str, Step] = {
-    "average-average": _momentum(lambda b, g, s, lr: B1 * b + (1 - B1) * g),
-    "average-rate-inside": _momentum(lambda b, g, s, lr: B1 * b + lr * g, lambda b, g, lr: b),
+    "momentum-averaged": _momentum(lambda b, g, s, lr: B1 * b + (1 - B1) * g),
+    "lr-times-momentum": _momentum(lambda b, g, s, lr: B1 * b + lr * g, lambda b, g, lr: b),
     "average-aliased": _momentum(lambda b, g, s, lr: g if s["t"] == 1 else 2 * B1 * g),
-    "average-nesterov-buffer": _momentum(lambda b, g, s, lr: B1 * b + g, lambda b, g, lr: lr * (g + B1 * b)),
-    "average-none": _momentum(lambda b, g, s, lr: g),
+    "nesterov-extra": _momentum(lambda b, g, s, lr: B1 * b + g, lambda b, g, lr: lr * (g + B1 * b)),
+    "momentum-missing": _momentum(lambda b, g, s, lr: g),
     "look-ahead": _look_ahead(5, 0.8, _momentum(lambda b, g, s, lr: B1 * b + g)),
     "number-dampening": _momentum(lambda b, g, s, lr: g if s["t"] == 1 else B1 * b + 0.7 * g),
     "number-beta1": _momentum(lambda b, g, s, lr: 0.8 * b + g),
@@ -252,13 +252,13 @@ def test_a_right_update_is_not_accused(step: Step, asked: Any, dtype: str) -> No
 def test_two_faults_at_once_are_both_named() -> None:
     found = explained(adam(count=lambda s: (0, 0), before=lambda w, lr, s: w - lr * LAM * np.sign(w)), ASKED_ADAM)
     assert found is not None and found.best is not None
-    assert set(found.best.id.split("+")) == {"correction-none", "decay-sign"}
+    assert set(found.best.id.split("+")) == {"bias-correction-missing-both", "decay-sign"}
 
 
 def test_a_fault_of_one_parameter_is_said_to_be_of_that() -> None:
     found = explained(adam(before=lambda w, lr, s: w if w.ndim == 1 else w * (1 - lr * LAM)), ASKED_ADAM)
     assert found is not None and found.best is not None
-    assert found.best.id == "decay-none" and found.best.changed == ("vector",)
+    assert found.best.id == "penalty-missing" and found.best.changed == ("vector",)
     assert "of vector only" in found.best.text
 
 
@@ -266,7 +266,7 @@ def test_a_late_parameter_that_counts_with_the_others_is_told() -> None:
     step = adam(count=lambda s: (s["t"] + 3 * s["index"],) * 2)
     late = {"vector": 3}
     found = explain_update(dict.fromkeys(SHAPES, ASKED_ADAM), recorded(step, "float64"), late=late)
-    assert found is not None and found.best is not None and found.best.id == "correction-late"
+    assert found is not None and found.best is not None and found.best.id == "counts-late"
 
 
 @pytest.mark.parametrize("asked", [ASKED_ADAM, ASKED_SGD], ids=["adamw", "sgd"])
