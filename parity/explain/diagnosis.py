@@ -121,7 +121,6 @@ class _Diagnosing:
             text=self._text(verdict, findings, unseen),
             share=self.share,
             links=self._links(),
-            family=self._family(),
             findings=tuple(findings),
             patterns=tuple(patterns(list(self.engine.pieces(self.design)))) if nothing and self._same_steps else (),
             effects=did,
@@ -143,13 +142,6 @@ class _Diagnosing:
         if not self.wrong and any(link.as_asked is False for link in links):
             return ()  # the run agrees: what was recorded is not the gradient that was used, or was used otherwise
         return links
-
-    def _family(self) -> str:
-        """The optimizer that was executed, where it is known."""
-        if self.wrong and (self.best is None or not self.best.named):
-            return ""
-        design = self.design if self.best is None else self.best.design
-        return repr(design.form.optimizers["weight"])
 
     def _starts(self) -> tuple[list[Start], list[str]]:
         """Parameters that start elsewhere, and those that are some roundings off, in words."""
@@ -239,7 +231,8 @@ class _Diagnosing:
         for other in self.explanations[1:]:
             same = len(other.causes) == len(best.causes) and other.named and other.fits_loss == best.fits_loss
             rest = same and _without(other.ids, position) == _without(best.ids, position)
-            if rest and other.ids[position] != best.ids[position]:
+            measured = len(other.causes) > position and other.causes[position].numbers > best.causes[position].numbers
+            if rest and not measured and other.ids[position] != best.ids[position]:
                 found[other.ids[position]] = other.causes[position].text
         return found
 

@@ -116,8 +116,7 @@ def _clipped(chain: Chain, c: Series) -> Iterator[Cause]:
     if np.any(np.abs(c.value - factor) > c.error + 1e-6):
         return
     text = (
-        f"the gradient of the loss is clipped to the norm {limit:g}, before the decay is added to it: the "
-        "decay is as asked"
+        f"the gradient of the loss is clipped to the norm {limit:g}, and the decay is added to it afterwards, as asked"
     )
     scales = [2**m for whole in (1.0, 0.5, 0.1, 5.0, 10.0) for m in range(1, 17) if limit * 2**m == whole]
     if smaller.all() and limit < 0.1 and scales:
