@@ -300,6 +300,7 @@ def _structure(design: Design, name: str) -> Any:
         repr(design.form.schedule),
         design.advances.tobytes(),
         repr(design.calls),
+        repr(design.again.get(name)),
         repr(design.resets),
     )
     shrink, frozen = (repr(design.shrink.get(name)), repr(design.beside.get(name))), name in design.frozen

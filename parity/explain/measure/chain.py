@@ -226,13 +226,13 @@ def chain_of(design: Design, engine: Engine, observed: Observed | None) -> Chain
     """
     if observed is not None:
         for gradients, source in ((observed.seen, "optimizer"), (observed.raw, "backward")):
-            plain = recorded(_decayed(gradients, engine, observed), design, engine, source)  # type: ignore[arg-type]
+            plain = recorded(_decayed(gradients, design, engine, observed), design, engine, source)  # type: ignore[arg-type]
             if plain is None:
                 continue
             chain = Chain(design, engine, plain, observed)
             if chain.as_asked("weight") and chain.as_asked("total_bias"):
                 return chain
-            own = recorded(_decayed(gradients, engine, observed, own=True), design, engine, source)  # type: ignore[arg-type]
+            own = recorded(_decayed(gradients, design, engine, observed, own=True), design, engine, source)  # type: ignore[arg-type]
             other = Chain(design, engine, own, observed)
             return other if other.as_asked("weight") and other.as_asked("total_bias") else chain
     return Chain(design, engine, inverted(design, engine), observed)
@@ -253,7 +253,7 @@ def decays_itself(observed: Observed | None) -> bool:
 
 
 def _decayed(
-    gradients: Mapping[str, Array], engine: Engine, observed: Observed, *, own: bool = False
+    gradients: Mapping[str, Array], design: Design, engine: Engine, observed: Observed, *, own: bool = False
 ) -> dict[str, Array]:
     """With λw added where the optimizer does it, by the λ of its parameter group: all that is averaged or stepped.
 
@@ -268,11 +268,11 @@ def _decayed(
         coupled = coupled and not np.any(np.nan_to_num(numbers.get("decoupled_weight_decay", 0.0)))
         flat = np.asarray(values, float).reshape(len(values), -1)
         if decay is not None and coupled and name in engine.recording.weights and len(decay) == len(flat):
-            weights = engine.recording.weights[name]
+            weights = design.begins.get(name, engine.recording.weights[name][:-1])
             sign = np.where(np.nan_to_num(numbers.get("maximize", np.zeros(1))) > 0, -1.0, 1.0)
             lam = np.asarray(decay, float)
             known = np.isfinite(lam)
             lam = np.where(known, lam, lam[known][0] if known.any() else 0.0)  # of steps that the optimizer left out
-            flat = sign[:, None] * flat + lam[:, None] * weights[:-1].reshape(len(flat), -1)
+            flat = sign[:, None] * flat + lam[:, None] * weights.reshape(len(flat), -1)
         found[name] = flat
     return found

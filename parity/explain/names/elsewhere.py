@@ -331,7 +331,7 @@ def _as_recorded(chain: Chain) -> Cause:
     part = ""
     if chain.rows is not None and chain.rows.explained:
         part = ": it is a combination of the batch's rows and of what penalties add, otherwise than asked"
-        if chain.as_asked("data"):
+        if chain.as_asked("data") and SLACK * np.linalg.norm(chain.bars.data) < 0.01 * np.linalg.norm(chain.asked.data):
             part = ": what the rows give is as asked, what is added to it is not"
     elif chain.rows is not None:
         part = (
