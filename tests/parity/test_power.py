@@ -247,6 +247,7 @@ def test_torch_with_a_learning_rate_so_much_larger_is_caught_and_with_a_fraction
 # -- the command --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_quick_raises_no_alarm_catches_all_and_writes_document_page_and_picture(quick: Path) -> None:
     found = read(json.loads((quick / "report.json").read_text(encoding="utf-8")))
     assert (found.alarms, found.errors) == ([], [])
@@ -258,6 +259,7 @@ def test_quick_raises_no_alarm_catches_all_and_writes_document_page_and_picture(
     assert len((quick / RESULTS).read_text(encoding="utf-8").splitlines()) == len(plan(["float64"], quick=True))
 
 
+@pytest.mark.slow
 def test_an_interrupted_measurement_goes_on_where_it_was(
     quick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
