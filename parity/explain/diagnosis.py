@@ -40,9 +40,11 @@ def diagnose(experiment: Experiment, trajectory: Trajectory, *, observed: Observ
         return Diagnosis(verdict="disagree", text=text, against=experiment.name, share=math.inf)
     read_as = tuple(trajectory.meta.get("notes", ()))
     if trajectory.steps < design.steps:
-        if (seldom := reported_seldom(experiment.name, design, said)) is not None:
-            return seldom
-        design, read_as = as_far_as(design, said, read_as)
+        seldom = reported_seldom(experiment.name, design, said)
+        if seldom is None:
+            design, read_as = as_far_as(design, said, read_as)
+        elif seldom.verdict != "disagree" or seldom.findings or not explain(design, Engine(said)):
+            return seldom  # else there are fewer steps, such as those of the full batch
     found = _Diagnosing(experiment, design, trajectory, missing, said, observed)
     narrow = narrower(said) if found.wrong else None
     if narrow is not None and not found.names_the_rounding:

@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 
 import parity
+from parity.check.in_process import trajectory_here
 from parity.cli import main
 from parity.errors import InputError
 from parity.explain.diagnosis import diagnose
-from parity.mutants import MUTANTS
+from parity.mutants import MUTANTS, program
 from parity.power import measure as measuring
 from parity.power import run as running
 from parity.power.case import Case, Cause, Result
@@ -51,15 +52,9 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def records(case: Case) -> list[tuple[dict[str, Any], float | None]]:
-    return measuring._records(case)
-
-
 def trajectory(experiment: str, dtype: str, **moved: Any) -> Any:
     """A correct run, with a part of it replaced."""
-    found = measuring.trajectory_of(
-        parity.load(experiment), records(Case(kind="correct", experiment=experiment, dtype=dtype)), dtype
-    )
+    found, _ = trajectory_here(program(), parity.load(experiment), dtype)
     return replace(found, **{name: change_of(getattr(found, name)) for name, change_of in moved.items()})
 
 
@@ -101,8 +96,7 @@ def test_quick_has_some_of_each_kind_and_correct_code_of_every_experiment() -> N
 def test_every_check_of_correct_code_is_within_its_tolerance(experiment: str, dtype: str) -> None:
     result = measure(Case(kind="correct", experiment=experiment, dtype=dtype, seed=3))
     assert result.outcome == "quiet", result.text
-    links = {"links"} if experiment == "check-sgd" else set()
-    assert set(result.checks) == {"initial", "steps", "weight", "bias", "loss"} | links
+    assert set(result.checks) == {"initial", "steps", "weight", "bias", "loss", "links"}
     assert 0 < max(result.checks.values()) <= 1
     assert (result.steps, result.numbers) == (20, 21 * 31)
 
@@ -185,9 +179,13 @@ def test_a_fault_that_changes_no_number_of_a_dtype_is_equal_and_one_below_its_ro
 def test_a_judge_that_accuses_is_an_alarm_and_one_that_says_nothing_has_missed(monkeypatch: pytest.MonkeyPatch) -> None:
     right = Case(kind="correct", experiment="check-sgd", dtype="float64")
     honest = diagnose
-    monkeypatch.setattr(measuring, "diagnose", lambda *given: replace(honest(*given), verdict="disagree"))
+    monkeypatch.setattr(
+        measuring, "diagnose", lambda *given, **more: replace(honest(*given, **more), verdict="disagree")
+    )
     alarm = measure(right)
-    monkeypatch.setattr(measuring, "diagnose", lambda *given: replace(honest(*given), verdict="agree", findings=()))
+    monkeypatch.setattr(
+        measuring, "diagnose", lambda *given, **more: replace(honest(*given, **more), verdict="agree", findings=())
+    )
     missed = measure(SINGLE)
     assert (alarm.outcome, missed.outcome) == ("alarm", "missed")
     assert exit_code(document([alarm])) == exit_code(document([missed])) == 1
@@ -240,9 +238,8 @@ def test_torch_with_a_learning_rate_so_much_larger_is_caught_and_with_a_fraction
     verdicts = []
     for factor in (1 + 4 * delta, 1 + delta / 100):
         optimizer: Any = asked.optimizer
-        task = measuring.Task(replace(asked, optimizer=replace(optimizer, lr=optimizer.lr * factor)), dtype)
-        measuring.program()(task)
-        run = measuring.trajectory_of(asked, [(dict(r.params), r.loss) for r in task.records], dtype)
+        faster = replace(asked, optimizer=replace(optimizer, lr=optimizer.lr * factor))
+        run, _ = trajectory_here(program(), faster, dtype)
         verdicts.append(diagnose(asked, run).verdict)
     assert verdicts == ["disagree", "agree"]
 
@@ -250,6 +247,7 @@ def test_torch_with_a_learning_rate_so_much_larger_is_caught_and_with_a_fraction
 # -- the command --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_quick_raises_no_alarm_catches_all_and_writes_document_page_and_picture(quick: Path) -> None:
     found = read(json.loads((quick / "report.json").read_text(encoding="utf-8")))
     assert (found.alarms, found.errors) == ([], [])
@@ -261,6 +259,7 @@ def test_quick_raises_no_alarm_catches_all_and_writes_document_page_and_picture(
     assert len((quick / RESULTS).read_text(encoding="utf-8").splitlines()) == len(plan(["float64"], quick=True))
 
 
+@pytest.mark.slow
 def test_an_interrupted_measurement_goes_on_where_it_was(
     quick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
