@@ -118,6 +118,11 @@ class Task:
         Raises :class:`InputError` for anything else.
         """
         value = loss.detach() if isinstance(loss, Tensor) else loss  # torch warns of a number made of a graph
+        if value is not None:
+            try:
+                value = float(value)
+            except (TypeError, ValueError, RuntimeError):
+                raise InputError(f"record(loss={type(loss).__name__}): allowed: one number") from None
         named = _named(parameters)
         shapes = {"weight": (1, 1, -1), "bias": (1, 1)}
         arrays = {name: exact(each).reshape(shapes[name]) for name, each in named.items()}

@@ -201,6 +201,10 @@ class _Diagnosing:
             gradient = "beside the step that the asked gradients make"
             if chain.given is not None and chain.given.source == "optimizer" and not decays_itself(self.observed):
                 gradient = "neither the gradients nor what is made of them are as asked"
+        asked = type(self.design.form.optimizers["weight"]).__name__
+        used = self.observed.optimizer.get("weight", "") if self.observed is not None else ""
+        if used and used.lower() != asked.lower():
+            gradient = f"the optimizer is {used}, asked {asked}; {gradient}"
         return [
             Finding(
                 id="update-other",

@@ -78,8 +78,8 @@ def _huber(chain: Chain) -> Iterator[Cause]:
             inside = flat < 0.999 * largest
             if not inside.any():
                 return
-            edge, factor = 1 / float(np.median(flat[inside] / r[inside])), largest
-            edge, factor = edge * largest, largest / (edge * largest)
+            factor = float(np.median(flat[inside] / r[inside]))
+            edge = largest / factor
         else:
             edge, factor = largest, 1.0
         edge, factor = float(f"{edge:.3g}"), float(f"{factor:.3g}")

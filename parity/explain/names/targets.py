@@ -49,7 +49,6 @@ def causes(chain: Chain) -> Iterator[Cause]:
         other = change(chain.y)
         if np.all((low <= other) & (other <= high)):
             yield _cause(id, words, other)
-            return
     nearest = np.argmin(np.abs(best[:, None] - chain.y[None, :]), axis=1)
     if np.all((low <= chain.y[nearest]) & (chain.y[nearest] <= high)) and np.any(nearest != np.arange(n)):
         moved = np.flatnonzero(nearest != np.arange(n))
