@@ -294,7 +294,7 @@ def test_a_rule_of_links_makes_the_steps_of_its_reference() -> None:
     [
         (lambda w, g, s, lr: w - lr / np.sqrt(s["t"]) * g, "the step falls with 1/√t"),
         (lambda w, g, s, lr: w - 0.01 * g, "the step does not follow the schedule"),
-        (lambda w, g, s, lr: w - lr * g * (s["t"] % 3 > 0), "the step is 0 in every 3. step from step 2 on"),
+        (lambda w, g, s, lr: w - lr * g * (s["t"] % 3 > 0), "the step is 0 in every third step from 2 on"),
         (lambda w, g, s, lr: w - lr * 0.9 ** (s["t"] - 1) * g, "the step is multiplied by 0.9 in each step"),
     ],
     ids=["root", "schedule", "skipped", "geometric"],
