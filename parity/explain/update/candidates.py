@@ -156,7 +156,7 @@ def _counters(base: Base, wrong: Sequence[Record], times: int) -> Iterator[Candi
         else:
             of = "" if names == both else f" of {'m' if names == ['first_counts'] else 'v'} alone"
             part = Part(
-                id="counts-measured",
+                id="correction-counter",
                 text=f"the step counter of the bias correction{of} is another one ({'; '.join(said)})",
                 right="as asked: t = 1, 2, 3, … steps of each parameter",
             )
