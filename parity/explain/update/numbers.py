@@ -160,7 +160,9 @@ def _out(name: str, x: Any) -> Any:
 
 
 def shortest(value: float, low: float, high: float) -> float:
-    """The decimal of fewest digits in the interval."""
+    """The decimal of fewest digits in the interval; 0 has none."""
+    if low <= 0 <= high:
+        return 0.0
     for digits in range(1, 18):
         rounded = float(f"{value:.{digits - 1}e}")
         if low <= rounded <= high:
