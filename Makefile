@@ -2,13 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint bench docs
+.PHONY: run test test-all lint bench docs
 
 run: .venv/installed
 	$(BIN)/parity run 's0-*'
 
 test: .venv/installed
 	$(BIN)/pytest -q -n auto
+
+test-all: .venv/installed
+	$(BIN)/pytest -q -n auto -m 'slow or not slow'
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -16,8 +16,11 @@ import pytest
 
 import parity
 from parity.check import held
+from parity.check.in_process import trajectory_here
 from parity.cli import main
 from parity.experiment_file import from_dict
+from parity.explain.catalogue import NAMES
+from parity.explain.diagnosis import diagnose
 from parity.pytest_plugin import assert_optimizer, assert_parity
 from refimpl.datasets import Gaussian
 from refimpl.initial_weights import Normal
@@ -167,6 +170,21 @@ def test_the_added_backend_agrees_and_a_fault_in_it_is_found(
     assert [one.setting.dtype for one in report.runs] == ["float32", "float64"]
     monkeypatch.setattr(files["numpy_backend"].np, "mean", lambda x: np.sum(x) / (len(x) + 1))
     assert {one.verdict.name for one in run().runs} == {"disagree"}
+
+
+def test_the_added_name_is_found_where_it_is_the_cause(
+    files: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (name,) = files["quantiles"].QUANTILES
+    experiment = parity.load("check-sgd")
+
+    def ids() -> list[str]:
+        trajectory, observed = trajectory_here(files["quantile"].train, experiment, "float64")
+        return [finding.id for finding in diagnose(experiment, trajectory, observed=observed).findings]
+
+    assert ids() == ["rows-as-measured"]
+    monkeypatch.setitem(NAMES, name.id, name)
+    assert ids() == ["loss-pinball"]
 
 
 def gallery_file() -> dict[str, Any]:

@@ -72,8 +72,7 @@ def _work(connection: Connection, entry: Entry) -> None:
     kept = {name: getattr(found, name) for name in ("against", "verdict", "text", "family", "unseen", "notes")}
     findings = [{"id": one.id, "text": one.text, "evidence": one.evidence} for one in found.findings]
     share = found.share if math.isfinite(found.share) else None
-    law = found.laws[-1].text if found.laws else ""
-    connection.send({**kept, "share": share, "float32": in_float32, "law": law, "findings": findings})
+    connection.send({**kept, "share": share, "float32": in_float32, "findings": findings})
 
 
 def _share_in_float32(examined: Examined, entry: Entry) -> float | None:

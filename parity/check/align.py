@@ -142,7 +142,7 @@ def reports_of(history: History, groups: Rows, roles: Roles, start: Params) -> l
 
 def observed_in(rows: Rows, roles: Roles, shapes: Mapping[str, tuple[int, ...]], trouble: str) -> Observed:
     """What happened before each report. ``shapes``: of the parameters, with the axis of runs."""
-    steps = {name: [_steps(row, name, roles) for row in rows] for name in shapes}
+    steps = {name: [_with_gradient(_steps(row, name, roles)) for row in rows] for name in shapes}
     steps = {name: each for name, each in steps.items() if any(each)}
     passes = {name: [_passes(row, name, roles) for row in rows] for name in shapes}
     passes = {name: each for name, each in passes.items() if any(each)}
@@ -181,6 +181,11 @@ Stepped = Sequence[Sequence[tuple[int, Step]]]
 
 def _steps(row: Sequence[Event], name: str, roles: Roles) -> list[tuple[int, Step]]:
     return [(n, e) for e in row if isinstance(e, Step) for n in e.after if roles.get(n) == name]
+
+
+def _with_gradient(steps: list[tuple[int, Step]]) -> list[tuple[int, Step]]:
+    """Without those that found no gradient beside others that did: they moved nothing."""
+    return [(n, step) for n, step in steps if n in step.seen] or steps
 
 
 def _passes(row: Sequence[Event], name: str, roles: Roles) -> list[Array]:

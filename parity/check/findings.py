@@ -149,4 +149,4 @@ def _names(held: Held) -> str:
 
 def _line(optimizer: Any) -> str:
     key = key_of(optimizer)
-    return f"{key} is {RULES[key]}"
+    return f"{key} is {RULES[key]}" if key in RULES else shown(optimizer)

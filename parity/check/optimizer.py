@@ -15,11 +15,12 @@ from typing import Any
 from parity.check import findings
 from parity.check.examined import Examined
 from parity.check.feeds import decay_of, rate_of
-from parity.check.held import demanded, motions, parse_against
+from parity.check.held import BY_NAME, demanded, known_numbers, motions, parse_against
 from parity.check.identify import Held, Identity, Judgement, identify, judge
 from parity.check.invariance import facts
 from parity.check.target import Target
 from parity.check.worker import TheirError, run
+from parity.errors import InputError
 from parity.explain.finding import CheckVerdict, Diagnosis, Finding
 from parity.explain.replay import share_of
 from parity.explain.update.references import shown
@@ -117,7 +118,7 @@ def _unknown(examined: Examined, nearest: str) -> Diagnosis:
         for dtype, said in examined.raised.items()
     ]
     known = facts(examined.runs, rate_of(examined.given))
-    notes = [*examined.notes, *known, nearest]
+    notes = [*examined.notes, *known, nearest, *_beside_its_name(examined)]
     return Diagnosis(
         verdict="disagree" if found else "undecidable",
         text="; ".join([f"no reference steps so: {nearest}", *(finding.text for finding in found)]),
@@ -126,6 +127,21 @@ def _unknown(examined: Examined, nearest: str) -> Diagnosis:
         findings=tuple(found),
         notes=tuple(notes),
     )
+
+
+def _beside_its_name(examined: Examined) -> list[str]:
+    """What a class does that is called as a reference is, and is not it."""
+    key = BY_NAME.get(examined.name.lower().replace("_", ""))
+    if key is None:
+        return []
+    try:
+        reference = demanded(key, {}, {}, known_numbers(examined))
+    except InputError:
+        return []
+    held = dict.fromkeys(examined.parameters, reference)
+    judged = judge(held, examined.runs["drawn"], "float64", float32=examined.keeps_float32)
+    found = findings.of_update(held, examined.runs["drawn"], judged) if judged.share > 1 else []
+    return [f"beside {key}, as which it is called: {finding.text}" for finding in found]
 
 
 def _when_decayed(examined: Examined, held: Held) -> list[str]:

@@ -15,7 +15,7 @@ from parity.explain.finding import Diagnosis
 def check(
     target: str,
     *,
-    experiment: Experiment,
+    experiment: Experiment | None,
     hyper: Sequence[str] = (),
     against: str | None = None,
     dtype: str | None = None,
@@ -24,7 +24,8 @@ def check(
 ) -> Diagnosis:
     """Check an optimizer class, a training function or a log. Raises :class:`InputError` for what is none of them.
 
-    ``dtype``: of tensors, float64 where none is given; of a log, which is tried in several where none is given.
+    ``experiment``: what a function or a log is held to; without one the error says which fit the code. ``dtype``: of
+    tensors, float64 where none is given; of a log, which is tried in several where none is given.
     """
     what = parse(target)
     options = hyper_parameters(hyper)
@@ -38,6 +39,10 @@ def check(
         raise InputError(
             f"{given}: is for optimizer classes, which begin with a capital; others are held to --experiment"
         )
+    if experiment is None:
+        from parity.check.experiments import ask_for_experiment
+
+        raise ask_for_experiment(what, dtype or "float64", device, limit)
     if what.is_log:
         from parity.check.log import check_log
 

@@ -18,8 +18,9 @@ def check_command(
         typer.Argument(help="file.py:function, file.py:Class, package.module:Class, or a log (.npz, .csv, .jsonl)."),
     ],
     experiment: Annotated[
-        str, typer.Option(help="What a training function or a log is held to: a name from `parity list` or a file.")
-    ] = "check-sgd",
+        str | None,
+        typer.Option(help="What a training function or a log is held to: a name from `parity list` or a file."),
+    ] = None,
     hyper: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="A hyper-parameter of an optimizer class; repeatable.")
     ] = None,
@@ -50,7 +51,7 @@ def check_command(
     try:
         found = check(
             target,
-            experiment=load_one(experiment),
+            experiment=load_one(experiment) if experiment is not None else None,
             hyper=hyper or [],
             against=against,
             dtype=dtype,

@@ -40,21 +40,17 @@ def diagnose(experiment: Experiment, trajectory: Trajectory, *, observed: Observ
         return Diagnosis(verdict="disagree", text=text, against=experiment.name, share=math.inf)
     read_as = tuple(trajectory.meta.get("notes", ()))
     if trajectory.steps < design.steps:
-        if (seldom := reported_seldom(experiment.name, design, said)) is not None:
-            return seldom
-        design, read_as = as_far_as(design, said, read_as)
-    trajectory = _in_its_format(design, trajectory, said)
-    whole, finite = recording_of(trajectory)
-    found = _Diagnosing(experiment, design, trajectory, whole, finite, missing, said, observed).run()
-    return replace(found, notes=(*read_as, *found.notes))
-
-
-def _in_its_format(design: Design, trajectory: Trajectory, said: Recording) -> Trajectory:
-    """The run in a narrower format than it said, where its weights are and correct code does not explain it."""
-    narrow = narrower(said)
-    if narrow is None or Engine(said).share(design, enough=1.0) <= 1:
-        return trajectory
-    return said_in(trajectory, narrow)
+        seldom = reported_seldom(experiment.name, design, said)
+        if seldom is None:
+            design, read_as = as_far_as(design, said, read_as)
+        elif seldom.verdict != "disagree" or seldom.findings or not explain(design, Engine(said)):
+            return seldom  # else there are fewer steps, such as those of the full batch
+    found = _Diagnosing(experiment, design, trajectory, missing, said, observed)
+    narrow = narrower(said) if found.wrong else None
+    if narrow is not None and not found.names_the_rounding:
+        found = _Diagnosing(experiment, design, said_in(trajectory, narrow), missing, said, observed)
+    diagnosis = found.run()
+    return replace(diagnosis, notes=(*read_as, *diagnosis.notes))
 
 
 class _Diagnosing:
@@ -65,32 +61,40 @@ class _Diagnosing:
         experiment: Experiment,
         design: Design,
         trajectory: Trajectory,
-        whole: Recording,
-        finite: bool,
         missing: Sequence[str],
         said: Recording,
         observed: Observed | None,
     ) -> None:
         self.experiment, self.design, self.trajectory = experiment, design, trajectory
-        self.whole, self.finite, self.missing, self.said = whole, finite, missing, said
-        self.recording = without_still(whole)
+        self.missing, self.said = missing, said
+        self.whole, self.finite = recording_of(trajectory)
+        self.recording = without_still(self.whole)
         self.engine = Engine(self.recording)
         complete = observed is not None and self.recording.steps == trajectory.steps
         self.observed = observed if complete else None
+        if self._same_steps:
+            self.engine.pieces(design)  # which several questions are asked of
         self.share = self.engine.share(design)
         self.wrong = self.share > 1
-        self.explanations = explain(design, self.engine, self.observed) if self.wrong else []
+        self.averaged = self._averaged() if self.wrong else []
+        searched = self.wrong and not self.averaged
+        self.explanations = explain(design, self.engine, self.observed) if searched else []
 
     @property
     def best(self) -> Explanation | None:
         return self.explanations[0] if self.explanations else None
 
+    @property
+    def names_the_rounding(self) -> bool:
+        """Whether it is explained by weights that are rounded to a narrower format after each step."""
+        ids = self.best.ids if self.best is not None else ()
+        return any(id.startswith("precision-") and id.endswith("-weights") for id in ids)
+
     def run(self) -> Diagnosis:
         """All of it."""
         begin, near = self._starts()
-        averaged = self._averaged()
         findings = [
-            *(averaged or self._findings()),
+            *(self.averaged or self._findings()),
             *(_start(one) for one in begin),
             *self._precision(),
             *self._stopped(),
@@ -119,9 +123,8 @@ class _Diagnosing:
             text=self._text(verdict, findings, unseen),
             share=self.share,
             links=self._links(),
-            family=self._family(),
             findings=tuple(findings),
-            patterns=tuple(patterns(list(self.engine.expected(self.design)))) if nothing and self._same_steps else (),
+            patterns=tuple(patterns(list(self.engine.pieces(self.design)))) if nothing and self._same_steps else (),
             effects=did,
             unseen=unseen,
             notes=tuple(notes),
@@ -136,14 +139,11 @@ class _Diagnosing:
     def _links(self) -> tuple[Link, ...]:
         if not self._same_steps:
             return ()
-        return summary(chain_of(self.design, self.engine, self.observed))
-
-    def _family(self) -> str:
-        """The optimizer that was executed, where it is known."""
-        if self.wrong and (self.best is None or not self.best.named):
-            return ""
-        design = self.design if self.best is None else self.best.design
-        return repr(design.form.optimizers["weight"])
+        begins = self.best.design.begins if self.best is not None else {}
+        links = summary(chain_of(replace(self.design, begins=begins), self.engine, self.observed))
+        if not self.wrong and any(link.as_asked is False for link in links):
+            return ()  # the run agrees: what was recorded is not the gradient that was used, or was used otherwise
+        return links
 
     def _starts(self) -> tuple[list[Start], list[str]]:
         """Parameters that start elsewhere, and those that are some roundings off, in words."""
@@ -173,10 +173,11 @@ class _Diagnosing:
             measured = f"; {cause.numbers} number{'s were' if cause.numbers > 1 else ' was'} measured for it"
             also = "".join([measured if cause.numbers else "", f"; {cause.evidence}" if cause.evidence else ""])
             alike = self._alike(best, position)
+            alone = cause.id == "gradient-other" and len(best.causes) == 1
             findings.append(
                 Finding(
                     id=cause.id,
-                    text=cause.text,
+                    text=cause.text + ("; the update made of it is as asked" if alone else ""),
                     evidence=evidence + also,
                     change=cause.change,
                     probe=cause.probe if alike else "",
@@ -198,25 +199,23 @@ class _Diagnosing:
         gradient = "the gradients are as asked, the update made of them is not"
         if not as_asked:
             gradient = "beside the step that the asked gradients make"
-            if recorded and not decays_itself(self.observed):
+            if chain.given is not None and chain.given.source == "optimizer" and not decays_itself(self.observed):
                 gradient = "neither the gradients nor what is made of them are as asked"
         return [
             Finding(
                 id="update-other",
                 text=f"{gradient}: {'; '.join(explained.structure)}",
-                evidence=f"correct code is off by {self.share:.3g} times the tolerance, and nothing that is known explains it",
+                evidence=f"correct code is off by {self.share:.3g} times the tolerance, and nothing that "
+                "is known explains it",
                 change="look at what the optimizer, and all that writes the weights, does in these steps",
             )
         ]
 
     def _averaged(self) -> list[Finding]:
-        """Where nothing has a name: whether a running average of weights that are as asked was recorded."""
-        if not self.wrong or (self.best is not None and self.best.named):
-            return []
+        """Whether a running average of weights that are as asked was recorded."""
         for words, trained in readings(self.design, self.engine):
             share = Engine(trained).share(self.design, enough=1.0)
             if share <= 1:
-                self.explanations = []
                 return [
                     Finding(
                         id="weights-averaged",
@@ -234,7 +233,8 @@ class _Diagnosing:
         for other in self.explanations[1:]:
             same = len(other.causes) == len(best.causes) and other.named and other.fits_loss == best.fits_loss
             rest = same and _without(other.ids, position) == _without(best.ids, position)
-            if rest and other.ids[position] != best.ids[position]:
+            measured = len(other.causes) > position and other.causes[position].numbers > best.causes[position].numbers
+            if rest and not measured and other.ids[position] != best.ids[position]:
                 found[other.ids[position]] = other.causes[position].text
         return found
 
@@ -268,7 +268,7 @@ class _Diagnosing:
         """Where all is right but the first step, which was taken to start from the weights that were handed out."""
         if not self._same_steps:
             return []
-        pieces = list(self.engine.expected(self.design))
+        pieces = list(self.engine.pieces(self.design))
         if any((piece.share > 1).any() for piece in pieces if int(piece.steps[0]) > 0):
             return []
         worst = max(float(np.max(piece.share, initial=0)) for piece in pieces if int(piece.steps[0]) == 0)
@@ -295,7 +295,7 @@ class _Diagnosing:
         for label, one in held.items():
             if one.steps == self.recording.steps:
                 found[label] = np.zeros(one.steps)
-                for piece in self.engine.expected(one):
+                for piece in self.engine.pieces(one):
                     k = int(piece.steps[0])
                     found[label][k] = max(found[label][k], float(np.max(piece.share, initial=0)))
         return found
@@ -304,7 +304,8 @@ class _Diagnosing:
         """Of every finding on the end of the run; None where one of them is of the recorded weights only."""
         best = self.best
         if best is not None:
-            tied = best.design.steps != self.design.steps or best.design.at or best.design.given
+            made = best.design
+            tied = made.steps != self.design.steps or made.at or made.given or made.begins or made.ends
             if tied or not best.named:
                 return None
         differences: dict[str, Change] = {f"{one.id} ({one.parameter})": self._begun(one.parameter) for one in begin}

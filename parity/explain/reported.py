@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from parity.explain.catalogue import NAMES
 from parity.explain.cause import cause_of
 from parity.explain.finding import Finding
@@ -24,8 +26,17 @@ def reported(design: Design, engine: Engine) -> tuple[list[Finding], list[str]]:
     for name in NAMES.values():
         fault = cause_of(name, name.values[0])
         changed = fault.to(design) if name.kind in ("loss", "penalty") and not name.free else None
-        if changed is not None and min(engine.loss_shares(changed).values(), default=math.inf) <= 1:
+        if changed is not None and _explains(design, changed, engine):
             text = f"of the loss that was reported, not of the steps: {fault.text}"
             return [Finding(id=name.id, text=text, evidence=evidence, change=name.change)], []
     text = "the reported loss is neither the data loss nor the objective of the batch before the step"
     return [Finding(id="loss-reported", text=text, evidence=evidence, change="report the loss of the step's batch")], []
+
+
+def _explains(design: Design, changed: Design, engine: Engine) -> bool:
+    """Whether the recorded losses are those of a changed design, which are others than asked, not only less certain."""
+    if min(engine.loss_shares(changed).values(), default=math.inf) > 1:
+        return False
+    asked = {str(piece.quantity): piece for piece in engine.losses(design)}
+    fitting = [piece for piece in engine.losses(changed) if np.max(piece.share) <= 1]
+    return any((np.abs(one.value - (its := asked[str(one.quantity)]).value) > its.allowance).any() for one in fitting)

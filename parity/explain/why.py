@@ -9,8 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import numpy as np
+
 from parity.explain.cause import Cause
-from parity.explain.measure.chain import Chain, chain_of
+from parity.explain.measure.chain import Chain, chain_of, with_design
 from parity.explain.names import between, elsewhere, known, narrow, order, rows, scale, update
 from parity.explain.names.option import PARTS, Option, covers
 from parity.explain.observed import Observed
@@ -58,7 +60,12 @@ def explain(design: Design, engine: Engine, observed: Observed | None = None) ->
         base = together(design, begin)
         if base is not None and base.steps == engine.recording.steps:
             _explain(proof, begin, base, observed)
-    if not proof.found:
+    if not proof.named:
+        for cause in narrow.weights(engine):
+            changed = cause.to(design)
+            if changed is not None and changed.steps == engine.recording.steps:
+                proof.hold((cause,))
+                _explain(proof, (cause,), changed, observed)
         proof.hold_all((cause,) for cause in narrow.causes(design, engine))
     return proof.ranked()
 
@@ -85,6 +92,9 @@ def _explain(
             if changed is not None and changed.consistent:
                 more = same if recorded else what(chain, changed)
                 proof.hold_all((*begin, *causes, *each) for each in more)
+    backward = chain.given is not None and chain.given.source == "backward"
+    if not proof.found and backward:  # what the last backward pass left may not be what was used
+        _explain(proof, begin, base, None, late=late)
     if proof.named or late:
         return
     for written in between.late(chain, base):
@@ -125,9 +135,16 @@ class Proof:
         if changed is None or not changed.consistent:
             return
         share = self.engine.share(changed, enough=1.0)
-        if share <= 1:
+        if share <= 1 and (changed.begins or changed.ends or self._differs(causes, changed)):
             losses = self.engine.loss_shares(changed)
             self.found.append(Explanation(tuple(causes), changed, share, losses))
+
+    def _differs(self, causes: Sequence[Cause], changed: Design) -> bool:
+        """Whether these causes give other weights than correct code may have; not merely a wider bound on the same."""
+        if changed.steps != self.design.steps or any(cause.id.startswith("precision") for cause in causes):
+            return True
+        pairs = zip(self.engine.expected(changed), self.engine.expected(self.design), strict=True)
+        return any((np.abs(mine.value - its.value) > its.allowance).any() for mine, its in pairs)
 
     def hold_all(self, proposals: Iterable[tuple[Cause, ...]]) -> None:
         """Each of them, until so many were tried, or some more after a name that fits everything."""
@@ -162,19 +179,26 @@ def together(design: Design, causes: Sequence[Cause]) -> Design | None:
     return changed
 
 
-def gradient(chain: Chain) -> Iterator[tuple[Cause, ...]]:
+def gradient(chain: Chain, *, nested: bool = False) -> Iterator[tuple[Cause, ...]]:
     """What explains the gradient, from one cause to several; nothing where it is as asked, or not known."""
+    if nested and (chain.rows is None or not chain.rows.explained):
+        return  # these rows do not do, either
     if chain.given is None or (chain.as_asked("weight") and chain.as_asked("total_bias")):
         yield ()
         return
-    if chain.given.source == "weights":
-        yield ()  # the update may be what differs
+    if chain.given.source != "optimizer":
+        yield ()  # the update may be what differs, or not be made of these gradients
     every = list(known.options(chain))
     every += [Option(cause, frozenset(PARTS)) for file in (scale, elsewhere) for cause in file.causes(chain)]
     whole = [option for option in every if option.parts == frozenset(PARTS)]
     for option in sorted(whole, key=lambda one: (not one.cause.named, one.cause.numbers)):
         yield (option.cause,)
-    if chain.rows is not None and chain.rows.explained:
+    if chain.rows is None or not chain.rows.explained:
+        for cause in elsewhere.bases(chain):
+            changed = cause.to(chain.design)
+            if changed is not None and changed.consistent and changed.steps == chain.steps:
+                yield from ((cause, *more) for more in gradient(with_design(chain, changed), nested=True))
+    else:
         deviating = frozenset(part for part in PARTS if not chain.as_asked(part))
         every += list(rows.options(chain, deviating))
         yield from covers(every, deviating)

@@ -61,7 +61,7 @@ HIDES: Mapping[str, tuple[str, ...]] = {
     "dampening-missing": ("first-step-dampened",),
     "eps-missing": ("eps-inside-root", "eps-before-correction", "gradient-twice"),
     "amsgrad-missing": ("amsgrad-after-correction",),
-    "gradient-sign": ("beta2-other", "amsgrad-extra", "gradient-twice", "precision-float16-forward", "precision-tf32"),
+    "gradient-sign": ("beta2-other", "amsgrad-extra", "gradient-twice", "precision-float16-forward"),
     "gradient-normalised": ("gradient-twice",),
     "full-batch": ("penalty-once-per-epoch", "penalty-last-batch-of-epoch", "gradient-accumulated-in-epoch"),
     "intercept-missing": ("penalty-on-bias-too", "penalty-not-on-bias"),

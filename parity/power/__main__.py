@@ -1,17 +1,27 @@
-"""``python -m parity.power REPORT.json FOLDER``: the page and its picture from a document of ``parity power``."""
+"""``python -m parity.power REPORT.json FOLDER [BLIND.json]``: the page and its picture of a measurement.
+
+``BLIND.json``: the score of faults written blind; it may be missing.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from parity.report.power.files import write_page
 
 
 def main(arguments: list[str]) -> None:
-    document, folder = arguments
-    write_page(json.loads(Path(document).read_text(encoding="utf-8")), Path(folder))
+    document, folder, *others = arguments
+    blind = next((read(Path(name)) for name in others if Path(name).is_file()), None)
+    write_page(read(Path(document)), Path(folder), blind)
+
+
+def read(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def measure(case: Case) -> Result:
 
 
 def _correct(case: Case) -> Result:
-    """A finding in correct code is a false alarm, and so are a check beyond its tolerance and a false law."""
+    """A finding in correct code is a false alarm, and so is a check beyond its tolerance, or a link not as asked."""
     experiment = _experiment(case)
     trajectory, observed = _run(case)
     diagnosis = diagnose(experiment, trajectory, observed=observed)

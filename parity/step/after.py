@@ -28,6 +28,7 @@ def after(
     *,
     held: Array | None = None,
     calls: int = 1,
+    again: Any = None,
     reset: bool = False,
     state_format: str | None = None,
     shrink: Any = None,
@@ -40,12 +41,16 @@ def after(
         (w, s) ← step(w, g, s)                     ``calls`` times; of a sparse gradient only the elements ``held``
         s ← s rounded to ``state_format``;         w ← (1 − ``shrink``)·w − ``beside``·w before, in ``weights_format``
 
+    ``again``: λ of a decay that the optimizer adds itself, in each call from the weights that the call before left.
     ``optimizer``: with its hyper-parameters in effect. Correct code makes one call and has none of the rest.
     """
     if reset or not state:
         state = optimizer.init(param)
     before = param
-    for _ in range(calls):
+    asked = gradient
+    for call in range(calls):
+        if call and again is not None:
+            gradient = asked + again * (param - before)
         if held is not None and hasattr(optimizer, "step_sparse"):
             param, state = optimizer.step_sparse(param, gradient, held, state)
         else:

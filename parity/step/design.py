@@ -41,6 +41,7 @@ Twist = Callable[[dict[str, Any]], dict[str, Any]]
 class Design:
     """The parts of a run; see the module for the formulas.
 
+    ``again``: λ of a decay that the optimizer adds itself, ``(K,)`` by parameter: where it is called several times.
     ``begins``: weights from which the steps start in the place of those recorded after the step before, ``(K, …)``.
     ``ends``: weights that the steps are to come to in the place of those recorded next, ``(K, …)``.
     ``at``: weights at which the gradient is taken in the place of w_k, ``(K, …)`` by parameter.
@@ -59,6 +60,7 @@ class Design:
     beside: Mapping[str, Array] = field(default_factory=dict)
     frozen: frozenset[str] = frozenset()
     calls: Array | Mapping[str, Array] | None = None
+    again: Mapping[str, Array] = field(default_factory=dict)
     row_times: tuple[Array, ...] | None = None
     added: Mapping[str, Array] = field(default_factory=dict)
     scale: Mapping[str, Array] = field(default_factory=dict)
@@ -91,7 +93,18 @@ class Design:
     def consistent(self) -> bool:
         """Whether what is given for each step is given for each of its steps."""
         single = [self.penalty_times, self.mixing, self.counts, self.resets, self.row_times]
-        by_name = (self.decay_times, self.shrink, self.beside, self.added, self.scale, self.given, self.at, self.begins, self.ends)
+        by_name = (
+            self.decay_times,
+            self.again,
+            self.shrink,
+            self.beside,
+            self.added,
+            self.scale,
+            self.given,
+            self.at,
+            self.begins,
+            self.ends,
+        )
         calls = self.calls.values() if isinstance(self.calls, Mapping) else (self.calls,)
         arrays = [*single, *calls, *(each for mapping in by_name for each in mapping.values())]
         if self.row_times is not None and [len(q) for q in self.row_times] != [len(rows) for rows in self.rows]:
@@ -151,6 +164,7 @@ class Design:
             gradient,
             state,
             calls=calls,
+            again=like(param, self.again[name][steps]) if name in self.again else None,
             reset=reset,
             state_format=self.state_format,
             shrink=like(param, self.shrink[name][steps]) if name in self.shrink else None,

@@ -42,7 +42,9 @@ class Engine:
         self.recording = recording
         self.passes = Passes(recording)
         self._gradients: dict[Any, tuple[Any, dict[str, Any]]] = {}
-        self._allowances: dict[int, tuple[Design, dict[str, Array]]] = {}
+        self._pieces: dict[int, tuple[Design, Sequence[Expected]]] = {}
+        self.memo: dict[Any, Any] = {}
+        """What others made of this recording once, and ask for again."""
 
     # -- many designs, in plain float64 ------------------------------------------------------------------------------
 
@@ -140,12 +142,16 @@ class Engine:
 
     def allowances(self, design: Design) -> dict[str, Array]:
         """How far a correct run of this design may be off after each step, by parameter ``(K, n)``."""
-        if id(design) not in self._allowances:
-            found: dict[str, list[Array]] = {name: [] for name in self.recording.weights}
-            for piece in self.expected(design):
-                found[piece.quantity.parameter].append(np.asarray(piece.allowance, float).reshape(-1))
-            self._allowances[id(design)] = design, {name: np.stack(some) for name, some in found.items()}
-        return self._allowances[id(design)][1]
+        found: dict[str, list[Array]] = {name: [] for name in self.recording.weights}
+        for piece in self.pieces(design):
+            found[piece.quantity.parameter].append(np.asarray(piece.allowance, float).reshape(-1))
+        return {name: np.stack(some) for name, some in found.items()}
+
+    def pieces(self, design: Design) -> Sequence[Expected]:
+        """All of :meth:`expected`, made once for a design."""
+        if id(design) not in self._pieces:
+            self._pieces[id(design)] = design, tuple(self.expected(design))  # the design is kept: no other gets its id
+        return self._pieces[id(design)][1]
 
     def share(self, design: Design, *, enough: float = np.inf) -> float:
         """The largest error ÷ allowance, up to the first step where it is more than ``enough``.
@@ -155,7 +161,7 @@ class Engine:
         if design.steps != self.recording.steps:
             return np.inf
         largest, known = 0.0, False
-        for piece in self.expected(design):
+        for piece in self.pieces(design) if id(design) in self._pieces else self.expected(design):
             known = known or not np.isinf(piece.allowance).all()
             largest = max(largest, float(np.max(piece.share, initial=0)))
             if largest > enough:
@@ -294,6 +300,7 @@ def _structure(design: Design, name: str) -> Any:
         repr(design.form.schedule),
         design.advances.tobytes(),
         repr(design.calls),
+        repr(design.again.get(name)),
         repr(design.resets),
     )
     shrink, frozen = (repr(design.shrink.get(name)), repr(design.beside.get(name))), name in design.frozen

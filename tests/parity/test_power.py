@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 
 import parity
+from parity.check.in_process import trajectory_here
 from parity.cli import main
 from parity.errors import InputError
 from parity.explain.diagnosis import diagnose
-from parity.mutants import MUTANTS
+from parity.mutants import MUTANTS, program
 from parity.power import measure as measuring
 from parity.power import run as running
 from parity.power.case import Case, Cause, Result
@@ -39,6 +40,7 @@ from parity.step.recording import recording_of
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "benchmarks" / "results" / "power.json"
+BLIND = PUBLISHED.with_name("blind.json")
 SINGLE = Case(kind="single", faults=("loss-halved",), experiment="check-sgd", dtype="float32")
 
 
@@ -50,15 +52,9 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def records(case: Case) -> list[tuple[dict[str, Any], float | None]]:
-    return measuring._records(case)
-
-
 def trajectory(experiment: str, dtype: str, **moved: Any) -> Any:
     """A correct run, with a part of it replaced."""
-    found = measuring.trajectory_of(
-        parity.load(experiment), records(Case(kind="correct", experiment=experiment, dtype=dtype)), dtype
-    )
+    found, _ = trajectory_here(program(), parity.load(experiment), dtype)
     return replace(found, **{name: change_of(getattr(found, name)) for name, change_of in moved.items()})
 
 
@@ -100,10 +96,9 @@ def test_quick_has_some_of_each_kind_and_correct_code_of_every_experiment() -> N
 def test_every_check_of_correct_code_is_within_its_tolerance(experiment: str, dtype: str) -> None:
     result = measure(Case(kind="correct", experiment=experiment, dtype=dtype, seed=3))
     assert result.outcome == "quiet", result.text
-    laws = {"law"} if experiment == "check-sgd" else set()
-    assert set(result.checks) == {"initial", "steps", "weight", "bias", "loss"} | laws
+    assert set(result.checks) == {"initial", "steps", "weight", "bias", "loss", "links"}
     assert 0 < max(result.checks.values()) <= 1
-    assert (result.steps, result.numbers) == (20, 21 * 13)
+    assert (result.steps, result.numbers) == (20, 21 * 31)
 
 
 def bump_first(params: Any) -> Any:
@@ -129,7 +124,7 @@ WRONG = [
 @pytest.mark.parametrize(("check", "moved"), WRONG, ids=[name for name, _ in WRONG])
 def test_a_check_sees_what_it_is_for_and_the_others_do_not(check: str, moved: Any) -> None:
     experiment, found = parity.load("check-adam"), trajectory("check-adam", "float32", **moved)
-    shares = checks(experiment, found, diagnose(experiment, found, pairs=False))
+    shares = checks(experiment, found, diagnose(experiment, found))
     assert {name for name, share in shares.items() if share > 1} == {check}
 
 
@@ -143,11 +138,12 @@ def test_a_run_with_other_steps_is_held_to_its_beginning_only() -> None:
 
 
 def diagnosed(*classes: list[tuple[str, ...]], beside: tuple[str, ...] = ()) -> Any:
-    """A diagnosis with these explanations, and findings that the search knows nothing of."""
-    groups = [[SimpleNamespace(ids=ids) for ids in group] for group in classes]
-    first = groups[0][0].ids if groups else ()
+    """A diagnosis with these explanations, and findings that are of none of them."""
+    ranked = [(rank, ids) for rank, group in enumerate(classes) for ids in group]
+    one = [SimpleNamespace(ids=ids, causes=ids, named=True, fits_loss=rank) for rank, ids in ranked]
+    first = one[0].ids if one else ()
     findings = [SimpleNamespace(id=id, alike=()) for id in (*first, *beside)]
-    return SimpleNamespace(search=SimpleNamespace(classes=groups), findings=findings, patterns=())
+    return SimpleNamespace(explanations=one, findings=findings, patterns=())
 
 
 CAUSES = [
@@ -183,9 +179,13 @@ def test_a_fault_that_changes_no_number_of_a_dtype_is_equal_and_one_below_its_ro
 def test_a_judge_that_accuses_is_an_alarm_and_one_that_says_nothing_has_missed(monkeypatch: pytest.MonkeyPatch) -> None:
     right = Case(kind="correct", experiment="check-sgd", dtype="float64")
     honest = diagnose
-    monkeypatch.setattr(measuring, "diagnose", lambda *given: replace(honest(*given), verdict="disagree"))
+    monkeypatch.setattr(
+        measuring, "diagnose", lambda *given, **more: replace(honest(*given, **more), verdict="disagree")
+    )
     alarm = measure(right)
-    monkeypatch.setattr(measuring, "diagnose", lambda *given: replace(honest(*given), verdict="agree", findings=()))
+    monkeypatch.setattr(
+        measuring, "diagnose", lambda *given, **more: replace(honest(*given, **more), verdict="agree", findings=())
+    )
     missed = measure(SINGLE)
     assert (alarm.outcome, missed.outcome) == ("alarm", "missed")
     assert exit_code(document([alarm])) == exit_code(document([missed])) == 1
@@ -238,16 +238,16 @@ def test_torch_with_a_learning_rate_so_much_larger_is_caught_and_with_a_fraction
     verdicts = []
     for factor in (1 + 4 * delta, 1 + delta / 100):
         optimizer: Any = asked.optimizer
-        task = measuring.Task(replace(asked, optimizer=replace(optimizer, lr=optimizer.lr * factor)), dtype)
-        measuring.program()(task)
-        run = measuring.trajectory_of(asked, [(dict(r.params), r.loss) for r in task.records], dtype)
-        verdicts.append(diagnose(asked, run, pairs=False).verdict)
+        faster = replace(asked, optimizer=replace(optimizer, lr=optimizer.lr * factor))
+        run, _ = trajectory_here(program(), faster, dtype)
+        verdicts.append(diagnose(asked, run).verdict)
     assert verdicts == ["disagree", "agree"]
 
 
 # -- the command --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_quick_raises_no_alarm_catches_all_and_writes_document_page_and_picture(quick: Path) -> None:
     found = read(json.loads((quick / "report.json").read_text(encoding="utf-8")))
     assert (found.alarms, found.errors) == ([], [])
@@ -259,6 +259,7 @@ def test_quick_raises_no_alarm_catches_all_and_writes_document_page_and_picture(
     assert len((quick / RESULTS).read_text(encoding="utf-8").splitlines()) == len(plan(["float64"], quick=True))
 
 
+@pytest.mark.slow
 def test_an_interrupted_measurement_goes_on_where_it_was(
     quick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -396,12 +397,28 @@ def test_a_document_of_another_shape_is_refused() -> None:
         read({"schema": 2})
 
 
+def test_faults_written_blind_are_counted_by_kind_and_each_is_shown() -> None:
+    fault = {"name": "a", "kind": "class", "true": "β | γ", "said": "β", "caught": True, "right": True}
+    blind = {
+        "date": "2026-01-02",
+        "cases": [fault, fault | {"right": False}],
+        "sealed": [fault | {"caught": False, "right": False}],
+    }
+    page = to_markdown(document(list(one_of_each())), blind)
+    assert "| known while the names were written | class | 2 | 2 | 1 | 50 % |" in page
+    assert "| sealed, scored once | class | 1 | 0 | 0 | 0 % |" in page
+    assert "| a | β \\| γ | β | yes |" in page and "| a | β \\| γ | β | not caught |" in page
+    with pytest.raises(InputError, match="not a document of faults written blind"):
+        to_markdown(document(list(one_of_each())), {"date": "2026-01-02", "cases": [{"name": "a"}]})
+
+
 # -- what is published --------------------------------------------------------------------------------------------
 
 
 def test_the_page_is_made_of_the_published_document() -> None:
     published = json.loads(PUBLISHED.read_text(encoding="utf-8"))
-    assert (ROOT / "docs" / "power.md").read_text(encoding="utf-8") == to_markdown(published)
+    blind = json.loads(BLIND.read_text(encoding="utf-8")) if BLIND.exists() else None
+    assert (ROOT / "docs" / "power.md").read_text(encoding="utf-8") == to_markdown(published, blind)
     assert PUBLISHED.read_text(encoding="utf-8") == to_json(published)
 
 

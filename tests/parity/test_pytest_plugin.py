@@ -73,8 +73,7 @@ def test_the_examples_fail_where_they_are_wrong_and_say_why() -> None:
     training, optimizer = ended.stdout.split("_ test_my_faulty_optimizer_is_adamw _")
     for said in (
         "train against check-mse\ndisagree: the bias is decayed like the weight",
-        "bias: Δb = −0.0300·∇L − 0.00900·b",
-        "decay −0.00900·b, asked none",
+        "bias: gets 0.300",
         "1. penalty-on-bias-too",
         "evidence: correct code is off by",
         "change:   give the bias a parameter group with weight_decay=0",
@@ -149,7 +148,7 @@ def test_what_a_training_function_raises_is_raised() -> None:
     def train(task: Task) -> None:
         raise ZeroDivisionError(f"with {task.features} features")
 
-    with pytest.raises(ZeroDivisionError, match="with 12 features"):
+    with pytest.raises(ZeroDivisionError, match="with 30 features"):
         assert_parity(train, "check-sgd")
 
 
@@ -169,7 +168,7 @@ def test_a_dtype_that_does_not_exist_is_refused_by_name(dtype: Any) -> None:
 
 def test_an_optimizer_passes_against_its_own_reference_and_fails_against_another() -> None:
     assert_optimizer(torch.optim.SGD, against="sgd", lr=0.1, momentum=0.9)
-    with pytest.raises(AssertionError, match=r"(?s)SGD against RMSprop.*SGD\(lr=0\.1, momentum=0\.9\)"):
+    with pytest.raises(AssertionError, match=r"(?s)^SGD against RMSprop.*\ndisagree: the step is not divided by √v"):
         assert_optimizer(torch.optim.SGD, "rmsprop", dtypes=("float64",), lr=0.1, momentum=0.9)
 
 

@@ -128,13 +128,18 @@ def coupled(design: Design, _: float) -> Design | None:
 
 
 def shrinking(design: Design, rate: str, before: bool) -> Design | None:
-    """λ taken off the weights directly, times η_k ("now"), times η₀ ("first") or alone ("none"), before or after."""
+    """λ taken off the weights directly, times η_k ("now"), η₀ ("first"), η_k² ("twice") or alone, before or after."""
     found = decoupled(design) or (design if any(map(decays, design.form.optimizers.values())) else None)
-    if found is None:
+    if found is None or not all(np.all(found.rates(name)) for name in found.form.optimizers):
         return None
     names = [name for name, o in found.form.optimizers.items() if decays(o)]
     times = {
-        name: {"now": 1.0, "first": found.rates(name)[0] / found.rates(name), "none": 1 / found.rates(name)}[rate]
+        name: {
+            "now": 1.0,
+            "first": found.rates(name)[0] / found.rates(name),
+            "none": 1 / found.rates(name),
+            "twice": found.rates(name),
+        }[rate]
         for name in names
     }
     if before:
@@ -313,7 +318,10 @@ PENALTIES = {
         text="the decay is η²·λ·w a step, multiplied by η twice",
         change="multiply the decay by the learning rate once",
         probe="another η: the decay follows its square",
-        apply=lambda design, _: times_decay(design, design.rates("weight")),
+        apply=lambda design, form: (
+            times_decay(design, design.rates("weight")) if form == 0 else shrinking(design, "twice", before=form == 1)
+        ),
+        values=(0.0, 1.0, 2.0),
     ),
     "decay-not-scheduled": Name(
         text="the decay uses the learning rate of the start, while the schedule moves η",

@@ -101,10 +101,13 @@ class Chain:
 
     @cached_property
     def forward(self) -> tuple[Array, ...]:
-        """How far the asked δ of every row may be off: r is a sum of p products, ``|e| ≤ (p + 8)·u·(|x|·|w| + |b| + |y|)``."""
+        """How far the asked δ of every row may be off: r is a sum of p products::
+
+        |e| ≤ (p + 8)·u·(|x|·|w| + |b| + |y|)
+        """
         assert self.given is not None
         loss: Any = self.design.form.in_gradient.loss
-        n, p = self.X.shape
+        p = self.X.shape[1]
         found = []
         for k, rows in enumerate(self.design.rows):
             size = np.abs(self.X[rows]) @ np.abs(self.w[k]) + abs(self.b[k]) + np.abs(self.y[rows])
@@ -189,7 +192,7 @@ class Chain:
             total_bias=error.get("bias"),
         )
 
-    def same(self, part: str, other: Parts, steps: Array | None = None) -> bool:
+    def same(self, part: str, other: Parts, steps: Array | None = None, *, slack: float = SLACK) -> bool:
         """Whether a part is measured as it is in another gradient, in all steps or in some."""
         if "bias" in part and self.idle("bias"):
             return True
@@ -197,14 +200,15 @@ class Chain:
         if mine is None or its is None:
             return mine is None and its is None
         with np.errstate(all="ignore"):
-            return bool(np.all((np.abs(mine - its) <= SLACK * bar)[slice(None) if steps is None else steps]))
+            return bool(np.all((np.abs(mine - its) <= slack * bar)[slice(None) if steps is None else steps]))
 
     def idle(self, name: str) -> bool:
         """Whether a parameter is not to move at all, so that its gradient has no effect."""
         return name in self.design.form.optimizers and not np.any(self.design.rates(name))
 
-    def as_asked(self, part: str) -> bool:
-        return self.same(part, self.asked)
+    def as_asked(self, part: str, slack: float = SLACK) -> bool:
+        """Whether a part is measured as it was asked; with a ``slack`` of 1 no correct code can be farther off."""
+        return self.same(part, self.asked, slack=slack)
 
 
 def _flat(gradients: Mapping[str, Array]) -> dict[str, Array]:
@@ -222,16 +226,21 @@ def chain_of(design: Design, engine: Engine, observed: Observed | None) -> Chain
     """
     if observed is not None:
         for gradients, source in ((observed.seen, "optimizer"), (observed.raw, "backward")):
-            plain = recorded(_decayed(gradients, engine, observed), design, engine, source)  # type: ignore[arg-type]
+            plain = recorded(_decayed(gradients, design, engine, observed), design, engine, source)  # type: ignore[arg-type]
             if plain is None:
                 continue
             chain = Chain(design, engine, plain, observed)
             if chain.as_asked("weight") and chain.as_asked("total_bias"):
                 return chain
-            own = recorded(_decayed(gradients, engine, observed, own=True), design, engine, source)  # type: ignore[arg-type]
+            own = recorded(_decayed(gradients, design, engine, observed, own=True), design, engine, source)  # type: ignore[arg-type]
             other = Chain(design, engine, own, observed)
             return other if other.as_asked("weight") and other.as_asked("total_bias") else chain
     return Chain(design, engine, inverted(design, engine), observed)
+
+
+def with_design(chain: Chain, design: Design) -> Chain:
+    """The same record beside another design of as many steps."""
+    return Chain(design, chain.engine, chain.given, chain.observed)
 
 
 def decays_itself(observed: Observed | None) -> bool:
@@ -244,7 +253,7 @@ def decays_itself(observed: Observed | None) -> bool:
 
 
 def _decayed(
-    gradients: Mapping[str, Array], engine: Engine, observed: Observed, *, own: bool = False
+    gradients: Mapping[str, Array], design: Design, engine: Engine, observed: Observed, *, own: bool = False
 ) -> dict[str, Array]:
     """With λw added where the optimizer does it, by the λ of its parameter group: all that is averaged or stepped.
 
@@ -259,11 +268,11 @@ def _decayed(
         coupled = coupled and not np.any(np.nan_to_num(numbers.get("decoupled_weight_decay", 0.0)))
         flat = np.asarray(values, float).reshape(len(values), -1)
         if decay is not None and coupled and name in engine.recording.weights and len(decay) == len(flat):
-            weights = engine.recording.weights[name]
+            weights = design.begins.get(name, engine.recording.weights[name][:-1])
             sign = np.where(np.nan_to_num(numbers.get("maximize", np.zeros(1))) > 0, -1.0, 1.0)
             lam = np.asarray(decay, float)
             known = np.isfinite(lam)
             lam = np.where(known, lam, lam[known][0] if known.any() else 0.0)  # of steps that the optimizer left out
-            flat = sign[:, None] * flat + lam[:, None] * weights[:-1].reshape(len(flat), -1)
+            flat = sign[:, None] * flat + lam[:, None] * weights.reshape(len(flat), -1)
         found[name] = flat
     return found

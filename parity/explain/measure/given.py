@@ -52,11 +52,14 @@ def recorded(gradients: Mapping[str, Array], design: Design, engine: Engine, sou
         return None
     asked = engine.gradients(design, Rounding(engine.recording.profiles["loss"]))
     error = {}
-    for name, each in value.items():
-        size = np.linalg.norm(each, axis=1)
-        usual = np.linalg.norm(np.asarray(asked[name].value, float).reshape(steps, -1), axis=1)
+    sizes = {name: np.linalg.norm(each, axis=1) for name, each in value.items()}
+    usual = {name: np.linalg.norm(np.asarray(asked[name].value, float).reshape(steps, -1), axis=1) for name in names}
+    with np.errstate(all="ignore"):  # of all together, as one number may cancel to 0 by rounding
+        together = np.linalg.norm([*sizes.values()], axis=0) / np.linalg.norm([*usual.values()], axis=0)
+    for name in names:
         with np.errstate(all="ignore"):
-            times = np.nan_to_num(size / usual, nan=1.0, posinf=1.0)
+            times = np.nan_to_num(np.fmax(sizes[name] / usual[name], together), nan=1.0, posinf=1.0)
+            times = np.where(times > 0.5, np.maximum(times, 1.0), times)  # a rounded gradient may be the shorter one
         error[name] = np.asarray(asked[name].error, float).reshape(steps, -1) * times[:, None]
     profile = engine.recording.profiles["loss"]
     unit = float(max(profile.u(profile.compute), profile.u(profile.accumulate)))

@@ -22,6 +22,8 @@ from refimpl.types import Array
 
 FURTHER_ROUNDINGS = 8
 """Of a sum over the rows: those of the factors, of penalties, of micro-batches."""
+SOLVED = 2.0**-53
+"""Unit roundoff of the solution itself, which is refined once: its error is that of its residual."""
 FURTHER: tuple[tuple[str, ...], ...] = ((), ("sign w",), ("1",), ("w₀",), ("sign w", "1"))
 """Columns beside the rows and w that are tried, in this order."""
 
@@ -84,11 +86,13 @@ def _solve(given: Given, weights: Array, X: Array, batches: Sequence[Array], fur
         inverse = np.linalg.pinv(A / scale) / scale[:, None]
         g = given.value["weight"][k]
         c = inverse @ g
+        c = c + inverse @ (g - A @ c)
         roundings = (len(rows) + FURTHER_ROUNDINGS) * given.unit
         e = roundings * np.abs(A) @ np.abs(c) if given.unit else given.error["weight"][k]
-        error = np.abs(inverse) @ e
+        own = (A.shape[1] + 2) * SOLVED * (np.abs(A) @ np.abs(c) + np.abs(g))  # of the residual that is refined here
+        error = np.abs(inverse) @ (e + own)
         residual = g - A @ c
-        room = np.abs(np.eye(len(g)) - A @ inverse) @ e + 1e-14 * np.abs(A) @ np.abs(c)
+        room = np.abs(np.eye(len(g)) - A @ inverse) @ (e + own) + own
         left.append(np.max(np.abs(residual) / np.maximum(room, np.finfo(float).tiny)))
         n = len(rows)
         delta.append(c[:n])

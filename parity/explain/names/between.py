@@ -1,7 +1,7 @@
 """What is written into the weights between the steps: the end of one step beside the start of the next.
 
-``before``: the weights right before an optimizer's step, ``after``: right after it. In correct code ``before`` of step k
-is what was recorded after step k − 1, and ``after`` what is recorded next.
+``before``: the weights right before an optimizer's step, ``after``: right after it. In correct code ``before`` of step
+k is what was recorded after step k − 1, and ``after`` what is recorded next.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ def causes(chain: Chain, design: Design) -> Iterator[Cause]:
             continue
         flat = np.asarray(before, float).reshape(recorded[1:].shape)
         known = np.isfinite(flat.reshape(chain.steps, -1)).all(axis=1)
+        known &= np.asarray(observed.calls.get(name, np.ones(chain.steps))) == 1  # of several calls it is the last one
         off = known & (flat != recorded[:-1]).reshape(chain.steps, -1).any(axis=1)
         if off.any():
             begins[name] = np.where(off.reshape(-1, *(1,) * (flat.ndim - 1)), flat, recorded[:-1])
@@ -96,7 +97,10 @@ def _written(chain: Chain, ends: dict[str, Array], written: Array) -> str:
     threshold = float(np.median(np.concatenate(cut))) if any(map(len, cut)) else 0.0
     soft = np.sign(a) * np.maximum(np.abs(a) - threshold, 0)
     if threshold > room and all(np.all(np.abs(w[k] - soft[k]) <= 2 * room) for k in steps):
-        return f": every number is moved by {threshold:.4g} towards 0 and stops there (soft threshold, a proximal step of L1)"
+        return (
+            f": every number is moved by {threshold:.4g} towards 0 and stops there (soft threshold, a "
+            "proximal step of L1)"
+        )
     if all(np.all((w[k] == a[k]) | (w[k] == 0)) for k in steps):
         most = max(float(np.max(np.abs(a[k][w[k] == 0]), initial=0.0)) for k in steps)
         return f": numbers of up to {most:.4g} are set to 0 (hard threshold, pruning)"
@@ -130,7 +134,7 @@ def _how(chain: Chain, begins: dict[str, Array], written: Array) -> str:
     if all(np.all(np.abs(new[k] - c * flat[k]) <= room) for k, c in zip(steps, ratios, strict=True)):
         numbers = ", ".join(f"{c:.6g}" for c in ratios[:4]) + (" …" if len(ratios) > 4 else "")
         lengths = np.array([np.linalg.norm(new[k]) for k in steps])
-        if np.ptp(lengths) <= room * np.sqrt(flat.shape[1]):
+        if len(steps) > 1 and np.ptp(lengths) <= room * np.sqrt(flat.shape[1]) and np.ptp(ratios) > room:
             return f": they are cut to the norm {lengths[0]:.4g}"
         return f": they are multiplied by {numbers}"
     if all(any(np.array_equal(new[k], old) for old in flat[:k]) for k in steps):

@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from parity.explain.cause import Cause
-from parity.explain.measure.chain import Chain
+from parity.explain.measure.chain import COUPLED, Chain
 from parity.explain.measure.series import steps_text
+from parity.explain.observed import Observed
 from parity.step.design import Design
 from refimpl.types import Array
 
@@ -41,13 +42,26 @@ def causes(chain: Chain, design: Design) -> Iterator[Cause]:
         said = [said[0] + _condition(chain, first)]
     elif not alike:
         id, change = "optimizers-alternate", "step the optimizers of all parameters at every batch"
+    again = decays_of(observed, design.steps)
     yield Cause(
         id=id,
         text="; ".join(said),
         change=change,
-        apply=lambda d: replace(d, calls=counts),
+        apply=lambda d: replace(d, calls=counts, again=again),
         evidence="the calls of optimizer.step() were counted",
     )
+
+
+def decays_of(observed: Observed, steps: int) -> dict[str, Array]:
+    """λ of each parameter that torch's optimizer adds to the gradient itself, in every call anew."""
+    found = {}
+    for name, numbers in observed.numbers.items():
+        decay = numbers.get("weight_decay", np.zeros(0))
+        coupled = observed.optimizer.get(name) in COUPLED
+        coupled = coupled and not np.any(np.nan_to_num(numbers.get("decoupled_weight_decay", 0.0)))
+        if coupled and len(decay) == steps and np.any(np.nan_to_num(decay)):
+            found[name] = np.nan_to_num(np.asarray(decay, float))
+    return found
 
 
 def _said(of: str, counts: Array, epoch: Array) -> str:

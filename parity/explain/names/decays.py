@@ -48,7 +48,8 @@ def causes(chain: Chain, seen: Design) -> Iterator[Cause]:
     yield Cause(
         id="weights-shrink-after-step" if after else "weights-shrink",
         text="; ".join(texts),
-        change="look for what multiplies the weights outside of the optimizer's step, or decays a parameter that it should not",
+        change="look for what multiplies the weights outside of the optimizer's step, or decays a "
+        "parameter that it should not",
         apply=lambda design: replace(
             design,
             shrink={**design.shrink, **{name: each for name, each in values.items() if name in after}},

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from parity.explain.catalogue import NAMES
-from parity.explain.cause import Cause
+from parity.explain.cause import Cause, cause_of
 from parity.explain.faults.twists import Centralised, Masked
 from parity.explain.measure.chain import SLACK, Chain
 from parity.explain.measure.series import Series, listed, steps_text
@@ -30,6 +30,26 @@ def causes(chain: Chain) -> Iterator[Cause]:
         yield from file(chain)
     if chain.given is not None and chain.given.source != "weights":
         yield _as_recorded(chain)
+
+
+ROWS = (
+    "batches-not-shuffled",
+    "batches-shuffled-once",
+    "gradient-previous-batch",
+    "full-batch-every-step",
+    "features-centred",
+    "features-standardised",
+    "features-in-unit-range",
+)
+"""Names of other rows, or other inputs, in the batches."""
+
+
+def bases(chain: Chain) -> Iterator[Cause]:
+    """Other rows and inputs that may be in the batches, beside which more may differ."""
+    for id in ROWS:
+        yield from (cause_of(NAMES[id], value) for value in NAMES[id].values)
+    yield from _centred_batches(chain, unproven=True)
+    yield from _other_rows(chain, unproven=True)
 
 
 def _holds(chain: Chain, cause: Cause) -> bool:
@@ -125,7 +145,10 @@ def _earlier(chain: Chain) -> Iterator[Cause]:
     kept = c != 0
     exact = bool(np.all((c == 0) | (c == 1)))
     how = "the whole" if exact else f"{before.text()} times the"
-    text = f"gradients are not set to zero before each backward pass: {how} gradient of the step before is left in {steps_text(kept, chain.design.epoch)}"
+    text = (
+        f"gradients are not set to zero before each backward pass: {how} gradient of the step before is left "
+        f"in {steps_text(kept, chain.design.epoch)}"
+    )
     yield Cause(
         id="gradient-left-over",
         text=text,
@@ -143,7 +166,7 @@ def _mixed(design: Design, kept: Array) -> Design:
     return replace(design, mixing=np.linalg.inv(np.eye(steps) - shift))
 
 
-def _centred_batches(chain: Chain) -> Iterator[Cause]:
+def _centred_batches(chain: Chain, *, unproven: bool = False) -> Iterator[Cause]:
     """Inputs from which each batch's own mean was subtracted, and perhaps divided by its deviation."""
     order, dataset = chain.design.material.order, chain.design.material.dataset
     for id, words, divided in (
@@ -172,7 +195,7 @@ def _centred_batches(chain: Chain) -> Iterator[Cause]:
             probe="batches of one row",
             apply=partial(_other_inputs, X=X, y=y, order=new, roundings=roundings),
         )
-        if _holds(chain, cause):
+        if unproven or _holds(chain, cause):
             yield cause
 
 
@@ -232,7 +255,8 @@ def _narrow(chain: Chain) -> Iterator[Cause]:
                 yield replace(
                     _as_recorded(chain),
                     id=f"gradient-{format}",
-                    text=f"gradients are rounded to {format} on their way to the optimizer: every recorded one is a {format} number",
+                    text=f"gradients are rounded to {format} on their way to the optimizer: every "
+                    f"recorded one is a {format} number",
                     change=NAMES[f"gradient-{format}"].change,
                     numbers=0,
                     named=True,
@@ -248,22 +272,22 @@ def _rounded(recorded: Array | None, asked: Array, format: Format) -> bool:
     return bool(np.all(format.round(values) == values) and np.all(np.abs(values - asked) <= 2 * format.half_ulp(asked)))
 
 
-def _other_rows(chain: Chain) -> Iterator[Cause]:
+def _other_rows(chain: Chain, *, unproven: bool = False) -> Iterator[Cause]:
     """Which rows of all the data took part, and how often: δ is solved for over all of them."""
     from parity.explain.measure.rows import measure
 
     n, p = chain.X.shape
     if chain.given is None or n + 2 >= p or (chain.rows is not None and chain.rows.explained):
         return
-    every = measure(chain.given, chain.w, chain.X, [np.arange(n)] * chain.steps, columns=((),))
-    if every is None or not every.explained:
+    rows = measure(chain.given, chain.w, chain.X, [np.arange(n)] * chain.steps, columns=((),))
+    if rows is None or not rows.explained:
         return
     batches = []
     for k in range(chain.steps):
         r = chain.outputs(k, np.arange(n)) - chain.y
         with np.errstate(all="ignore"):
-            q, bar = every.delta[k] / r, SLACK * every.delta_error[k] / np.abs(r)
-        some = np.flatnonzero(np.abs(every.delta[k]) > SLACK * every.delta_error[k])
+            q, bar = rows.delta[k] / r, SLACK * rows.delta_error[k] / np.abs(r)
+        some = np.flatnonzero(np.abs(rows.delta[k]) > SLACK * rows.delta_error[k])
         if not len(some):
             return
         least = np.min(np.abs(q[some]))
@@ -277,14 +301,15 @@ def _other_rows(chain: Chain) -> Iterator[Cause]:
     cause = Cause(
         id="batches-other-order",
         text=(
-            f"batches have other rows than those that were handed out: step {first} has the rows {listed(batches[first])}, "
+            f"batches have other rows than those that were handed out: step {first} has the rows "
+            f"{listed(batches[first])}, "
             f"asked {listed(chain.design.rows[first])}"
         ),
         change="take the batches as they are handed out, to compare step by step",
         probe="the full batch, where the order of rows makes no difference",
         apply=lambda design: design.with_order(new),
     )
-    if _holds(chain, cause):
+    if unproven or _holds(chain, cause):
         yield cause
 
 
@@ -303,15 +328,19 @@ def _as_recorded(chain: Chain) -> Cause:
         if asked is not None:
             wrong |= np.any(np.abs(chain.given.value[name] - asked) > SLACK * chain.given.error[name], axis=1)
     ratio = np.linalg.norm(chain.given.value["weight"] - chain.asked.weight) / np.linalg.norm(chain.asked.weight)
-    spanned = chain.rows is not None and chain.rows.explained
-    part = (
-        "it is a combination of the batch's rows, of other weights than asked"
-        if spanned
-        else "it is no combination of the batch's rows and the weights: inputs, weights or the gradient itself were changed"
-    )
+    part = ""
+    if chain.rows is not None and chain.rows.explained:
+        part = ": it is a combination of the batch's rows and of what penalties add, otherwise than asked"
+        if chain.as_asked("data") and SLACK * np.linalg.norm(chain.bars.data) < 0.01 * np.linalg.norm(chain.asked.data):
+            part = ": what the rows give is as asked, what is added to it is not"
+    elif chain.rows is not None:
+        part = (
+            ": it is no combination of the batch's rows and the weights: inputs, weights or the gradient itself were "
+            "changed"
+        )
     text = (
-        f"the gradient of {' and '.join(off) or 'a parameter'} is not the asked one, in {steps_text(wrong, chain.design.epoch)}, "
-        f"by {ratio:.2g} of its size: {part}; the update made of it is as asked"
+        f"the gradient of {' and '.join(off) or 'a parameter'} is not the asked one, in "
+        f"{steps_text(wrong, chain.design.epoch)}, by {ratio:.2g} of its size{part}"
     )
     return Cause(
         id="gradient-other",

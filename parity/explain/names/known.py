@@ -62,9 +62,9 @@ def values(name: Name, chain: Chain) -> Iterator[tuple[float, int]]:
         return
     measured = estimate(name.id, chain)
     if measured is not None and math.isfinite(measured) and measured != 0:
-        for digits in (3, 6, 17):
+        for digits in (2, 3, 6, 17):
             rounded = float(f"{measured:.{digits}g}")
-            if digits == 17 or abs(rounded - measured) <= 1e-4 * abs(measured):
+            if digits == 17 or abs(rounded - measured) <= 0.02 * abs(measured):
                 yield rounded, 1 + (digits > 3)
 
 

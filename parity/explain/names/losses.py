@@ -16,7 +16,8 @@ from refimpl.losses import SquaredError
 
 WORDS: Mapping[str, tuple[str, str]] = {
     "loss-variance": (
-        "the loss is the variance of the residuals, mean (r − r̄)², and not their mean square: the rows' parts add up to 0",
+        "the loss is the variance of the residuals, mean (r − r̄)², and not their mean square: the rows' "
+        "parts add up to 0",
         "use the mean square: do not subtract the mean of the residuals",
     ),
     "loss-rectified-output": (
@@ -39,7 +40,7 @@ def causes(chain: Chain) -> Iterator[Cause]:
                 text, change = WORDS[id]
                 times = "" if factor == 1 else f", times {factor:g}"
                 yield Cause(id=id, text=text + times, change=change, apply=partial(Design.with_loss, loss=loss))
-    yield from _huber(chain, asked)
+    yield from _huber(chain)
 
 
 def _others(asked: SquaredError, factor: float) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def _bears(chain: Chain, loss: Any) -> bool:
     return True
 
 
-def _huber(chain: Chain, asked: SquaredError) -> Iterator[Cause]:
+def _huber(chain: Chain) -> Iterator[Cause]:
     """r below an edge, the edge beyond it: the edge is where δ·n stops."""
     rows = chain.rows
     assert rows is not None

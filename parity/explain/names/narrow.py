@@ -10,14 +10,22 @@ from parity.explain.catalogue import NARROWER
 from parity.explain.cause import Cause, cause_of
 from parity.step.design import Design
 from parity.step.engine import Engine
+from parity.step.recording import narrower
 from refimpl.types import Array
 
 PROPOSED = 5
 """Formats and places, the nearest first."""
 
 
+def weights(engine: Engine) -> Iterator[Cause]:
+    """Weights that are rounded after each step, where all of them are numbers of a narrower format."""
+    format = narrower(engine.recording)
+    if format in ("bfloat16", "float16"):
+        yield cause_of(NARROWER[f"precision-{format}-weights"])
+
+
 def causes(design: Design, engine: Engine) -> Iterator[Cause]:
-    """Those whose steps are nearest to the recorded ones: by the median, as a rounding that falls otherwise is large."""
+    """Those whose steps are nearest to the recorded ones: by the median, as few roundings that differ are large."""
     if design.steps != engine.recording.steps:
         return
     every = [cause_of(one) for one in NARROWER.values()]

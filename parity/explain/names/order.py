@@ -15,9 +15,14 @@ def options(design: Design, engine: Engine) -> Iterator[tuple[Cause, ...]]:
     if design.steps == engine.recording.steps:
         yield ()
         return
+    steps = engine.recording.steps
     for name in NAMES.values():
         for value in name.values if name.kind == "data" else ():
             cause = cause_of(name, value)
             changed = cause.to(design)
-            if changed is not None and changed.steps == engine.recording.steps:
+            if changed is not None and changed.steps == steps:
                 yield (cause,)
+    if steps < design.steps:
+        text = f"it stops after {steps} of {design.steps} steps"
+        change = "train for all epochs, or hold it to an experiment of fewer"
+        yield (Cause(id="stopped-early", text=text, change=change, apply=lambda d: d.first(steps)),)

@@ -20,8 +20,8 @@ SHORT = 1e-4
 """Relative distance at which a rate of fewer digits is tried in the place of a measured one."""
 
 
-def causes(design: Design, executed: Series) -> Iterator[Cause]:
-    """Names of the executed rates, and after them the numbers themselves."""
+def causes(design: Design, executed: Series, *, recorded: bool = False) -> Iterator[Cause]:
+    """Names of the executed rates, and after them the numbers themselves, which are facts where they were recorded."""
     asked = design.rates("weight")
     if executed.is_(asked):
         return
@@ -44,7 +44,7 @@ def causes(design: Design, executed: Series) -> Iterator[Cause]:
     words = Series(executed.value[off], executed.error[off]).text()
     text = f"the learning rate as executed is {words} in {steps_text(off, design.epoch)}"
     text += f", asked {Series(asked[off], 1e-12 * asked[off]).text()}"
-    yield listed(executed.value, "lr-as-executed", text, numbers=int(off.sum()), named=constant is not None)
+    yield listed(executed.value, "lr-as-executed", text, numbers=int(off.sum()), named=recorded or constant is not None)
 
 
 def listed(rates: Array, id: str, text: str, *, numbers: int = 0, named: bool = True, change: str = CHANGE) -> Cause:
@@ -183,7 +183,8 @@ def _zero_steps(design: Design, executed: Series, asked: Array) -> Iterator[Caus
         yield listed(
             shifted,
             "schedule-warm-up-from-zero",
-            "the rates come one step late, after a first step with rate 0: the warm-up starts at 0 and not at its first share",
+            "the rates come one step late, after a first step with rate 0: the warm-up starts at 0 and "
+            "not at its first share",
             change="start the warm-up at 1/steps: (step + 1)/steps",
         )
 
@@ -197,7 +198,8 @@ def _set_back(design: Design, executed: Series, asked: Array) -> Iterator[Cause]
     rates = np.where(np.isin(np.arange(design.steps), off), base, asked)
     if executed.is_(rates) and len(set(design.advances[off])) == 1:
         text = (
-            f"from step {off[0]} to {off[-1]} the learning rate is the first one again, {base:g}, asked {asked[off[0]]:g}: the "
+            f"from step {off[0]} to {off[-1]} the learning rate is the first one again, {base:g}, asked "
+            f"{asked[off[0]]:g}: the "
             "schedule was made anew there, which sets the rate back until it advances again"
         )
         yield listed(
@@ -234,13 +236,16 @@ def _inverse_time(design: Design, executed: Series) -> Iterator[Cause]:
     if np.any(executed.value <= 0):
         return
     t = np.arange(design.steps, dtype=float)
-    slope, start = np.polyfit(t, 1 / executed.value, 1)
+    slope = np.polyfit(t, 1 / executed.value, 1)[0]
     asked = float(getattr(design.form.optimizers["weight"], "lr", 0.0))
     own = getattr(design.form.optimizers["weight"], "lr_decay", 0.0)
     for late in (1, -1) if own else ():
         rates = asked * (1 + own * t) / (1 + own * np.maximum(t + late, 0))
         if executed.is_(rates):
-            text = f"lr_decay counts one step too {'many' if late > 0 else 'few'}: the first step has η/(1 + lr_decay·{max(late, 0)})"
+            text = (
+                f"lr_decay counts one step too {'many' if late > 0 else 'few'}: the first step has η/(1 + "
+                f"lr_decay·{max(late, 0)})"
+            )
             text = text if late > 0 else "lr_decay counts one step too few: the second step has the rate of the first"
             yield listed(
                 rates, "lr-decay-off-by-one", text, change="divide by 1 + (t − 1)·lr_decay with t = 1 at the first step"
@@ -252,7 +257,10 @@ def _inverse_time(design: Design, executed: Series) -> Iterator[Cause]:
         decay = float(f"{slope * asked:.4g}")
         rates = asked / (1 + decay * (t + first))
         if executed.is_(rates):
-            text = f"the learning rate is multiplied by 1/(1 + {decay:g}·t), with t = {first:g} at the first step, beside what was asked"
+            text = (
+                f"the learning rate is multiplied by 1/(1 + {decay:g}·t), with t = {first:g} at the first "
+                "step, beside what was asked"
+            )
             yield listed(
                 rates, "lr-inverse-time", text, numbers=1, change="look at lr_decay, and at what its count starts with"
             )

@@ -97,7 +97,8 @@ def bias(chain: Chain) -> Iterator[Cause]:
     sums = np.array([d.sum() for d in rows.delta])
     factor = Series(1 + beside.value / sums, beside.error / np.abs(sums))
     sizes = np.array([len(some) for some in rows.rows], float)
-    if (constant := lam.constant) is not None:
+    same = lam.is_(_asked_decay(chain)) and _asked_decay(chain) > 0  # then the catalogue says it: like the weight
+    if not same and (constant := lam.constant) is not None:
         value = float(f"{constant:.6g}")
         yield Cause(
             id="bias-decayed",
@@ -110,7 +111,8 @@ def bias(chain: Chain) -> Iterator[Cause]:
         yield _bias_times(
             1 / sizes,
             "bias-gradient-mean",
-            "the bias's gradient is the mean over the batch's rows of δ, not their sum: it is divided by the number of rows once more",
+            "the bias's gradient is the mean over the batch's rows of δ, not their sum: it is divided by "
+            "the number of rows once more",
             0,
         )
     elif (constant := factor.constant) is not None:

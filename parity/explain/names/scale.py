@@ -77,6 +77,8 @@ def _clipped_each(chain: Chain, scales: dict[str, Series]) -> Iterator[Cause]:
     if not len(reached):
         return
     limit = float(f"{np.max(reached):.3g}")
+    if not limit:
+        return  # a gradient of 0 is not a clipped one
     if np.any(np.abs(reached - limit) > 1e-3 * limit):
         return
     yield Cause(

@@ -71,7 +71,10 @@ def causes(chain: Chain) -> Iterator[Cause]:
     off = np.flatnonzero((chain.y < low) | (chain.y > high))
     if 2 * len(off) <= n:
         words = "; ".join(f"row {i}: {best[i]:.4g} for {chain.y[i]:.4g}" for i in off[:4])
-        text = f"{len(off)} of {n} rows have another target, the same in every epoch ({words}{' …' if len(off) > 4 else ''})"
+        text = (
+            f"{len(off)} of {n} rows have another target, the same in every epoch "
+            f"({words}{' …' if len(off) > 4 else ''})"
+        )
         yield _cause(
             "targets-other", text, np.where((chain.y < low) | (chain.y > high), best, chain.y), numbers=len(off)
         )

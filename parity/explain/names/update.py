@@ -50,7 +50,7 @@ def _state_lost(chain: Chain, seen: Design) -> Iterator[Cause]:
     """A state that begins anew at the first step that is not as asked."""
     if seen.resets is not None or seen.steps != chain.engine.recording.steps:
         return
-    wrong = [int(piece.steps[0]) for piece in chain.engine.expected(seen) if (piece.share > 1).any()]
+    wrong = [int(piece.steps[0]) for piece in chain.engine.pieces(seen) if (piece.share > 1).any()]
     first = min(wrong, default=0)
     if not first:
         return
@@ -102,12 +102,25 @@ def numbers(chain: Chain, design: Design) -> Iterator[tuple[Cause, ...]]:
             return
         executed[name] = made
         listed[name] = np.asarray(given["lr"], float)
+    executed = {name: replace(made, lr=_rate_of(design, name, listed)) for name, made in executed.items()}
     of_rates = tuple(_rate_causes(design, listed))
     changed = tuple(_differences(design, executed))
     for one in of_rates[:3] or ((),):
         combined = (*changed, *([one] if one else []))
         if combined:
             yield combined
+
+
+def _rate_of(design: Design, name: str, listed: Mapping[str, Array]) -> Any:
+    """η of a parameter as it was recorded, where that is one multiple of the asked rates, and not the same for all."""
+    asked: Any = design.form.optimizers[name]
+    with np.errstate(all="ignore"):
+        times = {each: rates / design.rates(each) for each, rates in listed.items()}
+    constant = all(np.isfinite(t).all() and np.ptp(t) <= 1e-12 * abs(t[0]) for t in times.values())
+    if not constant or len({round(float(t[0]), 12) for t in times.values()}) == 1:
+        return asked.lr
+    first = listed[name][0] * asked.lr / design.rates(name)[0]
+    return float(first) if abs(times[name][0] - 1) > 1e-12 else asked.lr
 
 
 def _optimizer(kind: Any, given: Mapping[str, Array], asked: Any) -> Any:
@@ -190,7 +203,7 @@ def _rate_causes(design: Design, listed: Mapping[str, Array]) -> Iterator[Cause]
     if not same or not np.isfinite(first).all() or len({design.rates(name)[0] for name in listed}) > 1:
         return
     exact = Series(first, 1e-12 * np.abs(first))
-    yield from rates.causes(design, exact)
+    yield from rates.causes(design, exact, recorded=True)
 
 
 # -- the rate, measured ------------------------------------------------------------------------------------------------
@@ -266,6 +279,14 @@ def rule_of(chain: Chain, changed: Design) -> UpdateExplanation | None:
     """What the optimizer did with its gradients, or those of ``changed`` where none were recorded."""
     if changed.ends or changed.begins:
         return None
+    key = "rule", id(changed), chain.given is not None and chain.given.source
+    if key not in chain.engine.memo:
+        chain.engine.memo[key] = changed, _rule_of(chain, changed)  # the design is kept, so that no other gets its id
+    explained: UpdateExplanation | None = chain.engine.memo[key][1]
+    return explained
+
+
+def _rule_of(chain: Chain, changed: Design) -> UpdateExplanation | None:
     recording = chain.engine.recording
     update, loss = recording.profiles["update"], chain.engine.arithmetic("loss")
     gradients = chain.engine.gradients(_with_record(chain, changed), loss)

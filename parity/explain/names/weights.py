@@ -21,7 +21,7 @@ def causes(chain: Chain) -> Iterator[Cause]:
     q = [d / a for d, a in zip(rows.delta, chain.delta, strict=True)]
     bars = [SLACK * e / np.abs(a) for e, a in zip(rows.delta_error, chain.delta, strict=True)]
     yield from _by_step(chain, q, bars)
-    yield from _by_place(chain, q, bars)
+    yield from _by_place(q, bars)
     yield from _by_row(chain, q, bars)
     yield counted(
         q,
@@ -48,7 +48,12 @@ def counted(q: Sequence[Array], id: str, text: str, change: str, *, numbers: int
 
 
 def _numbers(q: Array) -> str:
-    return ", ".join(f"{each:.3g}" for each in q[:6]) + (" …" if len(q) > 6 else "")
+    """With so many digits that numbers which differ, from each other or from 1, look different."""
+    shown = q[:6]
+    apart = np.diff(np.sort(np.append(shown, 1.0)))
+    least = float(np.min(apart[apart > 1e-6], initial=1.0))
+    digits = max(3, 1 + math.ceil(-math.log10(least)))
+    return ", ".join(f"{each:.{digits}g}" for each in shown) + (" …" if len(q) > 6 else "")
 
 
 def _by_step(chain: Chain, q: Sequence[Array], bars: Sequence[Array]) -> Iterator[Cause]:
@@ -67,13 +72,13 @@ def _by_step(chain: Chain, q: Sequence[Array], bars: Sequence[Array]) -> Iterato
     if c.is_(n / total):
         text = f"the sum over the batch is divided by the number of all training rows, {total}, and not by the batch's"
         yield counted(each(n / total), "loss-over-all-rows", text, "divide by the number of rows of the batch")
-        return
     for micro in range(1, most):
         windows = np.ceil(sizes / micro) / math.ceil(most / micro)
         if c.is_(windows) and np.any(windows != 1):
             text = (
                 f"a last, short accumulation window is divided by the full count: windows of {most} rows are made of "
-                f"micro-batches of {micro}, those with fewer rows count {_numbers(np.unique(windows[windows != 1]))} times"
+                f"micro-batches of {micro}, those with fewer rows count "
+                f"{_numbers(np.unique(windows[windows != 1]))} times"
             )
             change = "divide by the number of micro-batches that the window has, or by its rows"
             yield counted(each(windows), "accumulation-short-window", text, change)
@@ -87,7 +92,9 @@ def _by_step(chain: Chain, q: Sequence[Array], bars: Sequence[Array]) -> Iterato
         yield counted(each(c.value), "loss-factor-as-measured", text, change, numbers=int(odd.sum()), named=False)
     elif abs(constant - 1) > np.min(c.error):
         value = _short(float(np.max(low)), float(np.min(high)))
-        text = f"the rows' part of the gradient is {value:.6g} times that of the loss, whose value is as reported"
+        shares = chain.engine.loss_shares(chain.design)
+        as_reported = ", whose value is as reported" if shares and min(shares.values()) <= 1 else ""
+        text = f"the rows' part of the gradient is {value:.6g} times that of the loss{as_reported}"
         change = "look for a detached factor, a hook on the gradient, or a custom backward pass"
         yield counted(each(np.full(len(n), value)), "loss-gradient-factor", text, change, numbers=1)
 
@@ -108,16 +115,21 @@ def _clipped(chain: Chain, c: Series) -> Iterator[Cause]:
     factor = np.minimum(1.0, limit / (length + 1e-6))
     if np.any(np.abs(c.value - factor) > c.error + 1e-6):
         return
-    text = f"the gradient of the loss is clipped to the norm {limit:g}, before the decay is added to it: the decay is as asked"
+    text = (
+        f"the gradient of the loss is clipped to the norm {limit:g}, and the decay is added to it afterwards, as asked"
+    )
     scales = [2**m for whole in (1.0, 0.5, 0.1, 5.0, 10.0) for m in range(1, 17) if limit * 2**m == whole]
     if smaller.all() and limit < 0.1 and scales:
-        text += f"; {limit:g} is {limit * scales[0]:g}/{scales[0]}: so it is when scaled gradients are clipped before they are unscaled"
+        text += (
+            f"; {limit:g} is {limit * scales[0]:g}/{scales[0]}: so it is when scaled gradients are clipped "
+            "before they are unscaled"
+        )
     q = [np.full(len(some), value) for some, value in zip(chain.design.rows, factor, strict=True)]
     change = "remove clip_grad_norm_, or ask for it; with weight_decay in the optimizer the decay is not clipped"
     yield counted(q, "gradient-clipped-before-decay", text, change, numbers=1)
 
 
-def _by_place(chain: Chain, q: Sequence[Array], bars: Sequence[Array]) -> Iterator[Cause]:
+def _by_place(q: Sequence[Array], bars: Sequence[Array]) -> Iterator[Cause]:
     """The same weights in every batch of a size."""
     pattern: dict[int, Array] = {}
     for size in sorted({len(each) for each in q}):
@@ -153,14 +165,16 @@ def _of_places(q: Array) -> tuple[str, str, str]:
         again = np.flatnonzero(counts > 1)
         times = "twice" if (counts[again] == 2).all() else f"{_numbers(counts[again])} times"
         text = (
-            f"rows at the places {listed(again)} of each batch of {n} are in it {times}: the mean is over {int(counts.sum())} "
+            f"rows at the places {listed(again)} of each batch of {n} are in it {times}: the mean is over "
+            f"{int(counts.sum())} "
             f"rows ({_numbers(q)} times what was asked)"
         )
         return text, "rows-repeated", "look for a sampler that pads batches or shards with copies of rows"
     if m > 1 and np.allclose(q, expected, rtol=1e-5):
         sizes = ", ".join(str(size) for size, _ in groups)
         text = (
-            f"mean of means: a batch of {n} is cut into parts of {sizes} rows, and the means of the parts count alike, so "
+            f"mean of means: a batch of {n} is cut into parts of {sizes} rows, and the means of the parts "
+            "count alike, so "
             f"that rows of a smaller part count more ({_numbers(q)} times)"
         )
         return (
@@ -172,7 +186,8 @@ def _of_places(q: Array) -> tuple[str, str, str]:
         shards = np.array([len(range(r, n, ranks)) for r in range(ranks)])
         if np.ptp(shards) and np.allclose(q, [n / (ranks * shards[i % ranks]) for i in range(n)], rtol=1e-5):
             text = (
-                f"mean of means: the rows are dealt to {ranks} ranks, which have {listed(shards)} of {n}, and the ranks' means "
+                f"mean of means: the rows are dealt to {ranks} ranks, which have {listed(shards)} of {n}, "
+                "and the ranks' means "
                 f"count alike ({_numbers(q)} times)"
             )
             return text, "rows-ranks-unequal", "weight each rank's mean by its number of rows"

@@ -152,7 +152,8 @@ def _counters(base: Base, wrong: Sequence[Record], times: int) -> Iterator[Candi
             if t is None:
                 break
             rules[record.name] = base.rules[record.name].having(**dict.fromkeys(names, t))
-            said.append(f"{record.name}: t = {listed(np.array(t))}")
+            if t != tuple(range(1, record.steps + 1)):
+                said.append(f"{record.name}: t = {listed(np.array(t))}")
         else:
             of = "" if names == both else f" of {'m' if names == ['first_counts'] else 'v'} alone"
             part = Part(

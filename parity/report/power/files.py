@@ -21,13 +21,13 @@ def write_all(document: Mapping[str, Any], folder: Path) -> list[str]:
     return [DOCUMENT, *write_page(document, folder)]
 
 
-def write_page(document: Mapping[str, Any], folder: Path) -> list[str]:
-    """The page and its picture."""
+def write_page(document: Mapping[str, Any], folder: Path, blind: Mapping[str, Any] | None = None) -> list[str]:
+    """The page and its picture; ``blind``: the score of faults written blind."""
     try:
         (folder / PICTURE).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from error
-    write_whole(folder / PAGE, to_markdown(document))
+    write_whole(folder / PAGE, to_markdown(document, blind))
     draw(document, folder / PICTURE)
     return [PAGE, PICTURE]
 

@@ -17,7 +17,7 @@ from matplotlib.patches import Patch
 from parity.report.plots import save
 from parity.report.power.document import Case, Document, largest, read
 
-CHECKS = ("initial", "steps", "weight", "bias", "loss", "law")
+CHECKS = ("initial", "steps", "weight", "bias", "loss", "links")
 HIGHEST = 18
 """log₁₀ of error ÷ tolerance with the deepest colour."""
 BEYOND = 99.0
@@ -62,7 +62,7 @@ def picture(found: Document) -> Figure:
         bar = figure.colorbar(image, ax=list(axes), location="bottom", shrink=0.5, aspect=40, pad=0.01)
         bar.set_label("log₁₀(error ÷ tolerance)", fontsize=9)
     within = Patch(fc=WITHIN, label="within the tolerance")
-    beyond = Patch(fc=INFINITE, label="∞: other steps, or another law")
+    beyond = Patch(fc=INFINITE, label="∞: other steps, or a link not as asked")
     marks = Line2D([], [], lw=0, label="cause: ✓ named first, 2/4 in so many runs only, – not caught")
     figure.legend(handles=[within, beyond, marks], loc="outside lower center", ncols=2, fontsize=9, frameon=False)
     return figure

@@ -18,11 +18,11 @@ from parity.check.log import check_log
 from parity.check.logfile import read
 from parity.check.training import Records, trajectory_of
 from parity.errors import InputError
-from parity.explain.design import as_asked
+from parity.explain.catalogue import NAMES
 from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis
-from parity.explain.hypotheses import HYPOTHESES
-from parity.explain.simulate import FreeRun, simulate
+from parity.step.design import as_asked
+from parity.step.free import FreeRun, simulate
 
 SGD = "check-sgd"
 
@@ -31,7 +31,7 @@ SGD = "check-sgd"
 def run(name: str = SGD, fault: str = "", value: float = np.nan) -> FreeRun:
     """A free run of correct code, or with a fault."""
     design = as_asked(parity.load(name))
-    faulty = HYPOTHESES[fault].apply(design, value) if fault else design
+    faulty = NAMES[fault].apply(design, value) if fault else design
     assert faulty is not None
     return simulate(faulty)
 

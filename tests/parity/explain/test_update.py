@@ -226,12 +226,16 @@ ASKED_ADAM = AdamW(lr=0.01, betas=(B1, B2), eps=EPS, weight_decay=LAM)
 ASKED_SGD = SGD(lr=0.01, momentum=B1)
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+ASKED = [*((f"adamw-{name}", name, step, ASKED_ADAM) for name, step in ADAM.items())]
+ASKED += [*((f"sgd-{name}", name, step, ASKED_SGD) for name, step in SGDS.items())]
+
+
 @pytest.mark.parametrize(
-    ("name", "step", "asked"),
+    ("name", "step", "asked", "dtype"),
     [
-        *(pytest.param(name, step, ASKED_ADAM, id=f"adamw-{name}") for name, step in ADAM.items()),
-        *(pytest.param(name, step, ASKED_SGD, id=f"sgd-{name}") for name, step in SGDS.items()),
+        pytest.param(name, step, asked, dtype, id=f"{id}-{dtype}", marks=pytest.mark.slow if (i + j) % 2 else ())
+        for i, (id, name, step, asked) in enumerate(ASKED)
+        for j, dtype in enumerate(("float32", "float64"))
     ],
 )
 def test_a_fault_of_an_update_is_named_first(name: str, step: Step, asked: Any, dtype: str) -> None:
@@ -282,7 +286,9 @@ def test_what_no_rule_explains_is_described_and_not_named(asked: Any) -> None:
 
 def test_a_rule_of_links_makes_the_steps_of_its_reference() -> None:
     ones: list[Any] = [Adam(lr=0.01, weight_decay=0.1), RMSprop(lr=0.01, centered=True, momentum=0.5)]
-    for asked in [*ones, Adagrad(lr=0.1), Lion(lr=0.01, weight_decay=0.1)]:
+    ones += [Adagrad(lr=0.1), Lion(lr=0.01, weight_decay=0.1), Adam(lr=0.01, amsgrad=True, maximize=True)]
+    ones += [SGD(lr=0.1, momentum=0.9, dampening=0.3), SGD(lr=0.1, momentum=0.9, nesterov=True)]
+    for asked in [*ones, AdamW(lr=0.01, weight_decay=0.1)]:
         rule, inner = rule_of(asked, STEPS), Rule(lr=asked.lr, inner=asked)
         motion = recorded(adam(), "float64")[0]
         both = [Record(motion, asked).predicted(each) for each in (rule, inner)]

@@ -1,0 +1,134 @@
+"""docs/check.md, the README and examples/README.md show what ``parity check`` prints.
+
+``python tests/parity/check/test_check_page.py`` writes the outputs anew, and the picture.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+import parity
+from parity.backends import backend
+from parity.backends.base import Setting
+from parity.check import in_process
+from parity.check.log import check_log
+from parity.check.run import hyper_parameters
+from parity.check.target import load, parse
+from parity.explain.diagnosis import diagnose
+from parity.report.check.plot import draw
+from parity.report.check.terminal import print_diagnosis
+
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "check.md"
+SHOWN = re.compile(r"^```sh\n((?:parity [^\n]*\n)+)```\n\n```text\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
+"""Commands, and what the last one prints."""
+
+
+def option(words: list[str], name: str) -> list[str]:
+    return [words[i + 1] for i, word in enumerate(words[:-1]) if word == name]
+
+
+@cache
+def checked(command: str) -> tuple[str, Any]:
+    """The target of a command and its diagnosis, made in this process and this folder."""
+    words = shlex.split(command)
+    what = parse(words[2])
+    hyper, dtype = hyper_parameters(option(words, "--hyper")), next(iter(option(words, "--dtype")), None)
+    if what.is_class:
+        against = option(words, "--against")[0]
+        return words[2], in_process.check_class_here(load(what), hyper, against, ("float64", "float32"))
+    experiment = parity.load(option(words, "--experiment")[0])
+    if what.is_log:
+        return words[2], check_log(what.place, experiment, dtype=dtype)
+    trajectory, observed = in_process.trajectory_here(load(what), experiment, dtype or "float64")
+    return words[2], diagnose(experiment, trajectory, observed=observed)
+
+
+def printed(command: str, width: int = 120) -> str:
+    """What it prints, without the line that names the results folder."""
+    text = io.StringIO()
+    print_diagnosis(*checked(command), Console(file=text, width=width, color_system=None))
+    return "".join(f"{line.rstrip()}\n" for line in text.getvalue().rstrip().splitlines())
+
+
+def prepare(folder: Path) -> None:
+    """The files that the page names: the examples, its own block of Python, and the run that it checks as a log."""
+    shutil.copytree(ROOT / "examples", folder / "examples")
+    code = re.search(r"```python\n(# tutorial\.py\n.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert code is not None
+    (folder / "tutorial.py").write_text(code[1])
+    run = backend("torch").run(
+        parity.load("s0-concise-lazy-lam3"), Setting(dtype="float32", formulation="weight_decay")
+    )
+    place = folder / "concise/trajectories/s0-concise-lazy-lam3--cpu-float32-weight_decay-for-loop.npz"
+    place.parent.mkdir(parents=True)
+    run.save(place)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder, before = tmp_path_factory.mktemp("page"), Path.cwd()
+    prepare(folder)
+    path = sys.path[:]
+    os.chdir(folder)
+    yield folder
+    os.chdir(before)
+    sys.path[:] = path
+
+
+EXAMPLES = SHOWN.findall(PAGE.read_text(encoding="utf-8"))
+
+
+@pytest.mark.usefixtures("files")
+@pytest.mark.parametrize(("commands", "shown"), EXAMPLES, ids=[shlex.split(one[0])[2] for one in EXAMPLES])
+def test_the_page_shows_what_is_printed(commands: str, shown: str) -> None:
+    assert printed(commands.splitlines()[-1]) == shown
+
+
+TUTORIAL = "parity check examples/train_tutorial.py:train --experiment check-mse"
+ADAM = "parity check torch.optim:Adam --hyper lr=0.01 --hyper weight_decay=0.1 --against adamw"
+
+
+@pytest.mark.usefixtures("files")
+@pytest.mark.parametrize(
+    ("page", "number", "command", "width"),
+    [("README.md", 1, TUTORIAL, 120), ("README.md", 2, ADAM, 120), ("examples/README.md", 0, TUTORIAL, 100)],
+)
+def test_what_other_pages_show_in_part_is_printed(page: str, number: int, command: str, width: int) -> None:
+    """Every line, in order; ``...`` stands for lines that are left out."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    found = re.findall(r"^```(\w*)\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    blocks = [block for language, block in found if language in ("", "text")]
+    left = iter(printed(command, width).splitlines())
+    for line in blocks[number].splitlines()[page.startswith("examples") :]:  # there the function goes by its own name
+        assert line == "..." or line in left, line
+
+
+def rewrite() -> None:
+    """The outputs of the page, and its picture, as they are now."""
+    os.chdir(tempfile.mkdtemp())
+    prepare(Path.cwd())
+    text = PAGE.read_text(encoding="utf-8")
+    for commands, shown in EXAMPLES:
+        head = f"```sh\n{commands}```\n\n```text\n"
+        text = text.replace(f"{head}{shown}```", f"{head}{printed(commands.splitlines()[-1])}```")
+    PAGE.write_text(text, encoding="utf-8")
+    target, found = checked(EXAMPLES[0][0].splitlines()[-1])
+    draw(target, found, PAGE.parent / "images" / "check-residual.png")
+
+
+if __name__ == "__main__":
+    rewrite()

@@ -1,0 +1,231 @@
+"""A faulty program gets the name of what is wrong in it, from its steps as they are seen from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+
+import parity
+from parity.check.in_process import trajectory_here
+from parity.check.task import Task
+from parity.explain.diagnosis import diagnose
+from parity.mutants.training import Training
+from refimpl.schedules import Linear
+
+Program = Callable[[Task], None]
+
+
+def faulty(**methods: Any) -> Program:
+    """The correct program with some of its methods replaced."""
+    made = type("Faulty", (Training,), methods)
+    return lambda task: made(task).run()
+
+
+def half(out: Tensor, y: Tensor) -> Tensor:
+    return 0.5 * (out - y).square().mean()
+
+
+def mean_of_means(self: Training, out: Tensor, y: Tensor) -> Tensor:
+    parts = list(zip(out.split(2), y.split(2), strict=True))
+    return torch.stack([half(*part) for part in parts]).mean()
+
+
+def padded(self: Training, epoch: int) -> list[Tensor]:
+    return [torch.cat([rows, rows[:1]]) for rows in self.task.rows[epoch]]
+
+
+def rate(factor: Callable[[int], float]) -> Program:
+    """The learning rate is multiplied by a number that depends on the step."""
+    return faulty(scheduler=lambda self, optimizer: LambdaLR(optimizer, factor))
+
+
+def on_gradients(change: Callable[[Training, nn.Linear], Any]) -> Program:
+    """Between the backward pass and the step."""
+
+    @torch.no_grad()
+    def before_step(self: Training, net: nn.Linear, optimizer: Any) -> None:
+        change(self, net)
+
+    return faulty(before_step=before_step)
+
+
+def on_weights(when: str, change: Callable[[Training, Tensor], Any]) -> Program:
+    """The weight is written by something else, before the backward pass or after the step."""
+
+    @torch.no_grad()
+    def written(self: Training, net: nn.Linear, *_: Any) -> None:
+        net.zero_grad()
+        change(self, net.weight)
+
+    return faulty(**{when: written})
+
+
+def by_hand(write: Callable[[Tensor, float], Any]) -> Program:
+    """Without an optimizer: each parameter is stepped, and the weight then written."""
+
+    @torch.no_grad()
+    def step(self: Training, optimizer: Any) -> None:
+        weight, bias = optimizer.param_groups[0]["params"]
+        decayed = weight.clone()
+        for p in (weight, bias):
+            p -= self.task.lr * p.grad
+        write(weight, decayed)
+
+    return faulty(step=step)
+
+
+class SharpnessAware(Training):
+    """The gradient is taken at w + ρ·g/‖g‖."""
+
+    def forward(self, net: nn.Linear, X: Tensor) -> Tensor:
+        self.X = X
+        return super().forward(net, X)
+
+    def loss(self, out: Tensor, y: Tensor) -> Tensor:
+        self.y = y
+        return super().loss(out, y)
+
+    def before_step(self, net: nn.Linear, optimizer: Any) -> None:
+        moves = [p.grad.clone() for p in net.parameters() if p.grad is not None]
+        norm = torch.cat([move.flatten() for move in moves]).norm()
+        for sign in (1, -1):
+            with torch.no_grad():
+                for p, move in zip(net.parameters(), moves, strict=True):
+                    p += sign * 0.05 * move / norm
+            if sign > 0:
+                net.zero_grad()
+                self.backward(half(net(self.X), self.y) + self.penalty(net))
+
+
+def decay_of_optimizer(self: Training, net: nn.Linear) -> torch.optim.SGD:
+    groups = [{"params": net.weight, "weight_decay": self.task.l2}, {"params": net.bias}]
+    return torch.optim.SGD(groups, lr=self.task.lr)
+
+
+def linear_scaling(self: Training, net: nn.Linear, optimizer: torch.optim.Optimizer) -> None:
+    optimizer.param_groups[0]["lr"] = self.task.lr * self.size / 5
+
+
+def alternate(self: Training, net: nn.Linear) -> Any:
+    return [torch.optim.SGD([p], lr=self.task.lr, momentum=0.9) for p in net.parameters()]
+
+
+def lost(self: Training, net: nn.Linear, optimizer: torch.optim.Optimizer) -> None:
+    if (self.epoch, self.batch) == (2, 0):
+        optimizer.state.clear()
+
+
+def towards_start(self: Training, net: nn.Linear) -> Tensor:
+    return self.task.l2 / 2 * (net.weight - self.task.weight).square().sum()
+
+
+def averaged(task: Task) -> None:
+    """What is recorded is an average."""
+    kept: dict[str, Tensor] = {}
+    record = task.record
+
+    def shadow(net: nn.Linear, loss: Any = None) -> None:
+        for name, p in net.named_parameters():
+            kept[name] = 0.9 * kept[name] + 0.1 * p.detach() if name in kept else p.detach().clone()
+        record(kept, loss=loss)
+
+    task.record = shadow  # type: ignore[method-assign,assignment]
+    faulty()(task)
+
+
+def weight_norm(task: Task) -> None:
+    record = task.record
+
+    def shown(net: nn.Linear, loss: Any = None) -> None:
+        record({"weight": net.weight, "bias": net.bias}, loss=loss)
+
+    task.record = shown  # type: ignore[method-assign,assignment]
+    faulty(net=lambda self: nn.utils.parametrizations.weight_norm(Training.net(self)))(task)
+
+
+def clipped_each(self: Training, net: nn.Linear) -> None:
+    for p in net.parameters():
+        nn.utils.clip_grad_norm_([p], 1.0)
+
+
+def halved(self: Training, net: nn.Linear) -> None:
+    for p in net.parameters():
+        assert p.grad is not None
+        p.grad.copy_(p.grad.half())
+
+
+FAULTS: Sequence[tuple[str, str, Program]] = [
+    ("rows-mean-of-means", "check-sgd", faulty(loss=mean_of_means)),
+    ("rows-repeated", "check-sgd", faulty(rows=padded)),
+    ("rows-dropped", "check-sgd", faulty(loss=lambda self, out, y: half(out[1:], y[1:]))),
+    (
+        "accumulation-short-window",
+        "check-sgd",
+        faulty(loss=lambda self, out, y: half(out, y) * -(-len(y) // 2) / 3),
+    ),
+    ("loss-over-all-rows", "check-sgd", faulty(loss=lambda self, out, y: half(out, y) * len(y) / 22)),
+    ("loss-variance", "check-plain", faulty(loss=lambda self, out, y: 0.5 * (out - y).var(unbiased=False))),
+    ("loss-rectified-output", "check-plain", faulty(forward=lambda self, net, X: net(X).relu())),
+    ("loss-huber", "check-sgd", faulty(loss=lambda self, out, y: nn.functional.huber_loss(out, y, delta=0.5))),
+    ("targets-truncated", "check-plain", faulty(data=lambda self: (self.task.X, self.task.y.trunc()))),
+    ("targets-shuffled", "check-sgd", faulty(data=lambda self: (self.task.X, self.task.y.roll(3, 0)))),
+    ("targets-shifted-in-batch", "check-sgd", faulty(loss=lambda self, out, y: half(out[:-1], y[1:]))),
+    ("features-centred-per-batch", "check-mse", faulty(forward=lambda self, net, X: net(X - X.mean(0)))),
+    ("gradient-sharpness-aware", "check-sgd", lambda task: SharpnessAware(task).run()),
+    ("gradient-left-over", "check-sgd", faulty(zero_grad=lambda self, net: self.batch % 2 or net.zero_grad())),
+    ("gradient-clipped-each", "check-sgd", on_gradients(clipped_each)),
+    (
+        "gradient-clipped-before-decay",
+        "check-sgd",
+        faulty(
+            penalty=lambda self, net: 0.0,
+            optimizer=decay_of_optimizer,
+            before_step=lambda self, net, _: nn.utils.clip_grad_norm_(net.parameters(), 1.0),
+        ),
+    ),
+    ("gradient-centralised", "check-sgd", on_gradients(lambda self, net: net.weight.grad.sub_(net.weight.grad.mean()))),
+    ("gradient-masked", "check-adamw", on_gradients(lambda self, net: net.weight.grad[:, 3:7].zero_())),
+    ("gradient-float16", "check-sgd", on_gradients(halved)),
+    ("bias-gradient-mean", "check-sgd", on_gradients(lambda self, net: net.bias.grad.div_(self.size))),
+    ("penalty-towards-start", "check-sgd", faulty(penalty=towards_start)),
+    ("schedule-stretched", "check-schedule", rate(lambda t: 0.7 ** (4 * t // 3))),
+    ("schedule-restarted", "check-schedule", rate(lambda t: 0.7 ** (t % 10 // 3))),
+    ("schedule-rebuilt", "check-schedule-epoch", rate(lambda epoch: 1.0 if epoch == 2 else 0.7**epoch)),
+    ("schedule-continuous", "check-schedule", rate(lambda t: 0.7 ** (t / 3))),
+    ("schedule-warm-up-from-zero", "warm-up", rate(lambda t: min(t / 4, 1.0))),
+    ("lr-linear-scaling", "check-sgd", faulty(before_step=linear_scaling)),
+    ("steps-skipped", "check-sgd", faulty(step=lambda self, optimizer: self.batch == 2 or optimizer.step())),
+    (
+        "optimizers-alternate",
+        "check-momentum",
+        faulty(optimizer=alternate, step=lambda self, both: both[(self.epoch + self.batch) % 2].step()),
+    ),
+    (
+        "weights-written-between-steps",
+        "check-sgd",
+        on_weights("zero_grad", lambda self, w: w.mul_(0.9 if self.batch == 2 else 1)),
+    ),
+    ("weights-written-after-step", "check-sgd", on_weights("after_step", lambda self, w: w.clamp_(-0.4, 0.4))),
+    ("weights-shrink", "check-sgd", by_hand(lambda w, before: w.sub_(0.01 * before))),
+    ("weights-shrink-after-step", "check-sgd", by_hand(lambda w, before: w.mul_(0.99))),
+    ("weights-averaged", "check-sgd", averaged),
+    ("weight-norm", "check-plain", weight_norm),
+    ("state-lost", "check-momentum", faulty(before_step=lost)),
+]
+
+
+@pytest.mark.parametrize(("name", "against", "program"), FAULTS, ids=[name for name, *_ in FAULTS])
+def test_a_fault_is_named_first(name: str, against: str, program: Program) -> None:
+    asked = parity.load("check-sgd" if against == "warm-up" else against)
+    if against == "warm-up":
+        asked = replace(asked, schedule=Linear(start_factor=0.25, end_factor=1.0, total_iters=3, per="step"))
+    trajectory, observed = trajectory_here(program, asked, "float32")
+    diagnosis = diagnose(asked, trajectory, observed=observed)
+    assert diagnosis.verdict == "disagree"
+    assert [finding.id for finding in diagnosis.findings] == [name], diagnosis.text
