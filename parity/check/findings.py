@@ -13,10 +13,10 @@ from parity.check.feeds import Played
 from parity.check.held import key_of, motions
 from parity.check.identify import Held, Identity, Judgement
 from parity.check.rules import RULES
-from parity.explain.family import shown
 from parity.explain.finding import Finding
 from parity.explain.replay import share_of
 from parity.explain.update import explain_update
+from parity.explain.update.references import shown
 from refimpl.arithmetic.formats import FORMATS
 
 ENOUGH = 20

@@ -21,9 +21,9 @@ from parity.check.invariance import facts
 from parity.check.target import Target
 from parity.check.worker import TheirError, run
 from parity.errors import InputError
-from parity.explain.family import shown
 from parity.explain.finding import CheckVerdict, Diagnosis, Finding
 from parity.explain.replay import share_of
+from parity.explain.update.references import shown
 from parity.judge.undecidable import variants
 from refimpl.errors import RefimplError
 from refimpl.types import Optimizer

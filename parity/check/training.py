@@ -11,11 +11,11 @@ from parity.check.target import Target
 from parity.check.worker import run
 from parity.errors import InputError
 from parity.experiment import Experiment
-from parity.explain.between import replay
 from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis
 from parity.explain.observed import Observed
 from parity.explain.readings import spacings
+from parity.explain.replayed_reports import replay
 from parity.step.design import as_asked, check_linear
 from parity.step.engine import Engine
 from parity.step.recording import recording_of

@@ -30,13 +30,6 @@ class Motion:
     profile: Profile
     factor: Array
 
-    @property
-    def moves(self) -> Array:
-        """Δw_k = w_{k+1} − w_k, ``(K, …)``, exact in the carrier of the bounds."""
-        weights = np.asarray(self.weights, np.longdouble)
-        moved: Array = weights[1:] - weights[:-1]
-        return moved
-
 
 def rate_factor(design: Design, name: str) -> Array:
     """η_k/η₀ at each step, 1 where nothing is scheduled."""

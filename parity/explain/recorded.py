@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.explain.between import Replay, losses_of_reports, replay
 from parity.explain.finding import CheckVerdict, Diagnosis, Finding
 from parity.explain.named import FAR, VERIFIED, named
 from parity.explain.readings import all_rows, spacings, usual_loss
+from parity.explain.replayed_reports import Replay, losses_of_reports, replay
 from parity.judge.undecidable import neutral
 from parity.step.design import Design
 from parity.step.engine import Engine

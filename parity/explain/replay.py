@@ -113,25 +113,6 @@ def share_of(optimizer: Optimizer, motions: Sequence[Motion]) -> float:
     return worst if 2 * bounded > elements else np.inf
 
 
-def allowances(optimizer: Optimizer, motions: Sequence[Motion]) -> Array:
-    """Of all parameters and steps, flat, in the order of :func:`misses`; 0 nowhere."""
-    pieces = [piece for motion in motions for piece in replay(optimizer, motion)]
-    return np.concatenate([np.maximum(piece.allowance, np.finfo(float).tiny).ravel() for piece in pieces])
-
-
-def moves_of(motions: Sequence[Motion], first: int | None = None) -> Array:
-    """The root mean square of a parameter's moves, and of the rounding of its weights; for each of :func:`misses`."""
-    found = []
-    for motion in motions:
-        steps = steps_of(motion)
-        moves, weights = motion.moves[:steps].astype(float), motion.weights[1 : steps + 1]
-        square = moves**2 + motion.format.half_ulp(np.nan_to_num(weights)).astype(float) ** 2
-        square = square[np.isfinite(square)]
-        size = moves[:first].size
-        found.append(np.full(size, np.sqrt(square.mean()) if square.size else 1.0))
-    return np.concatenate(found)
-
-
 def misses(
     optimizer: Optimizer,
     motions: Sequence[Motion],

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from parity.explain.motion import Motion
+from parity.explain.replay import Slot
 from parity.explain.update.changes import Change, changes_of
 from parity.explain.update.counts import Place
 from parity.explain.update.numbers import SYMBOLS, Solved, numbers_of, shortest, solve
@@ -61,20 +62,25 @@ def other_numbers(base: Base, records: Sequence[Record]) -> Iterator[Candidate]:
     wrong = [record for record in records if record.wrong]
     names = dict.fromkeys(name for record in wrong for name in numbers_of(base.rules[record.name]))
     for name in names:
-        solved = solve(records, base.rules, name)
+        solved = solved_for(records, base.rules, name)
         if solved is not None:
             yield from _number(base, wrong[0].name, solved)
     for kind in ("coupled", "decoupled"):
         if not any(rule.weight_decay or rule.inner for rule in base.rules.values()):
             decayed = replace(base, rules={name: rule.having(decay=kind) for name, rule in base.rules.items()})
-            solved = solve(records, decayed.rules, "weight_decay")
+            solved = solved_for(records, decayed.rules, "weight_decay")
             if solved is not None:
                 yield from _number(decayed, wrong[0].name, solved)
 
 
+def solved_for(records: Sequence[Record], rules: Mapping[str, Rule], name: str) -> Solved | None:
+    """One number."""
+    return next(iter(solve(records, rules, [Slot(name)])), None)
+
+
 def _number(base: Base, first: str, solved: Solved) -> Iterator[Candidate]:
     """The number as it was solved for, with few digits and with all."""
-    name, asked = solved.field, getattr(base.rules[first], solved.field)
+    name, asked = solved.slot.field, solved.slot.of(base.rules[first])
     for value in dict.fromkeys((solved.short, solved.value)):
         symbol, times = SYMBOLS[name], ""
         if asked:
@@ -110,7 +116,7 @@ def clipped(base: Base, records: Sequence[Record]) -> Iterator[Candidate]:
                 name: rule.having(clip=middle, norms=tuple(map(float, norms[name] + tiny)) if norms else ())
                 for name, rule in base.rules.items()
             }
-            solved = solve(records, rules, "clip")
+            solved = solved_for(records, rules, "clip")
             if solved is not None:
                 part = Part(
                     id=f"clip-{id}",
@@ -151,7 +157,7 @@ def _counters(base: Base, wrong: Sequence[Record], times: int) -> Iterator[Candi
         else:
             of = "" if names == both else f" of {'m' if names == ['first_counts'] else 'v'} alone"
             part = Part(
-                id="counts-measured",
+                id="correction-counter",
                 text=f"the step counter of the bias correction{of} is another one ({'; '.join(said)})",
                 right="as asked: t = 1, 2, 3, … steps of each parameter",
             )

@@ -43,10 +43,10 @@ NAMES: Mapping[tuple[str, str], str] = {
     ("decay", "none"): "penalty-missing",
     ("decay", "decoupled in v"): "second-moment-of-decayed-gradient",
     ("gradient", "negated"): "maximize",
-    ("counts", "none"): "bias-correction-missing-both",
-    ("counts", "none-of-m"): "bias-correction-missing-first",
-    ("counts", "none-of-v"): "bias-correction-missing-second",
-    ("counts", "lagging"): "bias-correction-late",
+    ("correction", "none"): "bias-correction-missing-both",
+    ("correction", "none-of-m"): "bias-correction-missing-first",
+    ("correction", "none-of-v"): "bias-correction-missing-second",
+    ("correction", "lagging"): "bias-correction-late",
     ("betas", "interchanged"): "betas-swapped",
 }
 """Links that have a name in the catalogue, some in the place of a certain one only; others are called by their kind and
@@ -153,16 +153,16 @@ def _of_counts(asked: Rule, several_epochs: bool) -> Iterator[Change]:
         if (name == "epochs" and not several_epochs) or (count.only and len(which) == 1):
             continue
         yield Change(
-            id=name_of("counts", name),
-            kind="counts",
+            id=name_of("correction", name),
+            kind="correction",
             text=count.text,
             right="the correction uses t = 1, 2, 3, … steps of this parameter",
             by_place=partial(_counted, count, [counts.FIELDS[symbol] for symbol in count.only or which]),
         )
     for crossed, text in counts.CROSSED.items() if len(which) > 1 else ():
         yield Change(
-            id=f"counts-crossed-{crossed}",
-            kind="counts",
+            id=f"correction-crossed-{crossed}",
+            kind="correction",
             text=text,
             right="m is divided by 1 − β₁ᵗ and v by 1 − β₂ᵗ",
             values={"crossed": crossed},
@@ -181,8 +181,8 @@ def _corrected(asked: Rule) -> Iterator[Change]:
     ):
         if averaged and beta and asked.inner is None:
             yield Change(
-                id=f"counts-of-{symbol}",
-                kind="counts",
+                id=f"correction-of-{symbol}",
+                kind="correction",
                 text=f"{symbol} is bias-corrected, divided by 1 − βᵗ, which was not asked",
                 right="no bias correction",
                 by_place=lambda place, name=name: {name: tuple(range(1, len(place.epochs) + 1))},  # type: ignore[misc]

@@ -1,8 +1,8 @@
-"""One number of a rule, solved for from the record, with an interval that every element allows.
+"""Numbers of a rule or a reference, solved for from the record, with an interval that every element allows.
 
 ::
 
-    x ← x − Jᵀr/JᵀJ,   r = expected − recorded in units of the allowance    (β by its log(1 − β), others as they are)
+    x ← x − J⁺r,   r = expected − recorded in units of the allowance    (β by its log(1 − β), others as they are)
     [x]ᵢ = x + (−rᵢ ± 1)/Jᵢ   of every element; what is left of all of them is the interval
 """
 
@@ -10,9 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from parity.explain.replay import Slot
+from parity.explain.replay import misses as missed
 from parity.explain.update.rule import Rule
 from parity.explain.update.trial import Record, first_wrong
 from refimpl.types import Array
@@ -24,6 +27,8 @@ SOME = 8
 """Steps that a number is solved on."""
 WIDER = 8.0
 """The allowances are those of the asked number: the interval is drawn with several of them, and a proof decides."""
+FAR = 1e30
+"""The miss of a number out of place, where the replay has no finite one."""
 SYMBOLS = {
     "lr": "lr",
     "beta1": "β₁",
@@ -40,9 +45,9 @@ STARTS = {"beta1": 0.5, "weight_decay": 0.01, "dampening": 0.5, "momentum": 0.5,
 
 @dataclass(frozen=True)
 class Solved:
-    """``field`` of a rule: a value in the interval [``low``, ``high``], and the one of fewest digits in it."""
+    """A number in its ``slot``: a value in the interval [``low``, ``high``], and the one of fewest digits in it."""
 
-    field: str
+    slot: Slot
     value: float
     low: float
     high: float
@@ -64,82 +69,100 @@ def numbers_of(asked: Rule) -> list[str]:
     return found + (["accumulated"] if asked.square == "sum" else [])
 
 
-def solve(records: Sequence[Record], rules: Mapping[str, Rule], name: str) -> Solved | None:
-    """The number that brings the records nearest; None where it cannot be told or where none comes near."""
-    begin = first_wrong(records)
-    steps = begin + SOME
+def solve(records: Sequence[Record], rules: Mapping[str, Any], slots: Sequence[Slot]) -> list[Solved]:
+    """The numbers that bring the records nearest; none where they cannot be told or where nothing comes near."""
+    steps = first_wrong(records) + SOME
     used = sorted((r for r in records if r.wrong), key=lambda r: -r.weights[0].size)[:2]
     scale = np.concatenate([record.allowance[:steps].ravel() for record in used])
-    target = np.concatenate([record.weights[1 : 1 + min(steps, record.steps)].ravel() for record in used])
     known = np.isfinite(scale)
 
-    def misses(x: float) -> Array:
-        value = _out(name, x)
-        parts = [record.predicted(rules[record.name].having(**{name: value}), steps).ravel() for record in used]
+    def misses(tried: Array) -> Array:
+        """r of several x, ``(tried, numbers)``, in one replay: ``(tried, misses)``."""
+        numbers = {slot: _out(slot.field, tried[:, i]) for i, slot in enumerate(slots)}
+        off = [missed(rules[record.name], [record.motion], numbers, first=steps) for record in used]
         with np.errstate(all="ignore"):
-            off: Array = ((np.concatenate(parts) - target) / scale)[known]
-        return np.nan_to_num(off, nan=1e30, posinf=1e30, neginf=-1e30)
+            share = (np.concatenate(off, axis=1) / scale)[:, known]
+        finite: Array = np.clip(np.nan_to_num(share, nan=FAR, posinf=FAR, neginf=-FAR), -FAR, FAR)
+        return finite
 
-    start = float(getattr(rules[used[0].name], name)) or STARTS.get(name, 0.1)
-    x = _descend(misses, _in(name, start))
+    first = rules[used[0].name]
+    start = [float(slot.of(first)) or (STARTS.get(slot.field, 0.1) if len(slots) == 1 else 0.0) for slot in slots]
+    x = _descend(misses, np.array([_in(slot.field, value) for slot, value in zip(slots, start, strict=True)]))
     if x is None:
-        return None
-    r, slope = misses(x), _slope(misses, x)
+        return []
+    r, slopes = _linear(misses, x)
+    if np.quantile(np.abs(r), 0.85) > WIDER and len(slots) == 1:
+        return []
+    found = [_within(slot, float(x[i]), r, slopes[:, i]) for i, slot in enumerate(slots)]
+    return [one for one in found if one is not None]
+
+
+def _within(slot: Slot, x: float, r: Array, slope: Array) -> Solved | None:
+    """What all elements allow a number, the others being what they are."""
     told = np.abs(slope) > 0
-    if not told.any() or np.quantile(np.abs(r), 0.85) > WIDER:
+    if not told.any():
         return None
     middle, half = x - r[told] / slope[told], WIDER / np.abs(slope[told])
     low, high = float(np.max(middle - half)), float(np.min(middle + half))
     if not low <= high:
         low = high = x
-    ends = sorted((_out(name, low), _out(name, high)))
-    value = min(max(_out(name, x), ends[0]), ends[1])
-    return Solved(name, value, *ends)
+    ends = sorted((float(_out(slot.field, low)), float(_out(slot.field, high))))
+    value = min(max(float(_out(slot.field, x)), ends[0]), ends[1])
+    return Solved(slot, value, *ends)
 
 
-def _descend(misses: Callable[[float], Array], x: float) -> float | None:
+def _descend(misses: Callable[[Array], Array], x: Array) -> Array | None:
     """Gauss and Newton with halved steps where one leads uphill."""
-    r = misses(x)
-    norm = begin = float(r @ r)
+    begin = np.inf
     for iteration in range(ITERATIONS):
-        slope = _slope(misses, x)
-        below = float(slope @ slope)
-        if not np.isfinite(below) or below == 0:
+        r, slopes = _linear(misses, x)
+        norm = float(r @ r)
+        begin = norm if iteration == 0 else begin
+        size = np.sqrt(np.sum(slopes**2, axis=0))
+        if not np.isfinite(size).all() or not size.any():
             return None
-        step = -float(slope @ r) / below
-        for _ in range(HALVINGS):
-            trial = misses(x + step)
-            if float(trial @ trial) < norm:
-                break
-            step /= 2
-        else:
-            return x
-        x, r, before, norm = x + step, trial, norm, float(trial @ trial)
-        if norm > 0.999999 * before:
-            return x
-        if iteration == SLOW and norm > begin / 2:
+        if iteration > SLOW and norm > begin / 2 and len(x) == 1:
             return None
+        size = np.where(size > 0, size, 1.0)
+        step = -np.linalg.lstsq(slopes / size, r, rcond=1e-12)[0] / size
+        tried = x + step * 0.5 ** np.arange(HALVINGS)[:, None]
+        norms = np.sum(misses(tried) ** 2, axis=1)
+        if not (norms < norm).any():
+            return x
+        best = int(np.argmax(norms < norm))
+        x = tried[best]
+        if norms[best] > 0.999999 * norm:
+            return x
     return x
 
 
-def _slope(misses: Callable[[float], Array], x: float) -> Array:
-    """dr/dx from the difference of both sides."""
-    width = 1e-5 * (abs(x) or 1e-3)
-    return (misses(x + width) - misses(x - width)) / (2 * width)
+def _linear(misses: Callable[[Array], Array], x: Array) -> tuple[Array, Array]:
+    """r and ∂r/∂x from the difference of both sides, a column for each number."""
+    widths = 1e-5 * np.where(x == 0, 1e-3, np.abs(x))
+    r = misses(np.concatenate([x[None], x + np.diag(widths), x - np.diag(widths)]))
+    above, below = r[1 : 1 + len(x)], r[1 + len(x) :]
+    return r[0], (above - below).T / (2 * widths)
+
+
+def _average(name: str) -> bool:
+    """Whether a number is a β: the weight of the past in an average."""
+    return name.startswith("beta") or name in ("alpha", "rho")
 
 
 def _in(name: str, value: float) -> float:
-    return float(np.log1p(-value)) if name.startswith("beta") else float(np.log(value)) if name == "eps" else value
+    return float(np.log1p(-value)) if _average(name) else float(np.log(value)) if name == "eps" and value else value
 
 
-def _out(name: str, x: float) -> float:
-    if name.startswith("beta"):
-        return float(-np.expm1(min(x, 3.0)))  # a β below −19 is none
-    return float(np.exp(min(x, 300.0))) if name == "eps" else x
+def _out(name: str, x: Any) -> Any:
+    if _average(name):
+        return -np.expm1(np.minimum(x, 3.0))  # a β below −19 is none
+    return np.exp(np.minimum(x, 300.0)) if name == "eps" else x
 
 
 def shortest(value: float, low: float, high: float) -> float:
-    """The decimal of fewest digits in the interval."""
+    """The decimal of fewest digits in the interval; 0 has none."""
+    if low <= 0 <= high:
+        return 0.0
     for digits in range(1, 18):
         rounded = float(f"{value:.{digits - 1}e}")
         if low <= rounded <= high:

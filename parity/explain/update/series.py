@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from parity.explain.measure.series import steps_text
 from parity.explain.update.numbers import shortest
 from parity.explain.update.rule import Rule
 from parity.explain.update.trial import MOST_OFF, NEAR, Record
@@ -131,20 +132,8 @@ def pattern(values: Array, errors: Array, rule: Rule, factor: Array) -> tuple[st
     zero, one = np.abs(values) <= errors, np.abs(values - 1) <= errors
     if (zero | one).all() and zero.any() and not zero.all():
         which = zero & ~one
-        return f"is 0 {_steps(np.flatnonzero(which), steps)}, and as asked else", np.where(which, 0.0, 1.0)
+        return f"is 0 in {steps_text(which, np.zeros(steps))}, and as asked else", np.where(which, 0.0, 1.0)
     return None
-
-
-def _steps(which: Array, steps: int) -> str:
-    """``in every 2nd step``, ``in step 3``, ``from step 5 on``…, counted from 0."""
-    gaps = np.diff(which)
-    if len(which) == 1:
-        return f"in step {which[0]}"
-    if np.all(gaps == 1):
-        return f"from step {which[0]} on" if which[-1] == steps - 1 else f"in steps {which[0]} to {which[-1]}"
-    if np.all(gaps == gaps[0]):
-        return f"in every {gaps[0]}. step from step {which[0]} on"
-    return f"in steps {', '.join(map(str, which[:8]))}{' …' if len(which) > 8 else ''}"
 
 
 def listed(values: Array) -> str:

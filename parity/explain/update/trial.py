@@ -6,13 +6,14 @@ Teacher forcing as in :mod:`parity.explain.replay`: every step starts from the r
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from parity.explain.motion import Motion
-from parity.explain.replay import replay, steps_of
+from parity.explain.replay import Slot, replay, steps_of, with_numbers
 from parity.explain.update.rule import Rule
 from refimpl.types import Array, Optimizer, State
 
@@ -70,7 +71,7 @@ class Record:
         """Whether the asked optimizer is refuted."""
         return bool((self.share > 1).any())
 
-    def predicted(self, rule: Rule, steps: int | None = None) -> Array:
+    def predicted(self, rule: Any, steps: int | None = None) -> Array:
         """The weights after each step as the rule makes them, ``(steps, …)``."""
         found = []
         with np.errstate(all="ignore"):
@@ -109,9 +110,11 @@ class Record:
         off = ~(np.abs(param[0] - self.weights[k + 1]) <= NEAR * self.allowance[k])
         return not (off.mean() > MOST_OFF or (off.size < 8 and off.any()))
 
-    def _at(self, rule: Rule, k: int) -> Rule:
+    def _at(self, rule: Any, k: int) -> Any:
         factor = self.motion.factor[k]
-        return rule if factor == 1 or not hasattr(rule, "lr") else replace(rule, lr=rule.lr * factor)
+        if factor == 1 or not hasattr(rule, "lr"):
+            return rule
+        return with_numbers(rule, {Slot("lr"): rule.lr * factor}, checked=False)
 
 
 def first_wrong(records: Sequence[Record]) -> int:

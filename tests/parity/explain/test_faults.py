@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from parity.explain.faults.adam import FaultyAdam
-from parity.explain.faults.sgd import FaultySGD
 
 import parity
 from parity.explain.catalogue import NAMES, NARROWER
@@ -29,7 +27,6 @@ from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.losses import SquaredError
 from refimpl.models import Linear
-from refimpl.optimizers import SGD, Adam
 from refimpl.training import train
 
 CHECKS = [name for name in names() if name.startswith("check-")]
@@ -107,29 +104,6 @@ def test_a_faulty_penalty_has_the_gradient_of_its_value(penalty: Any) -> None:
         moved[0, 0, i] = h
         slope = (penalty.value(w + moved) - penalty.value(w - moved)) / (2 * h)
         assert penalty.subgradient(w)[0, 0, i] == pytest.approx(slope[0], rel=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("right", "faulty"),
-    [
-        (Adam(lr=0.1, weight_decay=0.2, amsgrad=True), FaultyAdam(lr=0.1, weight_decay=0.2, amsgrad=True)),
-        (
-            Adam(lr=0.1, weight_decay=0.2, decoupled_weight_decay=True),
-            FaultyAdam(lr=0.1, weight_decay=0.2, decoupled_weight_decay=True),
-        ),
-        (SGD(lr=0.1, momentum=0.9, dampening=0.3), FaultySGD(lr=0.1, momentum=0.9, dampening=0.3)),
-        (SGD(lr=0.1, momentum=0.9, nesterov=True), FaultySGD(lr=0.1, momentum=0.9, nesterov=True)),
-    ],
-    ids=["adam", "decoupled", "dampened", "nesterov"],
-)
-def test_a_faulty_optimizer_without_its_faults_is_the_right_one(right: Any, faulty: Any) -> None:
-    w, ours, theirs = RNG.standard_normal((1, 4)), {}, {}
-    v = w
-    for _ in range(5):
-        g = RNG.standard_normal((1, 4))
-        w, ours = right.step(w, g, ours)
-        v, theirs = faulty.step(v, g, theirs)
-        assert np.array_equal(w, v)
 
 
 def test_clipping_is_torch_s() -> None:

@@ -147,12 +147,12 @@ def _look_ahead(period: int, pull: float, inner: Step) -> Step:
 
 ADAM: Mapping[str, Step] = {
     "bias-correction-missing-both": adam(count=lambda s: (0, 0)),
-    "counts-frozen": adam(count=lambda s: (1, 1)),
-    "counts-doubled": adam(count=lambda s: (2 * s["t"], 2 * s["t"])),
-    "counts-epochs": adam(count=lambda s: (s["epoch"], s["epoch"])),
-    "counts-shared": adam(count=lambda s: (2 * s["t"] - 1 + s["index"],) * 2),
+    "correction-frozen": adam(count=lambda s: (1, 1)),
+    "correction-doubled": adam(count=lambda s: (2 * s["t"], 2 * s["t"])),
+    "correction-epochs": adam(count=lambda s: (s["epoch"], s["epoch"])),
+    "correction-shared": adam(count=lambda s: (2 * s["t"] - 1 + s["index"],) * 2),
     "bias-correction-missing-second": adam(count=lambda s: (s["t"], 0)),
-    "counts-measured": adam(count=lambda s: (s["t"] + s["t"] // 3,) * 2),
+    "correction-counter": adam(count=lambda s: (s["t"] + s["t"] // 3,) * 2),
     "eps-inside-root": adam(divisor=lambda v, c2: np.sqrt(v / c2 + EPS)),
     "eps-before-correction": adam(divisor=lambda v, c2: (np.sqrt(v) + EPS) / np.sqrt(c2)),
     "eps-missing": adam(divisor=lambda v, c2: np.sqrt(v / c2)),
@@ -187,7 +187,7 @@ ADAM: Mapping[str, Step] = {
     "gradient-stale": _stale,
     "number-lr": lambda w, g, s, lr: adam()(w, g, s, 3 * lr),
     "number-weight_decay": adam(before=lambda w, lr, s: w * (1 - lr * LAM / 2)),
-    "counts-crossed-v": _crossed,
+    "correction-crossed-v": _crossed,
     "sequence": adam(before=lambda w, lr, s: w * (1 - lr * LAM) if s["t"] % 2 else w),
 }
 """Faults of AdamW by the name that they must get."""
@@ -270,7 +270,7 @@ def test_a_late_parameter_that_counts_with_the_others_is_told() -> None:
     step = adam(count=lambda s: (s["t"] + 3 * s["index"],) * 2)
     late = {"vector": 3}
     found = explain_update(dict.fromkeys(SHAPES, ASKED_ADAM), recorded(step, "float64"), late=late)
-    assert found is not None and found.best is not None and found.best.id == "counts-late"
+    assert found is not None and found.best is not None and found.best.id == "correction-late"
 
 
 @pytest.mark.parametrize("asked", [ASKED_ADAM, ASKED_SGD], ids=["adamw", "sgd"])
@@ -286,7 +286,9 @@ def test_what_no_rule_explains_is_described_and_not_named(asked: Any) -> None:
 
 def test_a_rule_of_links_makes_the_steps_of_its_reference() -> None:
     ones: list[Any] = [Adam(lr=0.01, weight_decay=0.1), RMSprop(lr=0.01, centered=True, momentum=0.5)]
-    for asked in [*ones, Adagrad(lr=0.1), Lion(lr=0.01, weight_decay=0.1)]:
+    ones += [Adagrad(lr=0.1), Lion(lr=0.01, weight_decay=0.1), Adam(lr=0.01, amsgrad=True, maximize=True)]
+    ones += [SGD(lr=0.1, momentum=0.9, dampening=0.3), SGD(lr=0.1, momentum=0.9, nesterov=True)]
+    for asked in [*ones, AdamW(lr=0.01, weight_decay=0.1)]:
         rule, inner = rule_of(asked, STEPS), Rule(lr=asked.lr, inner=asked)
         motion = recorded(adam(), "float64")[0]
         both = [Record(motion, asked).predicted(each) for each in (rule, inner)]
@@ -298,7 +300,7 @@ def test_a_rule_of_links_makes_the_steps_of_its_reference() -> None:
     [
         (lambda w, g, s, lr: w - lr / np.sqrt(s["t"]) * g, "the step falls with 1/√t"),
         (lambda w, g, s, lr: w - 0.01 * g, "the step does not follow the schedule"),
-        (lambda w, g, s, lr: w - lr * g * (s["t"] % 3 > 0), "the step is 0 in every 3. step from step 2 on"),
+        (lambda w, g, s, lr: w - lr * g * (s["t"] % 3 > 0), "the step is 0 in every third step from 2 on"),
         (lambda w, g, s, lr: w - lr * 0.9 ** (s["t"] - 1) * g, "the step is multiplied by 0.9 in each step"),
     ],
     ids=["root", "schedule", "skipped", "geometric"],
