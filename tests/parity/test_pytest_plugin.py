@@ -83,7 +83,7 @@ def test_the_examples_fail_where_they_are_wrong_and_say_why() -> None:
     for said in (
         "MyFaultyAdamW against AdamW(lr=0.01, weight_decay=0.1)\ndisagree: the decay is coupled (L2)",
         "1. decay-coupled",
-        "first disagreement: weight",
+        "evidence: as asked, weight[",
     ):
         assert said in optimizer
     assert "def test_" not in ended.stdout and "\nE " not in ended.stdout, "the text alone, without a traceback"
