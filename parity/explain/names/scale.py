@@ -11,6 +11,7 @@ from parity.explain.cause import Cause
 from parity.explain.faults.twists import ClipEach
 from parity.explain.measure.chain import SLACK, Chain
 from parity.explain.measure.series import Series
+from parity.explain.names import rates
 from parity.step.design import Design
 from refimpl.types import Array
 
@@ -45,6 +46,9 @@ def causes(chain: Chain) -> Iterator[Cause]:
     of = {name: f" of the {name}" if name else "" for name, _ in parts}
     constant = all(one.constant is not None for _, one in parts)
     text = "; ".join(f"the gradient{of[name]} is multiplied by {one.text()}" for name, one in parts)
+    if chain.given is not None and chain.given.source == "weights" and constant and parts[0][0] == "":
+        asked, times = chain.design.rates("weight"), scales["weight"]  # weights alone show the product
+        yield from rates.causes(chain.design, Series(times.value * asked, times.error * np.abs(asked)))
     yield Cause(
         id="gradient-scaled",
         text=text + (" in every step" if constant else ""),

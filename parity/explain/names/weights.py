@@ -26,8 +26,8 @@ def causes(chain: Chain) -> Iterator[Cause]:
     yield counted(
         q,
         "rows-as-measured",
-        f"the rows of the batch do not count as asked: in the first step {_numbers(q[0])} times, in the second "
-        f"{_numbers(q[1])} times",
+        f"the rows of the batch do not count as asked: in the first step {_numbers(q[0])} times"
+        + (f", in the second {_numbers(q[1])} times" if len(q) > 1 else ""),
         "look at how the losses of the rows are put together, and which rows and targets they are of",
         numbers=sum(map(len, q)),
         named=False,
