@@ -138,7 +138,7 @@ def _descend(misses: Callable[[Array], Array], x: Array) -> Array | None:
 
 def _linear(misses: Callable[[Array], Array], x: Array) -> tuple[Array, Array]:
     """r and ∂r/∂x from the difference of both sides, a column for each number."""
-    widths = 1e-5 * np.where(x == 0, 1e-3, np.abs(x))
+    widths = 1e-5 * np.maximum(np.abs(x), 1e-3)
     r = misses(np.concatenate([x[None], x + np.diag(widths), x - np.diag(widths)]))
     above, below = r[1 : 1 + len(x)], r[1 + len(x) :]
     return r[0], (above - below).T / (2 * widths)
