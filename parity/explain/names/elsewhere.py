@@ -167,16 +167,21 @@ def _accumulated(chain: Chain, c: Array, before: Series, *, after_mixing: bool) 
     """The catalogue's name for gradients that are never set to zero, or a description of when they are not."""
     kept = c != 0
     exact = bool(np.all((c == 0) | (c == 1)))
-    how = "the whole" if exact else f"{before.text()} times the"
-    text = (
-        f"gradients are not set to zero before each backward pass: {how} gradient of the step before is left in "
-        f"{steps_text(kept, chain.design.epoch)}"
-    )
     every = exact and bool(kept[1:].all())
+    steps = steps_text(kept, chain.design.epoch)
+    if every:
+        text = NAMES["gradient-accumulated"].text
+    elif exact:
+        text = f"gradients are not set to zero before each backward pass: that of the step before is left in {steps}"
+    else:
+        text = f"the gradient holds {before.text()} times that of the step before, in {steps}"
     return Cause(
         id="gradient-accumulated" if every else "gradient-left-over",
-        text=NAMES["gradient-accumulated"].text if every else text,
-        change="call optimizer.zero_grad() before every backward()",
+        text=text,
+        change="call optimizer.zero_grad() before every backward()"
+        if exact
+        else "take no part of the gradient of the step before",
+        named=exact,
         probe="the second step",
         apply=partial(_mixed, kept=c, after_mixing=after_mixing),
         numbers=0 if exact else int(kept.sum()),
