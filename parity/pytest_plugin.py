@@ -133,7 +133,7 @@ def _demand(found: Diagnosis, name: str, strict: bool) -> None:
 
 
 def _text(found: Diagnosis, name: str) -> str:
-    """Verdict, measured law, findings with evidence and change."""
+    """Verdict, what was measured, findings with evidence and change."""
     import io
 
     from rich.console import Console

@@ -23,20 +23,27 @@ OPTIONS = ("momentum", "nesterov", "dampening", "amsgrad", "centered")
 
 
 def ask_for_experiment(target: Target, dtype: str, device: str, limit: float) -> InputError:
-    """One line: what the code uses, and the experiments that ask for it."""
+    """One line: what the code uses, and the experiments that ask for it.
+
+    Raises what was raised last where the code runs on none of those that were tried."""
     every = [load(path) for path in find("check-*")]
     general = f"{target}: to what is it held? give --experiment"
     if target.is_log:
         return InputError(f"{general}, the one that the log is of: a name of `parity list` or a file of your own")
     used, fitting = "", list[Experiment]()
+    failed: InputError | TheirError | None = None
     for name in TRIED:
         some = next(one for one in every if one.name == name)
         try:
             recorded = run("parity.check.recorded:record_target", target, some, dtype, device, limit=limit)
-        except (InputError, TheirError):
+        except (InputError, TheirError) as error:
+            failed = error
             continue
         used, fitting = _used(recorded.observed, every)
         break
+    else:
+        if failed is not None:
+            raise failed
     if not used:
         return InputError(
             f"{general}, a name of `parity list`; no optimizer of torch was seen, so any of these may be meant: "

@@ -1,4 +1,4 @@
-"""A diagnosis as text: verdict, law, findings, what to change."""
+"""A diagnosis as text: verdict, what was measured, findings, what to change."""
 
 from __future__ import annotations
 

@@ -76,7 +76,8 @@ def tutorial(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_one_command_names_the_fault_of_a_tutorial_s_loop(
     tutorial: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code = main(["check", f"{tutorial}:train", "--dtype", "float32", "--out", str(tmp_path), "--json", "-"])
+    options = ["--experiment", "check-sgd", "--dtype", "float32", "--out", str(tmp_path), "--json", "-"]
+    code = main(["check", f"{tutorial}:train", *options])
     out, err = capsys.readouterr()
     document = json.loads(out)
     assert code == 1
