@@ -1,4 +1,4 @@
-"""The results of all cases as one document, schema 1, with the rates that are published."""
+"""The results of all cases as one document, schema 2, with the rates that are published."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def document(results: Sequence[Result]) -> dict[str, Any]:
     of = {kind: [r for r in results if r.case.kind == kind] for kind in ("correct", "single", "pair", "smallest")}
     faulty = [*of["single"], *of["pair"]]
     found = {
-        "schema": 1,
+        "schema": 2,
         "seed": min((r.case.seed for r in results), default=0),
         "mutants": len({r.case.faults for r in of["single"]}),
         "alarms": [_line(r) for r in of["correct"] if r.outcome == "alarm"],

@@ -393,8 +393,8 @@ def test_a_change_is_said_with_two_digits(delta: float | None, text: str) -> Non
 
 
 def test_a_document_of_another_shape_is_refused() -> None:
-    with pytest.raises(InputError, match="not a document of parity power, schema 1"):
-        read({"schema": 2})
+    with pytest.raises(InputError, match="not a document of parity power, schema 1 or 2"):
+        read({"schema": 3})
 
 
 def test_faults_written_blind_are_counted_by_kind_and_each_is_shown() -> None:

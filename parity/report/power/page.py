@@ -42,6 +42,11 @@ sight, so that every name has a program. How often a fault is named that nobody 
 [faults written blind](#faults-written-blind).
 Interrupted, `parity power --out power --resume` goes on. `--quick` measures a small sample.
 """
+EARLIER = """\
+**Measured earlier.** The numbers below, but for those of the faults written blind, are of the version before this one,
+which searched for causes among update laws, saw weights and losses alone, and had smaller `check-*` experiments. How
+well causes are named today is not known from them.
+"""
 ALARMS = """\
 The program without a fault, with other data, initial weights and batches in each run. A finding is a false alarm, and
 so is a check beyond its tolerance, and a link of the steps that is measured and not as asked. The largest
@@ -85,8 +90,8 @@ BLIND = """\
 Training functions and optimizer classes, each with one fault, by people who had not seen the names, after public bug
 reports and in many styles. The true cause was written down by them. *Right* is a fault whose cause was said first, in
 words that lead to the line to change; a true description without a name is not. Part of them was known while the names
-were written, so that their share says how well these are covered; the sealed ones were scored once, and nothing was
-changed afterwards. Scored on {date}.
+were written, so that their share says how well these are covered; the sealed ones were scored once,
+before anything was changed because of them. Scored on {date}.
 """
 
 
@@ -95,6 +100,7 @@ def to_markdown(document: Mapping[str, Any], blind: Mapping[str, Any] | None = N
     found = read(document)
     parts = [
         INTRODUCTION.format(seed=f" --seed {found.seed}" if found.seed else ""),
+        EARLIER if found.schema == 1 else "",
         _section("False alarms", ALARMS, alarms(found), used(found)),
         _section("Faults caught", CAUGHT.format(mutants=found.mutants), caught(found)),
         _problems("Not caught", [f"`{one.id}`: {one.text}" for one in found.uncaught]),
@@ -124,7 +130,9 @@ def _section(title: str, text: str, *tables: Table) -> str:
 
 
 def _grid(table: Table) -> str:
-    words = 2 if table.columns[:2] == ("experiment", "number") else 1
+    words = {("experiment", "number"): 2, ("faults", "kind"): 2, ("fault", "true cause"): 4}.get(
+        tuple(table.columns[:2]), 1
+    )
     rule = [":--" if i < words else "--:" for i in range(len(table.columns))]
     return "".join(f"| {' | '.join(row)} |\n" for row in (table.columns, rule, *table.rows))
 
