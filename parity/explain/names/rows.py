@@ -95,7 +95,8 @@ def bias(chain: Chain) -> Iterator[Cause]:
     b = chain.b
     lam = beside.over(b)
     sums = np.array([d.sum() for d in rows.delta])
-    factor = Series(1 + beside.value / sums, beside.error / np.abs(sums))
+    share = beside.over(sums)
+    factor = Series(1 + share.value, share.error)
     sizes = np.array([len(some) for some in rows.rows], float)
     same = lam.is_(_asked_decay(chain)) and _asked_decay(chain) > 0  # then the catalogue says it: like the weight
     if not same and (constant := lam.constant) is not None:

@@ -103,6 +103,8 @@ def _of_batch(chain: Chain) -> Iterator[Cause]:
     for k, some in enumerate(chain.design.rows):
         n = len(some)
         counted = np.flatnonzero(np.abs(rows.delta[k]) > SLACK * rows.delta_error[k])
+        if not len(counted):
+            return
         scale = 2 * float(loss.factor) / (len(counted) if loss.reduction == "mean" else 1)
         target = chain.outputs(k, some) - rows.delta[k] / scale
         bar = SLACK * rows.delta_error[k] / scale

@@ -94,6 +94,9 @@ were written, so that their share says how well these are covered; the sealed on
 before anything was changed because of them. Scored on {date}.
 """
 
+WORDS: dict[tuple[str, ...], int] = {("experiment", "number"): 2, ("faults", "kind"): 2, ("fault", "true cause"): 4}
+"""How many columns are words, set to the left, by the names of the first two; else one is."""
+
 
 def to_markdown(document: Mapping[str, Any], blind: Mapping[str, Any] | None = None) -> str:
     """The page, with faults written blind where there are any. The same documents make the same page."""
@@ -130,9 +133,7 @@ def _section(title: str, text: str, *tables: Table) -> str:
 
 
 def _grid(table: Table) -> str:
-    words = {("experiment", "number"): 2, ("faults", "kind"): 2, ("fault", "true cause"): 4}.get(
-        tuple(table.columns[:2]), 1
-    )
+    words = WORDS.get(tuple(table.columns[:2]), 1)
     rule = [":--" if i < words else "--:" for i in range(len(table.columns))]
     return "".join(f"| {' | '.join(row)} |\n" for row in (table.columns, rule, *table.rows))
 
