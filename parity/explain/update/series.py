@@ -137,9 +137,14 @@ def pattern(values: Array, errors: Array, rule: Rule, factor: Array) -> tuple[st
 
 
 def listed(values: Array) -> str:
-    """The first numbers of a sequence."""
-    text = ", ".join(f"{value:.4g}" for value in values[:LISTED])
+    """The first numbers of a sequence; of those near 1 what they are off."""
+    text = ", ".join(_shown(float(value)) for value in values[:LISTED])
     return f"{text}, …" if len(values) > LISTED else text
+
+
+def _shown(value: float) -> str:
+    off = value - 1
+    return f"1 {'−' if off < 0 else '+'} {abs(off):.2g}" if 0 < abs(off) < 1e-3 else f"{value:.4g}"
 
 
 def counters(record: Record, rule: Rule, fields: list[str], most: int) -> tuple[int, ...] | None:
