@@ -250,7 +250,7 @@ class _Diagnosing:
         return [
             Finding(
                 id=f"precision-{self.recording.dtype}",
-                text=f"the run is in {self.recording.dtype}, not in {self.said.dtype}",
+                text=f"the weights are kept in {self.recording.dtype}, not in {self.said.dtype}",
                 evidence=f"each of the {numbers:,} recorded numbers is a {self.recording.dtype} number",
                 change=f"make model and data {self.said.dtype}: dtype=torch.{self.said.dtype}",
             )

@@ -69,7 +69,8 @@ caught the fault.
 NAMED = """\
 Faults that a record cannot tell apart stand in one class of explanations. The cause counts as named first where the
 first class has the fault's own name. `gradient-noise` has no name: there the right answer is a description without
-a name. The elements that are never updated are named as such by `elements-not-updated`.
+a name. The elements that are never updated are named as such by `elements-not-updated`, and weights that are kept in a
+narrower format by that format.
 """
 PAIRS = """\
 A sample of the pairs that can be combined and do not hide each other, without `gradient-noise`, which nothing names;
