@@ -22,6 +22,7 @@ Instead of calling ``record`` a function may yield, after every step, what it wo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -124,7 +125,12 @@ class Task:
             except (TypeError, ValueError, RuntimeError):
                 raise InputError(f"record(loss={type(loss).__name__}): allowed: one number") from None
         named = _named(parameters)
-        shapes = {"weight": (1, 1, -1), "bias": (1, 1)}
+        shapes = {"weight": (1, 1, self.features), "bias": (1, 1)}
+        for name, each in named.items():
+            if each.layout is not torch.strided:
+                raise InputError(f"record: {name} is {each.layout}; allowed: dense tensors, so call .to_dense()")
+            if each.numel() != (allowed := math.prod(shapes[name])):
+                raise InputError(f"record: {name} has {each.numel()} numbers; allowed: {allowed}, the weight first")
         arrays = {name: exact(each).reshape(shapes[name]) for name, each in named.items()}
         self.records.append(Record(arrays, None if value is None else float(value)))
         if self.noted is not None:

@@ -48,6 +48,10 @@ def silent(task):
     pass
 
 
+def swapped(task):
+    task.record(task.bias, task.weight)
+
+
 def number(task):
     return 3
 
@@ -103,6 +107,7 @@ def test_a_generator_may_yield_what_it_would_record(tmp_path: Path) -> None:
     ("name", "message"),
     [
         ("silent", "0 reports; call task.record"),
+        ("swapped", "weight has 1 numbers; allowed: 30, the weight first"),
         ("number", "returned a int and reported nothing"),
         ("constant", "is a int and no function"),
         ("missing", "has no missing; it has"),
