@@ -172,6 +172,12 @@ def test_a_cause_that_leaves_a_number_outside_its_bound_is_not_proven() -> None:
     assert [one.ids for one in proof.ranked()] == [("lr-doubled",)]
 
 
+def test_a_cause_that_changes_nothing_is_not_proven_by_a_correct_run() -> None:
+    proof = Proof(as_asked(parity.load("check-sgd")), Engine(recording_of(run("check-sgd", "float32"))[0]))
+    proof.hold([Cause(id="nothing", text="nothing", change="", apply=lambda design: design)])
+    assert proof.tried and not proof.found
+
+
 def test_every_explanation_brings_every_number_within_its_bound() -> None:
     experiment = parity.load("check-sgd")
     for fault in ("loss-doubled", "gradient-stale", "penalty-on-bias-too"):
