@@ -132,6 +132,7 @@ def _clipped(chain: Chain, c: Series) -> Iterator[Cause]:
 def _by_place(q: Sequence[Array], bars: Sequence[Array]) -> Iterator[Cause]:
     """The same weights in every batch of a size."""
     pattern: dict[int, Array] = {}
+    low = high = np.zeros(0)
     for size in sorted({len(each) for each in q}):
         some = [i for i, each in enumerate(q) if len(each) == size]
         low = np.max([q[i] - bars[i] for i in some], axis=0)
@@ -142,12 +143,12 @@ def _by_place(q: Sequence[Array], bars: Sequence[Array]) -> Iterator[Cause]:
     full = pattern[max(pattern)]
     if np.ptp(full) < 1e-6:
         return
-    text, id, change = _of_places(full)
+    text, id, change = _of_places(full, low, high)
     yield counted([pattern[len(each)] for each in q], id, text, change)
 
 
-def _of_places(q: Array) -> tuple[str, str, str]:
-    """Weights by place in the batch, in words."""
+def _of_places(q: Array, low: Array, high: Array) -> tuple[str, str, str]:
+    """Weights by place in the batch, in words: a name only where what it says lies between ``low`` and ``high``."""
     n = len(q)
     zero = np.flatnonzero(np.abs(q) < 1e-6)
     if len(zero):
@@ -159,7 +160,7 @@ def _of_places(q: Array) -> tuple[str, str, str]:
     m = len(groups)
     expected = np.concatenate([np.full(size, n / (m * size)) for size, _ in groups])
     counts = np.rint(q / np.min(q))
-    twice = np.allclose(q, counts * n / counts.sum(), rtol=1e-5)
+    twice = _within(counts * n / counts.sum(), low, high)
     even = all(size == groups[0][0] for size, _ in groups[:-1]) and groups[-1][0] <= groups[0][0]
     if twice and not even:
         again = np.flatnonzero(counts > 1)
@@ -170,7 +171,7 @@ def _of_places(q: Array) -> tuple[str, str, str]:
             f"rows ({_numbers(q)} times what was asked)"
         )
         return text, "rows-repeated", "look for a sampler that pads batches or shards with copies of rows"
-    if m > 1 and np.allclose(q, expected, rtol=1e-5):
+    if m > 1 and _within(expected, low, high):
         sizes = ", ".join(str(size) for size, _ in groups)
         text = (
             f"mean of means: a batch of {n} is cut into parts of {sizes} rows, and the means of the parts "
@@ -184,7 +185,7 @@ def _of_places(q: Array) -> tuple[str, str, str]:
         )
     for ranks in range(2, n):
         shards = np.array([len(range(r, n, ranks)) for r in range(ranks)])
-        if np.ptp(shards) and np.allclose(q, [n / (ranks * shards[i % ranks]) for i in range(n)], rtol=1e-5):
+        if np.ptp(shards) and _within(n / (ranks * shards[np.arange(n) % ranks]), low, high):
             text = (
                 f"mean of means: the rows are dealt to {ranks} ranks, which have {listed(shards)} of {n}, "
                 "and the ranks' means "
@@ -193,9 +194,13 @@ def _of_places(q: Array) -> tuple[str, str, str]:
             return text, "rows-ranks-unequal", "weight each rank's mean by its number of rows"
     doubled = np.flatnonzero(q > 1.5 * np.min(q))
     text = f"the rows of a batch count by their place in it: {_numbers(q)} times"
-    if len(doubled) and np.allclose(q[doubled] / np.min(q), np.round(q[doubled] / np.min(q)), rtol=1e-5):
+    if len(doubled) and _within(counts[doubled] * np.min(q), low[doubled], high[doubled]):
         text += f"; those at the places {listed(doubled)} count several times the others"
     return text, "rows-by-place", "look at how the batch is put together: padding, repeated rows, weights"
+
+
+def _within(expected: Array, low: Array, high: Array) -> bool:
+    return bool(np.all((low <= expected) & (expected <= high)))
 
 
 def _groups(q: Array) -> list[tuple[int, float]]:

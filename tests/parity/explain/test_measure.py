@@ -20,7 +20,7 @@ from parity.explain.diagnosis import diagnose
 from parity.explain.measure.given import Given
 from parity.explain.measure.rows import Rows, measure
 from parity.explain.measure.series import Series, steps_text
-from parity.explain.names.weights import _groups
+from parity.explain.names.weights import _groups, _of_places
 from parity.explain.why import Proof, classes_of, explain
 from parity.gallery import names
 from parity.mutants import program
@@ -158,6 +158,12 @@ def run(name: str, dtype: str, *faults: str) -> Trajectory:
     program(*faults)(task)
     records: Records = [(dict(record.params), record.loss) for record in task.records]
     return trajectory_of(experiment, records, dtype)
+
+
+@pytest.mark.parametrize(("off", "name"), [(0.0, "rows-mean-of-means"), (4e-6, "rows-by-place")])
+def test_weights_are_those_of_a_mean_of_means_only_within_their_bars(off: float, name: str) -> None:
+    q = np.array([5 / 6] * 4 + [5 / 3]) * (1 + off * np.array([1, -1, 1, -1, 1]))
+    assert _of_places(q, q - 1e-12, q + 1e-12)[1] == name
 
 
 def test_a_cause_that_leaves_a_number_outside_its_bound_is_not_proven() -> None:
