@@ -12,9 +12,9 @@ from parity.explain.catalogue.gradients import mixed
 from parity.explain.catalogue.name import Apply, Name, map_optimizers
 from parity.explain.catalogue.penalties import moved
 from parity.explain.faults.weight_norm import WeightNormSGD
-from parity.explain.update.changes import Change, changes_of
 from parity.explain.update.counts import Place
-from parity.explain.update.of import rule_of
+from parity.explain.update.edits import Edit, Editor
+from parity.explain.update.program import Program
 from parity.step.design import Design
 from refimpl.errors import RefimplError
 from refimpl.optimizers import OPTIMIZERS, SGD, SGDW, Adam, AdamW
@@ -105,22 +105,26 @@ def begins_epoch(design: Design) -> Any:
     return np.diff(design.epoch, prepend=0) > 0
 
 
-ASKED = (AdamW(lr=1.0, weight_decay=1.0), SGD(lr=1.0, momentum=0.5, dampening=0.5))
+ASKED = (AdamW(lr=1.0, weight_decay=1.0, amsgrad=True), SGD(lr=1.0, momentum=0.5, dampening=0.5))
 """References that have between them every link that a name of the catalogue replaces."""
 
 
-def changes(optimizer: Any, epochs: Any) -> dict[str, Change]:
-    """Every link of an optimizer that may be another one, by its name; see :mod:`parity.explain.update`."""
-    return {change.id: change for change in changes_of(rule_of(optimizer, len(epochs)), epochs)}
+def changes(optimizer: Any, epochs: bool = False) -> dict[str, Edit]:
+    """Every edit of an optimizer's program that has a name, by that; see :mod:`parity.explain.update`."""
+    program = Program.of(optimizer)
+    found: dict[str, Edit] = {}
+    for edit in () if program is None else Editor(program).named(epochs):
+        found.setdefault(edit.id, edit)
+    return found
 
 
 def replaced(design: Design, id: str) -> Design | None:
-    """The link of that name replaced in every optimizer that has it."""
+    """The edit of that name in the program of every optimizer that has it."""
     place = Place(index=0, parameters=1, epochs=np.repeat(design.epoch, most_calls(design)))
 
     def change(optimizer: Any) -> Any:
-        found = changes(optimizer, place.epochs).get(id)
-        return optimizer if found is None else found.of(rule_of(optimizer, len(place.epochs)), place)
+        program, found = Program.of(optimizer), changes(optimizer).get(id)
+        return optimizer if found is None or program is None else found.of(program, place)
 
     changed = design.with_optimizers(change)
     return None if changed.form.optimizers == design.form.optimizers else changed
@@ -134,7 +138,7 @@ def most_calls(design: Design) -> int:
 
 def linked(id: str, probe: str) -> Name:
     """A name whose words and formula are those of the link."""
-    link = next(found[id] for found in (changes(asked, np.zeros(1)) for asked in ASKED) if id in found)
+    link = next(found[id] for found in map(changes, ASKED) if id in found)
     needs_schedule = id == "lr-times-momentum"
     return Name(
         text=link.text,
