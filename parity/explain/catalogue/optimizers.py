@@ -13,7 +13,8 @@ from parity.explain.catalogue.name import Apply, Name, map_optimizers
 from parity.explain.catalogue.penalties import moved
 from parity.explain.faults.weight_norm import WeightNormSGD
 from parity.explain.update.counts import Place
-from parity.explain.update.edits import Edit, Editor
+from parity.explain.update.edit import Edit
+from parity.explain.update.named import named_edits
 from parity.explain.update.program import Program
 from parity.step.design import Design
 from refimpl.errors import RefimplError
@@ -113,7 +114,7 @@ def changes(optimizer: Any, epochs: bool = False) -> dict[str, Edit]:
     """Every edit of an optimizer's program that has a name, by that; see :mod:`parity.explain.update`."""
     program = Program.of(optimizer)
     found: dict[str, Edit] = {}
-    for edit in () if program is None else Editor(program).named(epochs):
+    for edit in () if program is None else named_edits(program, epochs):
         found.setdefault(edit.id, edit)
     return found
 

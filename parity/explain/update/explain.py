@@ -1,9 +1,9 @@
 """What an optimizer update did where it is not what was asked.
 
-The asked update is put together of links (:mod:`parity.explain.update.rule`). What was recorded is held to every rule
-that differs from it in one part (a link, a number, a counter, a sequence from step to step), then in two; first in
-plain arithmetic, which costs little, and those that come near in running-error arithmetic. Only a rule that brings
-every recorded number within its bound is an explanation; fewest parts win.
+The asked update is a program of lines (:mod:`parity.explain.update.program`). What was recorded is held to every
+program that differs from it in one part (an edit, a number, a counter, a sequence from step to step), then in two;
+first in plain arithmetic, which costs little, and those that come near in running-error arithmetic. Only a program that
+brings every recorded number within its bound is an explanation; fewest parts win.
 """
 
 from __future__ import annotations
@@ -17,19 +17,17 @@ import numpy as np
 
 from parity.explain.motion import Motion
 from parity.explain.update.candidates import (
-    Base,
-    Edits,
     clipped,
     look_aheads,
-    near_ones,
     options,
     other_numbers,
     other_references,
-    sequences,
     shared_states,
 )
 from parity.explain.update.counts import Place
+from parity.explain.update.edits import Base, Edits, near_ones
 from parity.explain.update.proof import Candidate, Court, Explanation
+from parity.explain.update.sequences import sequences
 from parity.explain.update.structure import described
 from parity.explain.update.trial import Record
 from refimpl.types import Array, Optimizer
@@ -114,13 +112,13 @@ class Search:
         yield chain(other_numbers(self.base, records), clipped(self.base, records))
         yield map(self.edits.candidate, self.edits.every)
         yield other_references(self.base, self.asked)
-        yield sequences(self.base, records, self.places)
+        yield sequences(self.base, records)
 
     def _two(self) -> Iterator[Candidate]:
         """Two at once: one of those that come nearest and another thing; then two that have a name."""
         for first, near in near_ones(self.edits, self.records, NEAREST):
             yield from other_numbers(near, self.records)
-            yield from sequences(near, self.records, self.places)
+            yield from sequences(near, self.records)
             further = Edits(near, self.places)
             for own in (*further.named, *further.every):
                 if next(iter(own.values())).kind != first.kind:

@@ -47,13 +47,14 @@ class Program:
     @classmethod
     def of(cls, optimizer: Any) -> Program | None:
         """The program of a reference; None where it has none that can be read."""
-        if not is_dataclass(optimizer) or not hasattr(type(optimizer), "step"):
+        kind: Any = type(optimizer)
+        if not is_dataclass(kind) or not hasattr(kind, "step"):
             return None
         known: Program | None = getattr(optimizer, "program", None)
         if known is not None:
             return known
         try:
-            tree = ast.parse(textwrap.dedent(inspect.getsource(type(optimizer).step)))
+            tree = ast.parse(textwrap.dedent(inspect.getsource(kind.step)))
         except (OSError, TypeError):
             return None
         assert isinstance(tree.body[0], ast.FunctionDef)
@@ -72,7 +73,7 @@ class Program:
     @cached_property
     def kept(self) -> dict[str, str]:
         """The name of what is kept under each key of the state, as it is called where it is computed."""
-        found = {}
+        found: dict[Any, str] = {}
         for tree in self.trees:
             for node in ast.walk(tree):
                 if isinstance(node, ast.Dict):
@@ -91,7 +92,9 @@ class Program:
         run = _compiled(body, _globals(self.asked) | dict(self.names))
         with np.errstate(all="ignore"):
             names = run(self.asked, param, param / 2, state, param, param, 0)
-        return frozenset(n for n, value in names.items() if isinstance(value, np.ndarray) and value.shape == param.shape)
+        return frozenset(
+            n for n, value in names.items() if isinstance(value, np.ndarray) and value.shape == param.shape
+        )
 
     def edited(self, lines: Mapping[int, str], names: Mapping[str, Any] | None = None) -> Any:
         """The optimizer that runs the program with these lines in the place of its own."""
@@ -114,8 +117,10 @@ class Program:
             return moved, {**after, "start": start, "steps made": made + 1, "previous gradient": grad}
 
         kind = type(self.asked)
-        made = type(kind.__name__, (kind,), {"init": init, "step": step, "program": self, "__module__": kind.__module__})
-        found = object.__new__(made)
+        made = type(
+            kind.__name__, (kind,), {"init": init, "step": step, "program": self, "__module__": kind.__module__}
+        )
+        found: Any = object.__new__(made)
         for name, value in vars(self.asked).items():
             object.__setattr__(found, name, value)
         return found

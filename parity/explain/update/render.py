@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 SYMBOLS = {
     "beta1": "β₁", "beta2": "β₂", "beta3": "β₃", "self.lr": "η", "self.weight_decay": "λ", "self.eps": "ε",
@@ -41,9 +41,9 @@ class Renderer:
                 return f"{ast.literal_eval(target.slice)} kept ← {self.of(tree.value)}"
             return f"{self.of(target)} ← {self.of(tree.value)}"
         if isinstance(tree, ast.Return) and isinstance(tree.value, ast.Tuple):
-            kept = re.search(r"'rate': (.*)}$|'(\w+)': overwritten}$", ast.unparse(tree.value))
-            moved, after = (self.of(each) for each in tree.value.elts) if kept is None else (self.of(tree.value.elts[0]), "")
-            return f"w ← {moved}"
+            moved, after = tree.value.elts
+            named = [f"{key.value!s} kept ← {self.of(value)}" for key, value in _entries(after)]
+            return "; ".join([f"w ← {self.of(moved)}", *named])
         return source
 
     def of(self, node: ast.AST, level: int = 0) -> str:
@@ -94,3 +94,11 @@ class Renderer:
         if name == "np.sqrt" and isinstance(args[0], ast.Name):
             return f"√{self.of(args[0])}"
         return f"{CALLS.get(name, name)}({', '.join(self.of(arg) for arg in args)})"
+
+
+def _entries(after: ast.expr) -> Iterator[tuple[ast.Constant, ast.expr]]:
+    """What is kept, by its key, as far as it is written down."""
+    if isinstance(after, ast.Dict):
+        for key, value in zip(after.keys, after.values, strict=True):
+            if isinstance(key, ast.Constant) and isinstance(value, ast.BinOp):
+                yield key, value

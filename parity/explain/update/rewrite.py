@@ -96,4 +96,4 @@ def _rebuilt(visitor: ast.NodeTransformer, node: ast.AST) -> ast.AST:
         elif isinstance(value, list):
             value = [visitor.visit(each) if isinstance(each, ast.AST) else each for each in value]
         values[name] = value
-    return type(node)(**values, lineno=0, col_offset=0)
+    return ast.copy_location(type(node)(**values), node)

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from parity.explain.replay import Slot, with_numbers
-from refimpl.types import Array, Finite, Number, Optimizer, Range, State, off
+from refimpl.types import Array, Decay, Finite, Number, Optimizer, Range, State, off
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +32,10 @@ class Stepped:
     scale: tuple[float, ...] = ()
     shrink: tuple[float, ...] = ()
     period: int = 0
+
+    @property
+    def decay(self) -> Decay:
+        return getattr(self.inner, "decay", "coupled")
 
     def init(self, param: Array) -> State:
         return {"inner": self.inner.init(param), "steps made": np.zeros(len(param), int), "slow": param}  # type: ignore[dict-item]
