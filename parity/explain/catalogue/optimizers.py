@@ -13,8 +13,8 @@ from parity.explain.catalogue.name import Apply, Name, map_optimizers
 from parity.explain.catalogue.penalties import moved
 from parity.explain.faults.weight_norm import WeightNormSGD
 from parity.explain.update.counts import Place
-from parity.explain.update.edit import Edit
-from parity.explain.update.named import named_edits
+from parity.explain.update.edits import named_edit
+from parity.explain.update.named import words_of
 from parity.explain.update.program import Program
 from parity.step.design import Design
 from refimpl.errors import RefimplError
@@ -106,26 +106,14 @@ def begins_epoch(design: Design) -> Any:
     return np.diff(design.epoch, prepend=0) > 0
 
 
-ASKED = (AdamW(lr=1.0, weight_decay=1.0, amsgrad=True), SGD(lr=1.0, momentum=0.5, dampening=0.5))
-"""References that have between them every link that a name of the catalogue replaces."""
-
-
-def changes(optimizer: Any, epochs: bool = False) -> dict[str, Edit]:
-    """Every edit of an optimizer's program that has a name, by that; see :mod:`parity.explain.update`."""
-    program = Program.of(optimizer)
-    found: dict[str, Edit] = {}
-    for edit in () if program is None else named_edits(program, epochs):
-        found.setdefault(edit.id, edit)
-    return found
-
-
 def replaced(design: Design, id: str) -> Design | None:
-    """The edit of that name in the program of every optimizer that has it."""
+    """The edit of that name in the program of every optimizer that has it; see :mod:`parity.explain.update`."""
     place = Place(index=0, parameters=1, epochs=np.repeat(design.epoch, most_calls(design)))
 
     def change(optimizer: Any) -> Any:
-        program, found = Program.of(optimizer), changes(optimizer).get(id)
-        return optimizer if found is None or program is None else found.of(program, place)
+        program = Program.of(optimizer)
+        edit = named_edit(program, id)
+        return optimizer if edit is None or program is None else edit.of(program, place)
 
     changed = design.with_optimizers(change)
     return None if changed.form.optimizers == design.form.optimizers else changed
@@ -138,12 +126,11 @@ def most_calls(design: Design) -> int:
 
 
 def linked(id: str, probe: str) -> Name:
-    """A name whose words and formula are those of the link."""
-    link = next(found[id] for found in map(changes, ASKED) if id in found)
+    """A name whose words and formula are those of an edit."""
     needs_schedule = id == "lr-times-momentum"
     return Name(
-        text=link.text,
-        change=f"as asked: {link.right}",
+        text=words_of(id),
+        change="make each line of the update as asked",
         probe=probe,
         apply=lambda design, _: None if needs_schedule and not moved(design) else replaced(design, id),
     )

@@ -12,7 +12,7 @@ from parity.explain.update import counts
 from parity.explain.update.counts import Place
 from parity.explain.update.program import Program
 from parity.explain.update.render import Renderer
-from parity.explain.update.rewrite import parsed, replaced
+from parity.explain.update.rewrite import expressions, parsed, replaced
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class Edit:
     def of(self, program: Program, place: Place) -> Any:
         """The optimizer that runs the edited program."""
         names = {name: tuple(int(t) for t in count.of(place)) for name, count in self.counts.items()}
-        key = (id(program), *names.values())
+        key = (id(program), *names.values())  # the program is kept, so that no other gets its id
         if key not in self.made:
             self.made[key] = program, program.edited(self.lines, names)
         return self.made[key][1]
@@ -76,6 +76,7 @@ class Editor:
 
     def __init__(self, program: Program) -> None:
         self.program, self.trees = program, program.trees
+        self.parts = [list(expressions(tree)) for tree in self.trees]
         self.paper = Renderer(program.kept)
 
     def _with(self, i: int, node: ast.AST | Sequence[ast.AST], source: str) -> str:

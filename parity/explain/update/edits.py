@@ -78,12 +78,9 @@ class Edits:
 
     def _by_name(self, every: bool) -> list[Own]:
         by_name: dict[tuple[str, ...], Own] = {}
-        made: dict[tuple[str, ...], list[Edit]] = {}
         for name, program in self.programs.items():
-            if program.lines not in made:
-                epochs = bool(np.ptp(self.places[name].epochs)) if len(self.places[name].epochs) else False
-                made[program.lines] = list(line_edits(program) if every else named_edits(program, epochs))
-            for edit in made[program.lines]:
+            epochs = bool(np.ptp(self.places[name].epochs)) if len(self.places[name].epochs) else False
+            for edit in line_edits(program) if every else named_edits(program, epochs):
                 by_name.setdefault(edit.key(program), {})[name] = edit
         return list(by_name.values())
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from itertools import combinations
 
 from parity.explain.update.edit import Edit, Editor
@@ -31,9 +32,10 @@ WRAPS = {
 """Functions that a tensor may go through where it should not."""
 
 
-def line_edits(program: Program) -> Iterator[Edit]:
+@lru_cache(maxsize=128)
+def line_edits(program: Program) -> tuple[Edit, ...]:
     """Those that any line allows, each source once."""
-    return Lines(program).edits()
+    return tuple(Lines(program).edits())
 
 
 class Lines(Editor):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from itertools import chain
 
 from parity.explain.update import counts
 from parity.explain.update.edit import Edit, Editor
@@ -21,9 +23,17 @@ CORRECTIONS = {
 }
 
 
-def named_edits(program: Program, epochs: bool = False) -> Iterator[Edit]:
+@lru_cache(maxsize=128)
+def named_edits(program: Program, epochs: bool = False) -> tuple[Edit, ...]:
     """Those that have words of their own. ``epochs``: whether the run has several."""
-    return Named(program).edits(epochs)
+    return tuple(Named(program).edits(epochs))
+
+
+def words_of(id: str) -> str:
+    """What is said of an edit with a name."""
+    worded = (wording.text for wording in vocabulary() if wording.id == id)
+    of_counts = (count.text for name, count in counts.TABLE.items() if CORRECTIONS.get(name) == id)
+    return next(chain(worded, of_counts))
 
 
 class Named(Editor):
@@ -62,7 +72,7 @@ class Named(Editor):
         """What the letters stand for where a line, or the first expression in it, has the form of a pattern."""
         if isinstance(parsed(pattern), ast.stmt):
             return matched(pattern, self.trees[i], known)
-        found = (matched(pattern, node, known) for node in expressions(self.trees[i]))
+        found = (matched(pattern, node, known) for node in self.parts[i])
         return next((each for each in found if each is not None), None)
 
     def _rewritten(self, source: str, pattern: str, other: str, known: Mapping[str, ast.expr]) -> str:

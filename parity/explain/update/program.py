@@ -35,14 +35,24 @@ LAST = (
 """Forms of what a step returns: what of it is the direction, and what is left then."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Program:
-    """``lines`` of the step of ``asked``, a statement each."""
+    """``lines`` of the step of ``asked``, a statement each. Programs are equal that have the same lines, whatever the
+    numbers are."""
 
     asked: Any
     lines: tuple[str, ...]
     names: Mapping[str, Any] = field(default_factory=dict)
     """What the lines refer to beside numpy, the reference's own module and :data:`HELPERS`."""
+
+    def _same(self) -> tuple[Any, ...]:
+        return type(self.asked).__name__, self.lines, tuple(self.names)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Program) and self._same() == other._same()
+
+    def __hash__(self) -> int:
+        return hash(self._same())
 
     @classmethod
     def of(cls, optimizer: Any) -> Program | None:

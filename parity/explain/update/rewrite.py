@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
 from functools import cache
 from typing import Any
 
@@ -48,10 +47,11 @@ def bind(pattern: str, found: Mapping[str, ast.expr]) -> Any:
     """The pattern with what the letters stand for."""
 
     class Bound(ast.NodeTransformer):
-        def visit_Name(self, node: ast.Name) -> ast.AST:
-            return deepcopy(found[node.id]) if ANY.match(node.id) else node
+        def visit(self, node: ast.AST) -> ast.AST:
+            letter = isinstance(node, ast.Name) and ANY.match(node.id)
+            return found[node.id] if letter and isinstance(node, ast.Name) else _rebuilt(self, node)
 
-    return Bound().visit(deepcopy(parsed(pattern)))
+    return Bound().visit(parsed(pattern))
 
 
 def expressions(statement: ast.AST) -> Iterator[ast.expr]:
@@ -89,7 +89,7 @@ def replaced(statement: ast.AST, old: ast.AST | Sequence[ast.AST], new: Any) -> 
 
 def _rebuilt(visitor: ast.NodeTransformer, node: ast.AST) -> ast.AST:
     """A node whose children may be others; the original stays as it was."""
-    values = {}
+    values: dict[str, Any] = {}
     for name, value in ast.iter_fields(node):
         if isinstance(value, ast.AST):
             value = visitor.visit(value)
