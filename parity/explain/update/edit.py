@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from parity.explain.update import counts
@@ -56,19 +56,6 @@ class Edit:
         if executed == asked:  # what is kept is another thing
             return paper.text(self.text), "keep what the reference keeps"
         return f"{paper.text(self.text)} (executed: {executed}; asked: {asked})", f"as asked: {asked}"
-
-    def beside(self, other: Edit) -> Edit | None:
-        """Both at once; None where they change the same lines or exclude one another."""
-        if self.kind == other.kind or set(self.lines) & set(other.lines):
-            return None
-        return replace(
-            self,
-            id=f"{self.id}+{other.id}",
-            kind=f"{self.kind}+{other.kind}",
-            lines={**self.lines, **other.lines},
-            counts={**self.counts, **other.counts},
-            made={},
-        )
 
 
 class Editor:

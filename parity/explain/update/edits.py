@@ -93,17 +93,6 @@ class Edits:
         """The rules with an edit."""
         return self.base.with_part(self.part(own), Edited(self, own))
 
-    def pairs(self) -> Iterator[Candidate]:
-        """Two edits that have a name, in different lines."""
-        for i, one in enumerate(self.named):
-            for other in self.named[i + 1 :]:
-                both = {
-                    n: both for n, edit in one.items() if n in other and (both := edit.beside(other[n])) is not None
-                }
-                if len(both) == len(one) == len(other):
-                    parts = (*self.base.parts, self.part(one), self.part(other))
-                    yield Candidate(parts=parts, rules=Edited(self, both))
-
 
 def named_edit(program: Program | None, id: str) -> Edit | None:
     """The edit of that name."""

@@ -32,7 +32,7 @@ from parity.explain.update.structure import described
 from parity.explain.update.trial import Record
 from refimpl.types import Array, Optimizer
 
-NEAREST = 3
+NEAREST = 4
 """Links that a second part is looked for beside."""
 
 
@@ -115,7 +115,7 @@ class Search:
         yield sequences(self.base, records)
 
     def _two(self) -> Iterator[Candidate]:
-        """Two at once: one of those that come nearest and another thing; then two that have a name."""
+        """Two at once: one of those that come nearest, and another thing."""
         for first, near in near_ones(self.edits, self.records, NEAREST):
             yield from other_numbers(near, self.records)
             yield from sequences(near, self.records)
@@ -123,7 +123,6 @@ class Search:
             for own in (*further.named, *further.every):
                 if next(iter(own.values())).kind != first.kind:
                     yield further.candidate(own)
-        yield from self.edits.pairs()
 
     def _apart(self) -> list[Explanation]:
         """Each refuted parameter for itself: another cause for each."""
