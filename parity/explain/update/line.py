@@ -217,7 +217,7 @@ class Lines(Editor):
                 kept = self._kept_line(key)
                 if kept is not None and kept <= i and inside == name:
                     lines[len(self.trees) - 1] = self._stored(key, "overwritten", lines)
-                text = f"{_source(node)} is written into «{inside}» ({key}) in place: what follows goes on with that"
+                text = f"{_source(node)} is written into {key} in place: what follows goes on with that"
                 yield self._plain("in-place", lines, text)
 
     def _kept_line(self, key: str) -> int | None:

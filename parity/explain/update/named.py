@@ -65,7 +65,8 @@ class Named(Editor):
                 for where, its, new in places:
                     lines[where] = self._rewritten(lines.get(where, self.program.lines[where]), its, new, known)
                 if any(self.program.lines[j] != line for j, line in lines.items()):
-                    right = "; ".join(self.paper.line(self.program.lines[j]) for j in sorted(lines))
+                    asked = (self.paper.line(self.program.lines[j]) for j in sorted(lines))
+                    right = "; ".join(line for line in asked if line != "g ← g")
                     yield Edit(id=wording.id, kind=wording.kind, text=wording.text, right=right, lines=lines)
 
     def _at(self, i: int, pattern: str, known: Mapping[str, ast.expr]) -> dict[str, ast.expr] | None:

@@ -323,7 +323,7 @@ def _undecayed_maximum(w: Array, g: Array, s: State, lr: float) -> Array:
     ("step", "asked", "said"),
     [
         (_written_back, Adagrad(lr=0.01, eps=EPS), "what is kept as sum is √s, not s"),
-        (_lion_in_place, Lion(lr=0.01, betas=(B1, B2)), "is written into exp_avg₋₁ (exp_avg) in place"),
+        (_lion_in_place, Lion(lr=0.01, betas=(B1, B2)), "is written into exp_avg in place"),
         (_twice_started, SGD(lr=0.01, momentum=B1), "advanced with it once more in the same step"),
         (_undecayed_maximum, Adamax(lr=0.01, betas=(B1, B2), eps=EPS), "the factor β₂ is missing"),
     ],
