@@ -15,7 +15,6 @@ from parity.explain.update.line import line_edits
 from parity.explain.update.named import named_edits
 from parity.explain.update.program import Program
 from parity.explain.update.proof import Candidate, Part
-from parity.explain.update.stepped import bare
 from parity.explain.update.trial import Record
 
 ROUGHLY = 0.3
@@ -106,30 +105,7 @@ def near_ones(edits: Edits, records: Sequence[Record], most: int) -> list[tuple[
     ranked: list[tuple[float, int, Own]] = []
     for own in (*edits.named, *edits.every):
         rules = Edited(edits, own)
-        ranked.append((_left(wrong, rules[wrong.name]), len(ranked), own))
+        ranked.append((wrong.left(rules[wrong.name]), len(ranked), own))
     ranked.sort(key=lambda entry: entry[:2])
     near = [own for left, _, own in ranked[:most] if left <= ROUGHLY]
     return [(next(iter(own.values())), Base(Edited(edits, own), (*edits.base.parts, edits.part(own)))) for own in near]
-
-
-def _left(record: Record, rule: Any) -> float:
-    """The mean share of the moves that is left beside the rule's own moves and the weights."""
-    weights = record.weights[: record.steps].reshape(record.steps, -1)
-    moved = record.weights[1 : record.steps + 1].reshape(record.steps, -1) - weights
-    try:
-        step = record.predicted(bare(rule)).reshape(record.steps, -1) - weights
-    except Exception:  # a program that cannot run
-        return np.inf
-    with np.errstate(all="ignore"):
-        left = moved
-        for basis in (step, weights):
-            if basis is weights:
-                basis = basis - step * (_dot(basis, step) / _dot(step, step))
-            left = left - basis * (_dot(left, basis) / _dot(basis, basis))
-        share = np.sqrt(_dot(left, left) / _dot(moved, moved))
-    return float(share.mean()) if np.isfinite(share).all() else np.inf
-
-
-def _dot(a: Any, b: Any) -> Any:
-    """Of each step."""
-    return np.sum(a * b, axis=1, keepdims=True)

@@ -112,15 +112,15 @@ def residual(optimizer: Any, motions: Sequence[Motion]) -> float:
 
 def _solved(unfit: Sequence[Fit], asked: Mapping[str, Any], motions: Sequence[Motion]) -> Iterator[Fit]:
     """Those that do not fit as asked, with other numbers: with all of them others, and the nearest with few."""
-    near: list[tuple[Fit, Any, list[Solved]]] = []
+    near: list[tuple[Fit, list[Solved]]] = []
     for each in unfit:
         found = _numbers(each.optimizer, slots(each.optimizer), motions)
         optimizer = _with(each.optimizer, {one.slot: one.value for one in found})
         if optimizer is not None:
             left = residual(optimizer, motions)
             yield replace(each, optimizer=optimizer, changed=_changes(optimizer, asked), residual=left)
-            near.append((replace(each, residual=left), optimizer, found))
-    for each, _, found in sorted(near, key=lambda one: one[0].residual)[:LIKELY]:
+            near.append((replace(each, residual=left), found))
+    for each, found in sorted(near, key=lambda one: one[0].residual)[:LIKELY]:
         for optimizer in _few(each.optimizer, found, motions):
             judged = _judged(each.name, optimizer, asked, motions)
             yield judged
@@ -129,9 +129,14 @@ def _solved(unfit: Sequence[Fit], asked: Mapping[str, Any], motions: Sequence[Mo
 
 
 def _few(asked: Any, every: Sequence[Solved], motions: Sequence[Motion]) -> Iterator[Any]:
-    """With one number solved for, with two, and with all those that are not as asked."""
+    """With one number solved for, with two, and with all those that are not as asked.
+
+    Two are tried where all of them together come near: of fewer no better can be had.
+    """
     free = slots(asked)
-    for chosen in (*combinations(free, 1), *combinations(free, 2)):
+    near = _with(asked, {one.slot: one.value for one in every})
+    pairs = combinations(free, 2) if near is not None and all(Record(m, asked).near(near) for m in motions) else ()
+    for chosen in (*combinations(free, 1), *pairs):
         found = _numbers(asked, chosen, motions)
         for numbers in ({s.slot: s.short for s in found}, {s.slot: s.value for s in found}):
             if (optimizer := _with(asked, numbers)) is not None and numbers:

@@ -14,6 +14,7 @@ import numpy as np
 
 from parity.explain.motion import Motion
 from parity.explain.replay import Slot, replay, steps_of, with_numbers
+from parity.explain.update.stepped import bare
 from refimpl.types import Array, Optimizer, State
 
 NEAR = 64.0
@@ -93,6 +94,21 @@ class Record:
             return False
         return True
 
+    def left(self, rule: Any) -> float:
+        """The mean share of the moves that is left beside the rule's own, whatever their length, and the weights."""
+        weights = self.weights[: self.steps].reshape(self.steps, -1)
+        moved = self.weights[1 : self.steps + 1].reshape(self.steps, -1) - weights
+        try:
+            step = self.predicted(bare(rule)).reshape(self.steps, -1) - weights
+        except Exception:  # an edited program that cannot run
+            return np.inf
+        with np.errstate(all="ignore"):
+            beside = weights - step * (_dot(weights, step) / _dot(step, step))
+            left = moved - step * (_dot(moved, step) / _dot(step, step))
+            left = left - beside * (_dot(left, beside) / _dot(beside, beside))
+            share = np.sqrt(_dot(left, left) / _dot(moved, moved))
+        return float(share.mean()) if np.isfinite(share).all() else np.inf
+
     def states(self, rule: Any) -> Iterator[State]:
         """What the rule keeps before each step."""
         state = rule.init(self.weights[:1])
@@ -124,3 +140,9 @@ def first_wrong(records: Sequence[Record]) -> int:
     return min(
         (int(np.argmax((r.share > 1).reshape(len(r.share), -1).any(axis=1))) for r in records if r.wrong), default=0
     )
+
+
+def _dot(a: Array, b: Array) -> Array:
+    """Of each step."""
+    products: Array = np.sum(a * b, axis=1, keepdims=True)
+    return products

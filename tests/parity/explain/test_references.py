@@ -171,7 +171,7 @@ class Faulty(torch.optim.Optimizer):
             param -= 0.01 * (m / c1) / root
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("dtype", ["float64", pytest.param("float32", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("fault", [{"inside": True, "corrected": True}, {"inside": False, "corrected": False}], ids=str)
 def test_a_faulty_optimizer_fits_no_family_and_that_is_said(fault: Mapping[str, bool], dtype: str) -> None:
     found = fit(record(lambda params: Faulty(params, **fault), dtype), {"lr": 0.01, "eps": 1e-3}, FEW)
