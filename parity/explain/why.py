@@ -13,7 +13,7 @@ import numpy as np
 
 from parity.explain.cause import Cause
 from parity.explain.measure.chain import Chain, chain_of, with_design
-from parity.explain.names import between, elsewhere, known, narrow, order, rows, scale, update
+from parity.explain.names import batches, between, known, leftover, narrow, order, points, rows, scale, seen, update
 from parity.explain.names.option import PARTS, Option, covers
 from parity.explain.observed import Observed
 from parity.step.design import Design
@@ -80,6 +80,13 @@ def _explain(
         assert changed is not None
         begin, base = (*begin, written), changed
     chain = chain_of(base, proof.engine, observed)
+    for elsewhere in points.recorded(chain, base):
+        proof.hold((*begin, elsewhere))
+        changed = elsewhere.to(base)
+        if changed is not None and not proof.named:
+            _explain(proof, (*begin, elsewhere), changed, observed, late=True)
+    if proof.named:
+        return
     of_gradient = list(gradient(chain))
     proof.hold_all((*begin, *causes) for causes in of_gradient)
     recorded = chain.given is not None and chain.given.source != "weights"
@@ -189,12 +196,16 @@ def gradient(chain: Chain, *, nested: bool = False) -> Iterator[tuple[Cause, ...
     if chain.given.source != "optimizer":
         yield ()  # the update may be what differs, or not be made of these gradients
     every = list(known.options(chain))
-    every += [Option(cause, frozenset(PARTS)) for file in (scale, elsewhere) for cause in file.causes(chain)]
+    every += [
+        Option(cause, frozenset(PARTS))
+        for file in (scale, points, leftover, seen, batches)
+        for cause in file.causes(chain)
+    ]
     whole = [option for option in every if option.parts == frozenset(PARTS)]
     for option in sorted(whole, key=lambda one: (not one.cause.named, one.cause.numbers)):
         yield (option.cause,)
     if chain.rows is None or not chain.rows.explained:
-        for cause in elsewhere.bases(chain):
+        for cause in batches.bases(chain):
             changed = cause.to(chain.design)
             if changed is not None and changed.consistent and changed.steps == chain.steps:
                 yield from ((cause, *more) for more in gradient(with_design(chain, changed), nested=True))

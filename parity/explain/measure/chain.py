@@ -58,15 +58,16 @@ class Chain:
 
     @cached_property
     def w(self) -> Array:
-        """The weights from which each step starts ``(K, p)``."""
-        weights = self.design.begins.get("weight", self.engine.recording.weights["weight"][:-1])
-        return weights.reshape(len(weights), -1)
+        """The weights at which the gradient of each step is asked for ``(K, p)``."""
+        weights = self.engine.passes.weights(self.design, slice(None), None)["weight"]
+        flat: Array = weights.reshape(len(weights), -1)
+        return flat
 
     @cached_property
     def b(self) -> Array:
         """The same of the bias ``(K,)``, zeros where the model has none."""
-        bias = self.design.begins.get("bias", self.engine.recording.weights.get("bias"))
-        return np.zeros(len(self.w)) if bias is None else bias[: len(self.w)].reshape(-1)
+        bias = self.engine.passes.weights(self.design, slice(None), None).get("bias")
+        return np.zeros(len(self.w)) if bias is None else bias.reshape(-1)
 
     @property
     def steps(self) -> int:

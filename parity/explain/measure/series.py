@@ -63,7 +63,12 @@ def steps_text(chosen: Array, epoch: Array) -> str:
         return "every step"
     if len(steps) == 1:
         return f"step {steps[0]}"
-    for name, some in (("the first step of each epoch", first), ("the last step of each epoch", last)):
+    for name, some in (
+        ("the first step of each epoch", first),
+        ("the last step of each epoch", last),
+        ("the first step of each epoch but the first", first[1:]),
+        ("the last step of each epoch but the last", last[:-1]),
+    ):
         if np.array_equal(steps, some) and len(some) > 1:
             return name
     if np.array_equal(steps, np.arange(steps[0], total)):

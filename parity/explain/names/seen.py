@@ -1,0 +1,128 @@
+"""What was done to the gradient between the backward pass and the optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from parity.explain.catalogue import NAMES
+from parity.explain.cause import Cause
+from parity.explain.faults.twists import Centralised, Masked
+from parity.explain.measure.chain import SLACK, Chain
+from parity.explain.measure.series import steps_text
+from parity.explain.names.option import holds
+from parity.explain.pattern import which
+from refimpl.arithmetic.formats import FORMATS, Format
+from refimpl.types import Array
+
+
+def causes(chain: Chain) -> Iterator[Cause]:
+    """Every such cause whose gradient is the measured one."""
+    for file in (_centralised, _masked, _narrow):
+        yield from file(chain)
+    if chain.given is not None and chain.given.source != "weights":
+        yield _as_recorded(chain)
+
+
+def _centralised(chain: Chain) -> Iterator[Cause]:
+    """g − mean(g) of the weight."""
+    cause = Cause(
+        id="gradient-centralised",
+        text="the mean of its elements is subtracted from the weight's gradient (gradient centralisation)",
+        change="step along the gradient itself",
+        apply=lambda design: replace(design, twists=(*design.twists, Centralised())),
+    )
+    if holds(chain, cause):
+        yield cause
+
+
+def _masked(chain: Chain) -> Iterator[Cause]:
+    """Elements whose gradient is always 0."""
+    assert chain.given is not None
+    g = chain.given.value["weight"]
+    zero = (g == 0).all(axis=0)
+    if not zero.any() or zero.all():
+        return
+    mask = (~zero).astype(float)
+    cause = Cause(
+        id="gradient-masked",
+        text=f"{which(zero)} of the weight gets no gradient: it is 0 in every step",
+        change="look for a mask, a padding index, or a slice that stops short",
+        apply=lambda design: replace(design, twists=(*design.twists, Masked(mask))),
+    )
+    if holds(chain, cause):
+        yield cause
+
+
+def _narrow(chain: Chain) -> Iterator[Cause]:
+    """Gradients of which every number is one of a narrower format, and next to the asked one."""
+    observed = chain.observed
+    if observed is None or chain.given is None or chain.given.source == "weights":
+        return
+    data = {"weight": chain.asked.data, "bias": chain.asked.total_bias}
+    total = {"weight": chain.asked.weight, "bias": chain.asked.total_bias}
+    for format in ("bfloat16", "float16"):
+        narrow = FORMATS[format]
+        if narrow.digits >= FORMATS[chain.engine.recording.dtype].digits:
+            continue
+        for recorded, asked in ((r, a) for r in (observed.seen, observed.raw) for a in (data, total)):
+            if all(_rounded(recorded.get(name), each, narrow) for name, each in asked.items() if each is not None):
+                yield replace(
+                    _as_recorded(chain),
+                    id=f"gradient-{format}",
+                    text=f"gradients are rounded to {format} on their way to the optimizer: every "
+                    f"recorded one is a {format} number",
+                    change=NAMES[f"gradient-{format}"].change,
+                    numbers=0,
+                    named=True,
+                )
+                return
+
+
+def _rounded(recorded: Array | None, asked: Array, format: Format) -> bool:
+    """Whether numbers are the asked ones, rounded to a format; two roundings apart at most."""
+    if recorded is None or not np.isfinite(recorded).all():
+        return False
+    values = np.asarray(recorded, float).reshape(asked.shape)
+    return bool(np.all(format.round(values) == values) and np.all(np.abs(values - asked) <= 2 * format.half_ulp(asked)))
+
+
+def _as_recorded(chain: Chain) -> Cause:
+    """Not named: the gradient that was recorded, in the place of the asked one."""
+    assert chain.given is not None
+    weights = chain.engine.recording.weights
+    given = {name: each.reshape(weights[name][1:].shape) for name, each in chain.given.value.items()}
+    off = [
+        name
+        for name, asked in (("weight", chain.asked.weight), ("bias", chain.asked.total_bias))
+        if asked is not None and np.any(np.abs(chain.given.value[name] - asked) > SLACK * chain.given.error[name])
+    ]
+    wrong = np.zeros(chain.steps, bool)
+    for name, asked in (("weight", chain.asked.weight), ("bias", chain.asked.total_bias)):
+        if asked is not None:
+            wrong |= np.any(np.abs(chain.given.value[name] - asked) > SLACK * chain.given.error[name], axis=1)
+    ratio = np.linalg.norm(chain.given.value["weight"] - chain.asked.weight) / np.linalg.norm(chain.asked.weight)
+    part = ""
+    if chain.rows is not None and chain.rows.explained:
+        part = ": it is a combination of the batch's rows and of what penalties add, otherwise than asked"
+        if chain.as_asked("data") and SLACK * np.linalg.norm(chain.bars.data) < 0.01 * np.linalg.norm(chain.asked.data):
+            part = ": what the rows give is as asked, what is added to it is not"
+    elif chain.rows is not None:
+        part = (
+            ": it is no combination of the batch's rows and the weights: inputs, weights or the gradient itself were "
+            "changed"
+        )
+    text = (
+        f"the gradient of {' and '.join(off) or 'a parameter'} is not the asked one, in "
+        f"{steps_text(wrong, chain.design.epoch)}, by {ratio:.2g} of its size{part}"
+    )
+    return Cause(
+        id="gradient-other",
+        text=text,
+        change="look at everything between the batch and the optimizer: inputs, model, loss, hooks",
+        apply=lambda design: replace(design, given=given),
+        numbers=sum(each.size for each in given.values()),
+        named=False,
+    )
