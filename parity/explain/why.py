@@ -13,7 +13,20 @@ import numpy as np
 
 from parity.explain.cause import Cause
 from parity.explain.measure.chain import Chain, chain_of, with_design
-from parity.explain.names import batches, between, known, leftover, narrow, order, points, rows, scale, seen, update
+from parity.explain.names import (
+    batches,
+    between,
+    known,
+    leftover,
+    narrow,
+    order,
+    points,
+    rows,
+    scale,
+    seen,
+    state,
+    update,
+)
 from parity.explain.names.option import PARTS, Option, covers
 from parity.explain.observed import Observed
 from parity.step.design import Design
@@ -92,7 +105,11 @@ def _explain(
     recorded = chain.given is not None and chain.given.source != "weights"
     if proof.named or (recorded and proof.found):
         return  # the update made of the recorded gradient is as asked
-    for what in (update.options, update.rules):  # the rules cost more, and are put together only where no name is known
+    for what in (
+        _state,
+        update.options,
+        update.rules,
+    ):  # the rules cost more, and are put together only where no name is known
         same = Kept(what(chain, base))
         for causes in of_gradient[:GRADIENTS] if not proof.named else ():
             changed = together(base, causes)
@@ -109,6 +126,11 @@ def _explain(
         changed = written.to(base)
         if changed is not None and not proof.named:
             _explain(proof, (*begin, written), changed, observed, late=True)
+
+
+def _state(chain: Chain, changed: Design) -> Iterator[tuple[Cause, ...]]:
+    """A state that was lost, as a set of one cause."""
+    yield from ((cause,) for cause in state.causes(chain, changed))
 
 
 class Kept(Iterable[T]):

@@ -30,6 +30,7 @@ def after(
     calls: int = 1,
     again: Any = None,
     reset: bool = False,
+    forgets: frozenset[str] = frozenset(),
     state_format: str | None = None,
     shrink: Any = None,
     beside: Any = None,
@@ -37,7 +38,7 @@ def after(
 ) -> tuple[Any, dict[str, Any]]:
     """The parameter and its state after one step, ``(runs, …)`` each, in the arithmetic of what goes in::
 
-        s ← init(w) where there is none, or ``reset``
+        s ← init(w) where there is none, or ``reset``, or of it what it ``forgets``
         (w, s) ← step(w, g, s)                     ``calls`` times; of a sparse gradient only the elements ``held``
         s ← s rounded to ``state_format``;         w ← (1 − ``shrink``)·w − ``beside``·w before, in ``weights_format``
 
@@ -45,7 +46,9 @@ def after(
     ``optimizer``: with its hyper-parameters in effect. Correct code makes one call and has none of the rest.
     """
     if reset or not state:
-        state = optimizer.init(param)
+        new = optimizer.init(param)
+        kept = {key: value for key, value in state.items() if forgets and key not in forgets}
+        state = {**new, **kept} if state else new
     before = param
     asked = gradient
     for call in range(calls):

@@ -46,6 +46,7 @@ class Design:
     ``ends``: weights that the steps are to come to in the place of those recorded next, ``(K, …)``.
     ``at``: weights at which the gradient is taken in the place of w_k, ``(K, …)`` by parameter.
     ``given``: gradients in the place of all that is before the optimizer, ``(K, …)`` by parameter.
+    ``forgets``: the parts of the state that ``resets`` makes new; all of them where none is named.
     ``uncertain``: of how many roundings the inputs are, where they were computed from the data.
     """
 
@@ -69,6 +70,7 @@ class Design:
     begins: Mapping[str, Array] = field(default_factory=dict)
     ends: Mapping[str, Array] = field(default_factory=dict)
     resets: Array | None = None
+    forgets: frozenset[str] = frozenset()
     weights_format: str | None = None
     state_format: str | None = None
     uncertain: float = 0.0
@@ -166,6 +168,7 @@ class Design:
             calls=calls,
             again=like(param, self.again[name][steps]) if name in self.again else None,
             reset=reset,
+            forgets=self.forgets,
             state_format=self.state_format,
             shrink=like(param, self.shrink[name][steps]) if name in self.shrink else None,
             beside=like(param, self.beside[name][steps]) if name in self.beside else None,

@@ -302,6 +302,7 @@ def _structure(design: Design, name: str) -> Any:
         repr(design.calls),
         repr(design.again.get(name)),
         repr(design.resets),
+        design.forgets,
     )
     shrink, frozen = (repr(design.shrink.get(name)), repr(design.beside.get(name))), name in design.frozen
     parts = name in design.decay_times, shrink, frozen, design.weights_format, design.state_format

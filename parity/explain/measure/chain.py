@@ -73,6 +73,14 @@ class Chain:
     def steps(self) -> int:
         return self.design.steps
 
+    def seen(self, changed: Design) -> Design:
+        """A design whose optimizer is given the gradients that were recorded, where they were."""
+        if self.given is None or self.given.source == "weights":
+            return changed
+        weights = self.engine.recording.weights
+        given = {name: each.reshape(weights[name][1:].shape) for name, each in self.given.value.items()}
+        return replace(changed, given=given)
+
     def outputs(self, k: int, rows: Array, at: int | None = None) -> Array:
         """ŷ of some rows at the weights of step k, or of another one."""
         step = k if at is None else at
