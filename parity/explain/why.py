@@ -20,6 +20,7 @@ from parity.explain.names import (
     leftover,
     narrow,
     order,
+    penalty,
     points,
     rows,
     scale,
@@ -164,7 +165,14 @@ class Proof:
         if changed is None or not changed.consistent:
             return
         share = self.engine.share(changed, enough=1.0)
-        if share <= 1 and (changed.begins or changed.ends or self._differs(causes, changed)):
+        if share > 1:
+            return
+        for i in range(len(causes)) if len(causes) > 1 else ():  # a cause that is not needed is none
+            fewer = (*causes[:i], *causes[i + 1 :])
+            self.hold(fewer)
+            if any(each.causes == fewer for each in self.found):
+                return
+        if changed.begins or changed.ends or self._differs(causes, changed):
             losses = self.engine.loss_shares(changed)
             self.found.append(Explanation(tuple(causes), changed, share, losses))
 
@@ -218,11 +226,8 @@ def gradient(chain: Chain, *, nested: bool = False) -> Iterator[tuple[Cause, ...
     if chain.given.source != "optimizer":
         yield ()  # the update may be what differs, or not be made of these gradients
     every = list(known.options(chain))
-    every += [
-        Option(cause, frozenset(PARTS))
-        for file in (scale, points, leftover, seen, batches)
-        for cause in file.causes(chain)
-    ]
+    for of_whole in (scale.causes, points.causes, leftover.causes, penalty.elementwise, seen.causes, batches.causes):
+        every += [Option(cause, frozenset(PARTS)) for cause in of_whole(chain)]
     whole = [option for option in every if option.parts == frozenset(PARTS)]
     for option in sorted(whole, key=lambda one: (not one.cause.named, one.cause.numbers)):
         yield (option.cause,)

@@ -83,3 +83,56 @@ class Centred:
     def distance(self, w: Array, gradient: Array) -> Array:
         distance: Array = np.abs(gradient + self.subgradient(w))
         return distance
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slope:
+    """A penalty of which the gradient matters: faulty code takes no proximal step of it."""
+
+    strength: Finite
+    parameters: tuple[str, ...] = ("weight",)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    def prox(self, w: Array, step: Number) -> Array:
+        raise NotImplementedError("faulty code takes gradients of it")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AbsoluteSum(Slope):
+    """``strength·|Σwᵢ|``: every element has the gradient ``strength·sign(Σwᵢ)``."""
+
+    def value(self, w: Array) -> Array:
+        return self.strength * np.abs(total(w))
+
+    def subgradient(self, w: Array) -> Array:
+        signs: Array = np.sign(total(w)).reshape(-1, *(1,) * (w.ndim - 1))
+        push: Array = self.strength * signs * (1 + 0 * w)
+        return push
+
+
+@dataclass(frozen=True, kw_only=True)
+class Power(Slope):
+    """``strength/(p + 1)·Σ|wᵢ|^(p+1)``: the gradient ``strength·|w|^p·sign w``."""
+
+    power: Finite
+
+    def value(self, w: Array) -> Array:
+        return self.strength / (self.power + 1) * total(np.abs(w) ** (self.power + 1))
+
+    def subgradient(self, w: Array) -> Array:
+        return self.strength * np.abs(w) ** self.power * np.sign(w)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Smoothed(Slope):
+    """``strength·Σ√(wᵢ² + ε)``, which is |w| without its corner."""
+
+    eps: Finite
+
+    def value(self, w: Array) -> Array:
+        return self.strength * total(np.sqrt(w * w + self.eps))
+
+    def subgradient(self, w: Array) -> Array:
+        return self.strength * w / np.sqrt(w * w + self.eps)

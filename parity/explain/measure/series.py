@@ -76,6 +76,8 @@ def steps_text(chosen: Array, epoch: Array) -> str:
     if np.array_equal(steps, np.arange(steps[-1] + 1)):
         return f"the first {len(steps)} steps"
     gaps = np.diff(steps)
+    if np.array_equal(steps, np.arange(gaps[0], total, gaps[0])):
+        return f"every {ORDINALS.get(int(gaps[0]), f'{gaps[0]}th')} step"
     if len(steps) > 2 and np.all(gaps == gaps[0]):
         return f"every {ORDINALS.get(int(gaps[0]), f'{gaps[0]}th')} step from {steps[0]} on"
     return f"steps {listed(steps)}"
