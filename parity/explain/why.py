@@ -16,12 +16,15 @@ from parity.explain.measure.chain import Chain, chain_of, with_design
 from parity.explain.names import (
     batches,
     between,
+    calls,
     known,
     leftover,
     narrow,
     order,
+    passes,
     penalty,
     points,
+    rounded,
     rows,
     scale,
     seen,
@@ -70,6 +73,9 @@ class Explanation:
 def explain(design: Design, engine: Engine, observed: Observed | None = None) -> list[Explanation]:
     """The proven explanations of a record, the likeliest first; empty where there are none."""
     proof = Proof(design, engine)
+    proof.hold_all((cause,) for cause in narrow.steps(engine))
+    if proof.named:
+        return proof.ranked()
     for begin in order.options(design, engine):
         base = together(design, begin)
         if base is not None and base.steps == engine.recording.steps:
@@ -94,6 +100,7 @@ def _explain(
         assert changed is not None
         begin, base = (*begin, written), changed
     chain = chain_of(base, proof.engine, observed)
+    proof.hold_all((*begin, cause) for cause in calls.split(chain, base))
     for elsewhere in points.recorded(chain, base):
         proof.hold((*begin, elsewhere))
         changed = elsewhere.to(base)
@@ -226,8 +233,9 @@ def gradient(chain: Chain, *, nested: bool = False) -> Iterator[tuple[Cause, ...
     if chain.given.source != "optimizer":
         yield ()  # the update may be what differs, or not be made of these gradients
     every = list(known.options(chain))
-    for of_whole in (scale.causes, points.causes, leftover.causes, penalty.elementwise, seen.causes, batches.causes):
-        every += [Option(cause, frozenset(PARTS)) for cause in of_whole(chain)]
+    for file in (scale, points, leftover, passes, rounded, seen, batches):
+        every += [Option(cause, frozenset(PARTS)) for cause in file.causes(chain)]
+    every += [Option(cause, frozenset(PARTS)) for cause in penalty.elementwise(chain)]
     whole = [option for option in every if option.parts == frozenset(PARTS)]
     for option in sorted(whole, key=lambda one: (not one.cause.named, one.cause.numbers)):
         yield (option.cause,)

@@ -27,6 +27,7 @@ from parity.step.rates import in_effect
 from parity.step.recording import Recording
 from parity.step.rounding import like
 from refimpl.arithmetic.bounded import Bounded
+from refimpl.arithmetic.formats import FORMATS
 from refimpl.arithmetic.lift import align
 from refimpl.training import scheduled
 from refimpl.types import Array, number_fields, off
@@ -101,6 +102,8 @@ class Engine:
         weights = self.recording.weights
 
         def step(name: str, k: int, param: Any, gradient: Any, state: Any) -> tuple[Any, Any]:
+            if design.update_format is not None:
+                return self._narrowly(design, name, k, param, gradient, state)
             optimizer = self.optimizer(design, name, np.array([k]), update)
             return design.after(name, k, optimizer, param, gradient, state)
 
@@ -119,6 +122,18 @@ class Engine:
                 if ignored is not None:
                     piece = replace(piece, allowance=np.where(ignored, np.inf, piece.allowance))
                 yield piece
+
+    def _narrowly(self, design: Design, name: str, k: int, param: Any, gradient: Any, state: Any) -> tuple[Any, Any]:
+        """The step from 0, made in ``update_format``, and added to the parameter in its own."""
+        assert design.update_format is not None
+        narrow = replace(self.recording.profiles["update"], compute=FORMATS[design.update_format])
+        own = self.optimizer(design, name, np.array([k]), Rounding(param.profile))
+        optimizer = self.optimizer(design, name, np.array([k]), Rounding(narrow))
+        zero = Bounded.tensor(np.zeros(param.shape), narrow)
+        moved, state = optimizer.step(zero, gradient.under(narrow), state or optimizer.init(zero))
+        if getattr(own, "decay", "") == "decoupled":
+            param = param * (1 - own.lr * own.weight_decay)
+        return param + Bounded(moved.value, moved.error, param.profile), state
 
     def candidate(self, design: Design, name: str) -> Array:
         """What the run had after each step ``(K, …)``, where it is held to a design."""
@@ -234,6 +249,9 @@ class Engine:
         gradient = design.raw(every, problem, self.data_gradients(design, arithmetic), params)
         if design.mixing is not None:
             gradient = {name: _mixed(design.mixing, g) for name, g in gradient.items()}
+        for other, times in design.also:
+            its = self.gradients(other, arithmetic)
+            gradient = {name: g + like(params[name], times) * its[name] for name, g in gradient.items()}
         return design.seen(every, gradient) | given
 
     def gradients_at(self, design: Design, steps: Array, arithmetic: Arithmetic) -> dict[str, Any]:
@@ -301,6 +319,7 @@ def _structure(design: Design, name: str) -> Any:
         design.advances.tobytes(),
         repr(design.calls),
         repr(design.again.get(name)),
+        design.splits.get(name),
         repr(design.resets),
         design.forgets,
     )

@@ -41,6 +41,7 @@ def bases(chain: Chain) -> Iterator[Cause]:
 def causes(chain: Chain) -> Iterator[Cause]:
     """Every such cause whose gradient is the measured one."""
     yield from _centred_batches(chain)
+    yield from _padded(chain)
     yield from _other_rows(chain)
 
 
@@ -75,6 +76,26 @@ def _centred_batches(chain: Chain, *, unproven: bool = False) -> Iterator[Cause]
         )
         if unproven or holds(chain, cause):
             yield cause
+
+
+def _padded(chain: Chain) -> Iterator[Cause]:
+    """Short batches that are filled up with rows of zeros."""
+    dataset, order = chain.design.material.dataset, chain.design.material.order
+    n, size = dataset.X.shape[1], max(len(rows) for rows in chain.design.rows)
+    if all(len(rows) == size for rows in chain.design.rows):
+        return
+    filled = tuple(tuple(np.append(rows, np.full(size - len(rows), n)) for rows in epoch) for epoch in order)
+    X, y = (np.concatenate([each, 0 * each[:, :1]], axis=1) for each in (dataset.X, dataset.y))
+    cause = Cause(
+        id="batches-padded",
+        text=f"short batches are padded with rows of zeros to {size} rows, which are not masked: they count in the "
+        "mean, and have the bias as their residual",
+        change="mask the padding, and divide by the number of true rows",
+        probe="batches of one size",
+        apply=partial(_other_inputs, X=X, y=y, order=filled, roundings=0.0),
+    )
+    if holds(chain, cause):
+        yield cause
 
 
 def _normalised(X: Array, divided: bool) -> Array:

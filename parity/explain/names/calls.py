@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -50,6 +51,36 @@ def causes(chain: Chain, design: Design) -> Iterator[Cause]:
         apply=lambda d: replace(d, calls=counts, again=again),
         evidence="the calls of optimizer.step() were counted",
     )
+
+
+SPLITS: Mapping[str, tuple[tuple[float, float], ...]] = {
+    "first with the gradient of the loss, then with that of loss and penalty, as it is not set to zero between them: "
+    "the loss is stepped along twice": ((1.0, 0.0), (1.0, 1.0)),
+    "first with the gradient of the loss, then with that of the penalty at the moved weights": (
+        (1.0, 0.0),
+        (0.0, 1.0),
+    ),
+    "first with the gradient of the penalty, then with that of the loss": ((0.0, 1.0), (1.0, 0.0)),
+}
+"""What two calls are given where loss and penalty go backward one by one: of the rows' part, of the penalty."""
+
+
+def split(chain: Chain, design: Design) -> Iterator[Cause]:
+    """Two calls in each step for the parameters that have a penalty, as by a hook that fires at every backward pass."""
+    observed = chain.observed
+    counts = {} if observed is None else {name: np.asarray(each, int) for name, each in observed.calls.items()}
+    twice = [name for name, each in counts.items() if len(each) == design.steps and (each == 2).all()]
+    if not twice or design.calls is not None or {name for name, _ in design.form.in_gradient.terms} != set(twice):
+        return
+    for words, shares in SPLITS.items():
+        yield Cause(
+            id="step-at-each-backward",
+            text=f"optimizer.step() is called twice for the {' and '.join(twice)} in every step, {words} (a hook that "
+            "steps at every backward pass)",
+            change="add loss and penalty, and go backward once",
+            apply=partial(replace, calls=counts, splits=dict.fromkeys(twice, shares)),
+            evidence="the calls of optimizer.step() were counted",
+        )
 
 
 def decays_of(observed: Observed, steps: int) -> dict[str, Array]:

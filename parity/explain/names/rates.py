@@ -10,9 +10,11 @@ import numpy as np
 from parity.explain.catalogue import NAMES
 from parity.explain.cause import Cause, cause_of
 from parity.explain.faults.schedules import Listed
+from parity.explain.measure.laws import laws
 from parity.explain.measure.series import Series, steps_text
 from parity.step.design import Design
 from refimpl.schedules import Constant
+from refimpl.training import hyper_parameters, scheduled
 from refimpl.types import Array
 
 CHANGE = "print the learning rate of every step: optimizer.param_groups[0]['lr']"
@@ -34,6 +36,7 @@ def causes(design: Design, executed: Series, *, recorded: bool = False) -> Itera
         for digits in (3, 6, 17):
             yield cause_of(NAMES["lr-other"], float(f"{constant:.{digits}g}"), numbers=1)
     yield from _moved_otherwise(design, executed)
+    yield from _compounded(design, executed)
     yield from _of_sizes(design, executed, asked)
     yield from _continuous(design, executed, asked)
     yield from _zero_steps(design, executed, asked)
@@ -54,15 +57,10 @@ def listed(rates: Array, id: str, text: str, *, numbers: int = 0, named: bool = 
         id=id,
         text=text,
         change=change,
-        apply=lambda design: replace(_same_rate(design).with_schedule(schedule), counts=None),
+        apply=lambda design: replace(design.with_schedule(schedule), counts=None),
         numbers=numbers,
         named=named,
     )
-
-
-def _same_rate(design: Design) -> Design:
-    """A list of rates is of every parameter."""
-    return design
 
 
 def _moved_otherwise(design: Design, executed: Series) -> Iterator[Cause]:
@@ -134,30 +132,58 @@ def _if(design: Design, executed: Series, counts: Array, id: str, text: str, cha
         yield Cause(id=id, text=text, change=change, apply=lambda d: replace(d, counts=np.asarray(counts, int)))
 
 
+def _compounded(design: Design, executed: Series) -> Iterator[Cause]:
+    """Π_{j ≤ a} f_j after a advances, with f_j the factor that was asked for the first rate; or f_a to a power."""
+    counts = np.arange(int(design.advances[-1]) + 1)
+    factors = _factors(design, counts)
+    if factors is None:
+        return
+    base = float(design.rates("weight")[0] / factors[design.advances[0]])
+    rates = base * np.cumprod(factors)[design.advances]
+    if executed.is_(rates):
+        text = (
+            "each factor of the schedule is multiplied onto the rate of the advance before, not onto the first rate: "
+            "they compound, as when the function of LambdaLR is given to MultiplicativeLR"
+        )
+        yield listed(
+            rates, "schedule-compounded", text, change="give the factor from advance to advance, or use LambdaLR"
+        )
+    rates = base * factors[design.advances] ** 2
+    if executed.is_(rates):
+        text = "the factor of the schedule counts twice, as its square: two of them multiply the rate"
+        yield listed(rates, "schedule-squared", text, change="keep one of the two schedules")
+
+
+def _factors(design: Design, counts: Array) -> Array | None:
+    """η after so many advances ÷ η after none; None where that one is 0."""
+    schedule = design.form.schedule
+    moved = scheduled(design.form.optimizers["weight"], schedule, counts)
+    rates = np.broadcast_to(np.asarray(hyper_parameters(moved)["lr"], float), counts.shape)
+    return rates / rates[0] if rates[0] and np.ptp(rates) else None
+
+
 def _of_sizes(design: Design, executed: Series, asked: Array) -> Iterator[Cause]:
-    """η·n_k/n: the rate follows the size of the batch."""
+    """The rate follows the size of the batch."""
     sizes = np.array([len(rows) for rows in design.rows], float)
-    for id, rates, words in (
-        (
-            "lr-linear-scaling",
-            asked * sizes / sizes[0],
-            "multiplied by n_k/n, the size of the batch ÷ that of the first",
-        ),
-        ("lr-square-root-scaling", asked * np.sqrt(sizes / sizes[0]), "multiplied by √(n_k/n)"),
-        ("lr-over-batch", asked / sizes, "divided by the number of rows of the batch"),
-        ("lr-times-batch", asked * sizes, "multiplied by the number of rows of the batch"),
-    ):
-        if len(set(sizes)) > 1 and executed.is_(rates):
-            yield listed(rates, id, f"the learning rate is {words}", change="leave the learning rate as it was asked")
+    words = {"n": "the number of rows of the batch", "n/n₀": "the size of the batch ÷ that of the first"}
+    for law in laws(executed.over(asked), {"n/n₀": sizes / sizes[0], "n": sizes}):
+        if law.c == 1 or law.feature == "n":
+            id = "lr-linear-scaling" if law.power == 1 else "lr-of-batch"
+            text = f"the learning rate is multiplied by {law.words}, {law.feature} being {words[law.feature]}"
+            yield listed(asked * law.made, id, text, change="leave the learning rate as it was asked")
+            return
 
 
 def _continuous(design: Design, executed: Series, asked: Array) -> Iterator[Cause]:
-    """γ^(t/s) in the place of γ^⌊t/s⌋."""
+    """γ^(t/s) in the place of γ^⌊t/s⌋, with t in steps where the schedule counts epochs."""
     schedule = design.form.schedule
-    gamma, size = getattr(schedule, "gamma", None), getattr(schedule, "step_size", None)
-    if gamma is None or size is None:
+    gamma, size = getattr(schedule, "gamma", None), getattr(schedule, "step_size", 1)
+    if gamma is None:
         return
-    rates = asked[0] * float(gamma) ** (design.advances / float(size))
+    t = design.advances.astype(float)
+    if schedule.per == "epoch":
+        t, size = np.arange(design.steps, dtype=float), size * len(design.material.order[0])
+    rates = asked[0] * float(gamma) ** (t / size)
     if executed.is_(rates):
         text = f"the schedule is the continuous {gamma:g}^(t/{size:g}), and not the staircase {gamma:g}^⌊t/{size:g}⌋"
         yield listed(rates, "schedule-continuous", text, change="use StepLR, or round t/step_size down")

@@ -7,23 +7,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.explain.catalogue import NAMES
 from parity.explain.cause import Cause
 from parity.explain.faults.twists import Centralised, Masked
 from parity.explain.measure.chain import SLACK, Chain
 from parity.explain.measure.series import steps_text
 from parity.explain.names.option import holds
 from parity.explain.pattern import which
-from refimpl.arithmetic.formats import FORMATS, Format
-from refimpl.types import Array
 
 
 def causes(chain: Chain) -> Iterator[Cause]:
     """Every such cause whose gradient is the measured one."""
-    for file in (_centralised, _masked, _narrow):
+    for file in (_centralised, _masked):
         yield from file(chain)
     if chain.given is not None and chain.given.source != "weights":
-        yield _as_recorded(chain)
+        yield as_recorded(chain)
 
 
 def _centralised(chain: Chain) -> Iterator[Cause]:
@@ -56,40 +53,7 @@ def _masked(chain: Chain) -> Iterator[Cause]:
         yield cause
 
 
-def _narrow(chain: Chain) -> Iterator[Cause]:
-    """Gradients of which every number is one of a narrower format, and next to the asked one."""
-    observed = chain.observed
-    if observed is None or chain.given is None or chain.given.source == "weights":
-        return
-    data = {"weight": chain.asked.data, "bias": chain.asked.total_bias}
-    total = {"weight": chain.asked.weight, "bias": chain.asked.total_bias}
-    for format in ("bfloat16", "float16"):
-        narrow = FORMATS[format]
-        if narrow.digits >= FORMATS[chain.engine.recording.dtype].digits:
-            continue
-        for recorded, asked in ((r, a) for r in (observed.seen, observed.raw) for a in (data, total)):
-            if all(_rounded(recorded.get(name), each, narrow) for name, each in asked.items() if each is not None):
-                yield replace(
-                    _as_recorded(chain),
-                    id=f"gradient-{format}",
-                    text=f"gradients are rounded to {format} on their way to the optimizer: every "
-                    f"recorded one is a {format} number",
-                    change=NAMES[f"gradient-{format}"].change,
-                    numbers=0,
-                    named=True,
-                )
-                return
-
-
-def _rounded(recorded: Array | None, asked: Array, format: Format) -> bool:
-    """Whether numbers are the asked ones, rounded to a format; two roundings apart at most."""
-    if recorded is None or not np.isfinite(recorded).all():
-        return False
-    values = np.asarray(recorded, float).reshape(asked.shape)
-    return bool(np.all(format.round(values) == values) and np.all(np.abs(values - asked) <= 2 * format.half_ulp(asked)))
-
-
-def _as_recorded(chain: Chain) -> Cause:
+def as_recorded(chain: Chain) -> Cause:
     """Not named: the gradient that was recorded, in the place of the asked one."""
     assert chain.given is not None
     weights = chain.engine.recording.weights
