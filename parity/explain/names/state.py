@@ -45,11 +45,11 @@ def _first_wrong(chain: Chain, design: Design) -> int | None:
 
 
 def _found(chain: Chain, seen: Design, first: int, forgets: frozenset[str]) -> Array | None:
-    """The steps before which the state is lost; None where a step is not as asked even so."""
+    """The steps before which the state is lost; None where a step is not as asked even so, or there is no state."""
     resets = np.zeros(seen.steps, bool)
     step: int | None = first
     while step is not None:
-        if resets[step]:
+        if resets[step] or resets[step - 1]:  # what is lost at once was not kept
             return None
         resets[step] = True
         step = _first_wrong(chain, replace(seen, resets=resets.copy(), forgets=forgets))
