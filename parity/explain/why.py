@@ -17,6 +17,7 @@ from parity.explain.names import (
     batches,
     between,
     calls,
+    dropout,
     known,
     leftover,
     narrow,
@@ -233,7 +234,7 @@ def gradient(chain: Chain, *, nested: bool = False) -> Iterator[tuple[Cause, ...
     if chain.given.source != "optimizer":
         yield ()  # the update may be what differs, or not be made of these gradients
     every = list(known.options(chain))
-    for file in (scale, points, leftover, passes, rounded, seen, batches):
+    for file in (scale, points, leftover, passes, rounded, seen, batches, dropout):
         every += [Option(cause, frozenset(PARTS)) for cause in file.causes(chain)]
     every += [Option(cause, frozenset(PARTS)) for cause in penalty.elementwise(chain)]
     whole = [option for option in every if option.parts == frozenset(PARTS)]

@@ -100,6 +100,18 @@ class Slope:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Hard:
+    """A proximal step that sets weights of up to ``step·strength`` to 0 and leaves the others as they are."""
+
+    strength: Finite
+    parameters: tuple[str, ...] = ("weight",)
+
+    def prox(self, w: Array, step: Number) -> Array:
+        kept: Array = np.where(np.abs(w) > step * self.strength, w, 0 * w)
+        return kept
+
+
+@dataclass(frozen=True, kw_only=True)
 class AbsoluteSum(Slope):
     """``strength·|Σwᵢ|``: every element has the gradient ``strength·sign(Σwᵢ)``."""
 

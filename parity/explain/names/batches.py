@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 
@@ -60,19 +60,14 @@ def _centred_batches(chain: Chain, *, unproven: bool = False) -> Iterator[Cause]
             batches = [_normalised(dataset.X[0, rows], divided) for epoch in order for rows in epoch]
         if not all(np.isfinite(each).all() for each in batches):
             continue
-        ends = np.cumsum([0, *map(len, batches)])
-        every = [np.arange(a, b) for a, b in pairwise(ends)]
-        edges = np.cumsum([0, *(len(epoch) for epoch in order)])
-        new = tuple(tuple(every[a:b]) for a, b in pairwise(edges))
-        X = np.concatenate(batches)[None]
-        y = np.concatenate([dataset.y[0, rows] for epoch in order for rows in epoch])[None]
+        X, y, new = batch_by_batch(chain.design, batches)
         roundings = 4.0 * max(map(len, batches))
         cause = Cause(
             id=id,
             text=words,
             change="train on the data as they are, or normalise them once, with numbers of all rows",
             probe="batches of one row",
-            apply=partial(_other_inputs, X=X, y=y, order=new, roundings=roundings),
+            apply=partial(other_inputs, X=X, y=y, order=new, roundings=roundings),
         )
         if unproven or holds(chain, cause):
             yield cause
@@ -92,7 +87,7 @@ def _padded(chain: Chain) -> Iterator[Cause]:
         "mean, and have the bias as their residual",
         change="mask the padding, and divide by the number of true rows",
         probe="batches of one size",
-        apply=partial(_other_inputs, X=X, y=y, order=filled, roundings=0.0),
+        apply=partial(other_inputs, X=X, y=y, order=filled, roundings=0.0),
     )
     if holds(chain, cause):
         yield cause
@@ -104,7 +99,16 @@ def _normalised(X: Array, divided: bool) -> Array:
     return centred / X.std(axis=0) if divided else centred
 
 
-def _other_inputs(design: Design, *, X: Array, y: Array, order: Order, roundings: float) -> Design:
+def batch_by_batch(design: Design, inputs: Sequence[Array]) -> tuple[Array, Array, Order]:
+    """A data set of all batches one after the other, with other inputs; and the order that takes them."""
+    ends = np.cumsum([0, *map(len, inputs)])
+    every = [np.arange(a, b) for a, b in pairwise(ends)]
+    edges = np.cumsum([0, *(len(epoch) for epoch in design.material.order)])
+    y = np.concatenate([design.material.dataset.y[0, rows] for rows in design.rows])
+    return np.concatenate(inputs)[None], y[None], tuple(tuple(every[a:b]) for a, b in pairwise(edges))
+
+
+def other_inputs(design: Design, *, X: Array, y: Array, order: Order, roundings: float) -> Design:
     return design.with_data(roundings, X=X, y=y).with_order(order)
 
 
