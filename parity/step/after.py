@@ -28,7 +28,6 @@ def after(
     *,
     held: Array | None = None,
     calls: int = 1,
-    again: Any = None,
     shares: Sequence[tuple[float, float]] = (),
     penalties: Sequence[Any] = (),
     reset: bool = False,
@@ -44,7 +43,6 @@ def after(
         (w, s) ← step(w, g, s)                     ``calls`` times; of a sparse gradient only the elements ``held``
         s ← s rounded to ``state_format``;         w ← (1 − ``shrink``)·w − ``beside``·w before, in ``weights_format``
 
-    ``again``: λ of a decay that the optimizer adds itself, in each call from the weights that the call before left.
     ``shares``: what each call is given of the gradient, and of the ``penalties`` at the weights of that moment.
     ``optimizer``: with its hyper-parameters in effect. Correct code makes one call and has none of the rest.
     """
@@ -55,8 +53,6 @@ def after(
     before = param
     asked = gradient
     for call in range(calls):
-        if call and again is not None:
-            gradient = asked + again * (param - before)
         if shares:
             of_rows, of_penalty = shares[call]
             gradient = of_rows * asked + sum(of_penalty * penalty.subgradient(param) for penalty in penalties)

@@ -41,7 +41,6 @@ Twist = Callable[[dict[str, Any]], dict[str, Any]]
 class Design:
     """The parts of a run; see the module for the formulas.
 
-    ``again``: λ of a decay that the optimizer adds itself, ``(K,)`` by parameter: where it is called several times.
     ``begins``: weights from which the steps start in the place of those recorded after the step before, ``(K, …)``.
     ``ends``: weights that the steps are to come to in the place of those recorded next, ``(K, …)``.
     ``at``: weights at which the gradient is taken in the place of w_k, ``(K, …)`` by parameter.
@@ -65,7 +64,6 @@ class Design:
     beside: Mapping[str, Array] = field(default_factory=dict)
     frozen: frozenset[str] = frozenset()
     calls: Array | Mapping[str, Array] | None = None
-    again: Mapping[str, Array] = field(default_factory=dict)
     row_times: tuple[Array, ...] | None = None
     added: Mapping[str, Array] = field(default_factory=dict)
     scale: Mapping[str, Array] = field(default_factory=dict)
@@ -105,7 +103,6 @@ class Design:
         single += [times for _, times in self.also]
         by_name = (
             self.decay_times,
-            self.again,
             self.shrink,
             self.beside,
             self.added,
@@ -176,7 +173,6 @@ class Design:
             gradient,
             state,
             calls=calls,
-            again=like(param, self.again[name][steps]) if name in self.again else None,
             shares=self.splits.get(name, ()),
             penalties=[penalty for own, penalty in self.form.in_gradient.terms if own == name],
             reset=reset,

@@ -318,7 +318,6 @@ def _structure(design: Design, name: str) -> Any:
         repr(design.form.schedule),
         design.advances.tobytes(),
         repr(design.calls),
-        repr(design.again.get(name)),
         design.splits.get(name),
         repr(design.resets),
         design.forgets,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from parity.explain.cause import Cause
-from parity.explain.faults.penalties import AbsoluteSum, Centred, Power, Smoothed
+from parity.explain.faults.penalties import absolute_sum, centred, power, smoothed
 from parity.explain.measure.chain import SLACK, Chain
 from parity.explain.measure.laws import laws, shortest
 from parity.explain.measure.series import Series, steps_text
@@ -89,7 +89,7 @@ def _towards_start(chain: Chain, lam: Series, beside: Series) -> Iterator[Cause]
     middle = Series(-beside.value[1:] / lam.value[1:], beside.error[1:] / np.abs(lam.value[1:]))
     if later.constant is not None and middle.is_(1.0):
         start = chain.engine.recording.weights["weight"][:1]
-        pull = Centred(strength=float(f"{later.constant:.6g}"), centre=start)
+        pull = centred(float(f"{later.constant:.6g}"), start)
         yield Cause(
             id="penalty-towards-start",
             text=f"the weights are pulled towards their initial values, with λ = {later.text()}, and not towards 0",
@@ -111,7 +111,7 @@ def _of_sum(chain: Chain, lam: Series, beside: Series) -> Iterator[Cause]:
             "values: every weight is pushed the same way, by the sign of their sum",
             change="take the absolute values first: w.abs().sum()",
             probe="weights of both signs: all are pushed the same way",
-            apply=partial(_instead, penalty=AbsoluteSum(strength=value)),
+            apply=partial(_instead, penalty=absolute_sum(value)),
         )
 
 
@@ -128,8 +128,7 @@ def elementwise(chain: Chain) -> Iterator[Cause]:
     found: list[tuple[str, Any, str]] = []
     for law in laws(slope, {"|w|": size}):
         if law.form == "power" and law.power != 1:  # else it is λ·w
-            penalty = Power(strength=law.c, power=law.power)
-            found.append(("penalty-of-power", penalty, f"{law.words}·sign w"))
+            found.append(("penalty-of-power", power(law.c, law.power), f"{law.words}·sign w"))
     terms = chain.design.form.in_gradient.terms
     lam = max((float(getattr(q, "strength", 0.0)) for name, q in terms if name == "weight"), default=0.0)
     if np.all(slope.value + slope.error < lam):
@@ -137,7 +136,7 @@ def elementwise(chain: Chain) -> Iterator[Cause]:
         if np.max(low) <= np.min(high):
             eps = shortest(float(np.max(low)), float(np.min(high)))
             words = f"λ·w/√(w² + {eps:g}), that of the smoothed λ·Σ√(w² + {eps:g})"
-            found.append(("penalty-smoothed", Smoothed(strength=lam, eps=eps), words))
+            found.append(("penalty-smoothed", smoothed(lam, eps), words))
     for id, penalty, words in found:
         text = f"the gradient of the penalty is {words}, in the place of what was asked"
         change = "look at how the penalty is written"

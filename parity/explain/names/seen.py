@@ -58,15 +58,13 @@ def as_recorded(chain: Chain) -> Cause:
     assert chain.given is not None
     weights = chain.engine.recording.weights
     given = {name: each.reshape(weights[name][1:].shape) for name, each in chain.given.value.items()}
-    off = [
-        name
-        for name, asked in (("weight", chain.asked.weight), ("bias", chain.asked.total_bias))
-        if asked is not None and np.any(np.abs(chain.given.value[name] - asked) > SLACK * chain.given.error[name])
-    ]
-    wrong = np.zeros(chain.steps, bool)
-    for name, asked in (("weight", chain.asked.weight), ("bias", chain.asked.total_bias)):
-        if asked is not None:
-            wrong |= np.any(np.abs(chain.given.value[name] - asked) > SLACK * chain.given.error[name], axis=1)
+    asked = {"weight": chain.asked.weight, "bias": chain.asked.total_bias}
+    off = {
+        name: np.any(np.abs(chain.given.value[name] - its) > SLACK * chain.given.error[name], axis=1)
+        for name, its in asked.items()
+        if its is not None
+    }
+    wrong = np.any([*off.values()], axis=0)
     ratio = np.linalg.norm(chain.given.value["weight"] - chain.asked.weight) / np.linalg.norm(chain.asked.weight)
     part = ""
     if chain.rows is not None and chain.rows.explained:
@@ -74,12 +72,10 @@ def as_recorded(chain: Chain) -> Cause:
         if chain.as_asked("data") and SLACK * np.linalg.norm(chain.bars.data) < 0.01 * np.linalg.norm(chain.asked.data):
             part = ": what the rows give is as asked, what is added to it is not"
     elif chain.rows is not None:
-        part = (
-            ": it is no combination of the batch's rows and the weights: inputs, weights or the gradient itself were "
-            "changed"
-        )
+        part = ": it is no combination of the batch's rows and the weights: inputs, weights or itself were changed"
+    which_ones = " and ".join(name for name in off if off[name].any()) or "a parameter"
     text = (
-        f"the gradient of {' and '.join(off) or 'a parameter'} is not the asked one, in "
+        f"the gradient of {which_ones} is not the asked one, in "
         f"{steps_text(wrong, chain.design.epoch)}, by {ratio:.2g} of its size{part}"
     )
     return Cause(
