@@ -89,7 +89,8 @@ def _combined(c: Array, moments: Sequence[Array]) -> Iterator[tuple[str, Made]]:
     some = np.flatnonzero(c > 0.5 * np.max(c))
     after, gap = int(some[0]), int(some[1] - some[0]) if len(some) > 1 else 0
     if len(some) > 1:
-        since = "all steps so far" if after <= 1 and gap == 1 else f"steps {listed(some - 1)} …, so far"
+        since = f"step {after - 1} and all later ones" if gap == 1 else f"steps {listed(some - 1)}, and so on"
+        since = "all steps so far" if after <= 1 and gap == 1 else since
         words = f"with the mean of the weights after {since}"
         yield words, lambda k: np.asarray(moments[k][after::gap].mean(axis=0))
     ago = k - int(np.argsort(np.abs(c))[-2]) if abs(c[k]) == np.max(np.abs(c)) else k - int(np.argmax(np.abs(c)))
