@@ -247,7 +247,7 @@ def gradient(chain: Chain, *, nested: bool = False) -> Iterator[tuple[Cause, ...
                 yield from ((cause, *more) for more in gradient(with_design(chain, changed), nested=True))
     else:
         deviating = frozenset(part for part in PARTS if not chain.as_asked(part))
-        every += list(rows.options(chain, deviating))
+        every += [one for one in rows.options(chain, deviating) if one.cause.named or not nested]
         yield from covers(every, deviating)
 
 

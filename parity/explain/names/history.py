@@ -74,7 +74,9 @@ def _of_elements(new: Array, there: dict[int, Array], steps: Array, room: float)
         hard = f"numbers of up to {most:.4g} are set to 0 (hard threshold, pruning)"
         yield hard, lambda k: np.where(np.abs(there[k]) <= most, 0.0, there[k])
     low, high = float(np.min(new[steps])), float(np.max(new[steps]))
-    yield f"they are cut off at {low:.4g} and {high:.4g}", lambda k: np.clip(there[k], low, high)
+    ends = [f"from below at {low:.4g}"] if any(there[k].min() < low for k in steps) else []
+    ends += [f"from above at {high:.4g}"] if any(there[k].max() > high for k in steps) else []
+    yield f"they are cut off {' and '.join(ends)}", lambda k: np.clip(there[k], low, high)
 
 
 def _combined(c: Array, moments: Sequence[Array]) -> Iterator[tuple[str, Made]]:

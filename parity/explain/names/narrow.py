@@ -39,7 +39,8 @@ def steps(engine: Engine) -> Iterator[Cause]:
             own, step = engine.recording.format(parameter), np.diff(w, axis=0)
             room, half = own.half_ulp(np.abs(w[1:])) + own.half_ulp(np.abs(w[:-1])), narrow.half_ulp(np.abs(step))
             told = (room < half) & (step != 0)
-            if narrow.digits >= own.digits or np.any(np.abs(step - narrow.round(step))[told] > room[told]):
+            kept = bool(np.all(narrow.round(w) == w))  # then it is the weights that are narrow
+            if kept or narrow.digits >= own.digits or np.any(np.abs(step - narrow.round(step))[told] > room[told]):
                 break
             chance += float(np.sum(np.log(room[told] / half[told])))
         else:

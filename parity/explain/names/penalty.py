@@ -61,8 +61,10 @@ def _features(chain: Chain) -> dict[str, Array]:
     for m in range(1, int(sizes.max())):
         parts.setdefault(tuple(-(-sizes // m)), []).append(m)
     for counts, of in parts.items():
-        words = f"m, the number of parts of {' or '.join(map(str, of))} rows that the batch is cut into"
-        made[words] = np.array(counts, float)
+        rows_of = " or ".join(map(str, of))
+        made[f"m, the number of micro-batches of {rows_of} rows that the batch may be cut into"] = np.array(
+            counts, float
+        )
     made["n, the rows of the batch"] = sizes.astype(float)
     made["‖w‖"] = np.linalg.norm(chain.w, axis=1)
     made["η"] = chain.design.rates("weight")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from parity.explain.measure.chain import Chain
-from parity.explain.names import bias, losses, penalty, targets, weights
+from parity.explain.names import bias, losses, mixup, penalty, targets, weights
 from parity.explain.names.option import Option
 
-FILES = {"data": (losses, targets, weights), "penalty": (penalty,), "bias": (bias,)}
+FILES = {"data": (losses, targets, mixup, weights), "penalty": (penalty,), "bias": (bias,)}
 
 
 def options(chain: Chain, deviating: frozenset[str]) -> Iterator[Option]:
