@@ -21,13 +21,13 @@ from parity.step.after import COUNT, replayed, whole
 from parity.step.arithmetics import Arithmetic, Rounding
 from parity.step.design import Design
 from parity.step.expected import Expected, expect
+from parity.step.narrowly import in_format, narrowly
 from parity.step.passes import Pass, Passes
 from parity.step.quantity import Kind, Quantity
 from parity.step.rates import in_effect
 from parity.step.recording import Recording
 from parity.step.rounding import like
 from refimpl.arithmetic.bounded import Bounded
-from refimpl.arithmetic.formats import FORMATS
 from refimpl.arithmetic.lift import align
 from refimpl.training import scheduled
 from refimpl.types import Array, number_fields, off
@@ -103,7 +103,9 @@ class Engine:
 
         def step(name: str, k: int, param: Any, gradient: Any, state: Any) -> tuple[Any, Any]:
             if design.update_format is not None:
-                return self._narrowly(design, name, k, param, gradient, state)
+                narrow = in_format(update.profile, design.update_format)
+                own, its = (self.optimizer(design, name, np.array([k]), each) for each in (update, Rounding(narrow)))
+                return narrowly(own, its, param, gradient, state, narrow)
             optimizer = self.optimizer(design, name, np.array([k]), update)
             return design.after(name, k, optimizer, param, gradient, state)
 
@@ -122,18 +124,6 @@ class Engine:
                 if ignored is not None:
                     piece = replace(piece, allowance=np.where(ignored, np.inf, piece.allowance))
                 yield piece
-
-    def _narrowly(self, design: Design, name: str, k: int, param: Any, gradient: Any, state: Any) -> tuple[Any, Any]:
-        """The step from 0, made in ``update_format``, and added to the parameter in its own."""
-        assert design.update_format is not None
-        narrow = replace(self.recording.profiles["update"], compute=FORMATS[design.update_format])
-        own = self.optimizer(design, name, np.array([k]), Rounding(param.profile))
-        optimizer = self.optimizer(design, name, np.array([k]), Rounding(narrow))
-        zero = Bounded.tensor(np.zeros(param.shape), narrow)
-        moved, state = optimizer.step(zero, gradient.under(narrow), state or optimizer.init(zero))
-        if getattr(own, "decay", "") == "decoupled":
-            param = param * (1 - own.lr * own.weight_decay)
-        return param + Bounded(moved.value, moved.error, param.profile), state
 
     def candidate(self, design: Design, name: str) -> Array:
         """What the run had after each step ``(K, …)``, where it is held to a design."""

@@ -198,6 +198,31 @@ def rows_of_first_rank(self: Training, net: nn.Linear, *_: Any) -> None:
     net.bias.grad = (out - self.task.y[rows][::2]).detach().sum(0) / len(rows)
 
 
+class Mixed(Training):
+    """Each row is mixed with its partner in the flipped batch."""
+
+    def forward(self, net: nn.Linear, X: Tensor) -> Tensor:
+        return super().forward(net, 0.8 * X + 0.2 * X.flip(0))
+
+    def loss(self, out: Tensor, y: Tensor) -> Tensor:
+        return super().loss(out, 0.8 * y + 0.2 * y.flip(0))
+
+
+class InPlace(Training):
+    """The residual is written into the targets."""
+
+    targets: Tensor | None = None
+
+    def loss(self, out: Tensor, y: Tensor) -> Tensor:
+        if self.targets is None:
+            self.targets = self.task.y
+        del y
+        rows = self.task.rows[self.epoch][self.batch]
+        kept = self.targets[rows]
+        self.targets[rows] = kept - out.detach()
+        return super().loss(out, kept)
+
+
 def in_float32(self: Training) -> tuple[Tensor, Tensor]:
     return self.task.X, self.task.y.float().to(self.task.dtype)
 
@@ -246,6 +271,8 @@ CASES: list[tuple[str, str, str, Any]] = [
     ("penalty-smoothed", "check-l1", "√(w² + 0.01)", faulty(penalty=smoothed)),
     ("penalty-of-step", "check-sgd", "0.3·e", faulty(penalty=grows)),
     ("bias-gradient-of-some-rows", "check-sgd", "places 1, 3 of a batch of 5", faulty(before_step=rows_of_first_rank)),
+    ("rows-mixed", "check-momentum", "λ = 0.800", Mixed),
+    ("targets-from-visit-before", "check-sgd", "formed in place", InPlace),
     ("inputs-dropout", "check-sgd", "1/(1 − 0.1)", faulty(forward=dropped)),
 ]
 WIDE: list[tuple[str, str, str, Any]] = [
