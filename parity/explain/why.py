@@ -25,6 +25,7 @@ from parity.explain.names import (
     passes,
     penalty,
     points,
+    proximal,
     rounded,
     rows,
     scale,
@@ -101,7 +102,7 @@ def _explain(
         assert changed is not None
         begin, base = (*begin, written), changed
     chain = chain_of(base, proof.engine, observed)
-    proof.hold_all((*begin, cause) for cause in calls.split(chain, base))
+    proof.hold_all((*begin, cause) for cause in (*calls.split(chain, base), *proximal.causes(base)))
     for elsewhere in points.recorded(chain, base):
         proof.hold((*begin, elsewhere))
         changed = elsewhere.to(base)

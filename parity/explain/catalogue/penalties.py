@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +17,7 @@ from parity.explain.catalogue.name import (
     penalised,
     times_decay,
 )
-from parity.explain.faults.penalties import Hard, plain_sum, unsquared
+from parity.explain.faults.penalties import plain_sum, unsquared
 from parity.step.design import Design
 from refimpl.optimizers import SGD, SGDW, Adam, AdamW, NAdam, RAdam
 from refimpl.penalties import L1, L2
@@ -181,17 +180,6 @@ def not_scheduled(design: Design, form: float) -> Design | None:
     if form == 0:
         return times_decay(design, design.rates("weight")[0] / design.rates("weight"))
     return shrinking(design, "first", before=form == 1)
-
-
-def proximal(design: Design, change: Callable[[Any], Any]) -> Design | None:
-    """Another proximal step in the place of the asked one."""
-
-    def other(optimizer: Any) -> Any:
-        penalty = getattr(optimizer, "penalty", None)
-        return optimizer if penalty is None else replace(optimizer, penalty=change(penalty))
-
-    changed = design.with_optimizers(other)
-    return changed if changed.form.optimizers != design.form.optimizers else None
 
 
 PENALTIES = {
@@ -359,22 +347,6 @@ PENALTIES = {
         change="use AdamW, or decay the weights outside of the gradient",
         probe="momentum or Adam: with plain SGD the two are the same",
         apply=coupled,
-    ),
-    "prox-missing": Name(
-        text="the proximal step moves no weight: it is missing, or a hard threshold, which leaves all weights beyond "
-        "it as they are, where a soft one moves each by ηλ towards 0",
-        change="w ← sign(w)·max(|w| − ηλ, 0) after each step",
-        probe="weights that are smaller than ηλ: a hard threshold sets them to 0",
-        apply=lambda design, _: proximal(design, lambda _: None),
-    ),
-    "prox-hard": Name(
-        text="the proximal step is a hard threshold: it sets weights of up to ηλ to 0 and leaves the others as they "
-        "are, where a soft one moves each by ηλ towards 0",
-        change="w ← sign(w)·max(|w| − ηλ, 0) after each step (softshrink, not hardshrink)",
-        probe="weights that are smaller than ηλ, and larger ones",
-        apply=lambda design, _: proximal(
-            design, lambda penalty: Hard(strength=penalty.strength) if isinstance(penalty, L1) else penalty
-        ),
     ),
     "penalty-extra": Name(
         text="the weight has an L2 penalty with λ = {value:.6g}, where none was asked",
