@@ -161,6 +161,7 @@ def observed_in(rows: Rows, roles: Roles, shapes: Mapping[str, tuple[int, ...]],
     return Observed(
         raw={name: arrays(name, (row[-1] if row else None for row in each)) for name, each in passes.items()},
         seen=of_steps("seen"),
+        points={name: arrays(name, (_point(row, name, roles) for row in rows)) for name in passes},
         calls={name: np.array([len(row) for row in each]) for name, each in steps.items()},
         closures={name: np.array([sum(s.closures for _, s in row) for row in each]) for name, each in steps.items()},
         backwards=np.array(reached) if passes else None,
@@ -190,6 +191,13 @@ def _with_gradient(steps: list[tuple[int, Step]]) -> list[tuple[int, Step]]:
 
 def _passes(row: Sequence[Event], name: str, roles: Roles) -> list[Array]:
     return [g for e in row if isinstance(e, Backward) for n, g in e.gradients.items() if roles.get(n) == name]
+
+
+def _point(row: Sequence[Event], name: str, roles: Roles) -> Array | None:
+    """The value of a parameter at the last backward pass that a step came after, or at the last one of all."""
+    done = max((i for i, e in enumerate(row) if isinstance(e, Step)), default=len(row))
+    made = [e.values[n] for e in row[:done] if isinstance(e, Backward) for n in e.gradients if roles.get(n) == name]
+    return made[-1] if made else None
 
 
 def _states(rows: Stepped, shape: tuple[int, ...]) -> dict[str, Array]:

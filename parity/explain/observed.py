@@ -17,6 +17,7 @@ class Observed:
 
     ``raw``         (K, 1, …): the gradient after the last backward pass of the step, accumulated as in ``.grad``
     ``seen``        (K, 1, …): the gradient as the last optimizer step saw it; nan where there was none
+    ``points``      (K, 1, …): the value at which the last backward pass before the step was made; nan without one
     ``calls``       (K,): optimizer steps. ``closures`` (K,): evaluations of the closure in them
     ``backwards``   (K,): backward passes that reached one of the parameters; None where none was seen
     ``state``       by key (K, 1, …), (K, 1) for scalars: the optimizer's state after the step, nan before it exists
@@ -30,6 +31,7 @@ class Observed:
 
     raw: Mapping[str, Array] = field(default_factory=dict)
     seen: Mapping[str, Array] = field(default_factory=dict)
+    points: Mapping[str, Array] = field(default_factory=dict)
     calls: Mapping[str, Array] = field(default_factory=dict)
     closures: Mapping[str, Array] = field(default_factory=dict)
     backwards: Array | None = None

@@ -13,7 +13,26 @@ import numpy as np
 
 from parity.explain.cause import Cause
 from parity.explain.measure.chain import Chain, chain_of, with_design
-from parity.explain.names import between, elsewhere, known, narrow, order, rows, scale, update
+from parity.explain.names import (
+    batches,
+    between,
+    calls,
+    dropout,
+    known,
+    leftover,
+    narrow,
+    order,
+    passes,
+    penalty,
+    points,
+    proximal,
+    rounded,
+    rows,
+    scale,
+    seen,
+    state,
+    update,
+)
 from parity.explain.names.option import PARTS, Option, covers
 from parity.explain.observed import Observed
 from parity.step.design import Design
@@ -56,6 +75,9 @@ class Explanation:
 def explain(design: Design, engine: Engine, observed: Observed | None = None) -> list[Explanation]:
     """The proven explanations of a record, the likeliest first; empty where there are none."""
     proof = Proof(design, engine)
+    proof.hold_all((cause,) for cause in narrow.steps(engine))
+    if proof.named:
+        return proof.ranked()
     for begin in order.options(design, engine):
         base = together(design, begin)
         if base is not None and base.steps == engine.recording.steps:
@@ -80,12 +102,24 @@ def _explain(
         assert changed is not None
         begin, base = (*begin, written), changed
     chain = chain_of(base, proof.engine, observed)
+    proof.hold_all((*begin, cause) for cause in (*calls.split(chain, base), *proximal.causes(base)))
+    for elsewhere in points.recorded(chain, base):
+        proof.hold((*begin, elsewhere))
+        changed = elsewhere.to(base)
+        if changed is not None and not proof.named:
+            _explain(proof, (*begin, elsewhere), changed, observed, late=True)
+    if proof.named:
+        return
     of_gradient = list(gradient(chain))
     proof.hold_all((*begin, *causes) for causes in of_gradient)
     recorded = chain.given is not None and chain.given.source != "weights"
     if proof.named or (recorded and proof.found):
         return  # the update made of the recorded gradient is as asked
-    for what in (update.options, update.rules):  # the rules cost more, and are put together only where no name is known
+    for what in (
+        _state,
+        update.options,
+        update.rules,
+    ):  # the rules cost more, and are put together only where no name is known
         same = Kept(what(chain, base))
         for causes in of_gradient[:GRADIENTS] if not proof.named else ():
             changed = together(base, causes)
@@ -102,6 +136,11 @@ def _explain(
         changed = written.to(base)
         if changed is not None and not proof.named:
             _explain(proof, (*begin, written), changed, observed, late=True)
+
+
+def _state(chain: Chain, changed: Design) -> Iterator[tuple[Cause, ...]]:
+    """A state that was lost, as a set of one cause."""
+    yield from ((cause,) for cause in state.causes(chain, changed))
 
 
 class Kept(Iterable[T]):
@@ -135,7 +174,14 @@ class Proof:
         if changed is None or not changed.consistent:
             return
         share = self.engine.share(changed, enough=1.0)
-        if share <= 1 and (changed.begins or changed.ends or self._differs(causes, changed)):
+        if share > 1:
+            return
+        for i in range(len(causes)) if len(causes) > 1 else ():  # a cause that is not needed is none
+            fewer = (*causes[:i], *causes[i + 1 :])
+            self.hold(fewer)
+            if any(each.causes == fewer for each in self.found):
+                return
+        if changed.begins or changed.ends or self._differs(causes, changed):
             losses = self.engine.loss_shares(changed)
             self.found.append(Explanation(tuple(causes), changed, share, losses))
 
@@ -189,18 +235,20 @@ def gradient(chain: Chain, *, nested: bool = False) -> Iterator[tuple[Cause, ...
     if chain.given.source != "optimizer":
         yield ()  # the update may be what differs, or not be made of these gradients
     every = list(known.options(chain))
-    every += [Option(cause, frozenset(PARTS)) for file in (scale, elsewhere) for cause in file.causes(chain)]
+    for file in (scale, points, leftover, passes, rounded, seen, batches, dropout):
+        every += [Option(cause, frozenset(PARTS)) for cause in file.causes(chain)]
+    every += [Option(cause, frozenset(PARTS)) for cause in penalty.elementwise(chain)]
     whole = [option for option in every if option.parts == frozenset(PARTS)]
     for option in sorted(whole, key=lambda one: (not one.cause.named, one.cause.numbers)):
         yield (option.cause,)
     if chain.rows is None or not chain.rows.explained:
-        for cause in elsewhere.bases(chain):
+        for cause in batches.bases(chain):
             changed = cause.to(chain.design)
             if changed is not None and changed.consistent and changed.steps == chain.steps:
                 yield from ((cause, *more) for more in gradient(with_design(chain, changed), nested=True))
     else:
         deviating = frozenset(part for part in PARTS if not chain.as_asked(part))
-        every += list(rows.options(chain, deviating))
+        every += [one for one in rows.options(chain, deviating) if one.cause.named or not nested]
         yield from covers(every, deviating)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,8 +28,10 @@ def after(
     *,
     held: Array | None = None,
     calls: int = 1,
-    again: Any = None,
+    shares: Sequence[tuple[float, float]] = (),
+    penalties: Sequence[Any] = (),
     reset: bool = False,
+    forgets: frozenset[str] = frozenset(),
     state_format: str | None = None,
     shrink: Any = None,
     beside: Any = None,
@@ -37,20 +39,23 @@ def after(
 ) -> tuple[Any, dict[str, Any]]:
     """The parameter and its state after one step, ``(runs, …)`` each, in the arithmetic of what goes in::
 
-        s ← init(w) where there is none, or ``reset``
+        s ← init(w) where there is none, or ``reset``, or of it what it ``forgets``
         (w, s) ← step(w, g, s)                     ``calls`` times; of a sparse gradient only the elements ``held``
         s ← s rounded to ``state_format``;         w ← (1 − ``shrink``)·w − ``beside``·w before, in ``weights_format``
 
-    ``again``: λ of a decay that the optimizer adds itself, in each call from the weights that the call before left.
+    ``shares``: what each call is given of the gradient, and of the ``penalties`` at the weights of that moment.
     ``optimizer``: with its hyper-parameters in effect. Correct code makes one call and has none of the rest.
     """
     if reset or not state:
-        state = optimizer.init(param)
+        new = optimizer.init(param)
+        kept = {key: value for key, value in state.items() if forgets and key not in forgets}
+        state = {**new, **kept} if state else new
     before = param
     asked = gradient
     for call in range(calls):
-        if call and again is not None:
-            gradient = asked + again * (param - before)
+        if shares:
+            of_rows, of_penalty = shares[call]
+            gradient = of_rows * asked + sum(of_penalty * penalty.subgradient(param) for penalty in penalties)
         if held is not None and hasattr(optimizer, "step_sparse"):
             param, state = optimizer.step_sparse(param, gradient, held, state)
         else:

@@ -3,7 +3,7 @@
 With recorded or own weights w_k, batch rows B_k, upstream derivatives δ and penalties Ω, step k is::
 
     r_k = Σᵢ q_ki·δᵢ[xᵢ, 1] + p_k·Σ ∂Ω(w_k) + a_k·w_k   q: row_times, p: penalty_times, a: added
-    u_k = c_k·twists(Σ_j M_kj·r_j)                      M: mixing, else the identity; twists such as clipping; c: scale
+    u_k = c_k·twists(Σ_j M_kj·r_j + also)               M: mixing, else the identity; twists such as clipping; c: scale
     w⁺  = step(w_k, u_k), n_k times                     n: calls of each parameter, none where it is frozen
     w_{k+1} = (1 − s_k)·w⁺ − d_k·w_k                    s: shrink, d: beside; rounded to weights_format
 
@@ -41,11 +41,15 @@ Twist = Callable[[dict[str, Any]], dict[str, Any]]
 class Design:
     """The parts of a run; see the module for the formulas.
 
-    ``again``: λ of a decay that the optimizer adds itself, ``(K,)`` by parameter: where it is called several times.
     ``begins``: weights from which the steps start in the place of those recorded after the step before, ``(K, …)``.
     ``ends``: weights that the steps are to come to in the place of those recorded next, ``(K, …)``.
     ``at``: weights at which the gradient is taken in the place of w_k, ``(K, …)`` by parameter.
+    ``also``: designs whose gradients are added, each with how often in each step ``(K,)``.
     ``given``: gradients in the place of all that is before the optimizer, ``(K, …)`` by parameter.
+    ``forgets``: the parts of the state that ``resets`` makes new; all of them where none is named.
+    ``update_format``: what the optimizer computes in, and keeps its state in, where that is not the weights' format.
+    ``splits``: of each of several calls, how often it is given the rows' part of the gradient, and the penalty's part
+    at the weights that the call before left.
     ``uncertain``: of how many roundings the inputs are, where they were computed from the data.
     """
 
@@ -60,17 +64,20 @@ class Design:
     beside: Mapping[str, Array] = field(default_factory=dict)
     frozen: frozenset[str] = frozenset()
     calls: Array | Mapping[str, Array] | None = None
-    again: Mapping[str, Array] = field(default_factory=dict)
     row_times: tuple[Array, ...] | None = None
     added: Mapping[str, Array] = field(default_factory=dict)
     scale: Mapping[str, Array] = field(default_factory=dict)
+    also: tuple[tuple[Design, Array], ...] = ()
     given: Mapping[str, Array] = field(default_factory=dict)
     at: Mapping[str, Array] = field(default_factory=dict)
+    splits: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
     begins: Mapping[str, Array] = field(default_factory=dict)
     ends: Mapping[str, Array] = field(default_factory=dict)
     resets: Array | None = None
+    forgets: frozenset[str] = frozenset()
     weights_format: str | None = None
     state_format: str | None = None
+    update_format: str | None = None
     uncertain: float = 0.0
 
     # -- what it is ------------------------------------------------------------------------------------------------
@@ -93,9 +100,9 @@ class Design:
     def consistent(self) -> bool:
         """Whether what is given for each step is given for each of its steps."""
         single = [self.penalty_times, self.mixing, self.counts, self.resets, self.row_times]
+        single += [times for _, times in self.also]
         by_name = (
             self.decay_times,
-            self.again,
             self.shrink,
             self.beside,
             self.added,
@@ -137,6 +144,8 @@ class Design:
         """r_k ``(runs, …)`` from the gradient of the data loss; ``steps``: one k for each run, or one for all."""
         summands: dict[str, list[Any]] = {name: [data_gradient[name]] for name in params}
         for name, penalty in problem.terms:
+            if name in self.splits:
+                continue
             term: Any = penalty.subgradient(params[name])
             times = None if self.penalty_times is None else like(term, self.penalty_times[steps])
             summands[name].append(term if times is None else times * term)
@@ -164,8 +173,10 @@ class Design:
             gradient,
             state,
             calls=calls,
-            again=like(param, self.again[name][steps]) if name in self.again else None,
+            shares=self.splits.get(name, ()),
+            penalties=[penalty for own, penalty in self.form.in_gradient.terms if own == name],
             reset=reset,
+            forgets=self.forgets,
             state_format=self.state_format,
             shrink=like(param, self.shrink[name][steps]) if name in self.shrink else None,
             beside=like(param, self.beside[name][steps]) if name in self.beside else None,

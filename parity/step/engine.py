@@ -21,6 +21,7 @@ from parity.step.after import COUNT, replayed, whole
 from parity.step.arithmetics import Arithmetic, Rounding
 from parity.step.design import Design
 from parity.step.expected import Expected, expect
+from parity.step.narrowly import in_format, narrowly
 from parity.step.passes import Pass, Passes
 from parity.step.quantity import Kind, Quantity
 from parity.step.rates import in_effect
@@ -101,6 +102,10 @@ class Engine:
         weights = self.recording.weights
 
         def step(name: str, k: int, param: Any, gradient: Any, state: Any) -> tuple[Any, Any]:
+            if design.update_format is not None:
+                narrow = in_format(update.profile, design.update_format)
+                own, its = (self.optimizer(design, name, np.array([k]), each) for each in (update, Rounding(narrow)))
+                return narrowly(own, its, param, gradient, state, narrow)
             optimizer = self.optimizer(design, name, np.array([k]), update)
             return design.after(name, k, optimizer, param, gradient, state)
 
@@ -234,6 +239,9 @@ class Engine:
         gradient = design.raw(every, problem, self.data_gradients(design, arithmetic), params)
         if design.mixing is not None:
             gradient = {name: _mixed(design.mixing, g) for name, g in gradient.items()}
+        for other, times in design.also:
+            its = self.gradients(other, arithmetic)
+            gradient = {name: g + like(params[name], times) * its[name] for name, g in gradient.items()}
         return design.seen(every, gradient) | given
 
     def gradients_at(self, design: Design, steps: Array, arithmetic: Arithmetic) -> dict[str, Any]:
@@ -300,8 +308,9 @@ def _structure(design: Design, name: str) -> Any:
         repr(design.form.schedule),
         design.advances.tobytes(),
         repr(design.calls),
-        repr(design.again.get(name)),
+        design.splits.get(name),
         repr(design.resets),
+        design.forgets,
     )
     shrink, frozen = (repr(design.shrink.get(name)), repr(design.beside.get(name))), name in design.frozen
     parts = name in design.decay_times, shrink, frozen, design.weights_format, design.state_format

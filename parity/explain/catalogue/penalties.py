@@ -17,7 +17,7 @@ from parity.explain.catalogue.name import (
     penalised,
     times_decay,
 )
-from parity.explain.faults.penalties import PlainSum, Unsquared
+from parity.explain.faults.penalties import plain_sum, unsquared
 from parity.step.design import Design
 from refimpl.optimizers import SGD, SGDW, Adam, AdamW, NAdam, RAdam
 from refimpl.penalties import L1, L2
@@ -248,19 +248,19 @@ PENALTIES = {
         text="the penalty is λ/2·‖w‖, the norm itself and not its square",
         change="square the norm: (w ** 2).sum()",
         probe="small weights: the pull of the norm does not fade with w",
-        apply=lambda design, _: map_penalties(design, of((L2,), Unsquared, 0.5)),
+        apply=lambda design, _: map_penalties(design, of((L2,), unsquared, 0.5)),
     ),
     "penalty-norm-not-halved": Name(
         text="the penalty is λ·‖w‖, the norm itself and neither squared nor halved",
         change="square the norm and halve it: (w ** 2).sum() / 2",
         probe="small weights: the pull of the norm does not fade with w",
-        apply=lambda design, _: map_penalties(design, of((L2,), Unsquared, 1.0)),
+        apply=lambda design, _: map_penalties(design, of((L2,), unsquared, 1.0)),
     ),
     "penalty-sum-of-weights": Name(
         text="the penalty is {value:g}·λ·Σw, the sum of the weights themselves: a constant push, whatever w",
         change="sum the squares: (w ** 2).sum() / 2",
         probe="weights of both signs: all are pushed the same way",
-        apply=lambda design, times: map_penalties(design, of((L1, L2), PlainSum, times)),
+        apply=lambda design, times: map_penalties(design, of((L1, L2), plain_sum, times)),
         values=(1.0, 0.5),
     ),
     "penalty-l1-for-l2": Name(

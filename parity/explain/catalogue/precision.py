@@ -23,6 +23,11 @@ def narrow(format: str, *, results: bool = True) -> Apply:
     return apply
 
 
+def state(format: str) -> Apply:
+    """The optimizer's state rounded after each step."""
+    return lambda design, _: replace(design, state_format=format)
+
+
 INTEGERS = "small integers, which narrow formats hold exactly"
 
 PRECISION = {
@@ -50,18 +55,15 @@ PRECISION = {
         probe=INTEGERS,
         apply=narrow("bfloat16"),
     ),
-    "precision-bfloat16-state": Name(
-        text="the optimizer keeps its state in bfloat16",
-        change="keep the optimizer's state in the dtype of the weights",
-        probe="no momentum and no averages, where there is no state",
-        apply=lambda design, _: replace(design, state_format="bfloat16"),
-    ),
-    "precision-float16-state": Name(
-        text="the optimizer keeps its state in float16",
-        change="keep the optimizer's state in the dtype of the weights",
-        probe="no momentum and no averages, where there is no state",
-        apply=lambda design, _: replace(design, state_format="float16"),
-    ),
+    **{
+        f"precision-{format}-state": Name(
+            text=f"the optimizer keeps its state (momentum, averages) in {format}",
+            change="keep the optimizer's state in the dtype of the weights: torch.zeros_like(p)",
+            probe="no momentum and no averages, where there is no state",
+            apply=state(format),
+        )
+        for format in ("float32", "bfloat16", "float16")
+    },
     "precision-bfloat16-weights": Name(
         text="the weights are rounded to bfloat16 after each step",
         change="keep the weights in float32 or float64",

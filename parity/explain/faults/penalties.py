@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,72 +11,28 @@ import numpy as np
 from refimpl.reductions import norm, total
 from refimpl.types import Array, Finite, Number, check_fields
 
+Of = Callable[[Any], Any]
+
 
 @dataclass(frozen=True, kw_only=True)
-class Unsquared:
-    """``strength·‖w‖₂``, the norm itself: its gradient ``strength·w/‖w‖`` does not fade where w is small."""
+class Shaped:
+    """``strength·f(w)``, with ``of`` f and ``slope`` its gradient: faulty code takes no proximal step of it."""
 
     strength: Finite
+    of: Of
+    slope: Of
     parameters: tuple[str, ...] = ("weight",)
 
     def __post_init__(self) -> None:
         check_fields(self)
 
     def value(self, w: Array) -> Array:
-        return self.strength * norm(w)
-
-    def subgradient(self, w: Array) -> Array:
-        length = norm(w).reshape(-1, *(1,) * (w.ndim - 1))
-        return self.strength * (w / length)
-
-    def prox(self, w: Array, step: Number) -> Array:
-        raise NotImplementedError("faulty code takes gradients of it")
-
-    def distance(self, w: Array, gradient: Array) -> Array:
-        distance: Array = np.abs(gradient + self.subgradient(w))
-        return distance
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlainSum:
-    """``strength·Σwᵢ``, the sum of the weights themselves: the constant gradient ``strength``, whatever w."""
-
-    strength: Finite
-    parameters: tuple[str, ...] = ("weight",)
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-
-    def value(self, w: Array) -> Array:
-        return self.strength * total(w)
-
-    def subgradient(self, w: Array) -> Array:
-        return self.strength * (1 + 0 * w)
-
-    def prox(self, w: Array, step: Number) -> Array:
-        return w - step * self.strength
-
-    def distance(self, w: Array, gradient: Array) -> Array:
-        distance: Array = np.abs(gradient + self.subgradient(w))
-        return distance
-
-
-@dataclass(frozen=True, kw_only=True)
-class Centred:
-    """``strength/2·‖w − centre‖²``: it pulls towards ``centre`` ``(1, …)``, not towards 0."""
-
-    strength: Finite
-    centre: Any
-    parameters: tuple[str, ...] = ("weight",)
-
-    def value(self, w: Array) -> Array:
-        away = w - self.centre
-        value: Array = self.strength / 2 * total(away * away)
+        value: Array = self.strength * self.of(w)
         return value
 
     def subgradient(self, w: Array) -> Array:
-        pull: Array = self.strength * (w - self.centre)
-        return pull
+        subgradient: Array = self.strength * self.slope(w)
+        return subgradient
 
     def prox(self, w: Array, step: Number) -> Array:
         raise NotImplementedError("faulty code takes gradients of it")
@@ -83,3 +40,59 @@ class Centred:
     def distance(self, w: Array, gradient: Array) -> Array:
         distance: Array = np.abs(gradient + self.subgradient(w))
         return distance
+
+
+def _like(numbers: Any, w: Array) -> Any:
+    """One number a run, shaped to meet w."""
+    return numbers.reshape(-1, *(1,) * (w.ndim - 1))
+
+
+Parameters = tuple[str, ...]
+
+
+def unsquared(*, strength: Finite, parameters: Parameters = ("weight",)) -> Shaped:
+    """‖w‖₂ itself: its gradient w/‖w‖ does not fade where w is small."""
+    return Shaped(strength=strength, of=norm, slope=lambda w: w / _like(norm(w), w), parameters=parameters)
+
+
+def plain_sum(*, strength: Finite, parameters: Parameters = ("weight",)) -> Shaped:
+    """Σwᵢ, the sum of the weights themselves: a constant gradient, whatever w."""
+    return Shaped(strength=strength, of=total, slope=lambda w: 1 + 0 * w, parameters=parameters)
+
+
+def absolute_sum(strength: Finite) -> Shaped:
+    """|Σwᵢ|: every element has the gradient sign(Σwᵢ)."""
+    return Shaped(
+        strength=strength, of=lambda w: np.abs(total(w)), slope=lambda w: _like(np.sign(total(w)), w) * (1 + 0 * w)
+    )
+
+
+def centred(strength: Finite, centre: Array) -> Shaped:
+    """½‖w − centre‖²: it pulls towards ``centre`` ``(1, …)``, not towards 0."""
+    return Shaped(strength=strength, of=lambda w: 0.5 * total((w - centre) * (w - centre)), slope=lambda w: w - centre)
+
+
+def power(strength: Finite, p: float) -> Shaped:
+    """Σ|wᵢ|^(p+1)/(p + 1): the gradient |w|^p·sign w."""
+    return Shaped(
+        strength=strength,
+        of=lambda w: total(np.abs(w) ** (p + 1)) / (p + 1),
+        slope=lambda w: np.abs(w) ** p * np.sign(w),
+    )
+
+
+def smoothed(strength: Finite, eps: float) -> Shaped:
+    """Σ√(wᵢ² + ε), which is |w| without its corner."""
+    return Shaped(strength=strength, of=lambda w: total(np.sqrt(w * w + eps)), slope=lambda w: w / np.sqrt(w * w + eps))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hard:
+    """A proximal step that sets weights of up to ``step·strength`` to 0 and leaves the others as they are."""
+
+    strength: Finite
+    parameters: tuple[str, ...] = ("weight",)
+
+    def prox(self, w: Array, step: Number) -> Array:
+        kept: Array = np.where(np.abs(w) > step * self.strength, w, 0 * w)
+        return kept

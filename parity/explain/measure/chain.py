@@ -58,19 +58,28 @@ class Chain:
 
     @cached_property
     def w(self) -> Array:
-        """The weights from which each step starts ``(K, p)``."""
-        weights = self.design.begins.get("weight", self.engine.recording.weights["weight"][:-1])
-        return weights.reshape(len(weights), -1)
+        """The weights at which the gradient of each step is asked for ``(K, p)``."""
+        weights = self.engine.passes.weights(self.design, slice(None), None)["weight"]
+        flat: Array = weights.reshape(len(weights), -1)
+        return flat
 
     @cached_property
     def b(self) -> Array:
         """The same of the bias ``(K,)``, zeros where the model has none."""
-        bias = self.design.begins.get("bias", self.engine.recording.weights.get("bias"))
-        return np.zeros(len(self.w)) if bias is None else bias[: len(self.w)].reshape(-1)
+        bias = self.engine.passes.weights(self.design, slice(None), None).get("bias")
+        return np.zeros(len(self.w)) if bias is None else bias.reshape(-1)
 
     @property
     def steps(self) -> int:
         return self.design.steps
+
+    def seen(self, changed: Design) -> Design:
+        """A design whose optimizer is given the gradients that were recorded, where they were."""
+        if self.given is None or self.given.source == "weights":
+            return changed
+        weights = self.engine.recording.weights
+        given = {name: each.reshape(weights[name][1:].shape) for name, each in self.given.value.items()}
+        return replace(changed, given=given)
 
     def outputs(self, k: int, rows: Array, at: int | None = None) -> Array:
         """ŷ of some rows at the weights of step k, or of another one."""

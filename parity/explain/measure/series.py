@@ -63,7 +63,12 @@ def steps_text(chosen: Array, epoch: Array) -> str:
         return "every step"
     if len(steps) == 1:
         return f"step {steps[0]}"
-    for name, some in (("the first step of each epoch", first), ("the last step of each epoch", last)):
+    for name, some in (
+        ("the first step of each epoch", first),
+        ("the last step of each epoch", last),
+        ("the first step of each epoch but the first", first[1:]),
+        ("the last step of each epoch but the last", last[:-1]),
+    ):
         if np.array_equal(steps, some) and len(some) > 1:
             return name
     if np.array_equal(steps, np.arange(steps[0], total)):
@@ -71,6 +76,8 @@ def steps_text(chosen: Array, epoch: Array) -> str:
     if np.array_equal(steps, np.arange(steps[-1] + 1)):
         return f"the first {len(steps)} steps"
     gaps = np.diff(steps)
+    if np.array_equal(steps, np.arange(gaps[0], total, gaps[0])):
+        return f"every {ORDINALS.get(int(gaps[0]), f'{gaps[0]}th')} step"
     if len(steps) > 2 and np.all(gaps == gaps[0]):
         return f"every {ORDINALS.get(int(gaps[0]), f'{gaps[0]}th')} step from {steps[0]} on"
     return f"steps {listed(steps)}"

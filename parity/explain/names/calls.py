@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -42,25 +43,57 @@ def causes(chain: Chain, design: Design) -> Iterator[Cause]:
         said = [said[0] + _condition(chain, first)]
     elif not alike:
         id, change = "optimizers-alternate", "step the optimizers of all parameters at every batch"
-    again = decays_of(observed, design.steps)
     yield Cause(
         id=id,
         text="; ".join(said),
         change=change,
-        apply=lambda d: replace(d, calls=counts, again=again),
+        apply=lambda d: replace(d, calls=counts, splits=_decaying(observed, d, counts)),
         evidence="the calls of optimizer.step() were counted",
     )
 
 
-def decays_of(observed: Observed, steps: int) -> dict[str, Array]:
-    """λ of each parameter that torch's optimizer adds to the gradient itself, in every call anew."""
+Share = tuple[float, float]
+SPLITS: Mapping[str, tuple[Share, ...]] = {
+    "first with the gradient of the loss, then with that of loss and penalty, as it is not set to zero between them: "
+    "the loss is stepped along twice": ((1.0, 0.0), (1.0, 1.0)),
+    "first with the gradient of the loss, then with that of the penalty at the moved weights": (
+        (1.0, 0.0),
+        (0.0, 1.0),
+    ),
+    "first with the gradient of the penalty, then with that of the loss": ((0.0, 1.0), (1.0, 0.0)),
+}
+"""What two calls are given where loss and penalty go backward one by one: of the rows' part, of the penalty."""
+
+
+def split(chain: Chain, design: Design) -> Iterator[Cause]:
+    """Two calls in each step for the parameters that have a penalty, as by a hook that fires at every backward pass."""
+    observed = chain.observed
+    counts = {} if observed is None else {name: np.asarray(each, int) for name, each in observed.calls.items()}
+    twice = [name for name, each in counts.items() if len(each) == design.steps and (each == 2).all()]
+    if not twice or design.calls is not None or {name for name, _ in design.form.in_gradient.terms} != set(twice):
+        return
+    for words, shares in SPLITS.items():
+        yield Cause(
+            id="step-at-each-backward",
+            text=f"optimizer.step() is called twice for the {' and '.join(twice)} in every step, {words} (a hook that "
+            "steps at every backward pass)",
+            change="add loss and penalty, and go backward once",
+            apply=partial(replace, calls=counts, splits=dict.fromkeys(twice, shares)),
+            evidence="the calls of optimizer.step() were counted",
+        )
+
+
+def _decaying(observed: Observed, design: Design, counts: Mapping[str, Array]) -> dict[str, tuple[Share, ...]]:
+    """Parameters to which torch's optimizer adds λw itself, in every call anew, at the weights of that moment."""
     found = {}
     for name, numbers in observed.numbers.items():
-        decay = numbers.get("weight_decay", np.zeros(0))
-        coupled = observed.optimizer.get(name) in COUPLED
-        coupled = coupled and not np.any(np.nan_to_num(numbers.get("decoupled_weight_decay", 0.0)))
-        if coupled and len(decay) == steps and np.any(np.nan_to_num(decay)):
-            found[name] = np.nan_to_num(np.asarray(decay, float))
+        decay = np.nan_to_num(numbers.get("weight_decay", np.zeros(1)))
+        coupled = observed.optimizer.get(name) in COUPLED and not np.any(
+            np.nan_to_num(numbers.get("decoupled_weight_decay", 0.0))
+        )
+        own = [p for n, p in design.form.in_gradient.terms if n == name]
+        if coupled and decay.any() and len(own) == 1 and not design.given:
+            found[name] = ((1.0, 1.0),) * int(np.max(counts[name]))
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from parity.explain.catalogue import NAMES, Name
 from parity.explain.cause import Cause, cause_of
 from parity.explain.measure.chain import Chain
 from parity.explain.names.option import PARTS, Option
+from parity.explain.names.weights import still_scaled
 from refimpl.types import Array
 
 GRADIENT = ("loss", "penalty", "gradient", "data")
@@ -52,7 +54,9 @@ def causes(chain: Chain) -> Iterator[Cause]:
     for name in NAMES.values():
         if name.kind in GRADIENT:
             for value, numbers in values(name, chain):
-                yield cause_of(name, value, numbers=numbers)
+                cause = cause_of(name, value, numbers=numbers)
+                hint = still_scaled(value) if name.id == "gradient-clipped-by-norm" else ""
+                yield replace(cause, text=cause.text + hint)
 
 
 def values(name: Name, chain: Chain) -> Iterator[tuple[float, int]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from parity.explain.cause import Cause
+from parity.explain.measure.chain import Chain
 
 PARTS = ("data", "penalty", "bias")
 """Of a gradient: what the rows give, what is added to the weight's part, what is added to the bias's part."""
@@ -31,3 +32,10 @@ def covers(options: Sequence[Option], deviating: frozenset[str]) -> Iterator[tup
                 made.append(tuple(option.cause for option in some))
     made.sort(key=lambda causes: (sum(not c.named for c in causes), len(causes), sum(c.numbers for c in causes)))
     yield from made
+
+
+def holds(chain: Chain, cause: Cause) -> bool:
+    """Whether the gradient of the asked design with a cause in it is the measured one."""
+    design = cause.to(chain.design)
+    parts = chain.parts(design) if design is not None and design.consistent else None
+    return parts is not None and chain.same("weight", parts) and chain.same("total_bias", parts)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from parity.explain.catalogue import NAMES
 from parity.explain.cause import Cause, cause_of
 from parity.explain.faults.schedules import Listed
+from parity.explain.measure.laws import laws
 from parity.explain.measure.series import Series, steps_text
 from parity.step.design import Design
-from refimpl.schedules import Constant
+from refimpl.schedules import Constant, Exponential, Step
+from refimpl.training import hyper_parameters, scheduled
 from refimpl.types import Array
 
 CHANGE = "print the learning rate of every step: optimizer.param_groups[0]['lr']"
@@ -33,235 +36,183 @@ def causes(design: Design, executed: Series, *, recorded: bool = False) -> Itera
                 yield cause_of(NAMES[id], value)
         for digits in (3, 6, 17):
             yield cause_of(NAMES["lr-other"], float(f"{constant:.{digits}g}"), numbers=1)
-    yield from _moved_otherwise(design, executed)
-    yield from _of_sizes(design, executed, asked)
-    yield from _continuous(design, executed, asked)
-    yield from _zero_steps(design, executed, asked)
-    yield from _set_back(design, executed, asked)
-    yield from _ratio(design, executed)
-    yield from _inverse_time(design, executed)
+    yield from _counted(design, executed)
+    for file in (_compounded, _of_sizes, _continuous, _late, _set_back, _ratio, _inverse_time):
+        for rates, cause in file(design, executed, asked):
+            if executed.is_(rates):
+                yield cause
     off = np.abs(executed.value - asked) > executed.error
     words = Series(executed.value[off], executed.error[off]).text()
     text = f"the learning rate as executed is {words} in {steps_text(off, design.epoch)}"
     text += f", asked {Series(asked[off], 1e-12 * asked[off]).text()}"
-    yield listed(executed.value, "lr-as-executed", text, numbers=int(off.sum()), named=recorded or constant is not None)
+    last = listed(executed.value, "lr-as-executed", text, numbers=int(off.sum()))[1]
+    yield replace(last, named=recorded or constant is not None)
 
 
-def listed(rates: Array, id: str, text: str, *, numbers: int = 0, named: bool = True, change: str = CHANGE) -> Cause:
+Rates = tuple[Array, Cause]
+"""What the rates would be, and the cause that they show where the executed ones are these."""
+
+
+def listed(rates: Array, id: str, text: str, *, numbers: int = 0, change: str = CHANGE) -> Rates:
     """The executed rates in the place of the schedule."""
     schedule = Listed(tuple(map(float, rates)))
-    return Cause(
-        id=id,
-        text=text,
-        change=change,
-        apply=lambda design: replace(_same_rate(design).with_schedule(schedule), counts=None),
-        numbers=numbers,
-        named=named,
-    )
+
+    def apply(design: Design) -> Design:
+        return replace(design.with_schedule(schedule), counts=None)
+
+    return rates, Cause(id=id, text=text, change=change, apply=apply, numbers=numbers)
 
 
-def _same_rate(design: Design) -> Design:
-    """A list of rates is of every parameter."""
-    return design
+# -- the asked schedule, counted otherwise ----------------------------------------------------------------------------
 
 
-def _moved_otherwise(design: Design, executed: Series) -> Iterator[Cause]:
-    """The asked schedule, counted otherwise: shifted, stretched, at another beat, begun anew, or not at all."""
+def _counted(design: Design, executed: Series) -> Iterator[Cause]:
+    """Shifted, stretched, at another beat, begun anew, or not at all."""
     for id in ("schedule-ignored", "schedule-off-by-one", "schedule-per-epoch", "schedule-twice"):
         for value in NAMES[id].values:
             cause = cause_of(NAMES[id], value)
             changed = cause.to(design)
             if changed is not None and executed.is_(changed.rates("weight")):
                 yield cause
-    if isinstance(design.form.schedule, Constant):
-        return
+    asked = design.rates("weight")
+    for counts, id, text, change in () if isinstance(design.form.schedule, Constant) else _counts(design):
+        apply = partial(replace, counts=np.asarray(counts, int))
+        with np.errstate(all="ignore"):
+            rates = apply(design).rates("weight")
+        if executed.is_(rates) and not np.array_equal(rates, asked):
+            yield Cause(id=id, text=text, change=change, apply=apply)
+
+
+def _counts(design: Design) -> Iterator[tuple[Array, str, str, str]]:
+    """Numbers of advances before each step, with the name that they have, its words, and what to change."""
     advances = design.advances
     for times in range(2, 17):
-        yield from _if(
-            design,
-            executed,
-            times * advances,
-            "schedule-stretched",
-            f"the schedule advances {times} times where it should advance once",
-            "step the scheduler once, not once for each process or micro-batch",
-        )
-        yield from _if(
-            design,
-            executed,
-            advances // times,
-            "schedule-stretched",
-            f"the schedule advances once where it should advance {times} times",
-            "step the scheduler as often as it was asked to count",
-        )
+        once = "step the scheduler once, not once for each process or micro-batch"
+        text = "the schedule advances {} where it should advance {}"
+        yield times * advances, "schedule-stretched", text.format(f"{times} times", "once"), once
+        often = "step the scheduler as often as it was asked to count"
+        yield advances // times, "schedule-stretched", text.format("once", f"{times} times"), often
     for shift in (-3, -2, 2, 3):
-        yield from _if(
-            design,
-            executed,
-            np.maximum(advances + shift, 0),
-            "schedule-shifted",
-            f"the schedule is {abs(shift)} advances {'ahead' if shift > 0 else 'behind'}",
-            "look at what the schedule counted before the first step",
-        )
-    for k in range(1, design.steps):
-        if advances[k] == advances[k - 1]:
-            continue
+        text = f"the schedule is {abs(shift)} advances {'ahead' if shift > 0 else 'behind'}"
+        change = "look at what the schedule counted before the first step"
+        yield np.maximum(advances + shift, 0), "schedule-shifted", text, change
+    for k in np.flatnonzero(np.diff(advances)) + 1:
         again = np.where(np.arange(design.steps) >= k, advances - advances[k], advances)
-        yield from _if(
-            design,
-            executed,
-            again,
-            "schedule-restarted",
-            f"the schedule begins anew at step {k}, as after a restart that made it anew",
-            "save the scheduler's state, too, and load it when training goes on",
-        )
-        frozen = np.minimum(advances, advances[k - 1])
-        yield from _if(
-            design,
-            executed,
-            frozen,
-            "schedule-stops",
-            f"the schedule no longer advances from step {k} on",
-            "call scheduler.step() to the end",
-        )
+        text = f"the schedule begins anew at step {k}, as after a restart that made it anew"
+        change = "save the scheduler's state, too, and load it when training goes on"
+        yield again, "schedule-restarted", text, change
+        text, change = f"the schedule no longer advances from step {k} on", "call scheduler.step() to the end"
+        yield np.minimum(advances, advances[k - 1]), "schedule-stops", text, change
 
 
-def _if(design: Design, executed: Series, counts: Array, id: str, text: str, change: str) -> Iterator[Cause]:
-    """The cause, where these counts of advances give the executed rates and others than asked."""
-    changed = replace(design, counts=np.asarray(counts, int))
-    with np.errstate(all="ignore"):
-        rates = changed.rates("weight")
-    if executed.is_(rates) and not np.array_equal(rates, design.rates("weight")):
-        yield Cause(id=id, text=text, change=change, apply=lambda d: replace(d, counts=np.asarray(counts, int)))
+# -- other rates ------------------------------------------------------------------------------------------------------
 
 
-def _of_sizes(design: Design, executed: Series, asked: Array) -> Iterator[Cause]:
-    """η·n_k/n: the rate follows the size of the batch."""
-    sizes = np.array([len(rows) for rows in design.rows], float)
-    for id, rates, words in (
-        (
-            "lr-linear-scaling",
-            asked * sizes / sizes[0],
-            "multiplied by n_k/n, the size of the batch ÷ that of the first",
-        ),
-        ("lr-square-root-scaling", asked * np.sqrt(sizes / sizes[0]), "multiplied by √(n_k/n)"),
-        ("lr-over-batch", asked / sizes, "divided by the number of rows of the batch"),
-        ("lr-times-batch", asked * sizes, "multiplied by the number of rows of the batch"),
-    ):
-        if len(set(sizes)) > 1 and executed.is_(rates):
-            yield listed(rates, id, f"the learning rate is {words}", change="leave the learning rate as it was asked")
-
-
-def _continuous(design: Design, executed: Series, asked: Array) -> Iterator[Cause]:
-    """γ^(t/s) in the place of γ^⌊t/s⌋."""
-    schedule = design.form.schedule
-    gamma, size = getattr(schedule, "gamma", None), getattr(schedule, "step_size", None)
-    if gamma is None or size is None:
+def _compounded(design: Design, executed: Series, asked: Array) -> Iterator[Rates]:
+    """Π_{j ≤ a} f_j after a advances, with f_j the factor that was asked for the first rate; or its square."""
+    del executed
+    counts = np.arange(int(design.advances[-1]) + 1)
+    moved = scheduled(design.form.optimizers["weight"], design.form.schedule, counts)
+    rates = np.broadcast_to(np.asarray(hyper_parameters(moved)["lr"], float), counts.shape)
+    if not rates[0] or not np.ptp(rates):
         return
-    rates = asked[0] * float(gamma) ** (design.advances / float(size))
-    if executed.is_(rates):
-        text = f"the schedule is the continuous {gamma:g}^(t/{size:g}), and not the staircase {gamma:g}^⌊t/{size:g}⌋"
-        yield listed(rates, "schedule-continuous", text, change="use StepLR, or round t/step_size down")
+    factors = rates / rates[0]
+    base = float(asked[0] / factors[design.advances[0]])
+    text = (
+        "each factor of the schedule is multiplied onto the rate of the advance before, not onto the first rate: they "
+        "compound, as when the function of LambdaLR is given to MultiplicativeLR"
+    )
+    change = "give the factor from advance to advance, or use LambdaLR"
+    yield listed(base * np.cumprod(factors)[design.advances], "schedule-compounded", text, change=change)
+    text, change = "the factor of the schedule counts twice, as its square", "keep one of two schedules"
+    yield listed(base * factors[design.advances] ** 2, "schedule-squared", text, change=change)
 
 
-def _zero_steps(design: Design, executed: Series, asked: Array) -> Iterator[Cause]:
-    """Some steps do nothing, the others are as asked, perhaps as if the idle ones had been counted or not."""
+def _of_sizes(design: Design, executed: Series, asked: Array) -> Iterator[Rates]:
+    """The rate follows the size of the batch."""
+    sizes = np.array([len(rows) for rows in design.rows], float)
+    words = {"n": "the number of rows of the batch", "n/n₀": "the size of the batch ÷ that of the first"}
+    for law in laws(executed.over(asked), {"n/n₀": sizes / sizes[0], "n": sizes}):
+        if law.c == 1 or law.feature == "n":
+            id = "lr-linear-scaling" if law.power == 1 else "lr-of-batch"
+            text = f"the learning rate is multiplied by {law.words}, {law.feature} being {words[law.feature]}"
+            yield listed(asked * law.made, id, text, change="leave the learning rate as it was asked")
+            return
+
+
+def _continuous(design: Design, executed: Series, asked: Array) -> Iterator[Rates]:
+    """γ^(t/s) in the place of γ^⌊t/s⌋, with t in steps where the schedule counts epochs."""
+    del executed
+    schedule = design.form.schedule
+    if not isinstance(schedule, Exponential | Step):
+        return
+    gamma, size = float(schedule.gamma), schedule.step_size if isinstance(schedule, Step) else 1
+    t = design.advances.astype(float)
+    if schedule.per == "epoch":
+        t, size = np.arange(design.steps, dtype=float), size * len(design.material.order[0])
+    text = f"the schedule is the continuous {gamma:g}^(t/{size:g}), and not the staircase {gamma:g}^⌊t/{size:g}⌋"
+    change = "use StepLR, or round t/step_size down"
+    yield listed(asked[0] * gamma ** (t / size), "schedule-continuous", text, change=change)
+
+
+def _late(design: Design, executed: Series, asked: Array) -> Iterator[Rates]:
+    """Some steps do nothing, the others are as asked, perhaps as if the idle ones had been counted."""
     idle = np.abs(executed.value) <= executed.error
     if not idle.any() or idle.all():
         return
-    rest = Series(np.where(idle, asked, executed.value), np.where(idle, np.inf, executed.error))
-    when = steps_text(idle, design.epoch)
-    if rest.is_(asked):
-        rates = np.where(idle, 0.0, asked)
-        yield listed(
-            rates,
-            "steps-without-rate",
-            f"the learning rate is 0 in {when}: nothing is learnt there",
-            change="look for skipped steps, and for a warm-up that starts at 0",
-        )
-    shifted = np.concatenate([[0.0], asked[:-1]])
-    if executed.is_(shifted):
-        yield listed(
-            shifted,
-            "schedule-warm-up-from-zero",
-            "the rates come one step late, after a first step with rate 0: the warm-up starts at 0 and "
-            "not at its first share",
-            change="start the warm-up at 1/steps: (step + 1)/steps",
-        )
+    text = f"the learning rate is 0 in {steps_text(idle, design.epoch)}: nothing is learnt there"
+    change = "look for skipped steps, and for a warm-up that starts at 0"
+    yield listed(np.where(idle, 0.0, asked), "steps-without-rate", text, change=change)
+    text = "the rates come one step late, after a first step with rate 0: its warm-up starts at 0"
+    change = "start the warm-up at 1/steps: (step + 1)/steps"
+    yield listed(np.append(0.0, asked[:-1]), "schedule-warm-up-from-zero", text, change=change)
 
 
-def _set_back(design: Design, executed: Series, asked: Array) -> Iterator[Cause]:
+def _set_back(design: Design, executed: Series, asked: Array) -> Iterator[Rates]:
     """For one stretch between two advances the rate is the first one again."""
     off = np.flatnonzero(np.abs(executed.value - asked) > executed.error)
-    if not len(off) or off[0] == 0 or not np.array_equal(off, np.arange(off[0], off[-1] + 1)):
+    if not len(off) or not off[0] or len(off) != off[-1] - off[0] + 1 or len(set(design.advances[off])) != 1:
         return
     base = float(asked[0])
+    text = (
+        f"from step {off[0]} to {off[-1]} the learning rate is the first one again, {base:g}, asked {asked[off[0]]:g}: "
+        "the schedule was made anew there, which sets the rate back until it advances again"
+    )
     rates = np.where(np.isin(np.arange(design.steps), off), base, asked)
-    if executed.is_(rates) and len(set(design.advances[off])) == 1:
-        text = (
-            f"from step {off[0]} to {off[-1]} the learning rate is the first one again, {base:g}, asked "
-            f"{asked[off[0]]:g}: the "
-            "schedule was made anew there, which sets the rate back until it advances again"
-        )
-        yield listed(
-            rates, "schedule-rebuilt", text, change="load the scheduler's state at a restart, and do not make it anew"
-        )
+    change = "load the scheduler's state at a restart, and do not make it anew"
+    yield listed(rates, "schedule-rebuilt", text, change=change)
 
 
-def _ratio(design: Design, executed: Series) -> Iterator[Cause]:
+def _ratio(design: Design, executed: Series, _: Array) -> Iterator[Rates]:
     """A constant factor from step to step, or from epoch to epoch."""
     if np.any(executed.value <= 0):
         return
     first = float(executed.value[0])
-    for id, counts, words in (
-        ("schedule-extra-per-step", np.arange(design.steps), "step"),
-        ("schedule-extra-per-epoch", design.epoch, "epoch"),
-    ):
+    for counts, word in ((np.arange(design.steps), "step"), (design.epoch, "epoch")):
         last = int(counts[-1])
-        if not last:
-            continue
-        gamma = float(f"{(executed.value[-1] / first) ** (1 / last):.6g}")
-        if gamma != 1 and executed.is_(first * gamma**counts):
-            rates = first * gamma ** counts.astype(float)
-            yield listed(
-                rates,
-                id,
-                f"η is multiplied by {gamma:g} after every {words}, where no such schedule was asked",
-                numbers=1,
-                change="leave the scheduler out, or ask for it",
-            )
+        gamma = float(f"{(executed.value[-1] / first) ** (1 / last):.6g}") if last else 1.0
+        if gamma != 1:
+            text = f"η is multiplied by {gamma:g} after every {word}, where no such schedule was asked"
+            change, rates = "leave the scheduler out, or ask for it", first * gamma ** counts.astype(float)
+            yield listed(rates, f"schedule-extra-per-{word}", text, numbers=1, change=change)
 
 
-def _inverse_time(design: Design, executed: Series) -> Iterator[Cause]:
+def _inverse_time(design: Design, executed: Series, _: Array) -> Iterator[Rates]:
     """η/(1 + d·t): 1/η_k is linear in k."""
-    if np.any(executed.value <= 0):
+    asked = float(getattr(design.form.optimizers["weight"], "lr", 0.0))
+    if np.any(executed.value <= 0) or not asked:
         return
     t = np.arange(design.steps, dtype=float)
-    slope = np.polyfit(t, 1 / executed.value, 1)[0]
-    asked = float(getattr(design.form.optimizers["weight"], "lr", 0.0))
     own = getattr(design.form.optimizers["weight"], "lr_decay", 0.0)
-    for late in (1, -1) if own else ():
+    many = "lr_decay counts one step too many: the first step has η/(1 + lr_decay·1)"
+    few = "lr_decay counts one step too few: the second step has the rate of the first"
+    for late, text in ((1, many), (-1, few)) if own else ():
         rates = asked * (1 + own * t) / (1 + own * np.maximum(t + late, 0))
-        if executed.is_(rates):
-            text = (
-                f"lr_decay counts one step too {'many' if late > 0 else 'few'}: the first step has η/(1 + "
-                f"lr_decay·{max(late, 0)})"
-            )
-            text = text if late > 0 else "lr_decay counts one step too few: the second step has the rate of the first"
-            yield listed(
-                rates, "lr-decay-off-by-one", text, change="divide by 1 + (t − 1)·lr_decay with t = 1 at the first step"
-            )
-            return
-    for first in (0.0, 1.0, 2.0):
-        if not asked or slope == 0:
-            return
-        decay = float(f"{slope * asked:.4g}")
-        rates = asked / (1 + decay * (t + first))
-        if executed.is_(rates):
-            text = (
-                f"the learning rate is multiplied by 1/(1 + {decay:g}·t), with t = {first:g} at the first "
-                "step, beside what was asked"
-            )
-            yield listed(
-                rates, "lr-inverse-time", text, numbers=1, change="look at lr_decay, and at what its count starts with"
-            )
-            return
+        change = "divide by 1 + (t − 1)·lr_decay with t = 1 at the first step"
+        yield listed(rates, "lr-decay-off-by-one", text, change=change)
+    decay = float(f"{np.polyfit(t, 1 / executed.value, 1)[0] * asked:.4g}")
+    for first in (0.0, 1.0, 2.0) if decay else ():
+        text = f"the learning rate is multiplied by 1/(1 + {decay:g}·t), with t = {first:g} at the first step, beside "
+        text += "what was asked"
+        change = "look at lr_decay, and at what its count starts with"
+        yield listed(asked / (1 + decay * (t + first)), "lr-inverse-time", text, numbers=1, change=change)

@@ -8,6 +8,7 @@ import numpy as np
 
 from parity.explain.cause import Cause
 from parity.explain.measure.chain import SLACK, Chain
+from parity.explain.names import visits
 from parity.step.design import Design
 from refimpl.losses import SquaredError
 from refimpl.types import Array
@@ -35,14 +36,17 @@ def causes(chain: Chain) -> Iterator[Cause]:
     n = len(chain.y)
     low, high = np.full(n, -np.inf), np.full(n, np.inf)
     best, width = chain.y.copy(), np.full(n, np.inf)
+    executed = []
     for k, some in enumerate(chain.design.rows):
         scale = 2 * float(loss.factor) / (len(some) if loss.reduction == "mean" else 1)
         target = chain.outputs(k, some) - rows.delta[k] / scale
         bar = SLACK * rows.delta_error[k] / scale
+        executed.append((target, bar))
         low[some], high[some] = np.maximum(low[some], target - bar), np.minimum(high[some], target + bar)
         better = bar < width[some]
         best[some], width[some] = np.where(better, target, best[some]), np.minimum(bar, width[some])
     if np.any(low > high):
+        yield from visits.causes(chain, executed)
         yield from _of_batch(chain)
         return
     for id, (words, change) in CHANGED.items():

@@ -10,6 +10,7 @@ import numpy as np
 
 from parity.explain.cause import Cause
 from parity.explain.measure.chain import SLACK, Chain
+from parity.explain.measure.laws import laws, shortest
 from parity.explain.measure.series import Series, listed, steps_text
 from refimpl.types import Array
 
@@ -23,6 +24,7 @@ def causes(chain: Chain) -> Iterator[Cause]:
     yield from _by_step(chain, q, bars)
     yield from _by_place(q, bars)
     yield from _by_row(chain, q, bars)
+    yield from _by_sample(chain, q, bars)
     yield counted(
         q,
         "rows-as-measured",
@@ -83,7 +85,7 @@ def _by_step(chain: Chain, q: Sequence[Array], bars: Sequence[Array]) -> Iterato
             change = "divide by the number of micro-batches that the window has, or by its rows"
             yield counted(each(windows), "accumulation-short-window", text, change)
             return
-    yield from _clipped(chain, c)
+    yield from _of_step(chain, c)
     if (constant := c.constant) is None:
         odd = np.abs(c.value - 1) > c.error
         when = steps_text(odd, chain.design.epoch)
@@ -91,7 +93,7 @@ def _by_step(chain: Chain, q: Sequence[Array], bars: Sequence[Array]) -> Iterato
         change = "look for a factor of the loss that changes from step to step"
         yield counted(each(c.value), "loss-factor-as-measured", text, change, numbers=int(odd.sum()), named=False)
     elif abs(constant - 1) > np.min(c.error):
-        value = _short(float(np.max(low)), float(np.min(high)))
+        value = shortest(float(np.max(low)), float(np.min(high)))
         shares = chain.engine.loss_shares(chain.design)
         as_reported = ", whose value is as reported" if shares and min(shares.values()) <= 1 else ""
         text = f"the rows' part of the gradient is {value:.6g} times that of the loss{as_reported}"
@@ -99,34 +101,53 @@ def _by_step(chain: Chain, q: Sequence[Array], bars: Sequence[Array]) -> Iterato
         yield counted(each(np.full(len(n), value)), "loss-gradient-factor", text, change, numbers=1)
 
 
-def _clipped(chain: Chain, c: Series) -> Iterator[Cause]:
-    """min(1, l/‖∇L‖) on the data's part alone: clipped before the optimizer adds its decay."""
-    data = [
-        np.concatenate([d @ chain.X[some], [d.sum()]]) for d, some in zip(chain.delta, chain.design.rows, strict=True)
-    ]
-    length = np.array([np.linalg.norm(each) for each in data])
-    smaller = c.value < 1 - c.error
-    if not smaller.any() or (smaller.all() and c.constant is not None):
-        return
-    low, high = (np.array((c.value + sign * c.error) * (length + 1e-6))[smaller] for sign in (-1, 1))
-    if np.max(low) > np.min(high):
-        return
-    limit = _short(float(np.max(low)), float(np.min(high)))
-    factor = np.minimum(1.0, limit / (length + 1e-6))
-    if np.any(np.abs(c.value - factor) > c.error + 1e-6):
-        return
-    text = (
-        f"the gradient of the loss is clipped to the norm {limit:g}, and the decay is added to it afterwards, as asked"
-    )
-    scales = [2**m for whole in (1.0, 0.5, 0.1, 5.0, 10.0) for m in range(1, 17) if limit * 2**m == whole]
-    if smaller.all() and limit < 0.1 and scales:
-        text += (
-            f"; {limit:g} is {limit * scales[0]:g}/{scales[0]}: so it is when scaled gradients are clipped "
-            "before they are unscaled"
-        )
-    q = [np.full(len(some), value) for some, value in zip(chain.design.rows, factor, strict=True)]
-    change = "remove clip_grad_norm_, or ask for it; with weight_decay in the optimizer the decay is not clipped"
-    yield counted(q, "gradient-clipped-before-decay", text, change, numbers=1)
+def _of_step(chain: Chain, c: Series) -> Iterator[Cause]:
+    """The factor of a step as a function of its gradient: clipped before the optimizer adds its decay."""
+    data = [np.append(d @ chain.X[some], d.sum()) for d, some in zip(chain.delta, chain.design.rows, strict=True)]
+    for law in laws(c, {"‖∇L‖": np.array([np.linalg.norm(each) for each in data])}):
+        q = [np.full(len(some), value) for some, value in zip(chain.design.rows, law.made, strict=True)]
+        if law.form == "power":
+            text = f"the gradient of the loss is multiplied by {law.words}"
+            yield counted(q, "loss-gradient-of-norm", text, "step along the gradient itself", numbers=1)
+            continue
+        text = f"the gradient of the loss is clipped to the norm {law.c:g}, and the decay is added to it afterwards, "
+        text += f"as asked{still_scaled(law.c)}"
+        change = "remove clip_grad_norm_, or ask for it; with weight_decay in the optimizer the decay is not clipped"
+        yield counted(q, "gradient-clipped-before-decay", text, change, numbers=1)
+
+
+def still_scaled(limit: float) -> str:
+    """What a limit is that becomes a number of fewer digits when it is multiplied by the power of 2 of a loss scale."""
+    if float(f"{limit:.2g}") == limit and limit >= 0.1:
+        return ""
+    for scale in (2**m for m in range(1, 25)):
+        whole = float(f"{limit * scale:.1g}")
+        if whole >= 1 and abs(limit * scale - whole) <= 1e-5 * whole and len(f"{whole:g}") < len(f"{limit:g}"):
+            return (
+                f"; {limit:g} is {whole:g}/{scale}: so it is when scaled gradients are clipped before they are unscaled"
+            )
+    return ""
+
+
+def _by_sample(chain: Chain, q: Sequence[Array], bars: Sequence[Array]) -> Iterator[Cause]:
+    """The weight of a row as a function of its own gradient ``g_i = ∂L_i·(x_i, 1)``, or of its residual."""
+    slope = [len(some) * np.abs(delta) for some, delta in zip(chain.design.rows, chain.delta, strict=True)]
+    inputs = [np.linalg.norm(chain.X[some], axis=1) for some in chain.design.rows]
+    residuals = [np.abs(chain.residuals(k)) for k in range(chain.steps)]
+    each = [s * np.sqrt(x**2 + 1) for s, x in zip(slope, inputs, strict=True)]
+    alone = [s * x for s, x in zip(slope, inputs, strict=True)]
+    features = {"‖gᵢ‖": each, "‖∂w gᵢ‖": alone, "|rᵢ|": residuals, "‖xᵢ‖": inputs}
+    edges = np.cumsum([len(some) for some in q])[:-1]
+    series = Series(np.concatenate(q), np.concatenate(bars))
+    for law in laws(series, {name: np.concatenate(values) for name, values in features.items()}):
+        times, change = np.split(law.made, edges), "average the gradients of the rows as they are"
+        id, text = "rows-weighted-by-feature", f"each row counts {law.words} times what was asked"
+        if "g" in law.feature:
+            id = "gradient-per-sample"
+            how = f"clipped to the norm {law.c:g}" if law.form == "clip" else "divided by its norm"
+            text = f"the gradient of each row is {how} for itself before they are averaged (per-sample gradients, as "
+            text += f"for DP-SGD): row i counts {law.words} times what was asked"
+        yield counted(times, id, text, change, numbers=1)
 
 
 def _by_place(q: Sequence[Array], bars: Sequence[Array]) -> Iterator[Cause]:
@@ -139,7 +160,7 @@ def _by_place(q: Sequence[Array], bars: Sequence[Array]) -> Iterator[Cause]:
         high = np.min([q[i] + bars[i] for i in some], axis=0)
         if np.any(low > high):
             return
-        pattern[size] = np.array([_short(a, b) for a, b in zip(low, high, strict=True)])
+        pattern[size] = np.array([shortest(a, b) for a, b in zip(low, high, strict=True)])
     full = pattern[max(pattern)]
     if np.ptp(full) < 1e-6:
         return
@@ -229,7 +250,7 @@ def _by_row(chain: Chain, q: Sequence[Array], bars: Sequence[Array]) -> Iterator
         low[some], high[some] = np.maximum(low[some], q[k] - bars[k]), np.minimum(high[some], q[k] + bars[k])
     if np.any(low > high) or not np.isfinite(low).all():
         return
-    weight = np.array([_short(a, b) for a, b in zip(low, high, strict=True)])
+    weight = np.array([shortest(a, b) for a, b in zip(low, high, strict=True)])
     other = np.flatnonzero(np.abs(weight - 1) > 1e-6)
     if np.ptp(weight) < 1e-6:
         return
@@ -239,17 +260,3 @@ def _by_row(chain: Chain, q: Sequence[Array], bars: Sequence[Array]) -> Iterator
         text += " times" + (" …" if len(other) > 6 else "")
         change = "look for weights of samples or classes, and for rows that are masked out"
         yield counted([weight[some] for some in chain.design.rows], "rows-weighted", text, change, numbers=len(other))
-
-
-def _short(low: float, high: float) -> float:
-    """The number of fewest digits between two, or a simple fraction."""
-    middle = (low + high) / 2
-    for denominator in range(1, 61):
-        fraction = round(middle * denominator) / denominator
-        if low <= fraction <= high:
-            return fraction
-    for digits in range(1, 17):
-        shortened = float(f"{middle:.{digits}g}")
-        if low <= shortened <= high:
-            return shortened
-    return middle

@@ -15,7 +15,7 @@ from parity.explain.catalogue import NAMES, NARROWER
 from parity.explain.effects import effects
 from parity.explain.faults.losses import Broadcast, MeanTwice
 from parity.explain.faults.models import Narrow
-from parity.explain.faults.penalties import PlainSum, Unsquared
+from parity.explain.faults.penalties import plain_sum, unsquared
 from parity.explain.faults.twists import ClipNorm, ClipValue
 from parity.explain.initial import starts
 from parity.explain.pattern import which
@@ -96,7 +96,7 @@ def test_broadcasting_is_what_torch_does_with_these_shapes() -> None:
     assert loss.value(outputs, targets)[0] == pytest.approx(theirs.item(), rel=1e-14)
 
 
-@pytest.mark.parametrize("penalty", [Unsquared(strength=0.7), PlainSum(strength=0.7)])
+@pytest.mark.parametrize("penalty", [unsquared(strength=0.7), plain_sum(strength=0.7)])
 def test_a_faulty_penalty_has_the_gradient_of_its_value(penalty: Any) -> None:
     w, h = RNG.standard_normal((1, 1, 4)), 1e-6
     for i in range(4):

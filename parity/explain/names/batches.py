@@ -1,0 +1,151 @@
+"""Other rows, or other inputs, in the batches than those that were handed out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+
+from parity.explain.catalogue import NAMES
+from parity.explain.cause import Cause, cause_of
+from parity.explain.measure.chain import SLACK, Chain
+from parity.explain.measure.rows import measure
+from parity.explain.measure.series import listed
+from parity.explain.names.option import holds
+from parity.step.design import Design
+from refimpl.batches import Order
+from refimpl.types import Array
+
+ROWS = (
+    "batches-not-shuffled",
+    "batches-shuffled-once",
+    "gradient-previous-batch",
+    "full-batch-every-step",
+    "features-centred",
+    "features-standardised",
+    "features-in-unit-range",
+)
+"""Names of other rows, or other inputs, in the batches."""
+
+
+def bases(chain: Chain) -> Iterator[Cause]:
+    """Other rows and inputs that may be in the batches, beside which more may differ."""
+    for id in ROWS:
+        yield from (cause_of(NAMES[id], value) for value in NAMES[id].values)
+    yield from _centred_batches(chain, unproven=True)
+    yield from _other_rows(chain, unproven=True)
+
+
+def causes(chain: Chain) -> Iterator[Cause]:
+    """Every such cause whose gradient is the measured one."""
+    yield from _centred_batches(chain)
+    yield from _padded(chain)
+    yield from _other_rows(chain)
+
+
+def _centred_batches(chain: Chain, *, unproven: bool = False) -> Iterator[Cause]:
+    """Inputs from which each batch's own mean was subtracted, and perhaps divided by its deviation."""
+    order, dataset = chain.design.material.order, chain.design.material.dataset
+    for id, words, divided in (
+        ("features-centred-per-batch", "the mean of each batch is subtracted from its inputs", False),
+        (
+            "features-standardised-per-batch",
+            "the inputs of each batch are centred and divided by their deviation",
+            True,
+        ),
+    ):
+        with np.errstate(all="ignore"):
+            batches = [_normalised(dataset.X[0, rows], divided) for epoch in order for rows in epoch]
+        if not all(np.isfinite(each).all() for each in batches):
+            continue
+        X, y, new = batch_by_batch(chain.design, batches)
+        roundings = 4.0 * max(map(len, batches))
+        cause = Cause(
+            id=id,
+            text=words,
+            change="train on the data as they are, or normalise them once, with numbers of all rows",
+            probe="batches of one row",
+            apply=partial(other_inputs, X=X, y=y, order=new, roundings=roundings),
+        )
+        if unproven or holds(chain, cause):
+            yield cause
+
+
+def _padded(chain: Chain) -> Iterator[Cause]:
+    """Short batches that are filled up with rows of zeros."""
+    dataset, order = chain.design.material.dataset, chain.design.material.order
+    n, size = dataset.X.shape[1], max(len(rows) for rows in chain.design.rows)
+    if all(len(rows) == size for rows in chain.design.rows):
+        return
+    filled = tuple(tuple(np.append(rows, np.full(size - len(rows), n)) for rows in epoch) for epoch in order)
+    X, y = (np.concatenate([each, 0 * each[:, :1]], axis=1) for each in (dataset.X, dataset.y))
+    cause = Cause(
+        id="batches-padded",
+        text=f"short batches are padded with rows of zeros to {size} rows, which are not masked: they count in the "
+        "mean, and have the bias as their residual",
+        change="mask the padding, and divide by the number of true rows",
+        probe="batches of one size",
+        apply=partial(other_inputs, X=X, y=y, order=filled, roundings=0.0),
+    )
+    if holds(chain, cause):
+        yield cause
+
+
+def _normalised(X: Array, divided: bool) -> Array:
+    """X − mean(X), and perhaps divided by the deviation, over the rows."""
+    centred: Array = X - X.mean(axis=0)
+    return centred / X.std(axis=0) if divided else centred
+
+
+def batch_by_batch(design: Design, inputs: Sequence[Array]) -> tuple[Array, Array, Order]:
+    """A data set of all batches one after the other, with other inputs; and the order that takes them."""
+    ends = np.cumsum([0, *map(len, inputs)])
+    every = [np.arange(a, b) for a, b in pairwise(ends)]
+    edges = np.cumsum([0, *(len(epoch) for epoch in design.material.order)])
+    y = np.concatenate([design.material.dataset.y[0, rows] for rows in design.rows])
+    return np.concatenate(inputs)[None], y[None], tuple(tuple(every[a:b]) for a, b in pairwise(edges))
+
+
+def other_inputs(design: Design, *, X: Array, y: Array, order: Order, roundings: float) -> Design:
+    return design.with_data(roundings, X=X, y=y).with_order(order)
+
+
+def _other_rows(chain: Chain, *, unproven: bool = False) -> Iterator[Cause]:
+    """Which rows of all the data took part, and how often: δ is solved for over all of them."""
+    n, p = chain.X.shape
+    if chain.given is None or n + 2 >= p or (chain.rows is not None and chain.rows.explained):
+        return
+    rows = measure(chain.given, chain.w, chain.X, [np.arange(n)] * chain.steps, columns=((),))
+    if rows is None or not rows.explained:
+        return
+    batches = []
+    for k in range(chain.steps):
+        r = chain.outputs(k, np.arange(n)) - chain.y
+        with np.errstate(all="ignore"):
+            q, bar = rows.delta[k] / r, SLACK * rows.delta_error[k] / np.abs(r)
+        some = np.flatnonzero(np.abs(rows.delta[k]) > SLACK * rows.delta_error[k])
+        if not len(some):
+            return
+        least = np.min(np.abs(q[some]))
+        counts = np.rint(q[some] / least)
+        if np.any(counts < 1) or np.any(np.abs(q[some] / least - counts) > (bar[some] + 1e-6) / least):
+            return
+        batches.append(np.repeat(some, counts.astype(int)))
+    ends = np.cumsum([0, *(len(epoch) for epoch in chain.design.material.order)])
+    new = tuple(tuple(batches[a:b]) for a, b in pairwise(ends))
+    first = next(k for k in range(chain.steps) if set(batches[k]) != set(chain.design.rows[k]))
+    cause = Cause(
+        id="batches-other-order",
+        text=(
+            f"batches have other rows than those that were handed out: step {first} has the rows "
+            f"{listed(batches[first])}, "
+            f"asked {listed(chain.design.rows[first])}"
+        ),
+        change="take the batches as they are handed out, to compare step by step",
+        probe="the full batch, where the order of rows makes no difference",
+        apply=lambda design: design.with_order(new),
+    )
+    if unproven or holds(chain, cause):
+        yield cause

@@ -1,0 +1,159 @@
+"""What was added to the rows' part of the weight's gradient: λ as executed in each step, and other functions of w."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from parity.explain.cause import Cause
+from parity.explain.faults.penalties import absolute_sum, centred, power, smoothed
+from parity.explain.measure.chain import SLACK, Chain
+from parity.explain.measure.laws import laws, shortest
+from parity.explain.measure.series import Series, steps_text
+from parity.explain.names.option import holds
+from parity.step.design import Design
+from refimpl.types import Array
+
+CHANGE = "look for what else adds to the gradient, or shrinks the weights, in proportion to them"
+
+
+def causes(chain: Chain) -> Iterator[Cause]:
+    """λ as executed, in each step, of w, of sign(w), of 1, or of the initial weights."""
+    rows = chain.rows
+    assert rows is not None
+    lam = Series(rows.decay, SLACK * rows.decay_error)
+    for name, (value, error) in rows.further.items():
+        beside = Series(value, SLACK * error)
+        if name == "w₀":
+            yield from _towards_start(chain, lam, beside)
+        if name == "1":
+            yield from _of_sum(chain, lam, beside)
+        if not beside.is_(0.0):
+            return
+    yield from _of_weights(chain, lam)
+
+
+def _of_weights(chain: Chain, lam: Series) -> Iterator[Cause]:
+    """λ_k as a number, as a function of what else is known of the step, or as it was measured."""
+    asked, epoch = asked_decay(chain), chain.design.epoch
+    for law in laws(lam, _features(chain)):
+        text = f"λ as executed is {law.words}, asked {asked:g}"
+        yield _added(law.made - asked, "penalty-of-step", text, "add the penalty once to the loss of each batch", 1)
+    changed = ~(np.abs(lam.value - asked) <= lam.error)
+    text = f"λ as executed is {lam.text()} in {steps_text(changed, epoch)}, asked {asked:g}"
+    if lam.is_(1.0):
+        text += ": the factor λ before the penalty is lost"
+    numbers = 1 if lam.constant is not None else chain.steps
+    cause = _added(lam.value - asked, "penalty-as-measured", text, CHANGE, numbers)
+    yield replace(cause, named=lam.constant is not None)
+
+
+def _features(chain: Chain) -> dict[str, Array]:
+    """What λ_k may be a function of."""
+    sizes = np.array([len(some) for some in chain.design.rows])
+    epoch = chain.design.epoch
+    made = {"e, the number of the epoch from 1 on": epoch + 1.0}
+    parts: dict[tuple[int, ...], list[int]] = {}
+    for m in range(1, int(sizes.max())):
+        parts.setdefault(tuple(-(-sizes // m)), []).append(m)
+    for counts, of in parts.items():
+        rows_of = " or ".join(map(str, of))
+        made[f"m, the number of micro-batches of {rows_of} rows that the batch may be cut into"] = np.array(
+            counts, float
+        )
+    made["n, the rows of the batch"] = sizes.astype(float)
+    made["‖w‖"] = np.linalg.norm(chain.w, axis=1)
+    made["η"] = chain.design.rates("weight")
+    rows = chain.rows
+    assert rows is not None
+    weights = [np.mean(d / a) for d, a in zip(rows.delta, chain.delta, strict=True)]
+    made["the mean of what the rows of the batch count"] = np.array(weights)
+    return made
+
+
+def _added(values: Array, id: str, text: str, change: str, numbers: int) -> Cause:
+    return Cause(
+        id=id,
+        text=text,
+        change=change,
+        apply=lambda design: replace(design, added={**design.added, "weight": values}),
+        numbers=numbers,
+    )
+
+
+def _towards_start(chain: Chain, lam: Series, beside: Series) -> Iterator[Cause]:
+    """λ(w − w₀). At the first step it is 0."""
+    later = Series(lam.value[1:], lam.error[1:])
+    middle = Series(-beside.value[1:] / lam.value[1:], beside.error[1:] / np.abs(lam.value[1:]))
+    if later.constant is not None and middle.is_(1.0):
+        start = chain.engine.recording.weights["weight"][:1]
+        pull = centred(float(f"{later.constant:.6g}"), start)
+        yield Cause(
+            id="penalty-towards-start",
+            text=f"the weights are pulled towards their initial values, with λ = {later.text()}, and not towards 0",
+            change="penalise w itself, not its distance from where it started",
+            apply=partial(_instead, penalty=pull),
+            numbers=1,
+        )
+
+
+def _of_sum(chain: Chain, lam: Series, beside: Series) -> Iterator[Cause]:
+    """λ·sign(Σw), the same for every element."""
+    signs = np.sign(chain.w.sum(axis=1))
+    strength = beside.over(signs).constant
+    if lam.is_(0.0) and strength is not None:
+        value = float(f"{strength:.6g}")
+        yield Cause(
+            id="penalty-absolute-sum",
+            text=f"the penalty is {value:g}·|Σw|, the absolute value of the sum and not the sum of the absolute "
+            "values: every weight is pushed the same way, by the sign of their sum",
+            change="take the absolute values first: w.abs().sum()",
+            probe="weights of both signs: all are pushed the same way",
+            apply=partial(_instead, penalty=absolute_sum(value)),
+        )
+
+
+def elementwise(chain: Chain) -> Iterator[Cause]:
+    """A function of each weight, where the rows give what was asked: ``c·|w|^p·sign w``, or ``λ·w/√(w² + ε)``."""
+    if chain.given is None or not np.isfinite(chain.asked.data).all():
+        return
+    w, p = chain.w, chain.given.value["weight"] - chain.asked.data
+    bar = SLACK * chain.given.error["weight"]
+    some = (w != 0) & (np.abs(p) > bar)
+    if not some.any() or np.any(np.sign(p[some]) != np.sign(w[some])):
+        return
+    size, slope = np.abs(w)[some], Series(np.abs(p)[some], bar[some])
+    found: list[tuple[str, Any, str]] = []
+    for law in laws(slope, {"|w|": size}):
+        if law.form == "power" and law.power != 1:  # else it is λ·w
+            found.append(("penalty-of-power", power(law.c, law.power), f"{law.words}·sign w"))
+    terms = chain.design.form.in_gradient.terms
+    lam = max((float(getattr(q, "strength", 0.0)) for name, q in terms if name == "weight"), default=0.0)
+    if np.all(slope.value + slope.error < lam):
+        high, low = (size**2 * (lam**2 / (slope.value + sign * slope.error) ** 2 - 1) for sign in (-1, 1))
+        if np.max(low) <= np.min(high):
+            eps = shortest(float(np.max(low)), float(np.min(high)))
+            words = f"λ·w/√(w² + {eps:g}), that of the smoothed λ·Σ√(w² + {eps:g})"
+            found.append(("penalty-smoothed", smoothed(lam, eps), words))
+    for id, penalty, words in found:
+        text = f"the gradient of the penalty is {words}, in the place of what was asked"
+        change = "look at how the penalty is written"
+        cause = Cause(id=id, text=text, change=change, apply=partial(_instead, penalty=penalty), numbers=1)
+        if holds(chain, cause):
+            yield cause
+
+
+def _instead(design: Design, penalty: Any) -> Design:
+    """A penalty of the weight in the place of those that were asked."""
+    others = tuple(p for p in design.form.in_gradient.penalties if "weight" not in p.parameters)
+    return design.with_penalties(*others, penalty)
+
+
+def asked_decay(chain: Chain) -> float:
+    """λ of all L2 penalties on the weight."""
+    terms = chain.design.form.in_gradient.terms
+    return sum(float(getattr(p, "strength", 0.0)) for name, p in terms if name == "weight" and type(p).__name__ == "L2")

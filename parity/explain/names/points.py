@@ -1,0 +1,148 @@
+"""The weights at which the gradient was taken, where they are not those that the step changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from parity.explain.cause import Cause
+from parity.explain.measure.chain import Chain
+from parity.explain.names import history
+from parity.explain.names.option import holds
+from parity.step.design import Design
+from refimpl.types import Array
+
+EPSILONS = (0.0, 1e-12, 1e-8, 1e-6)
+"""What people add to a norm that they divide by."""
+SHORT = 1e-4
+"""Relative spread of numbers that are said to be one: what is put in is what was recorded."""
+
+
+def recorded(chain: Chain, design: Design) -> Iterator[Cause]:
+    """Weights that were others during the backward pass: moved back before the step, or stepped from."""
+    observed = chain.observed
+    if observed is None or design.begins or design.at:
+        return
+    weights = chain.engine.recording.weights
+    at = {}
+    for name, its in weights.items():
+        seen = observed.points.get(name)
+        if seen is None or len(seen) != chain.steps or not np.isfinite(seen).all():
+            return
+        at[name] = np.asarray(seen, float).reshape(its[1:].shape)
+    if all(np.array_equal(at[name], its[:-1]) for name, its in weights.items()):
+        return
+    where, id = _displaced(chain, at)
+    for back in (False, True):
+        yield Cause(
+            id=id if back else f"{id}-not-moved-back",
+            text=f"the gradient is taken at {where}"
+            + ("" if back else "; the weights are moved there and not moved back: the step is made from there"),
+            change="take the gradient at the weights that are stepped, or ask for it"
+            if back
+            else "put the weights back to what they were before the step is made",
+            apply=partial(replace, at=at) if back else partial(replace, begins=at),
+            evidence="the weights at the backward pass were recorded, and are not those before the step",
+        )
+
+
+def _displaced(chain: Chain, at: dict[str, Array]) -> tuple[str, str]:
+    """What u_k = at_k − w_k is a multiple of, in words, and the name that it gives the fault."""
+    flat = {name: each.reshape(len(each), -1) for name, each in chain.engine.recording.weights.items()}
+    w = np.concatenate([*flat.values()], axis=1)
+    point = np.concatenate([each.reshape(len(each), -1) for each in at.values()], axis=1)
+    asked = [chain.asked.weight, *([] if chain.asked.total_bias is None else [chain.asked.total_bias])]
+    g = np.concatenate(asked, axis=1)
+    before = np.concatenate([w[:1], w[:-2]]) if len(w) > 2 else w[:-1]
+    origin = np.concatenate([w[:1], point[:-1]])
+    length = np.linalg.norm(g, axis=1, keepdims=True)
+    for id, direction, words in (
+        ("gradient-sharpness-aware", g / length, "w + ρ·g/‖g‖ with ρ = {}: sharpness-aware minimisation (SAM)"),
+        ("gradient-look-ahead", w[:-1] - before, "w + {}·(w − w of the step before), a point ahead on the way"),
+        ("gradient-look-ahead", w[:-1] - origin, "w + {}·v, v being the step before: the look-ahead point of Nesterov"),
+    ):
+        square = np.sum(direction**2, axis=1)
+        some = square > 0
+        c = np.sum((point - w[:-1]) * direction, axis=1)[some] / square[some]
+        middle = float(np.median(c)) if some.any() else 0.0
+        off = np.abs(point - w[:-1] - middle * direction).max()
+        if middle and np.ptp(c) <= SHORT * abs(middle) and off <= SHORT * np.abs(point - w[:-1]).max():
+            return words.format(f"{middle:.4g}"), id
+    steps = np.flatnonzero((point != w[:-1]).any(axis=1))
+    u = max(chain.engine.recording.format(name).u for name in at)
+    made = history.said(point, [w[: k + 1] for k in range(chain.steps)], steps, u)
+    return "other weights than those before the step" + (f": {made}" if made else ""), "gradient-elsewhere"
+
+
+def causes(chain: Chain) -> Iterator[Cause]:
+    """Other weights that give the measured gradient, where the backward pass did not show them."""
+    yield from _earlier(chain)
+    yield from _perturbed(chain)
+
+
+def _earlier(chain: Chain) -> Iterator[Cause]:
+    """∇J(w_{k−j}), or ∇J(w₀)."""
+    weights = chain.engine.recording.weights
+    k = np.arange(chain.steps)
+    late = {j: f"the weights of {j} steps before" for j in (2, 3)}
+    for id, words, at in (
+        ("gradient-at-weights-before", "the weights before the last step", np.maximum(k - 1, 0)),
+        ("gradient-at-first-weights", "the initial weights, at every step", 0 * k),
+        ("gradient-at-weights-of-epoch", "the weights of the epoch's start", _begins(chain.design)),
+        *(("gradient-at-earlier-weights", words, np.maximum(k - j, 0)) for j, words in late.items()),
+    ):
+        cause = Cause(
+            id=id,
+            text=f"the gradient is taken at {words}, and applied to those of now",
+            change="compute the loss with the weights that the step will change",
+            apply=partial(replace, at={name: values[at] for name, values in weights.items()}),
+        )
+        if holds(chain, cause):
+            yield cause
+
+
+def _begins(design: Design) -> Array:
+    """The first step of each step's epoch."""
+    first = np.searchsorted(design.epoch, design.epoch)
+    return np.asarray(first)
+
+
+def _perturbed(chain: Chain) -> Iterator[Cause]:
+    """SAM: ∇J(w + ρ·g/‖g‖). With squares it is affine in ρ, so that ρ is read off."""
+    assert chain.given is not None
+    recording = chain.engine.recording
+    asked = {"weight": chain.asked.weight, "bias": chain.asked.total_bias}
+    gradients = {name: each for name, each in asked.items() if each is not None}
+    length = np.sqrt(sum(np.sum(each**2, axis=1) for each in gradients.values()))
+    if np.any(length == 0):
+        return
+
+    def moved(design: Design, rho: float, eps: float) -> Design:
+        at = {}
+        for name, each in gradients.items():
+            step = rho * each / (length[:, None] + eps)
+            at[name] = recording.weights[name][:-1] + step.reshape(recording.weights[name][1:].shape)
+        return replace(design, at=at)
+
+    ahead = chain.parts(moved(chain.design, 1.0, 0.0))
+    if ahead is None:
+        return
+    slope = ahead.weight - chain.asked.weight
+    square = np.sum(slope**2)
+    rho = float(np.sum((chain.given.value["weight"] - chain.asked.weight) * slope) / square) if square else 0.0
+    rho = float(f"{rho:.3g}")
+    for eps in EPSILONS if rho else ():
+        cause = Cause(
+            id="gradient-sharpness-aware",
+            text=f"the gradient is taken at w + ρ·g/‖g‖ with ρ = {rho:g}: sharpness-aware minimisation (SAM)",
+            change="leave the perturbation out, or ask for it",
+            probe="a small gradient: the perturbation keeps its length",
+            apply=partial(moved, rho=rho, eps=eps),
+            numbers=1,
+            variant=eps,
+        )
+        if holds(chain, cause):
+            yield cause

@@ -1,0 +1,83 @@
+"""The optimizer's state, or a part of it, begins anew: at which steps, found one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from parity.explain.catalogue import NAMES
+from parity.explain.cause import Cause
+from parity.explain.measure.chain import Chain
+from parity.explain.measure.series import steps_text
+from parity.step.design import Design
+from refimpl.types import Array
+
+
+def causes(chain: Chain, changed: Design) -> Iterator[Cause]:
+    """All of the state, else one of its tensors. The first step that is not as asked is one where it was lost."""
+    seen = chain.seen(changed)
+    if seen.resets is not None or seen.steps != chain.engine.recording.steps:
+        return
+    first = _first_wrong(chain, seen)
+    if not first:
+        return
+    keys = set.union(*(_keys(optimizer, chain, name) for name, optimizer in seen.form.optimizers.items()))
+    for forgets in (frozenset[str](), *(frozenset({key}) for key in sorted(keys) if len(keys) > 1)):
+        resets = _found(chain, seen, first, forgets)
+        if resets is not None:
+            yield _cause(seen, resets, forgets)
+            return
+
+
+def _keys(optimizer: Any, chain: Chain, name: str) -> set[str]:
+    """What an optimizer keeps of a parameter."""
+    w = chain.engine.recording.weights[name][:1]
+    return set(optimizer.step(w, np.zeros_like(w), optimizer.init(w))[1])
+
+
+def _first_wrong(chain: Chain, design: Design) -> int | None:
+    """The first step that is beyond its bound, None where there is none."""
+    wrong = (int(piece.steps[0]) for piece in chain.engine.expected(design) if (piece.share > 1).any())
+    return next(wrong, None)
+
+
+def _found(chain: Chain, seen: Design, first: int, forgets: frozenset[str]) -> Array | None:
+    """The steps before which the state is lost; None where a step is not as asked even so, or there is no state."""
+    resets = np.zeros(seen.steps, bool)
+    step: int | None = first
+    while step is not None:
+        if resets[step] or resets[step - 1]:  # what is lost at once was not kept
+            return None
+        resets[step] = True
+        step = _first_wrong(chain, replace(seen, resets=resets.copy(), forgets=forgets))
+    return resets
+
+
+def _cause(design: Design, resets: Array, forgets: frozenset[str]) -> Cause:
+    rates = design.rates("weight")
+    new_rate = np.diff(rates, prepend=rates[0]) != 0
+    new_epoch = np.diff(design.epoch, prepend=0) > 0
+    every, id = NAMES["state-reset-each-epoch"], "state-lost"
+    change = "save the optimizer's state, too, and load it when training goes on"
+    what = f"of the optimizer's state {next(iter(forgets))}" if forgets else "the optimizer's state"
+    kept = ", while the rest of it is kept" if forgets else ""
+    if resets.sum() == 1:
+        text = f"{what} begins anew at step {int(np.argmax(resets))}{kept}, as after a restart that did not load it"
+    elif np.array_equal(resets, new_epoch) and not forgets:
+        id, text, change = every.id, every.text, every.change
+    else:
+        change = "make the optimizer once, and change the rate in its parameter groups"
+        text = f"{what} begins anew at {steps_text(resets, design.epoch)}{kept}"
+        if np.array_equal(resets, new_rate):
+            text += ", at every change of the learning rate: a new optimizer is made for the new rate"
+        elif not forgets:
+            text += ": the optimizer is made anew there"
+    return Cause(
+        id=id,
+        text=text,
+        change=change,
+        apply=lambda d: replace(d, resets=resets, forgets=forgets),
+    )

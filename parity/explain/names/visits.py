@@ -1,0 +1,69 @@
+"""Targets that change from visit to visit of a row: ``y′ = a·y + b·ŷ₋ + c·y′₋``, with those of the visit before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import numpy as np
+
+from parity.explain.cause import Cause
+from parity.explain.measure.chain import Chain
+from parity.explain.measure.laws import shortest
+from parity.explain.names.batches import batch_by_batch, other_inputs
+from refimpl.types import Array
+
+
+def causes(chain: Chain, executed: Sequence[tuple[Array, Array]]) -> Iterator[Cause]:
+    """One formula for all rows and visits. ``executed``: the targets of each batch as they were, with their bars."""
+    seen: dict[int, tuple[float, float, float]] = {}
+    lines, goals, rooms = [], [], []
+    for k, some in enumerate(chain.design.rows):
+        outputs = chain.outputs(k, some)
+        for i, row in enumerate(some.tolist()):
+            target, bar = executed[k][0][i], executed[k][1][i]
+            if row in seen:
+                output, before, its = seen[row]
+                lines.append([chain.y[row], output, before])
+                goals.append(target)
+                rooms.append(bar + its)
+            elif abs(target - chain.y[row]) > bar:
+                return
+            seen[row] = float(outputs[i]), float(target), float(bar)
+    A, goal, room = np.array(lines).reshape(-1, 3), np.array(goals), np.array(rooms)
+    if len(A) <= 3 or np.linalg.matrix_rank(A) < 3:
+        return
+    inverse = np.linalg.pinv(A)
+    middle, error = inverse @ goal, np.abs(inverse) @ room
+    c = np.array([shortest(low, high) for low, high in zip(middle - error, middle + error, strict=True)])
+    if np.any(np.abs(A @ c - goal) > (1 + np.abs(c).sum()) * room) or np.array_equal(c, [1, 0, 0]):
+        return
+    terms = [f"{value:g}·{name}" for value, name in zip(c, ("y", "ŷ₋", "y′₋"), strict=True) if value]
+    text = (
+        f"from its second visit on the target of a row is {' + '.join(terms)}, with ŷ₋ and y′₋ the prediction and the "
+        "target of the visit before"
+    )
+    if np.array_equal(c, [0, -1, 1]):
+        text += ": the residual is formed in place, in the memory of the targets"
+    X, _, order = batch_by_batch(chain.design, [chain.X[some] for some in chain.design.rows])
+    yield Cause(
+        id="targets-from-visit-before",
+        text=text,
+        change="do not write into the targets: look for in-place operations on a view of them",
+        probe="one epoch, in which no row comes twice",
+        apply=partial(other_inputs, X=X, y=_targets(chain, c), order=order, roundings=8.0),
+        numbers=int(np.count_nonzero(~np.isin(c, (-1, 0, 1)))),
+    )
+
+
+def _targets(chain: Chain, c: Array) -> Array:
+    """The targets of all batches by the formula."""
+    before: dict[int, tuple[float, float]] = {}
+    made = []
+    for k, some in enumerate(chain.design.rows):
+        for row, output in zip(some.tolist(), chain.outputs(k, some).tolist(), strict=True):
+            y = float(chain.y[row])
+            target = float(c @ (y, *before[row])) if row in before else y
+            before[row] = output, target
+            made.append(target)
+    return np.array(made)[None, :, None]
