@@ -21,7 +21,7 @@ from parity.errors import InputError
 from parity.experiment import Experiment
 from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis, Finding
-from parity.explain.readings import NORMS, factor, with_bias
+from parity.explain.readings import factor, norms
 from parity.step.design import check_linear
 from parity.step.profile import profile_of
 from refimpl.arithmetic.bounded import Bounded, Profile
@@ -137,20 +137,16 @@ def _with_norm(log: Log, found: Diagnosis, profile: Profile) -> Diagnosis:
     if "norm" not in log.series:
         return found
     weights: Mapping[str, Any] = {name: Bounded(v, log.unit[name], profile) for name, v in log.weights.items()}
-    chosen = {False: [weights["weight"]], True: list(weights.values())}
+    lengths = {False: norm(weights["weight"]), True: norm(*weights.values())}
     written, unit = log.series["norm"], log.unit["norm"]
     factors = []
-    for every, name, f, slope in [(every, *form) for every in chosen for form in NORMS]:
-        length: Any = norm(*chosen[every])
-        reach = length.value + length.error
-        value, error = f(length.value), slope(reach) * length.error + 4 * profile.u(profile.compute) * f(reach)
-        called = with_bias(name) if every else name
+    for called, values in norms(lengths, profile).items():
         for when, rows in (("", slice(None)), (" before the step", slice(1, None))):
-            moved, room = (part[: len(written[rows])] for part in (value, error))
+            moved, room = (part[: len(written[rows])] for part in (values.value, values.room))
             if np.all(np.abs(written[rows] - moved) <= room + unit[rows]):
                 read = f"{called}{when}"
                 return found if read == "‖w‖" else replace(found, notes=(*found.notes, f"norm is read as {read}"))
-        factors.append((called, factor(written, unit, np.asarray(value, float), np.asarray(error, float))))
+        factors.append((called, factor(written, unit, *(np.asarray(x, float) for x in (values.value, values.room)))))
     times = next((f"{by} {called}" for called, by in factors if by), "")
     text = f"the norm that was logged is {times}" if times else "the norm that was logged is not that of its weights"
     evidence = "it is held to the weights of its own row" + (f"; read as {times}, every row fits" if times else "")

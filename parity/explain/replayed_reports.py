@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from parity.explain.readings import maps
 from parity.step.after import replayed
 from parity.step.design import Design
 from parity.step.engine import Engine, under
@@ -29,7 +28,7 @@ from refimpl.types import Array
 
 @dataclass(frozen=True)
 class Replay:
-    """``updates``: what the weights of each report may be. ``losses``: by name, of every step ``(K, 1)``."""
+    """``updates``: what the weights of each report may be. ``losses``: by name, of every step ``(K,)``."""
 
     updates: Sequence[Expected]
     losses: dict[str, Bounded]
@@ -92,23 +91,7 @@ def replay(design: Design, recording: Recording, marks: Array) -> Replay:
     return Replay(updates, {name: _stacked([each[i] for each in losses]) for i, name in enumerate(names)})
 
 
-def losses_of_reports(replayed: Replay, design: Design, recording: Recording, marks: Array) -> tuple[str, float]:
-    """What the loss of each report is, and its error ÷ allowance; what comes nearest where it is no usual quantity."""
-    best = "", np.inf
-    profile = recording.profiles["loss"]
-    assert recording.loss is not None
-    for what, losses in replayed.losses.items():
-        for name, matrix in maps(what, design).items():
-            mapped: Any = Bounded.tensor(matrix[marks - 1], profile) @ losses
-            held = expect(Quantity("loss"), marks - 1, recording.loss, mapped[:, 0], profile.compute)
-            share = float(np.max(held.widened(recording.half_unit("loss")).share))
-            if share <= 1:
-                return name, share
-            best = min(best, (name, share), key=lambda pair: pair[1])
-    return best
-
-
 def _stacked(losses: Sequence[Any]) -> Bounded:
-    """One loss of each step as a column."""
-    value, error = (np.stack([getattr(one, part) for one in losses]) for part in ("value", "error"))
-    return Bounded(value.reshape(-1, 1), error.reshape(-1, 1), losses[0].profile)
+    """One loss of each step as an array."""
+    value, error = (np.concatenate([getattr(one, part) for one in losses]) for part in ("value", "error"))
+    return Bounded(value, error, losses[0].profile)
