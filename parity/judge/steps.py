@@ -35,7 +35,7 @@ from parity.judge.schedules import EXACT
 from parity.step.arithmetics import Arithmetic, Rational, short
 from parity.step.design import Design
 from parity.step.engine import Engine
-from parity.step.expected import Expected, expect, sharpen
+from parity.step.expected import Expected, equal, expect, sharpen
 from parity.step.passes import CHUNK
 from parity.step.quantity import Quantity
 from parity.step.recording import complete
@@ -105,8 +105,7 @@ class Checks:
             direct, by_float32 = self.dtype.round(value), self.dtype.round(FORMATS["float32"].round(value))
             narrow = self.dtype.digits < FORMATS["float32"].digits  # torch narrows a double by way of float32
             expected = np.where(narrow & (candidate == by_float32), by_float32, direct)
-            equal = np.ones(expected.shape, bool)
-            yield Expected(quantity, np.zeros(1, int), _long(candidate), expected, np.zeros(expected.shape), equal)
+            yield equal(quantity, 0, candidate, expected)
 
     def initial_state(self) -> Iterator[Expected]:
         """What the optimizer keeps before its first step."""
@@ -116,11 +115,8 @@ class Checks:
             for key in {**asked, **early}:
                 nothing = np.full((1,), np.nan)  # where one side has no such state
                 stored = self.recording.format(name, key)
-                candidate, expected = np.asarray(early.get(key, nothing)), stored.round(asked.get(key, nothing))
-                difference = np.broadcast_shapes(candidate.shape, expected.shape)
-                none = np.zeros(difference)
-                both = np.broadcast_to(_long(candidate), difference), np.broadcast_to(_long(expected), difference)
-                yield Expected(Quantity("initial state", name, key), np.zeros(1, int), *both, none, none == 0)
+                expected = stored.round(asked.get(key, nothing))
+                yield equal(Quantity("initial state", name, key), 0, early.get(key, nothing), expected)
 
     # -- loss and gradient ----------------------------------------------------------------------------------------
 
@@ -197,14 +193,14 @@ class Checks:
                 for quantity, expected in bounded.items():
                     candidate = self._after(quantity, some)
                     if not isinstance(expected, Bounded):  # a count
-                        yield _equal(quantity, some, candidate, expected)
+                        yield equal(quantity, some, candidate, expected)
                         continue
                     store = self.recording.format(name, quantity.key)
                     result = expect(quantity, some, candidate, expected, store)
                     yield sharpen(result, exact[quantity], self._narrowest()) if exact else result
                 for key, values in self.recording.states[name].items():
-                    if Quantity("state", name, key) not in bounded:
-                        yield _should_not_exist(Quantity("state", name, key), some, values[-1:])
+                    if Quantity("state", name, key) not in bounded:  # the reference keeps no such state
+                        yield equal(Quantity("state", name, key), some[:1], values[-1:], np.nan)
 
     def _recorded_step(self, name: str, steps: Array, arithmetic: Arithmetic) -> dict[Quantity, Any]:
         param, state = self.engine.recorded_step(self.design, name, steps, arithmetic)
@@ -285,17 +281,3 @@ class Checks:
 
 def _long(array: Array) -> Array:
     return np.asarray(array, np.longdouble)
-
-
-def _equal(quantity: Quantity, steps: Array, candidate: Array, expected: Array) -> Expected:
-    """Held to equality."""
-    none = np.zeros(candidate.shape)
-    return Expected(quantity, steps, _long(candidate), _long(expected) + none, none, none == 0)
-
-
-def _should_not_exist(quantity: Quantity, steps: Array, candidate: Array) -> Expected:
-    """A state that the reference does not keep: nothing is expected, and nothing is allowed."""
-    nothing = np.full(candidate.shape, np.nan)
-    return Expected(
-        quantity, steps[:1], _long(candidate), nothing, np.zeros(candidate.shape), np.ones(candidate.shape, bool)
-    )

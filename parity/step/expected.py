@@ -53,6 +53,19 @@ def expect(quantity: Quantity, steps: Array, candidate: Array, bounded: Bounded,
     )
 
 
+def expect_one(quantity: Quantity, step: int, candidate: Array | None, bounded: Any, store: Format) -> Expected:
+    """The same of one step; what is not there, or has another shape, agrees with nothing."""
+    if candidate is None or bounded.shape != candidate.shape:
+        return equal(replace(quantity, shape=True), step, np.full((1, 1), np.nan), np.zeros((1, 1)))
+    return expect(quantity, np.array([step]), candidate, bounded, store)
+
+
+def equal(quantity: Quantity, steps: Any, candidate: Any, wanted: Any) -> Expected:
+    """Held to equality; nan agrees with nothing."""
+    none = np.zeros(np.broadcast_shapes(np.shape(candidate), np.shape(wanted)), np.longdouble)
+    return Expected(quantity, np.atleast_1d(steps), none + candidate, none + wanted, none, none == 0)
+
+
 def sharpen(expected: Expected, exact: Any, format: Format) -> Expected:
     """Tolerance zero where the exact result shows that no rounding can have happened, and the bound no overflow."""
     is_exact = fits(exact, format) & np.isfinite(expected.allowance)
