@@ -31,7 +31,7 @@ from refimpl.batches import Order
 from refimpl.penalties import L2
 from refimpl.problem import Problem
 from refimpl.training import hyper_parameters, scheduled
-from refimpl.types import Array, LinearModel, Loss, Optimizer, Params, Penalty, Schedule, off
+from refimpl.types import Array, LinearModel, Loss, Model, Optimizer, Params, Penalty, Schedule, off
 
 Twist = Callable[[dict[str, Any]], dict[str, Any]]
 """From the gradients of all parameters to those that the optimizer is given."""
@@ -182,6 +182,9 @@ class Design:
 
     def with_loss(self, loss: Loss) -> Design:
         return self._with(in_gradient=replace(self.form.in_gradient, loss=loss))
+
+    def with_model(self, model: Model) -> Design:
+        return self._with(in_gradient=replace(self.form.in_gradient, model=model))
 
     def with_penalties(self, *penalties: Penalty) -> Design:
         return self._with(in_gradient=replace(self.form.in_gradient, penalties=penalties))

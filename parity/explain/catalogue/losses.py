@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from parity.explain.catalogue.name import Name
-from parity.explain.faults.losses import Absolute, Broadcast, MeanTwice, OverBatchSize
+from parity.explain.faults.losses import Absolute, Broadcast, Divided
 from parity.step.design import Design
 from refimpl.losses import SquaredError
 
@@ -27,7 +27,7 @@ def reduced(design: Design, reduction: Any) -> Design | None:
 
 def wrapped(design: Design, kind: Any) -> Design | None:
     loss = design.form.in_gradient.loss
-    if not isinstance(loss, SquaredError) or (kind is MeanTwice and loss.reduction != "mean"):
+    if not isinstance(loss, SquaredError) or (kind is Divided and loss.reduction != "mean"):
         return None
     return design.with_loss(kind(loss=loss))
 
@@ -36,7 +36,7 @@ def over_batch_size(design: Design, _: float) -> Design | None:
     loss = design.form.in_gradient.loss
     if not isinstance(loss, SquaredError) or loss.reduction != "mean" or len({len(rows) for rows in design.rows}) == 1:
         return None
-    return design.with_loss(OverBatchSize(loss=loss, size=len(design.rows[0])))
+    return design.with_loss(Divided(loss=replace(loss, reduction="sum"), size=len(design.rows[0])))
 
 
 LOSSES = {
@@ -68,7 +68,7 @@ LOSSES = {
         text="the loss is divided by the batch's number of rows twice",
         change="divide once: a mean is divided already, also in the optimizer step",
         probe="batches of different sizes",
-        apply=lambda design, _: wrapped(design, MeanTwice),
+        apply=lambda design, _: wrapped(design, Divided),
     ),
     "loss-broadcast": Name(
         text="predictions (n, 1) minus targets (n,) gave n² differences: every prediction is pulled to the mean target",

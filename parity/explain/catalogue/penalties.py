@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,9 @@ from refimpl.penalties import L1, L2
 
 STRENGTHS = (0.001, 0.01, 0.1, 0.3, 1.0, 3.0, 10.0)
 DECOUPLED = (SGDW, Adam, AdamW, NAdam, RAdam)
+FADES = "small weights: the pull of L1 does not fade with w"
+NONE = "set weight_decay=0, and leave the penalty out of the loss"
+LEFT = "small gradients, where the penalty is what is left"
 SIZE = "batches of another size, or another number of rows"
 
 
@@ -48,14 +52,6 @@ def in_loss_too(design: Design, on_all: float) -> Design | None:
             to = tuple(design.form.optimizers) if on_all == 1 else penalty.parameters
             extra.append(replace(penalty, parameters=to))
     return design.with_penalties(*design.form.in_gradient.penalties, *extra) if extra else None
-
-
-def first_of_epoch(design: Design) -> Any:
-    return np.diff(design.epoch, prepend=-1) > 0
-
-
-def last_of_epoch(design: Design) -> Any:
-    return np.diff(design.epoch, append=design.epoch[-1] + 1) > 0
 
 
 def on_bias(design: Design, *, only: bool) -> Design | None:
@@ -151,7 +147,7 @@ def shrinking(design: Design, rate: str, before: bool) -> Design | None:
     return replace(found.with_optimizers(lambda o: replace(o, weight_decay=0.0), *names), shrink=shrink)
 
 
-def extra(design: Design, kind: Any, lam: float, *names: str) -> Design | None:
+def extra(design: Design, lam: float, kind: Any, names: tuple[str, ...]) -> Design | None:
     """A penalty where none was asked."""
     if penalised(design) or lam < 0 or not set(names) <= set(design.form.optimizers):
         return None
@@ -230,13 +226,13 @@ PENALTIES = {
         text="the penalty is applied at the first batch of an epoch only",
         change="add the penalty to every batch's loss",
         probe="several batches in an epoch",
-        apply=lambda design, _: times_decay(design, first_of_epoch(design)),
+        apply=lambda design, _: times_decay(design, np.diff(design.epoch, prepend=-1) > 0),
     ),
     "penalty-last-batch-of-epoch": Name(
         text="the penalty is applied at the last batch of an epoch only",
         change="add the penalty to every batch's loss",
         probe="several batches in an epoch",
-        apply=lambda design, _: times_decay(design, last_of_epoch(design)),
+        apply=lambda design, _: times_decay(design, np.diff(design.epoch, append=design.epoch[-1] + 1) > 0),
     ),
     "penalty-wrong-sign": Name(
         text="the penalty is subtracted: weights grow",
@@ -266,14 +262,14 @@ PENALTIES = {
     "penalty-l1-for-l2": Name(
         text="the penalty is {value:g}·λ·‖w‖₁, where λ/2·‖w‖² was asked",
         change="sum the squares, not the absolute values",
-        probe="small weights: the pull of L1 does not fade with w",
+        probe=FADES,
         apply=lambda design, times: map_penalties(design, of((L2,), L1, times)),
         values=(1.0, 0.5),
     ),
     "penalty-l2-for-l1": Name(
         text="the penalty is {value:g}·λ/2·‖w‖², where λ·‖w‖₁ was asked: weight_decay is L2",
         change="add λ·w.abs().sum() to the loss: optimizers offer L2 only",
-        probe="small weights: the pull of L1 does not fade with w",
+        probe=FADES,
         apply=lambda design, times: map_penalties(design, of((L1,), L2, times)),
         values=(1.0, 2.0),
     ),
@@ -348,30 +344,21 @@ PENALTIES = {
         probe="momentum or Adam: with plain SGD the two are the same",
         apply=coupled,
     ),
-    "penalty-extra": Name(
-        text="the weight has an L2 penalty with λ = {value:.6g}, where none was asked",
-        change="set weight_decay=0, and leave the penalty out of the loss",
-        probe="small gradients, where the penalty is what is left",
-        apply=lambda design, lam: extra(design, L2, lam, "weight"),
-        values=STRENGTHS,
-        free=True,
-    ),
-    "penalty-extra-on-all": Name(
-        text="weight and bias have an L2 penalty with λ = {value:.6g}, where none was asked",
-        change="set weight_decay=0, and leave the penalty out of the loss",
-        probe="small gradients, where the penalty is what is left",
-        apply=lambda design, lam: extra(design, L2, lam, "weight", "bias"),
-        values=STRENGTHS,
-        free=True,
-    ),
-    "penalty-extra-l1": Name(
-        text="the weight has an L1 penalty with λ = {value:.6g}, where none was asked",
-        change="leave the penalty out of the loss",
-        probe="small weights: the pull of L1 does not fade with w",
-        apply=lambda design, lam: extra(design, L1, lam, "weight"),
-        values=STRENGTHS,
-        free=True,
-    ),
+    **{
+        id: Name(
+            text=f"{of} penalty with λ = {{value:.6g}}, where none was asked",
+            change=change,
+            probe=probe,
+            apply=partial(extra, kind=kind, names=names),
+            values=STRENGTHS,
+            free=True,
+        )
+        for id, of, kind, names, change, probe in (
+            ("penalty-extra", "the weight has an L2", L2, ("weight",), NONE, LEFT),
+            ("penalty-extra-on-all", "weight and bias have an L2", L2, ("weight", "bias"), NONE, LEFT),
+            ("penalty-extra-l1", "the weight has an L1", L1, ("weight",), "leave the penalty out of the loss", FADES),
+        )
+    },
     "decay-extra": Name(
         text="weight and bias are decayed by w·(1 − ηλ) with λ = {value:.6g}, where no decay was asked",
         change="set weight_decay=0: AdamW decays by default, with 0.01",

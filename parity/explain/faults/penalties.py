@@ -5,21 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from refimpl.reductions import norm, total
 from refimpl.types import Array, Finite, Number, check_fields
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unsquared:
-    """``strength·‖w‖₂``, the norm itself: its gradient ``strength·w/‖w‖`` does not fade where w is small."""
+class Faulty:
+    """Faulty code takes the gradient of a penalty, and nothing else."""
 
     strength: Finite
     parameters: tuple[str, ...] = ("weight",)
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+    def prox(self, w: Array, step: Number) -> Array:
+        raise NotImplementedError
+
+    def distance(self, w: Array, gradient: Array) -> Array:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unsquared(Faulty):
+    """``strength·‖w‖₂``, the norm itself: its gradient ``strength·w/‖w‖`` does not fade where w is small."""
 
     def value(self, w: Array) -> Array:
         return self.strength * norm(w)
@@ -28,23 +37,10 @@ class Unsquared:
         length = norm(w).reshape(-1, *(1,) * (w.ndim - 1))
         return self.strength * (w / length)
 
-    def prox(self, w: Array, step: Number) -> Array:
-        raise NotImplementedError("faulty code takes gradients of it")
-
-    def distance(self, w: Array, gradient: Array) -> Array:
-        distance: Array = np.abs(gradient + self.subgradient(w))
-        return distance
-
 
 @dataclass(frozen=True, kw_only=True)
-class PlainSum:
+class PlainSum(Faulty):
     """``strength·Σwᵢ``, the sum of the weights themselves: the constant gradient ``strength``, whatever w."""
-
-    strength: Finite
-    parameters: tuple[str, ...] = ("weight",)
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
     def value(self, w: Array) -> Array:
         return self.strength * total(w)
@@ -52,21 +48,12 @@ class PlainSum:
     def subgradient(self, w: Array) -> Array:
         return self.strength * (1 + 0 * w)
 
-    def prox(self, w: Array, step: Number) -> Array:
-        return w - step * self.strength
-
-    def distance(self, w: Array, gradient: Array) -> Array:
-        distance: Array = np.abs(gradient + self.subgradient(w))
-        return distance
-
 
 @dataclass(frozen=True, kw_only=True)
-class Centred:
+class Centred(Faulty):
     """``strength/2·‖w − centre‖²``: it pulls towards ``centre`` ``(1, …)``, not towards 0."""
 
-    strength: Finite
     centre: Any
-    parameters: tuple[str, ...] = ("weight",)
 
     def value(self, w: Array) -> Array:
         away = w - self.centre
@@ -76,10 +63,3 @@ class Centred:
     def subgradient(self, w: Array) -> Array:
         pull: Array = self.strength * (w - self.centre)
         return pull
-
-    def prox(self, w: Array, step: Number) -> Array:
-        raise NotImplementedError("faulty code takes gradients of it")
-
-    def distance(self, w: Array, gradient: Array) -> Array:
-        distance: Array = np.abs(gradient + self.subgradient(w))
-        return distance
