@@ -112,11 +112,7 @@ def _held_to(
 
 def _unknown(examined: Examined, nearest: str) -> Diagnosis:
     """No reference fits: what was measured, and what it must not do."""
-    found = findings.of_conduct(examined)
-    found += [
-        Finding(id=f"dtype-{dtype}", text=f"{dtype}: it raises {said}", evidence="it steps in float64")
-        for dtype, said in examined.raised.items()
-    ]
+    found = [*findings.of_conduct(examined), *findings.of_dtypes({}, examined.raised, "")]
     known = facts(examined.runs, rate_of(examined.given))
     notes = [*examined.notes, *known, nearest, *_beside_its_name(examined)]
     return Diagnosis(

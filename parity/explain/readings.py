@@ -158,7 +158,7 @@ def norms(lengths: Mapping[bool, Any], profile: Profile | None = None) -> dict[s
     found = {}
     for every, length in lengths.items():
         value, error = (length.value, length.error) if profile is not None else (length, 0.0)
-        u = profile.u(profile.compute) if profile is not None else 0.0
+        u = profile.compute.u if profile is not None else 0.0
         for name, f, slope in NORMS:
             room = slope(value + error) * error + 4 * u * f(value + error)
             found[name.replace("w", "(w, b)") if every else name] = Series(f(value), room)
