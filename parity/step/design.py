@@ -15,7 +15,7 @@ own parts and none of these; faulty parts follow the same protocols (:mod:`parit
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -24,8 +24,8 @@ import numpy as np
 from parity.errors import InputError
 from parity.experiment import Experiment, Material
 from parity.formulation import Realised, realise
-from parity.step.after import after
-from parity.step.rounding import like
+from parity.step.after import COUNT, after
+from parity.step.rounding import like, rounded
 from refimpl.arithmetic.sums import add_in_any_order
 from refimpl.batches import Order
 from refimpl.penalties import L2
@@ -92,24 +92,10 @@ class Design:
     @property
     def consistent(self) -> bool:
         """Whether what is given for each step is given for each of its steps."""
-        single = [self.penalty_times, self.mixing, self.counts, self.resets, self.row_times]
-        by_name = (
-            self.decay_times,
-            self.again,
-            self.shrink,
-            self.beside,
-            self.added,
-            self.scale,
-            self.given,
-            self.at,
-            self.begins,
-            self.ends,
-        )
-        calls = self.calls.values() if isinstance(self.calls, Mapping) else (self.calls,)
-        arrays = [*single, *calls, *(each for mapping in by_name for each in mapping.values())]
+        parts = [part for field in fields(self) for part in _several(getattr(self, field.name))]
         if self.row_times is not None and [len(q) for q in self.row_times] != [len(rows) for rows in self.rows]:
             return False
-        return all(len(each) == self.steps for each in arrays if each is not None)
+        return all(len(part) == self.steps for part in parts if isinstance(part, np.ndarray))
 
     @cached_property
     def advances(self) -> Array:
@@ -158,19 +144,18 @@ class Design:
         if name in self.frozen:
             return param, state
         calls, reset = self.turns(name, steps)
-        return after(
-            optimizer,
-            param,
-            gradient,
-            state,
-            calls=calls,
-            again=like(param, self.again[name][steps]) if name in self.again else None,
-            reset=reset,
-            state_format=self.state_format,
-            shrink=like(param, self.shrink[name][steps]) if name in self.shrink else None,
-            beside=like(param, self.beside[name][steps]) if name in self.beside else None,
-            weights_format=self.weights_format,
+        shrink, beside, again = (
+            like(param, of[name][steps]) if name in of else None for of in (self.shrink, self.beside, self.again)
         )
+        made, state = param, optimizer.init(param) if reset or not state else state
+        for call in range(calls):
+            more = gradient if again is None or not call else gradient + again * (made - param)
+            made, state = after(optimizer, made, more, state)
+        if self.state_format is not None:
+            state = {k: value if k == COUNT else rounded(value, self.state_format) for k, value in state.items()}
+        made = made if shrink is None else made * (1 - shrink)
+        made = made if beside is None else made - beside * param
+        return (made if self.weights_format is None else rounded(made, self.weights_format)), state
 
     def turns(self, name: str, steps: Any) -> tuple[int, bool]:
         """How often the optimizer of a parameter is called at a step, or the first of some, and whether it is new."""
@@ -214,6 +199,11 @@ class Design:
 
     def _with(self, **parts: Any) -> Design:
         return replace(self, form=replace(self.form, **parts))
+
+
+def _several(part: Any) -> tuple[Any, ...]:
+    """What a part has for each parameter, or the part itself."""
+    return tuple(part.values()) if isinstance(part, Mapping) else (part,)
 
 
 def check_linear(experiment: Experiment) -> None:
