@@ -59,13 +59,8 @@ MULTIPLYING = Profile(compute=FLOAT32, accumulate=FLOAT32)
 """torch's kernels for bfloat16: a norm is summed, a product of matrices summed and scaled in float32, then stored."""
 
 
-def check_muon(
-    update: Update, products: Sequence[Product], *, multiplying: Profile = MULTIPLYING
-) -> Iterator[Expected]:
-    """The buffer, the start of the iteration, each of its products, and the weights.
-
-    ``multiplying``: the arithmetic of the products before they are stored in bfloat16.
-    """
+def check_muon(update: Update, products: Sequence[Product]) -> Iterator[Expected]:
+    """The buffer, the start of the iteration, each of its products, and the weights."""
     assert isinstance(update.optimizer, Muon)
     name, number, arithmetic = update.parameter, update.number, Rounding(update.profile)
     optimizer = arithmetic.hyper(update.optimizer, update.before.ndim)
@@ -84,7 +79,7 @@ def check_muon(
         return
     last = Bounded(start.value, start.error, update.profile)
     if products:
-        rounding = Rounding(multiplying)
+        rounding = Rounding(MULTIPLYING)
         stage = rounding.hyper(update.optimizer, 3)
         X = rounding.tensor(products[0].left)
         yield expect_one(Quantity("start", name), number, products[0].left, start, BFLOAT16)

@@ -72,6 +72,6 @@ def _is_exact(number: Any) -> bool:
     return isinstance(number, np.ndarray) and number.dtype == object
 
 
-def short(array: Array, digits: int = 12) -> bool:
+def short(array: Array) -> bool:
     """True where every number has a short significand, so that an exact run is worth its time."""
-    return bool(np.all(np.isfinite(array)) and np.all(Format("short", digits, -60).round(array) == array))
+    return bool(np.all(np.isfinite(array)) and np.all(Format("short", 12, -60).round(array) == array))
