@@ -159,15 +159,10 @@ def _when_decayed(examined: Examined, held: Held) -> list[str]:
 def _unseen(held: Held, examined: Examined) -> tuple[str, ...]:
     """Hyper-parameters that could have a neutral value without leaving the tolerance."""
     recorded = motions(examined.runs["drawn"], "float64")
-    optimizers = [held[motion.parameter] for motion in recorded]
-    names = dict.fromkeys(name for optimizer in optimizers for name, *_ in variants(optimizer))
-    found = []
-    for name in names:
-        others = [next((o for n, _, o in variants(each) if n == name), None) for each in optimizers]
-        pairs = [(other, motion) for other, motion in zip(others, recorded, strict=True) if other is not None]
-        if all(share_of(other, [motion]) <= 1 for other, motion in pairs):
-            found.append(name)
-    return tuple(found)
+    others = [{name: other for name, _, other in variants(held[motion.parameter])} for motion in recorded]
+    pairs = list(zip(others, recorded, strict=True))
+    names = dict.fromkeys(name for some in others for name in some)
+    return tuple(n for n in names if all(share_of(some[n], [motion]) <= 1 for some, motion in pairs if n in some))
 
 
 # -- words -------------------------------------------------------------------------------------------------------------

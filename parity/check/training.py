@@ -81,7 +81,8 @@ def trajectory_of(
     start = started or _has_start(records, asked, steps)
     later = {name: units[1:] if name == "loss" else units for name, units in written.items()}
     tried = [_reported(experiment, records, records[1:], dtype, later)] if start else []
-    if not start or (not started and _unclear(records, steps)):
+    unclear = records[0][1] is not None and len(records) <= steps  # they may be after a first step that moved nothing
+    if not start or (not started and unclear):
         first = {name: np.zeros((1, *units.shape[1:])) for name, units in written.items()}
         units = {n: some if n == "loss" else np.concatenate([first[n], some]) for n, some in written.items()}
         tried.append(_reported(experiment, [(asked, None), *records], records, dtype, units, assumed=True))
@@ -92,11 +93,6 @@ def trajectory_of(
 
 
 BEFORE = "each report was made before its step, and none after the last: that step is not seen"
-
-
-def _unclear(records: Records, steps: int) -> bool:
-    """Whether weights that are the initial ones, with a loss, may be those after a first step that moved nothing."""
-    return records[0][1] is not None and len(records) <= steps
 
 
 def misfit(experiment: Experiment, trajectory: Trajectory) -> tuple[float, float]:

@@ -39,8 +39,9 @@ from parity.step.expected import Expected, equal, expect, sharpen
 from parity.step.passes import CHUNK
 from parity.step.quantity import Quantity
 from parity.step.recording import complete
+from parity.step.rounding import stored
 from refimpl.arithmetic.bounded import Bounded, gamma
-from refimpl.arithmetic.formats import FORMATS, Format
+from refimpl.arithmetic.formats import Format
 from refimpl.losses import SquaredError
 from refimpl.optimizers import SGD, SGDW, ProximalSGD
 from refimpl.reductions import norm
@@ -102,10 +103,7 @@ class Checks:
         asked = {Quantity("initial", name): (v, self.trajectory.params[name][0]) for name, v in weights.items()}
         asked |= {Quantity("data", name): (v, self.trajectory.inputs[name]) for name, v in inputs.items()}
         for quantity, (value, candidate) in asked.items():
-            direct, by_float32 = self.dtype.round(value), self.dtype.round(FORMATS["float32"].round(value))
-            narrow = self.dtype.digits < FORMATS["float32"].digits  # torch narrows a double by way of float32
-            expected = np.where(narrow & (candidate == by_float32), by_float32, direct)
-            yield equal(quantity, 0, candidate, expected)
+            yield equal(quantity, 0, candidate, stored(value, candidate, self.dtype))
 
     def initial_state(self) -> Iterator[Expected]:
         """What the optimizer keeps before its first step."""
@@ -114,8 +112,7 @@ class Checks:
             early = {key: values[0] for key, values in states.items() if len(values) == self.trajectory.steps + 1}
             for key in {**asked, **early}:
                 nothing = np.full((1,), np.nan)  # where one side has no such state
-                stored = self.recording.format(name, key)
-                expected = stored.round(asked.get(key, nothing))
+                expected = self.recording.format(name, key).round(asked.get(key, nothing))
                 yield equal(Quantity("initial state", name, key), 0, early.get(key, nothing), expected)
 
     # -- loss and gradient ----------------------------------------------------------------------------------------
@@ -221,8 +218,8 @@ class Checks:
             for some in self.engine.alike(self.design, name, steps):
                 of_some = uncertain[np.searchsorted(steps, some)]
                 after, _ = self.engine.recorded_step(self.design, name, some, self.update_arithmetic, of_some)
-                stored, nothing = self.recording.format(name), np.zeros(after.shape)
-                allowances.append(expect(Quantity("whole step", name), some, nothing, after, stored).allowance)
+                quantity, nothing = Quantity("whole step", name), np.zeros(after.shape)
+                allowances.append(expect(quantity, some, nothing, after, self.recording.format(name)).allowance)
         return {name: np.concatenate(allowances) for name, allowances in found.items()}
 
     def _after(self, quantity: Quantity, steps: Array) -> Array:

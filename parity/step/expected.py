@@ -123,6 +123,7 @@ def compare(pieces: Iterable[Expected]) -> list[Comparison]:
 
 def _compare(piece: Expected) -> Comparison:
     share = piece.share
+    unbounded = np.isinf(piece.allowance).reshape(len(share), -1).any(axis=1)
     return Comparison(
         quantity=piece.quantity,
         steps=piece.steps,
@@ -131,7 +132,7 @@ def _compare(piece: Expected) -> Comparison:
         elements=share.size,
         exact=int(piece.exact.sum()),
         unknown=int(np.isinf(piece.allowance).sum()),
-        first_unknown=min(_unbounded_steps(piece), default=-1),
+        first_unknown=int(min(piece.steps[unbounded], default=-1)),
         disagreement=_first(piece, share),
     )
 
@@ -151,11 +152,6 @@ def _together(parts: list[Comparison]) -> Comparison:
         first_unknown=min((part.first_unknown for part in parts if part.unknown), default=-1),
         disagreement=min((p.disagreement for p in parts if p.disagreement), key=lambda d: d.step, default=None),
     )
-
-
-def _unbounded_steps(piece: Expected) -> list[int]:
-    unbounded = np.isinf(piece.allowance).reshape(len(piece.steps), -1).any(axis=1)
-    return [int(step) for step in piece.steps[unbounded]]
 
 
 def _first(piece: Expected, share: Array) -> Disagreement | None:

@@ -109,28 +109,23 @@ def recording_of(trajectory: Trajectory) -> tuple[Recording, bool]:
         weights={name: values[:last] for name, values in weights.items()},
         loss=losses if np.isfinite(losses).all() and len(losses) == last - 1 else None,
         gradients={name: values[: last - 1] for name, values in whole.gradients.items()},
-        states={name: _until(last, whole, name) for name in whole.states},
+        states={
+            name: {key: values[: last - whole.births(name)[key]] for key, values in states.items()}
+            for name, states in whole.states.items()
+        },
         inputs={},
-        written=_written(trajectory.meta.get("written", {}), last),
+        written={
+            name: units[: last - 1] if name == "loss" else units[:last, 0]
+            for name, units in trajectory.meta.get("written", {}).items()
+        },
     )
     return recording, bool(finite.all())
-
-
-def _until(moments: int, recording: Recording, name: str) -> dict[str, Array]:
-    """The states of a parameter at the first ``moments`` of the run."""
-    births = recording.births(name)
-    return {key: values[: moments - births[key]] for key, values in recording.states[name].items()}
 
 
 def still(weights: Array) -> Array:
     """Which elements of a parameter ``(K + 1, …)`` never moved, though others did."""
     same: Array = (weights == weights[0]).all(axis=0)
     return same if not same.all() else np.zeros_like(same)
-
-
-def _written(units: Mapping[str, Array], rows: int) -> dict[str, Array]:
-    """Half units of the first rows."""
-    return {name: values[: rows - 1] if name == "loss" else values[:rows, 0] for name, values in units.items()}
 
 
 def without_still(recording: Recording) -> Recording:

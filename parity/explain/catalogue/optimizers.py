@@ -39,12 +39,9 @@ def of(kinds: tuple[type, ...], change: Callable[[Any, float], Any]) -> Apply:
     return apply
 
 
-def with_momentum(optimizer: Any, value: float) -> Any:
-    return replace(optimizer, momentum=value) if off(optimizer.momentum) else optimizer
-
-
-def other_momentum(optimizer: Any, value: float) -> Any:
-    return optimizer if off(optimizer.momentum) else replace(optimizer, momentum=value)
+def momentum(*, asked: bool) -> Apply:
+    """Another momentum where there is one, or one where there is none."""
+    return of(MOMENTUM, lambda o, value: o if off(o.momentum) is asked else replace(o, momentum=value))
 
 
 def without_momentum(optimizer: Any, _: float) -> Any:
@@ -100,10 +97,6 @@ def weight_norm(design: Design) -> Design | None:
     if type(optimizer) is not SGD or optimizer != SGD(lr=optimizer.lr):
         return None
     return design.with_optimizers(lambda o: WeightNormSGD(lr=o.lr), "weight")
-
-
-def begins_epoch(design: Design) -> Any:
-    return np.diff(design.epoch, prepend=0) > 0
 
 
 ASKED = (AdamW(lr=1.0, weight_decay=1.0), SGD(lr=1.0, momentum=0.5, dampening=0.5))
@@ -174,7 +167,7 @@ OPTIMIZER = {
         text="there is momentum {value:.6g}, where none was asked",
         change="set momentum=0",
         probe="the second step: the first one is the same with and without",
-        apply=of(MOMENTUM, with_momentum),
+        apply=momentum(asked=False),
         values=FREE_RATES,
         free=True,
     ),
@@ -182,7 +175,7 @@ OPTIMIZER = {
         text="the momentum is {value:.6g}, and not what was asked",
         change="pass the momentum that was asked",
         probe="the second step",
-        apply=of(MOMENTUM, other_momentum),
+        apply=momentum(asked=True),
         values=FREE_RATES,
         free=True,
     ),
@@ -290,7 +283,9 @@ OPTIMIZER = {
         text="the optimizer forgets its state at the start of every epoch: it is made anew",
         change="make the optimizer once, before the first epoch",
         probe="the first step of the second epoch",
-        apply=lambda design, _: replace(design, resets=begins_epoch(design)) if design.resets is None else None,
+        apply=lambda design, _: (
+            replace(design, resets=np.diff(design.epoch, prepend=0) > 0) if design.resets is None else None
+        ),
     ),
     "step-twice": Name(
         text="optimizer.step() is called twice for each gradient",
