@@ -20,9 +20,7 @@ from parity.step.expected import Expected, expect
 from parity.step.passes import Pass
 from parity.step.quantity import Quantity
 from parity.step.recording import Recording
-from parity.step.rounding import like
 from refimpl.arithmetic.bounded import Bounded
-from refimpl.arithmetic.sums import add_in_any_order
 from refimpl.types import Array
 
 
@@ -69,11 +67,7 @@ def replay(design: Design, recording: Recording, marks: Array) -> Replay:
         made = Pass(design, np.array([k]), problem, own, batch("X", design.rows[k]), batch("y", design.rows[k]))
         losses.append((made.loss, made.objective))
         raw.append(design.raw([k], problem, made.data_gradient, own))
-        mixed: dict[str, Any] = raw[-1]
-        if design.mixing is not None:
-            used = [(m, each) for m, each in zip(design.mixing[k], raw, strict=False) if m]
-            mixed = {name: add_in_any_order([like(g[name], m) * g[name] for m, g in used]) for name in own}
-        return under(design.seen([k], mixed), update)
+        return under(design.seen([k], design.mixed(k, raw)), update)
 
     def step(name: str, k: int, param: Any, given: Any, state: Any) -> tuple[Any, Any]:
         return design.after(name, k, engine.optimizer(design, name, np.array([k]), update), param, given, state)

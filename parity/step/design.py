@@ -14,7 +14,7 @@ own parts and none of these; faulty parts follow the same protocols (:mod:`parit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
@@ -129,6 +129,13 @@ class Design:
         for name, by in self.added.items():
             summands[name].append(like(params[name], by[steps]) * params[name])
         return {name: add_in_any_order(terms) for name, terms in summands.items()}
+
+    def mixed(self, k: int, raw: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Σ_j M_kj·r_j of step k, from the gradients r_0 … r_k; only the last is needed where nothing is mixed."""
+        if self.mixing is None:
+            return raw[-1]
+        used = [(m, r) for m, r in zip(self.mixing[k], raw, strict=False) if m] or [(0.0, raw[-1])]
+        return {name: add_in_any_order([like(r[name], m) * r[name] for m, r in used]) for name in raw[-1]}
 
     def seen(self, steps: Any, mixed: dict[str, Any]) -> dict[str, Any]:
         """u_k ``(runs, …)`` from the mixed gradients of the same steps."""

@@ -56,11 +56,10 @@ def trained(
         of_step = with_mask(problem, masks[k]) if masks else problem
         made = Pass(design, np.array([k]), of_step, params, *(inputs[name][:, design.rows[k]] for name in ("X", "y")))
         losses = made.loss, problem.objective_from(made.loss, params)
-        mixed: dict[str, Any] = design.raw([k], problem, made.data_gradient, params)
-        if design.mixing is not None:
-            raw.append(mixed)
-            mixed = {name: sum(m * r[name] for m, r in zip(design.mixing[k], raw, strict=False)) for name in params}
-        return design.seen([k], mixed) | {name: by[k : k + 1] for name, by in design.given.items()}
+        if design.mixing is None:
+            raw.clear()  # they are not asked for again
+        raw.append(design.raw([k], problem, made.data_gradient, params))
+        return design.seen([k], design.mixed(k, raw)) | {name: by[k : k + 1] for name, by in design.given.items()}
 
     def step(name: str, k: int, param: Any, given: Any, state: Any) -> tuple[Any, Any]:
         optimizer: Any = scheduled(design.form.optimizers[name], design.form.schedule, int(design.advances[k]))

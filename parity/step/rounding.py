@@ -24,7 +24,8 @@ def stored(value: Array, candidate: Array, format: Format) -> Array:
     """A value as torch stores it in a format: directly or, where that is narrow, by way of float32 as the candidate."""
     direct, by_float32 = format.round(value), format.round(FORMATS["float32"].round(value))
     narrow = format.digits < FORMATS["float32"].digits
-    return np.where(narrow & (candidate == by_float32), by_float32, direct)
+    chosen: Array = np.where(narrow & (candidate == by_float32), by_float32, direct)
+    return chosen
 
 
 def like(x: Any, numbers: Any) -> Any:
