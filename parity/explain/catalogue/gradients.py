@@ -35,13 +35,9 @@ def stale(design: Design, first: float) -> Design | None:
     return replace(found, calls=np.minimum(np.arange(design.steps), 1)) if design.calls is None else None
 
 
-def accumulated(design: Design, _: float) -> Design:
-    return mixed(design, np.tril(np.ones((design.steps, design.steps))))
-
-
-def accumulated_in_epoch(design: Design, _: float) -> Design:
-    epoch = design.epoch
-    return mixed(design, np.tril(epoch[:, None] == epoch[None, :]).astype(float))
+def accumulated(design: Design, period: Array) -> Design:
+    """The sum of all gradients so far that are of the same period."""
+    return mixed(design, np.tril(period[:, None] == period).astype(float))
 
 
 def two_batches(design: Design, times: float) -> Design | None:
@@ -72,13 +68,13 @@ GRADIENTS = {
         text="gradients are never set to zero: each step uses the sum of all so far",
         change="call optimizer.zero_grad() before backward()",
         probe="the second step",
-        apply=accumulated,
+        apply=lambda design, _: accumulated(design, 0 * design.epoch),
     ),
     "gradient-accumulated-in-epoch": Name(
         text="gradients are set to zero once an epoch: within it each step uses the sum so far",
         change="call optimizer.zero_grad() before every backward()",
         probe="the first step of the second epoch",
-        apply=accumulated_in_epoch,
+        apply=lambda design, _: accumulated(design, design.epoch),
     ),
     "gradient-of-two-batches": Name(
         text="the optimizer steps at every second batch, with {value:g} times the sum of two gradients",
