@@ -23,7 +23,7 @@ from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis, Finding
 from parity.explain.readings import factor, norms
 from parity.step.design import check_linear
-from parity.step.profile import profile_of
+from parity.step.recording import profile_of
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.reductions import norm
