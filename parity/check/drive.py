@@ -24,7 +24,7 @@ REFUSALS = (RuntimeError, ValueError, NotImplementedError, AssertionError)
 class Driver:
     """One class with the hyper-parameters that were given, in one dtype on one device.
 
-    ``closure``: its step demands one. ``keeps_float32``: it kept a float32 tensor, such as torch's count of steps.
+    ``closure``: its step demands one. ``keeps_float32``: it kept a float32 number, such as torch's count of steps.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Driver:
                 given[name].append(exact(self.tensor(feed.gradients[name][k])))
                 elsewhere[name].append(self._elsewhere(parameter))
             kept.append({name: _state(optimizer, parameter) for name, parameter in parameters.items()})
-        self.keeps_float32 |= any(tensor.dtype == torch.float32 for tensor in _tensors(optimizer))
+        self.keeps_float32 |= any(tensor.dtype == torch.float32 for tensor in _numbers(optimizer))
         return Played(
             weights=_stacked(weights),
             gradients=_stacked(given),
@@ -160,11 +160,15 @@ def _over_steps(moments: list[dict[str, Array]]) -> dict[str, Array]:
     return found
 
 
-def _tensors(optimizer: Any) -> Iterator[Tensor]:
-    """All that it keeps beside the parameters."""
+def _numbers(optimizer: Any) -> Iterator[Tensor]:
+    """What it keeps in tensors of one element, whatever the size of the parameter."""
+    by_key: dict[str, list[Tensor]] = {}
     for kept in (*optimizer.state.values(), *optimizer.param_groups):
-        values = kept.values() if isinstance(kept, dict) else ()
-        yield from (value for value in values if isinstance(value, Tensor))
+        for key, value in kept.items() if isinstance(kept, dict) else ():
+            if isinstance(value, Tensor):
+                by_key.setdefault(str(key), []).append(value)
+    for tensors in by_key.values():
+        yield from tensors if all(tensor.numel() == 1 for tensor in tensors) else ()
 
 
 def _demands_closure(cls: Any) -> bool:

@@ -23,7 +23,7 @@ class Fault:
 class Examined:
     """``given``: hyper-parameters, as asked or else the constructor's ``defaults``. ``runs``: of every feed, in
     float64; ``dtypes``: of the drawn one in each dtype, or what it ``raised`` there. ``refusal``: its words, where it
-    takes no dense gradients. ``shapes``: of the parameters that it takes. ``keeps_float32``: a tensor of that format,
+    takes no dense gradients. ``shapes``: of the parameters that it takes. ``keeps_float32``: a number of that format,
     although the parameters are float64.
     """
 

@@ -12,9 +12,10 @@ from parity.explain.catalogue.gradients import mixed
 from parity.explain.catalogue.name import Apply, Name, map_optimizers
 from parity.explain.catalogue.penalties import moved
 from parity.explain.faults.weight_norm import WeightNormSGD
-from parity.explain.update.changes import Change, changes_of
 from parity.explain.update.counts import Place
-from parity.explain.update.of import rule_of
+from parity.explain.update.edits import named_edit
+from parity.explain.update.named import words_of
+from parity.explain.update.program import Program
 from parity.step.design import Design
 from refimpl.errors import RefimplError
 from refimpl.optimizers import OPTIMIZERS, SGD, SGDW, Adam, AdamW
@@ -99,22 +100,14 @@ def weight_norm(design: Design) -> Design | None:
     return design.with_optimizers(lambda o: WeightNormSGD(lr=o.lr), "weight")
 
 
-ASKED = (AdamW(lr=1.0, weight_decay=1.0), SGD(lr=1.0, momentum=0.5, dampening=0.5))
-"""References that have between them every link that a name of the catalogue replaces."""
-
-
-def changes(optimizer: Any, epochs: Any) -> dict[str, Change]:
-    """Every link of an optimizer that may be another one, by its name; see :mod:`parity.explain.update`."""
-    return {change.id: change for change in changes_of(rule_of(optimizer, len(epochs)), epochs)}
-
-
 def replaced(design: Design, id: str) -> Design | None:
-    """The link of that name replaced in every optimizer that has it."""
+    """The edit of that name in the program of every optimizer that has it; see :mod:`parity.explain.update`."""
     place = Place(index=0, parameters=1, epochs=np.repeat(design.epoch, most_calls(design)))
 
     def change(optimizer: Any) -> Any:
-        found = changes(optimizer, place.epochs).get(id)
-        return optimizer if found is None else found.of(rule_of(optimizer, len(place.epochs)), place)
+        program = Program.of(optimizer)
+        edit = named_edit(program, id)
+        return optimizer if edit is None or program is None else edit.of(program, place)
 
     changed = design.with_optimizers(change)
     return None if changed.form.optimizers == design.form.optimizers else changed
@@ -127,12 +120,11 @@ def most_calls(design: Design) -> int:
 
 
 def linked(id: str, probe: str) -> Name:
-    """A name whose words and formula are those of the link."""
-    link = next(found[id] for found in (changes(asked, np.zeros(1)) for asked in ASKED) if id in found)
+    """A name whose words and formula are those of an edit."""
     needs_schedule = id == "lr-times-momentum"
     return Name(
-        text=link.text,
-        change=f"as asked: {link.right}",
+        text=words_of(id),
+        change="make each line of the update as asked",
         probe=probe,
         apply=lambda design, _: None if needs_schedule and not moved(design) else replaced(design, id),
     )
@@ -153,7 +145,7 @@ LINKS = {
     "second-moment-undecayed": "the first step",
     "lr-times-momentum": "a schedule that moves η",
 }
-"""Links of the update that are replaced, and what shows it."""
+"""Lines of the update that are edited, and what shows it."""
 FREE_RATES = (0.01, 0.1, 0.5, 0.8, 0.9, 0.95, 0.99, 0.999)
 
 OPTIMIZER = {

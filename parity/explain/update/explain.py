@@ -1,41 +1,38 @@
 """What an optimizer update did where it is not what was asked.
 
-The asked update is put together of links (:mod:`parity.explain.update.rule`). What was recorded is held to every rule
-that differs from it in one part (a link, a number, a counter, a sequence from step to step), then in two; first in
-plain arithmetic, which costs little, and those that come near in running-error arithmetic. Only a rule that brings
-every recorded number within its bound is an explanation; fewest parts win.
+The asked update is a program of lines (:mod:`parity.explain.update.program`). What was recorded is held to every
+program that differs from it in one part (an edit, a number, a counter, a sequence from step to step), then in two;
+first in plain arithmetic, which costs little, and those that come near in running-error arithmetic. Only a program that
+brings every recorded number within its bound is an explanation; fewest parts win.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from parity.explain.motion import Motion
 from parity.explain.update.candidates import (
-    Base,
     clipped,
-    links,
     look_aheads,
-    near_ones,
+    options,
     other_numbers,
     other_references,
-    part_of,
-    sequences,
     shared_states,
 )
 from parity.explain.update.counts import Place
-from parity.explain.update.of import rule_of
+from parity.explain.update.edits import Base, Edits, near_ones
 from parity.explain.update.proof import Candidate, Court, Explanation
-from parity.explain.update.rule import Rule
+from parity.explain.update.sequences import sequences
 from parity.explain.update.structure import described
 from parity.explain.update.trial import Record
 from refimpl.types import Array, Optimizer
 
-NEAREST = 5
+NEAREST = 4
 """Links that a second part is looked for beside."""
 
 
@@ -92,55 +89,46 @@ class Search:
             )
             for i, record in enumerate(records)
         }
-        self.base = Base({record.name: rule_of(record.asked, record.steps) for record in records})
+        self.base = Base({record.name: record.asked for record in records})
+        self.edits = Edits(self.base, self.places)
 
     def run(self) -> UpdateExplanation:
         """The explanations with fewest parts, or the structure."""
-        found = self.court.first(self._one())
-        if not found:
-            found = self.court.first(self._other(), most=1)
-        if not found:
-            found = self.court.first(self._two(), most=2)
+        found = self._first(self.court, self._one(self.records)) or self.court.first(self._two(), most=1)
         if not found and len(self.records) > 1:
             found = self._apart()
         structure = () if found else tuple(described(self.records, self.base.rules))
         return UpdateExplanation(explanations=tuple(found), structure=structure)
 
-    def _one(self) -> Iterator[Candidate]:
-        for _, candidate in links(self.base, self.places):
-            yield candidate
-        yield from shared_states(self.base, self.records, self.asked)
-        yield from look_aheads(self.base, self.records)
-        yield from other_numbers(self.base, self.records)
-        yield from clipped(self.base, self.records)
+    def _first(self, court: Court, ways: Iterator[Iterator[Candidate]]) -> list[Explanation]:
+        """What the first way finds that finds something."""
+        return next((found for way in ways if (found := court.first(way))), [])
 
-    def _other(self) -> Iterator[Candidate]:
-        """Another reference, or steps that change from one to the next."""
-        yield from other_references(self.base, self.asked, self.steps)
-        yield from sequences(self.base, self.records)
+    def _one(self, records: Sequence[Record]) -> Iterator[Iterator[Candidate]]:
+        """One edit, option, number or sequence, the likely ones first."""
+        named = map(self.edits.candidate, self.edits.named)
+        yield chain(named, options(self.base), shared_states(self.base, records, self.asked))
+        yield look_aheads(self.base, records)
+        yield chain(other_numbers(self.base, records), clipped(self.base, records))
+        yield map(self.edits.candidate, self.edits.every)
+        yield other_references(self.base, self.asked)
+        yield sequences(self.base, records)
 
     def _two(self) -> Iterator[Candidate]:
-        for kind, near in near_ones(self.base, self.places, self.records, NEAREST):
-            del kind
+        """Two at once: one of those that come nearest, and another thing."""
+        for first, near in near_ones(self.edits, self.records, NEAREST):
             yield from other_numbers(near, self.records)
             yield from sequences(near, self.records)
-        singles = list(links(self.base, self.places))
-        for i, (change, _) in enumerate(singles):
-            for other, _ in singles[i + 1 :]:
-                if other.kind != change.kind:
-                    rules: dict[str, Rule] = {}
-                    for name, rule in self.base.rules.items():
-                        place = self.places[name]
-                        rules[name] = other.of(change.of(rule, place), place)
-                    yield Candidate(parts=(part_of(change), part_of(other)), rules=rules)
+            further = Edits(near, self.places)
+            for own in (*further.named, *further.every):
+                if next(iter(own.values())).kind != first.kind:
+                    yield further.candidate(own)
 
     def _apart(self) -> list[Explanation]:
         """Each refuted parameter for itself: another cause for each."""
         found = []
         for record in self.court.wrong:
-            own = Search([record], self.asked, None, {})
-            own.places = {record.name: self.places[record.name]}
-            best = own.court.first(own._one(), most=1) or own.court.first(own._other(), most=1)
+            best = self._first(Court([record]), self._one([record]))
             if not best:
                 return []
             found.append(best[0])

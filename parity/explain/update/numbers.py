@@ -8,17 +8,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from parity.explain.replay import Slot
+from parity.explain.replay import Slot, with_numbers
 from parity.explain.replay import misses as missed
-from parity.explain.update.rule import Rule
 from parity.explain.update.trial import Record, first_wrong
-from refimpl.types import Array
+from refimpl.errors import RefimplError
+from refimpl.types import Array, number_fields
 
 ITERATIONS, HALVINGS = 15, 6
 SLOW = 5
@@ -30,17 +30,12 @@ WIDER = 8.0
 FAR = 1e30
 """The miss of a number out of place, where the replay has no finite one."""
 SYMBOLS = {
-    "lr": "lr",
-    "beta1": "β₁",
-    "beta2": "β₂",
+    "betas[0]": "β₁",
+    "betas[1]": "β₂",
+    "betas[2]": "β₃",
     "eps": "ε",
-    "weight_decay": "weight_decay",
-    "dampening": "dampening",
-    "momentum": "momentum",
-    "clip": "clip",
-    "accumulated": "initial_accumulator_value",
 }
-STARTS = {"beta1": 0.5, "weight_decay": 0.01, "dampening": 0.5, "momentum": 0.5, "eps": 1e-8}
+STARTS = {"weight_decay": 0.01, "dampening": 0.5, "momentum": 0.5, "eps": 1e-8}
 
 
 @dataclass(frozen=True)
@@ -57,16 +52,27 @@ class Solved:
         return shortest(self.value, self.low, self.high)
 
 
-def numbers_of(asked: Rule) -> list[str]:
-    """The numbers that a rule depends on, the likely ones first."""
-    found = ["lr"]
-    found += ["weight_decay"] if asked.weight_decay else []
-    found += ["beta1"] if asked.beta1 else []
-    found += ["beta2"] if asked.beta2 and (asked.square != "none" or "lion" in asked.average) else []
-    found += ["eps"] if asked.eps and asked.square != "none" else []
-    found += ["dampening"] if "buffer" in asked.average else []
-    found += ["momentum"] if asked.momentum else []
-    return found + (["accumulated"] if asked.square == "sum" else [])
+def every_slot(optimizer: Any) -> Iterator[Slot]:
+    """All numbers of an optimizer, but for those that it finds by itself."""
+    kind: Any = type(optimizer)
+    for name in number_fields(kind):
+        value = getattr(optimizer, name)
+        indices: Sequence[int | None] = range(len(value)) if isinstance(value, tuple) else [None]
+        yield from (slot for slot in (Slot(name, i) for i in indices) if slot.of(optimizer) is not None)
+
+
+def slots(optimizer: Any) -> tuple[Slot, ...]:
+    """The numbers that may differ from run to run: not those that the other options fix. The rate comes first."""
+    free = [slot for slot in every_slot(optimizer) if _is_free(optimizer, slot)]
+    return tuple(sorted(free, key=lambda slot: slot.field != "lr"))
+
+
+def _is_free(optimizer: Any, slot: Slot) -> bool:
+    try:
+        with_numbers(optimizer, {slot: np.full(2, slot.of(optimizer))})
+    except RefimplError:
+        return False
+    return True
 
 
 def solve(records: Sequence[Record], rules: Mapping[str, Any], slots: Sequence[Slot]) -> list[Solved]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,11 +14,15 @@ from parity.explain.update.trial import Record, first_wrong
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One thing that is not as asked: what is done, and what to do instead."""
+    """One thing that is not as asked: ``say``: what is done, and what to do instead, put in words when it is proven."""
 
     id: str
-    text: str
-    right: str
+    say: Callable[[], tuple[str, str]]
+
+    @classmethod
+    def said(cls, id: str, text: str, right: str) -> Part:
+        """With the words at hand."""
+        return cls(id=id, say=lambda: (text, right))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,10 +88,11 @@ class Court:
             rules[record.name], worst = rule, max(worst, share)
         changed = tuple(name for name, rule in rules.items() if rule is candidate.rules[name])
         of = "" if len(changed) == len(self.records) else f" (of {' and '.join(changed)} only)"
+        texts, rights = zip(*(part.say() for part in candidate.parts), strict=True)
         return Explanation(
             id="+".join(part.id for part in candidate.parts),
-            text="; and ".join(part.text for part in candidate.parts) + of,
-            change="; ".join(dict.fromkeys(part.right for part in candidate.parts)),
+            text="; and ".join(texts) + of,
+            change="; ".join(dict.fromkeys(rights)),
             evidence=f"{self._refuted()}; with this, all {self._count():,} recorded weights lie within their bounds, "
             f"at most {worst:.2g} of them used",
             parts=len(candidate.parts),
@@ -112,8 +117,14 @@ class Court:
         if key not in self.shares:
             self.proofs += 1
             self.kept.append(rule)  # an id is of this rule as long as it is kept
-            self.shares[key] = share_of(rule, [record.motion])
+            self.shares[key] = self._of(rule, record)
         return self.shares[key]
+
+    def _of(self, rule: Any, record: Record) -> float:
+        try:
+            return share_of(rule, [record.motion])
+        except Exception:  # an edited program that cannot run in running-error arithmetic
+            return np.inf
 
     def _count(self) -> int:
         return sum(record.weights[1 : record.steps + 1].size for record in self.records)

@@ -18,7 +18,7 @@ import numpy as np
 from parity.errors import InputError
 from parity.explain.motion import Motion
 from parity.explain.replay import Slot, share_of, steps_of, with_numbers
-from parity.explain.update.numbers import Solved, solve
+from parity.explain.update.numbers import Solved, every_slot, slots, solve
 from parity.explain.update.trial import Record
 from refimpl.errors import RefimplError
 from refimpl.optimizers import OPTIMIZERS
@@ -156,28 +156,6 @@ def _with(optimizer: Any, numbers: Mapping[Slot, float]) -> Any:
         return with_numbers(optimizer, inside)
     except RefimplError:
         return None
-
-
-def every_slot(optimizer: Any) -> Iterator[Slot]:
-    """All its numbers, but for those that it finds by itself."""
-    kind: Any = type(optimizer)
-    for name in number_fields(kind):
-        value = getattr(optimizer, name)
-        indices: Sequence[int | None] = range(len(value)) if isinstance(value, tuple) else [None]
-        yield from (slot for slot in (Slot(name, i) for i in indices) if slot.of(optimizer) is not None)
-
-
-def slots(optimizer: Any) -> tuple[Slot, ...]:
-    """The numbers that may differ from run to run: not those that the other options fix."""
-    return tuple(slot for slot in every_slot(optimizer) if _is_free(optimizer, slot))
-
-
-def _is_free(optimizer: Any, slot: Slot) -> bool:
-    try:
-        with_numbers(optimizer, {slot: np.full(2, slot.of(optimizer))})
-    except RefimplError:
-        return False
-    return True
 
 
 # -- options -----------------------------------------------------------------------------------------------------------

@@ -7,14 +7,17 @@ For each step the move is solved for two numbers, with u the direction of the as
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from parity.explain.measure.series import steps_text
 from parity.explain.update.numbers import shortest
-from parity.explain.update.rule import Rule
+from parity.explain.update.stepped import bare, decoupled, rate_of
 from parity.explain.update.trial import MOST_OFF, NEAR, Record
+from refimpl.optimizers import Lion
 from refimpl.types import Array
 
 ENOUGH = 6
@@ -38,15 +41,13 @@ class Measured:
     exact: bool
 
 
-def measure(record: Record, rule: Rule) -> Measured:
+def measure(record: Record, optimizer: Any) -> Measured:
     """The two numbers of every step of one parameter."""
-    bare = replace(rule, decay=rule.decay if "coupled" in rule.decay and rule.decay != "decoupled" else "none")
-    bare = replace(bare, decay="none") if rule.decay == "decoupled" else bare
     weights = record.weights[: record.steps]
-    factor = record.motion.factor[: record.steps].reshape(-1, *(1,) * (weights.ndim - 1))
-    asked = record.predicted(bare) - weights  # −ηₖu
+    asked = record.predicted(bare(optimizer)) - weights  # −ηₖu
     moved = record.weights[1 : record.steps + 1] - weights
-    decayed = rule.lr * rule.weight_decay * factor.ravel() if rule.decay == "decoupled" else np.zeros(record.steps)
+    decay = rate_of(optimizer) * optimizer.weight_decay if decoupled(optimizer) else 0.0
+    decayed = decay * record.motion.factor[: record.steps]
     rows = [
         _solve(move.ravel(), step.ravel(), w.ravel(), allowance.ravel(), decay)
         for move, step, w, allowance, decay in zip(moved, asked, weights, record.allowance, decayed, strict=True)
@@ -88,7 +89,7 @@ def constant(values: Array, errors: Array) -> float | None:
     return shortest((low + high) / 2, low, high) if low <= high else None
 
 
-def named(rule: Rule, steps: int, factor: Array) -> dict[str, Array]:
+def named(optimizer: Any, steps: int, factor: Array) -> dict[str, Array]:
     """Sequences that code may multiply by, relative to what was asked, in words."""
     t, f = np.arange(1, steps + 1), factor[:steps]
     found = {
@@ -97,8 +98,9 @@ def named(rule: Rule, steps: int, factor: Array) -> dict[str, Array]:
         "grows with √t": np.sqrt(t),
         "grows with t": 1.0 * t,
     }
-    c1, c2 = (1 - float(beta) ** t if 0 < float(beta) < 1 else np.ones(steps) for beta in (rule.beta1, rule.beta2))
-    if rule.inner is None and rule.square != "none":
+    betas = getattr(optimizer, "betas", ())
+    if len(betas) > 1 and not isinstance(optimizer, Lion):
+        c1, c2 = (1 - float(beta) ** t if 0 < float(beta) < 1 else np.ones(steps) for beta in betas[:2])
         found |= {
             "is multiplied by √(1 − β₂ᵗ)/(1 − β₁ᵗ), as by the bias-corrected step size": np.sqrt(c2) / c1,
             "is multiplied by √(1 − β₂ᵗ)": np.sqrt(c2),
@@ -115,13 +117,13 @@ def named(rule: Rule, steps: int, factor: Array) -> dict[str, Array]:
     return {text: ratio for text, ratio in found.items() if not np.allclose(ratio, 1)}
 
 
-def pattern(values: Array, errors: Array, rule: Rule, factor: Array) -> tuple[str, Array] | None:
+def pattern(values: Array, errors: Array, optimizer: Any, factor: Array) -> tuple[str, Array] | None:
     """What a sequence, relative to what was asked, may be: words and the numbers, the shortest first."""
     steps = len(values)
     single = constant(values, errors)
     if single is not None and single != 1:
         return f"is {single:.6g} times what was asked", np.full(steps, single)
-    for text, ratio in named(rule, steps, factor).items():
+    for text, ratio in named(optimizer, steps, factor).items():
         if np.all(np.abs(values - ratio) <= errors):
             return text, ratio
     if np.all(np.abs(values) > errors) and abs(values[0] - 1) <= errors[0]:
@@ -147,18 +149,21 @@ def _shown(value: float) -> str:
     return f"1 {'−' if off < 0 else '+'} {abs(off):.2g}" if 0 < abs(off) < 1e-3 else f"{value:.4g}"
 
 
-def counters(record: Record, rule: Rule, fields: list[str], most: int) -> tuple[int, ...] | None:
+def counters(record: Record, counted: Callable[[tuple[int, ...]], Any], most: int) -> tuple[int, ...] | None:
     """The whole number t of each step, 0 for no correction, that brings it near; None where a step has none.
 
-    m and v do not depend on t, so that each step is tried for itself, with t of the step before, the next one, and then
-    with all up to ``most``.
+    ``counted``: the optimizer whose corrections count so. m and v do not depend on t, so that each step is tried for
+    itself, with t of the step before, the next one, and then with all up to ``most``.
     """
     found: list[int] = []
     last = 1
-    for k, state in enumerate(record.states(rule)):
+    tried: dict[int, Any] = {}
+    for k, state in enumerate(record.states(counted((1,) * record.steps))):
         misses = {}
         for t in (last, last + 1, *range(most)):
-            misses[t] = record.miss(rule.having(**dict.fromkeys(fields, (t,) * record.steps)), k, state)
+            if t not in tried:
+                tried[t] = counted((t,) * record.steps)
+            misses[t] = record.miss(tried[t], k, state)
             if misses[t] <= 1:
                 break
         last = min(misses, key=lambda t: misses[t])

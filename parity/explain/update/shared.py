@@ -6,13 +6,13 @@ In every step the state is advanced once for each parameter, with that one's gra
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 
 from parity.explain.motion import Motion
-from parity.explain.update.rule import Rule
+from parity.explain.replay import Slot, with_numbers
 from refimpl.arithmetic.bounded import Bounded
 from refimpl.types import Array, Finite, State
 
@@ -23,14 +23,14 @@ class Shared:
     which it was advanced since the parameter's last step."""
 
     lr: Finite
-    rule: Rule
+    rule: Any
     before: tuple[tuple[tuple[Array, Bounded], ...], ...]
 
     def init(self, param: Array) -> State:
         return {**self.rule.init(param), "turn": np.zeros(len(param), int)}
 
     def step(self, param: Array, grad: Array, state: State) -> tuple[Array, State]:
-        rule, like = replace(self.rule, lr=self.lr), cast(Any, param)
+        rule, like = with_numbers(self.rule, {Slot("lr"): self.lr}, checked=False), cast(Any, param)
         turn = state["turn"]
         for weights, gradient in self.before[int(turn.flat[0])]:
             bounded = isinstance(param, Bounded)
@@ -41,7 +41,7 @@ class Shared:
         return moved, {**after, "turn": turn + 1}
 
 
-def share_by_shape(rules: Mapping[str, Rule], motions: Sequence[Motion]) -> dict[str, Any]:
+def share_by_shape(rules: Mapping[str, Any], motions: Sequence[Motion]) -> dict[str, Any]:
     """Every parameter's rule with the state shared by those of its shape; those alone in theirs keep their own."""
     found: dict[str, Any] = dict(rules)
     shapes = {motion.weights.shape for motion in motions}

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from parity.explain.pattern import places
-from parity.explain.update.rule import Rule
 from parity.explain.update.series import ROUGH, listed, measure
 from parity.explain.update.trial import Record
 
 
-def described(records: Sequence[Record], rules: Mapping[str, Rule]) -> Iterator[str]:
+def described(records: Sequence[Record], rules: Mapping[str, Any]) -> Iterator[str]:
     """One sentence for each parameter that is not as asked."""
     right = [record.name for record in records if not record.wrong]
     for record in records:
@@ -22,7 +22,7 @@ def described(records: Sequence[Record], rules: Mapping[str, Rule]) -> Iterator[
         yield f"{' and '.join(right)} as asked"
 
 
-def _one(record: Record, rule: Rule) -> str:
+def _one(record: Record, rule: Any) -> str:
     wrong = record.share.reshape(len(record.share), -1) > 1
     found = measure(record, rule)
     left = float(np.max(found.left, initial=0))

@@ -14,7 +14,6 @@ import numpy as np
 
 from parity.explain.motion import Motion
 from parity.explain.replay import Slot, replay, steps_of, with_numbers
-from parity.explain.update.rule import Rule
 from refimpl.types import Array, Optimizer, State
 
 NEAR = 64.0
@@ -81,17 +80,20 @@ class Record:
                 found.append(param)
         return np.concatenate(found)
 
-    def near(self, rule: Rule) -> bool:
+    def near(self, rule: Any) -> bool:
         """Whether the rule is worth a proof: it is left at the first step that it misses."""
-        with np.errstate(all="ignore"):
-            state = rule.init(self.weights[:1])
-            for k in range(self.steps):
-                param, state = self._at(rule, k).step(self.weights[k : k + 1], self.gradients[k : k + 1], state)
-                if not self._is_near(param, k):
-                    return False
+        try:
+            with np.errstate(all="ignore"):
+                state = rule.init(self.weights[:1])
+                for k in range(self.steps):
+                    param, state = self._at(rule, k).step(self.weights[k : k + 1], self.gradients[k : k + 1], state)
+                    if not self._is_near(param, k):
+                        return False
+        except Exception:  # an edited program that cannot run
+            return False
         return True
 
-    def states(self, rule: Rule) -> Iterator[State]:
+    def states(self, rule: Any) -> Iterator[State]:
         """What the rule keeps before each step."""
         state = rule.init(self.weights[:1])
         for k in range(self.steps):
@@ -99,7 +101,7 @@ class Record:
             with np.errstate(all="ignore"):
                 _, state = self._at(rule, k).step(self.weights[k : k + 1], self.gradients[k : k + 1], state)
 
-    def miss(self, rule: Rule, k: int, state: State) -> float:
+    def miss(self, rule: Any, k: int, state: State) -> float:
         """How far the rule is off in one step from what it kept before, in allowances; elements in doubt left out."""
         with np.errstate(all="ignore"):
             param, _ = self._at(rule, k).step(self.weights[k : k + 1], self.gradients[k : k + 1], state)

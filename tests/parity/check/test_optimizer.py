@@ -28,7 +28,6 @@ from parity.check.rules import RULES as LINES
 from parity.check.target import Target
 from parity.errors import InputError
 from parity.explain.finding import Diagnosis
-from parity.explain.update.of import rule_of
 from parity.explain.update.trial import Record
 from refimpl.optimizers import OPTIMIZERS, Adam, AdamW
 
@@ -116,7 +115,7 @@ def test_a_reference_driven_here_makes_the_steps_that_torch_makes() -> None:
     """Independent of the judge: its plain steps beside torch's, with the rate that changes and the late parameter."""
     played = Driver(torch.optim.AdamW, DECAYED).play(feeds.judged(feeds.SHAPES))
     for motion in motions(played, "float64"):
-        expected = Record(motion, AdamW(**DECAYED)).predicted(rule_of(AdamW(**DECAYED), feeds.STEPS))
+        expected = Record(motion, AdamW(**DECAYED)).predicted(AdamW(**DECAYED))
         np.testing.assert_allclose(motion.weights[1:], expected, rtol=0, atol=1e-12)
 
 

@@ -10,12 +10,11 @@ import pytest
 
 from parity.explain.motion import Motion
 from parity.explain.update import UpdateExplanation, explain_update
-from parity.explain.update.of import rule_of
-from parity.explain.update.rule import Rule
+from parity.explain.update.program import Program
 from parity.explain.update.trial import Record
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
-from refimpl.optimizers import SGD, Adagrad, Adam, AdamW, Lion, RMSprop
+from refimpl.optimizers import OPTIMIZERS, SGD, Adagrad, Adamax, AdamW, Lion
 from refimpl.types import Array
 
 STEPS = 12
@@ -218,7 +217,7 @@ SGDS: Mapping[str, Step] = {
     "momentum-missing": _momentum(lambda b, g, s, lr: g),
     "look-ahead": _look_ahead(5, 0.8, _momentum(lambda b, g, s, lr: B1 * b + g)),
     "number-dampening": _momentum(lambda b, g, s, lr: g if s["t"] == 1 else B1 * b + 0.7 * g),
-    "number-beta1": _momentum(lambda b, g, s, lr: 0.8 * b + g),
+    "number-momentum": _momentum(lambda b, g, s, lr: 0.8 * b + g),
     "sequence": _momentum(lambda b, g, s, lr: B1 * b + g, lambda b, g, lr: 0.01 * b),
 }
 """Faults of SGD with momentum."""
@@ -284,15 +283,56 @@ def test_what_no_rule_explains_is_described_and_not_named(asked: Any) -> None:
     assert found.structure[0].startswith("weight: not as asked in every element")
 
 
-def test_a_rule_of_links_makes_the_steps_of_its_reference() -> None:
-    ones: list[Any] = [Adam(lr=0.01, weight_decay=0.1), RMSprop(lr=0.01, centered=True, momentum=0.5)]
-    ones += [Adagrad(lr=0.1), Lion(lr=0.01, weight_decay=0.1), Adam(lr=0.01, amsgrad=True, maximize=True)]
-    ones += [SGD(lr=0.1, momentum=0.9, dampening=0.3), SGD(lr=0.1, momentum=0.9, nesterov=True)]
-    for asked in [*ones, AdamW(lr=0.01, weight_decay=0.1)]:
-        rule, inner = rule_of(asked, STEPS), Rule(lr=asked.lr, inner=asked)
-        motion = recorded(adam(), "float64")[0]
-        both = [Record(motion, asked).predicted(each) for each in (rule, inner)]
-        np.testing.assert_allclose(both[0], both[1], rtol=0, atol=1e-13)
+@pytest.mark.parametrize("name", sorted({*OPTIMIZERS} - {"muon", "lbfgs"}))
+def test_the_program_of_a_reference_makes_its_steps(name: str) -> None:
+    asked: Any = OPTIMIZERS[name](**({} if name in ("adadelta", "rprop") else {"lr": 0.01}))
+    program = Program.of(asked)
+    if program is None:
+        pytest.skip(f"the step of {name} is not a program of lines")
+    motion = recorded(adam(), "float64")[0]
+    both = [Record(motion, asked).predicted(each) for each in (asked, program.optimizer)]
+    np.testing.assert_allclose(both[0], both[1], rtol=0, atol=1e-13)
+
+
+def _written_back(w: Array, g: Array, s: State, lr: float) -> Array:
+    """Adagrad whose root is taken in place."""
+    s["sum"] = np.sqrt(s.get("sum", 0) + g * g)
+    return w - lr * g / (s["sum"] + EPS)
+
+
+def _lion_in_place(w: Array, g: Array, s: State, lr: float) -> Array:
+    """Lion whose interpolation overwrites the average."""
+    between = B1 * s.get("m", 0) + (1 - B1) * g
+    s["m"] = B2 * between + (1 - B2) * g
+    return w - lr * np.sign(between)
+
+
+def _twice_started(w: Array, g: Array, s: State, lr: float) -> Array:
+    """The first gradient fills the buffer and is added to it."""
+    s["b"] = B1 * s.get("b", g) + g
+    return w - lr * s["b"]
+
+
+def _undecayed_maximum(w: Array, g: Array, s: State, lr: float) -> Array:
+    """Adamax whose norm never falls."""
+    s["u"] = np.maximum(s.get("u", 0), np.abs(g) + EPS)
+    return w - lr / (1 - B1 ** s["t"]) * averaged(s, "m", g, B1) / s["u"]
+
+
+@pytest.mark.parametrize(
+    ("step", "asked", "said"),
+    [
+        (_written_back, Adagrad(lr=0.01, eps=EPS), "what is kept as sum is √s, not s"),
+        (_lion_in_place, Lion(lr=0.01, betas=(B1, B2)), "is written into exp_avg in place"),
+        (_twice_started, SGD(lr=0.01, momentum=B1), "advanced with it once more in the same step"),
+        (_undecayed_maximum, Adamax(lr=0.01, betas=(B1, B2), eps=EPS), "the factor β₂ is missing"),
+    ],
+    ids=["adagrad", "lion", "sgd", "adamax"],
+)
+def test_an_error_that_no_one_foresaw_is_said_by_the_line_that_is_other(step: Step, asked: Any, said: str) -> None:
+    found = explained(step, asked)
+    assert found is not None and found.best is not None, found
+    assert said in found.best.text, found.best.text
 
 
 @pytest.mark.parametrize(

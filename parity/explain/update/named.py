@@ -1,0 +1,182 @@
+"""The edits of a program that have words of their own: the vocabulary, counters, averages that lag, narrow formats."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from itertools import chain
+
+from parity.explain.update import counts
+from parity.explain.update.edit import Edit, Editor
+from parity.explain.update.program import Program
+from parity.explain.update.rewrite import bind, expressions, matched, parsed, replaced
+from parity.explain.update.vocabulary import Wording, vocabulary
+
+FORMATS = ("bfloat16", "float16", "float32")
+COUNTED = "1 - B ** t"
+CORRECTIONS = {
+    "none": "bias-correction-missing-both",
+    "none-of-m": "bias-correction-missing-first",
+    "none-of-v": "bias-correction-missing-second",
+    "lagging": "bias-correction-late",
+}
+
+
+@lru_cache(maxsize=128)
+def named_edits(program: Program, epochs: bool = False) -> tuple[Edit, ...]:
+    """Those that have words of their own. ``epochs``: whether the run has several."""
+    return tuple(Named(program).edits(epochs))
+
+
+def words_of(id: str) -> str:
+    """What is said of an edit with a name."""
+    worded = (wording.text for wording in vocabulary() if wording.id == id)
+    of_counts = (count.text for name, count in counts.TABLE.items() if CORRECTIONS.get(name) == id)
+    return next(chain(worded, of_counts))
+
+
+class Named(Editor):
+    """What the vocabulary and the tables of counters make of a program."""
+
+    def edits(self, epochs: bool) -> Iterator[Edit]:
+        """All of them, the vocabulary first."""
+        for wording in vocabulary():
+            yield from self._worded(wording)
+        yield from self._counted(epochs)
+        yield from self._lagging()
+        yield from self._narrow()
+
+    def _worded(self, wording: Wording) -> Iterator[Edit]:
+        """One edit for each place of the first pattern; the others must be found, too."""
+        pattern, other = wording.changes[0]
+        for i in range(len(self.trees)):
+            known = self._at(i, pattern, {})
+            if known is None:
+                continue
+            places, lines = [(i, pattern, other)], dict[int, str]()
+            for further, its in wording.changes[1:]:
+                where = next((j for j in range(len(self.trees)) if self._at(j, further, known) is not None), None)
+                if where is None:
+                    break
+                known = self._at(where, further, known) or known
+                places.append((where, further, its))
+            else:
+                for where, its, new in places:
+                    lines[where] = self._rewritten(lines.get(where, self.program.lines[where]), its, new, known)
+                if any(self.program.lines[j] != line for j, line in lines.items()):
+                    asked = (self.paper.line(self.program.lines[j]) for j in sorted(lines))
+                    right = "; ".join(line for line in asked if line != "g ← g")
+                    yield Edit(id=wording.id, kind=wording.kind, text=wording.text, right=right, lines=lines)
+
+    def _at(self, i: int, pattern: str, known: Mapping[str, ast.expr]) -> dict[str, ast.expr] | None:
+        """What the letters stand for where a line, or the first expression in it, has the form of a pattern."""
+        if isinstance(parsed(pattern), ast.stmt):
+            return matched(pattern, self.trees[i], known)
+        found = (matched(pattern, node, known) for node in self.parts[i])
+        return next((each for each in found if each is not None), None)
+
+    def _rewritten(self, source: str, pattern: str, other: str, known: Mapping[str, ast.expr]) -> str:
+        new = bind(other, known)
+        if isinstance(parsed(pattern), ast.stmt):
+            return ast.unparse(new)
+        tree = parsed(source)
+        return replaced(tree, next(n for n in expressions(tree) if matched(pattern, n, known) is not None), new)
+
+    def _counted(self, epochs: bool) -> Iterator[Edit]:
+        """The counter of the bias corrections 1 − βᵗ counts something else, or the β is another one."""
+        places = [
+            (i, node, ast.unparse(found["B"]))
+            for i, tree in enumerate(self.trees)
+            for node in expressions(tree)
+            if (found := matched(COUNTED, node)) is not None
+        ]
+        if not places:
+            yield from self._corrected()
+            return
+        betas = list(dict.fromkeys(beta for _, _, beta in places))
+        right = "the correction uses t = 1, 2, 3, … steps of this parameter"
+        for name, count in counts.TABLE.items():
+            of = [
+                beta for beta in betas if not count.only or (len(betas) > 1 and beta == betas["mv".index(count.only)])
+            ]
+            if not of or (name == "epochs" and not epochs):
+                continue
+            lines = {i: self._with(i, n, f"corrected({b}, counter[k], param)") for i, n, b in places if b in of}
+            id = CORRECTIONS.get(name, f"correction-{name}")
+            yield Edit(id=id, kind="correction", text=count.text, right=right, lines=lines, counts={"counter": count})
+        for name, text in counts.CROSSED.items() if betas == ["beta1", "beta2"] else ():
+            crossed = {"beta1": "beta2" if "m" in name else "beta1", "beta2": "beta1" if "v" in name else "beta2"}
+            lines = {i: self._with(i, n, f"1 - {crossed[b]} ** t") for i, n, b in places}
+            right = "m is divided by 1 − β₁ᵗ and v by 1 − β₂ᵗ"
+            yield Edit(id=f"correction-crossed-{name}", kind="correction", text=text, right=right, lines=lines)
+
+    def _corrected(self) -> Iterator[Edit]:
+        """A bias correction of v that was not asked, by the parameter's own steps or by all."""
+        of = {"": counts.Count(lambda place: place.t, ""), "-late": counts.TABLE["late"]}
+        for i, tree in enumerate(self.trees):
+            for node in expressions(tree):
+                found = matched("np.sqrt(V) + self.eps", node) if hasattr(self.program.asked, "alpha") else None
+                for name, count in of.items() if found is not None else ():
+                    new = bind("np.sqrt(V / corrected(self.alpha, counter[k], param)) + self.eps", found or {})
+                    yield Edit(
+                        id=f"correction-of-v{name}",
+                        kind="correction",
+                        text=f"v is divided by 1 − αᵗ, which was not asked{'; ' * bool(name)}{count.text}",
+                        right="no bias correction",
+                        lines={i: replaced(tree, node, new)},
+                        counts={"counter": count},
+                    )
+
+    def _lagging(self) -> Iterator[Edit]:
+        """What was kept of the step before is used, and what the step makes of it is for the next one."""
+        for key, name in self.program.kept.items():
+            made = self._made(name) if name in self.program.tensors else None
+            uses = [
+                (i, [n for n in expressions(tree) if ast.unparse(n) == name])
+                for i, tree in enumerate(self.trees)
+                if made is not None and i > made and "after" not in ast.unparse(tree)[:5]
+            ]
+            for suffix, start, but in (("", f"0 * {name}", ""), ("-but-first", name, ", but for the first step")):
+                lines = {i: self._with(i, nodes, f"state.get('{key}', {start})") for i, nodes in uses if nodes}
+                if lines:
+                    yield Edit(
+                        id=f"{'square' if name == 'v' else 'average' if name == 'm' else name}-lagging{suffix}",
+                        kind=f"lagging {name}",
+                        text=f"the step uses {name} ({key}) of the step before{but}: it is advanced after it was used",
+                        right="; ".join(self.paper.line(self.program.lines[i]) for i in sorted(lines)),
+                        lines=lines,
+                    )
+
+    def _narrow(self) -> Iterator[Edit]:
+        """What is kept is rounded to a format of fewer digits after each step."""
+        for key, name in self.program.kept.items():
+            i = self._made(name)
+            for format in FORMATS if i is not None and name in self.program.tensors else ():
+                assert i is not None
+                value = self.trees[i].value  # type: ignore[attr-defined]
+                yield Edit(
+                    id=f"kept-{format}-{name}",
+                    kind="kept",
+                    text=f"{name} ({key}) is kept in {format}: it is rounded to that after each step",
+                    right=f"keep {key} in the format of the weights",
+                    lines={i: self._with(i, value, f"rounded({ast.unparse(value)}, '{format}')")},
+                )
+            for format in FORMATS:
+                lines = {}
+                for j, tree in enumerate(self.trees):
+                    reads = [
+                        n
+                        for n in expressions(tree)
+                        if ast.unparse(n).startswith((f"state.get('{key}'", f"state['{key}']"))
+                    ]
+                    if reads:
+                        lines[j] = self._with(j, reads, f"rounded({ast.unparse(reads[0])}, '{format}')")
+                if lines:
+                    yield Edit(
+                        id=f"kept-{format}-{name}-only",
+                        kind="kept",
+                        text=f"{name} ({key}) is kept in {format}: the step uses it unrounded, the next one rounded",
+                        right=f"keep {key} in the format of the weights",
+                        lines=lines,
+                    )

@@ -1,0 +1,74 @@
+"""An update around another one: what is done to its gradient, its length and its weights from step to step.
+
+::
+
+    g ← g·min(1, c/‖g‖), or each element in [−c, c]        clipped
+    w ← w − aₖ·η·u − bₖ·w                                   aₖ and bₖ: of each step, as measured; usually 1 and 0
+    every k-th step: s ← s + α(w − s), w ← s                look-ahead
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+
+from parity.explain.replay import Slot, with_numbers
+from refimpl.types import Array, Decay, Finite, Number, Optimizer, Range, State, off
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stepped:
+    """``inner``: makes the step with the rate ``lr``. ``scale`` and ``shrink``: aₖ and bₖ; empty for 1 and 0. ``clip``:
+    c, by the ``norms`` of each step, or elementwise where there are none. ``period``: steps between two look-aheads, 0
+    for none; ``pull``: their α."""
+
+    lr: Finite
+    inner: Optimizer
+    clip: Finite = 0.0
+    pull: Finite = 0.0
+    norms: Annotated[tuple[Number, ...], Range()] = ()
+    scale: tuple[float, ...] = ()
+    shrink: tuple[float, ...] = ()
+    period: int = 0
+
+    @property
+    def decay(self) -> Decay:
+        return getattr(self.inner, "decay", "coupled")
+
+    def init(self, param: Array) -> State:
+        return {"inner": self.inner.init(param), "steps made": np.zeros(len(param), int), "slow": param}  # type: ignore[dict-item]
+
+    def step(self, param: Array, grad: Array, state: State) -> tuple[Array, State]:
+        k = int(state["steps made"].flat[0])
+        g: Any = grad
+        if self.norms:
+            g = g * (self.clip / np.maximum(self.norms[k], self.clip))  # min(1, c/‖g‖)
+        elif not off(self.clip):
+            g = np.minimum(np.maximum(g, -self.clip), self.clip)
+        rate = self.lr * self.scale[k] if self.scale else self.lr
+        inner: Any = with_numbers(self.inner, {Slot("lr"): rate}, checked=False)
+        moved, kept = inner.step(param, g, state["inner"])
+        if self.shrink and self.shrink[k]:
+            moved = moved - self.shrink[k] * param  # − bₖ·w
+        slow = state["slow"]
+        if self.period and (k + 1) % self.period == 0:
+            slow = moved = slow + self.pull * (moved - slow)  # s + α(w − s)
+        return moved, {"inner": kept, "steps made": state["steps made"] + 1, "slow": slow}
+
+
+def decoupled(optimizer: Any) -> bool:
+    """Whether the weights shrink beside the step."""
+    decays = not off(getattr(optimizer, "weight_decay", 0))
+    return decays and getattr(optimizer, "decay", "") == "decoupled"
+
+
+def bare(optimizer: Any) -> Any:
+    """The optimizer without a decoupled decay."""
+    return with_numbers(optimizer, {Slot("weight_decay"): 0.0}) if decoupled(optimizer) else optimizer
+
+
+def rate_of(optimizer: Any) -> float:
+    """η, where there is one."""
+    return float(getattr(optimizer, "lr", 1.0) or 0.0)
