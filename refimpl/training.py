@@ -12,7 +12,7 @@ Data, initial weights and the order of batches are arguments, so that every fram
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -88,7 +88,6 @@ def train(
     validation: tuple[Array, Array] | None = None,
     masks: Sequence[Array] = (),
     record: Literal["everything", "losses"] = "everything",
-    disturb: Callable[[int, dict[str, Array]], dict[str, Array]] | None = None,
 ) -> Trajectory:
     """Train and record.
 
@@ -96,7 +95,6 @@ def train(
     :meth:`refimpl.batches.Batches.draw`; ``validation``: another ``(X, y)``, evaluated once per epoch.
     ``masks``: of each step, from :func:`draw_masks`, for a model that drops units; losses of all rows have none.
     ``record="losses"`` keeps losses, norms and the final parameters only, for sweeps over many runs.
-    ``disturb(step, params)`` returns the parameters to go on with, to study how errors of a step grow.
     Raises :class:`ShapeError` and :class:`ParameterError`.
     """
     check_shapes(problem, params, X, y)
@@ -142,8 +140,6 @@ def train(
             stepped = {name: optimizers[name].step(params[name], gradient[name], state[name]) for name in params}
             params = {name: param for name, (param, _) in stepped.items()}
             state = {name: new for name, (_, new) in stepped.items()}
-            if disturb is not None:
-                params = disturb(step, params)
 
             norms.append(norm(*(params[name] for name in weights)))
             if everything:

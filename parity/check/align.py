@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -140,8 +140,9 @@ def reports_of(history: History, groups: Rows, roles: Roles, start: Params) -> l
     return list(found)
 
 
-def observed_in(rows: Rows, roles: Roles, shapes: Mapping[str, tuple[int, ...]], trouble: str) -> Observed:
-    """What happened before each report. ``shapes``: of the parameters, with the axis of runs."""
+def observed_in(history: History, rows: Rows, roles: Roles, start: Params) -> Observed:
+    """What happened before each report. ``start``: the parameters, with the axis of runs."""
+    shapes = {name: values.shape for name, values in start.items()}
     steps = {name: [_with_gradient(_steps(row, name, roles)) for row in rows] for name in shapes}
     steps = {name: each for name, each in steps.items() if any(each)}
     passes = {name: [_passes(row, name, roles) for row in rows] for name in shapes}
@@ -157,22 +158,18 @@ def observed_in(rows: Rows, roles: Roles, shapes: Mapping[str, tuple[int, ...]],
             for name, each in steps.items()
         }
 
-    reached = [sum(isinstance(e, Backward) and bool(roles.keys() & e.gradients.keys()) for e in row) for row in rows]
     return Observed(
         raw={name: arrays(name, (row[-1] if row else None for row in each)) for name, each in passes.items()},
         seen=of_steps("seen"),
         points={name: arrays(name, (_point(row, name, roles) for row in rows)) for name in passes},
         calls={name: np.array([len(row) for row in each]) for name, each in steps.items()},
-        closures={name: np.array([sum(s.closures for _, s in row) for row in each]) for name, each in steps.items()},
-        backwards=np.array(reached) if passes else None,
-        state={name: _states(each, shapes[name]) for name, each in steps.items()},
         numbers={name: _numbers(each) for name, each in steps.items()},
         optimizer={
             name: ", ".join(dict.fromkeys(s.optimizer for row in each for _, s in row)) for name, each in steps.items()
         },
         before=of_steps("before"),
         after=of_steps("after"),
-        trouble=trouble,
+        trouble=history.trouble,
     )
 
 
@@ -198,27 +195,6 @@ def _point(row: Sequence[Event], name: str, roles: Roles) -> Array | None:
     done = max((i for i, e in enumerate(row) if isinstance(e, Step)), default=len(row))
     made = [e.values[n] for e in row[:done] if isinstance(e, Backward) for n in e.gradients if roles.get(n) == name]
     return made[-1] if made else None
-
-
-def _states(rows: Stepped, shape: tuple[int, ...]) -> dict[str, Array]:
-    """By key, from the row on in which it is first there; rows without a step keep what was."""
-    kept: dict[str, Array] = {}
-    moments: list[dict[str, Array]] = []
-    for row in rows:
-        for n, step in row:
-            kept = {**step.state[n]}
-        moments.append(kept)
-    return {key: np.stack(list(_aligned(key, moments, shape))) for key in dict.fromkeys(k for m in moments for k in m)}
-
-
-def _aligned(key: str, moments: Sequence[Mapping[str, Array]], shape: tuple[int, ...]) -> Iterator[Array]:
-    example = next(m[key] for m in moments if key in m)
-    whole = example.ndim > 0 and example.size == np.prod(shape)
-    kept = shape if whole else (1, *example.shape)
-    for moment in moments:
-        value = moment.get(key)
-        fits = value is not None and value.size == example.size
-        yield value.reshape(kept) if value is not None and fits else np.full(kept, np.nan)
 
 
 def _numbers(rows: Stepped) -> dict[str, Array]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from parity.check.feeds import Played
-from parity.explain.motion import Motion
+from parity.check.held import motions
+from parity.explain.replay import share_of
 from refimpl.arithmetic.bounded import Bounded
 from refimpl.types import Array, Finite, Optimizer, State
+
+ALIKE = 1e-6
+"""Relative difference up to which two directions are printed as the same: nothing is decided by it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,18 +36,31 @@ class Displaced:
         return moved, {"inner": inner, "turn": state["turn"] + 1}
 
 
-def displacements(name: str, played: Played) -> tuple[Array, ...]:
-    """How far from w the last gradient of each step was taken, from the first gradient of the parameter on."""
-    moments = played.elsewhere[name][played.late.get(name, 0) :]
-    zero = np.zeros_like(played.weights[name][:1])
-    return tuple(zero if moment is None else moment[0][None] for moment in moments)
+def shares(held: Mapping[str, Optimizer], played: Played) -> tuple[float, float]:
+    """Error ÷ allowance of steps with the gradients that they were made with: from w, and from where these are."""
+    back, stays = 0.0, 0.0
+    for motion in motions(played, "float64"):
+        name, rule = motion.parameter, held[motion.parameter]
+        gradients, by = motion.gradient.value.copy(), np.zeros_like(motion.gradient.value)
+        for k, moment in enumerate(played.elsewhere[name][played.late.get(name, 0) :]):
+            if moment is not None:
+                by[k], gradients[k] = moment
+        recorded = replace(motion, gradient=Bounded.tensor(gradients, motion.profile))
+        displaced: Any = Displaced(lr=getattr(rule, "lr", 0.0), rule=rule, by=tuple(by[:, None]))
+        back, stays = max(back, share_of(rule, [recorded])), max(stays, share_of(displaced, [recorded]))
+    return back, stays
 
 
-def with_gradients(motion: Motion, played: Played) -> Motion:
-    """The motion with the gradients that its steps were made with."""
-    moments = played.elsewhere[motion.parameter][played.late.get(motion.parameter, 0) :]
-    value = motion.gradient.value.copy()
-    for k, moment in enumerate(moments):
-        if moment is not None:
-            value[k] = moment[1]
-    return replace(motion, gradient=Bounded.tensor(value, motion.gradient.profile))
+def where(played: Played) -> str:
+    """Where the last gradient of a step was taken, in words."""
+    sizes, along = [], True
+    for k in range(max(len(moments) for moments in played.elsewhere.values())):
+        at = {n: moment[0] for n, moments in played.elsewhere.items() if (moment := moments[k]) is not None}
+        moved = np.concatenate([away.ravel() for away in at.values()])
+        gradient = np.concatenate([played.gradients[name][k].ravel() for name in at])
+        sizes.append(float(np.linalg.norm(moved)))
+        unit = gradient / np.linalg.norm(gradient)
+        along &= bool(np.linalg.norm(moved - sizes[-1] * unit) <= ALIKE * sizes[-1])
+    if along and np.ptp(sizes) <= ALIKE * max(sizes):
+        return f"w + {sizes[0]:.6g}·g/‖g‖ with ‖g‖ of all parameters, as in sharpness-aware minimisation (SAM)"
+    return f"{min(sizes):.4g} to {max(sizes):.4g} away"

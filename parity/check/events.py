@@ -3,6 +3,7 @@ of them."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -35,10 +36,7 @@ class Seen:
 
     @property
     def size(self) -> int:
-        size = 1
-        for length in self.shape:
-            size *= length
-        return size
+        return math.prod(self.shape)
 
 
 @dataclass(frozen=True)
@@ -51,15 +49,13 @@ class Backward:
 
 @dataclass
 class Step:
-    """A step of an optimizer, with all that concerns each of its tensors. ``closures``: how often it was evaluated."""
+    """A step of an optimizer, with all that concerns each of its tensors."""
 
     optimizer: str
     before: dict[int, Array]
     seen: dict[int, Array] = field(default_factory=dict)
     numbers: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
-    state: dict[int, Mapping[str, Array]] = field(default_factory=dict)
     after: dict[int, Array] = field(default_factory=dict)
-    closures: int = 0
 
     @property
     def values(self) -> Mapping[int, Array]:

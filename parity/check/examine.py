@@ -76,8 +76,7 @@ def _taken(driver: Driver) -> tuple[Mapping[str, tuple[int, ...]], str]:
     for shapes in (SHAPES, {"weight": SHAPES["weight"]}):
         feed = drawn(shapes, steps=1)
         try:
-            parameters = driver.parameters(feed.weights)
-            optimizer = driver.make(list(parameters.values()))
+            driver.make(list(driver.parameters(feed.weights).values()))
         except REFUSALS as error:
             said = said or f"{type(error).__name__}: {error}"
             if len(shapes) == 1:
@@ -93,7 +92,6 @@ def _taken(driver: Driver) -> tuple[Mapping[str, tuple[int, ...]], str]:
             if not isinstance(error, REFUSALS):
                 raise
             continue
-        del optimizer
         return shapes, said and f"matrices only: {said}"
     return {}, said
 

@@ -7,37 +7,36 @@ from typing import Any
 
 import numpy as np
 
-from parity.check.elsewhere import Displaced, displacements, with_gradients
+from parity.check.elsewhere import shares, where
 from parity.check.examined import Examined
 from parity.check.feeds import Played
 from parity.check.held import key_of, motions
 from parity.check.identify import Held, Identity, Judgement
 from parity.check.rules import RULES
 from parity.explain.finding import Finding
-from parity.explain.replay import share_of
 from parity.explain.update import explain_update
 from parity.explain.update.references import shown
 from refimpl.arithmetic.formats import FORMATS
 
 ENOUGH = 20
 """Values from which on that they are all of a format is no chance."""
-ALIKE = 1e-6
-"""Relative difference up to which two directions are printed as the same: nothing is decided by it."""
 
 
-def of_update(held: Held, played: Played, judged: Judgement, dtype: str = "float64") -> list[Finding]:
+def of_update(held: Held, played: Played, judged: Judgement) -> list[Finding]:
     """Why a run is not that of the references it is held to: what was executed, proven, or what was measured."""
+    first = f"first disagreement: {judged.first}"
     if any(moment is not None for moments in played.elsewhere.values() for moment in moments):
-        found = _of_gradients_elsewhere(held, played, judged, dtype)
-        if found:
-            return found
-    explained = explain_update(held, motions(played, dtype), late=played.late)
+        back, stays = shares(held, played)
+        if min(back, stays) <= 1:
+            return [_of_gradients_elsewhere(back if back <= 1 else stays, played, first, back=back <= 1)]
+    explained = explain_update(held, motions(played, "float64"), late=played.late)
     rule = f"compare with {'; '.join(dict.fromkeys(_line(optimizer) for optimizer in held.values()))}"
     if explained is None:  # float32 numbers that are no wider than they may be, and yet not this
         return []
     if explained.best is None:
-        text = "; ".join([f"the update is not that of {_names(held)}", *_narrow_state(played, dtype), explained.text])
-        return [Finding(id="update", text=text, evidence=f"first disagreement: {judged.first}", change=rule)]
+        names = " and ".join(dict.fromkeys(key_of(optimizer) for optimizer in held.values()))
+        text = "; ".join([f"the update is not that of {names}", *_narrow_state(played), explained.text])
+        return [Finding(id="update", text=text, evidence=first, change=rule)]
     best, *others = explained.explanations
     text, _, key = best.text, *best.id.rpartition("reference-")[1:]
     if key in RULES:
@@ -46,7 +45,7 @@ def of_update(held: Held, played: Played, judged: Judgement, dtype: str = "float
         Finding(
             id=best.id,
             text=text,
-            evidence=f"{best.evidence}; first disagreement: {judged.first}",
+            evidence=f"{best.evidence}; {first}",
             change=best.change,
             alike={other.id: other.text for other in others},
             probe="other hyper-parameters, which may make the two differ" if others else "",
@@ -54,7 +53,7 @@ def of_update(held: Held, played: Played, judged: Judgement, dtype: str = "float
     ]
 
 
-def _narrow_state(played: Played, dtype: str) -> Iterator[str]:
+def _narrow_state(played: Played) -> Iterator[str]:
     """Tensors of the state that are kept in fewer digits than the parameters have."""
     kept: dict[tuple[str, str], list[str]] = {}
     for name, tensors in played.state.items():
@@ -63,8 +62,7 @@ def _narrow_state(played: Played, dtype: str) -> Iterator[str]:
             if values.shape[1:] != played.weights[name].shape[1:] or known.size < ENOUGH:
                 continue
             for format in ("bfloat16", "float16", "float32"):
-                narrower = FORMATS[format].digits < FORMATS[dtype].digits
-                if narrower and np.array_equal(FORMATS[format].round(known), known):
+                if np.array_equal(FORMATS[format].round(known), known):
                     kept.setdefault((key, format), []).append(name)
                     break
     for (key, format), names in kept.items():
@@ -72,49 +70,17 @@ def _narrow_state(played: Played, dtype: str) -> Iterator[str]:
         yield f"{key} of {of} is kept in {format}: each of its values after each step is one of that format"
 
 
-def _of_gradients_elsewhere(held: Held, played: Played, judged: Judgement, dtype: str) -> list[Finding]:
-    """A step that is made with a gradient taken at other weights than those that it starts from."""
-    recorded = [with_gradients(motion, played) for motion in motions(played, dtype)]
-    away = {motion.parameter: displacements(motion.parameter, played) for motion in recorded}
-    stays = {
-        m.parameter: Displaced(lr=getattr(held[m.parameter], "lr", 0.0), rule=held[m.parameter], by=away[m.parameter])
-        for m in recorded
-    }
-    for rules, back in ((held, True), (stays, False)):
-        of: Mapping[str, Any] = rules
-        share = max(share_of(of[motion.parameter], [motion]) for motion in recorded)
-        if share <= 1:
-            text = f"the step is made with the gradient at other weights than those it starts from: {_where(played)}"
-            text += "" if back else "; and it does not go back to the weights it came from before it makes the step"
-            change = (
-                "go back first (w ← w − e), then step"
-                if not back
-                else "ask for this rule, or step with the gradient at w"
-            )
-            evidence = f"with this, all recorded weights lie within their bounds, at most {share:.2g} of them used; "
-            found = Finding(
-                id="gradient-elsewhere" if back else "gradient-elsewhere-not-back",
-                text=text,
-                evidence=f"{evidence}first disagreement: {judged.first}",
-                change=change,
-            )
-            return [found]
-    return []
-
-
-def _where(played: Played) -> str:
-    """Where the last gradient of a step was taken, in words."""
-    sizes, along = [], True
-    for k in range(max(len(moments) for moments in played.elsewhere.values())):
-        at = {n: moments[k] for n, moments in played.elsewhere.items() if moments[k] is not None}
-        moved = np.concatenate([moment[0].ravel() for moment in at.values() if moment is not None])
-        gradient = np.concatenate([played.gradients[name][k].ravel() for name in at])
-        sizes.append(float(np.linalg.norm(moved)))
-        unit = gradient / np.linalg.norm(gradient)
-        along &= bool(np.linalg.norm(moved - sizes[-1] * unit) <= ALIKE * sizes[-1])
-    if along and np.ptp(sizes) <= ALIKE * max(sizes):
-        return f"w + {sizes[0]:.6g}·g/‖g‖ with ‖g‖ of all parameters, as in sharpness-aware minimisation (SAM)"
-    return f"{min(sizes):.4g} to {max(sizes):.4g} away"
+def _of_gradients_elsewhere(share: float, played: Played, first: str, *, back: bool) -> Finding:
+    """A step that is made with a gradient taken at other weights, and whether it goes ``back`` before it is made."""
+    text = f"the step is made with the gradient at other weights than those it starts from: {where(played)}"
+    not_back = "; and it does not go back to the weights it came from before it makes the step"
+    evidence = f"with this, all recorded weights lie within their bounds, at most {share:.2g} of them used; {first}"
+    return Finding(
+        id="gradient-elsewhere" if back else "gradient-elsewhere-not-back",
+        text=text if back else text + not_back,
+        evidence=evidence,
+        change="ask for this rule, or step with the gradient at w" if back else "go back first (w ← w − e), then step",
+    )
 
 
 def of_numbers(identity: Identity, given: Mapping[str, Any]) -> Iterator[Finding]:
@@ -141,10 +107,6 @@ def of_dtypes(judged: Mapping[str, Judgement], raised: Mapping[str, str], name: 
 def of_conduct(examined: Examined) -> list[Finding]:
     """What no optimizer must do."""
     return [Finding(id=f.id, text=f.text, evidence=f.evidence, change=f.change) for f in examined.faults]
-
-
-def _names(held: Held) -> str:
-    return " and ".join(dict.fromkeys(key_of(optimizer) for optimizer in held.values()))
 
 
 def _line(optimizer: Any) -> str:

@@ -132,7 +132,7 @@ class Log:
     # -- optimizer steps ------------------------------------------------------------------------------------------
 
     def before_step(self, optimizer: Any, args: Any, kwargs: Any) -> Any:
-        """Copy what a step finds; a closure is counted, and the gradient is that of its last evaluation."""
+        """Copy what a step finds; where it has a closure, the gradient is that of its last evaluation."""
         with self._safely():
             self._forget_raised()
             self._shapes.update(dict.fromkeys(tuple(t.shape) for g in optimizer.param_groups for t in g["params"]))
@@ -144,16 +144,17 @@ class Log:
             self._look(running, optimizer)
             if getattr(optimizer, "_optimizer_step_pre_hooks", None):  # of the user, which come after this one
                 running.late = optimizer.register_step_pre_hook(lambda *_: self._look(running, optimizer))
-            place = 1 if len(args) > 1 else "closure"
             closure = args[1] if len(args) > 1 else kwargs.get("closure")
             if callable(closure):
-                counted = self._counted(closure, running, optimizer)
-                return ((args[0], counted, *args[2:]), kwargs) if place == 1 else (args, {**kwargs, place: counted})
+                watched = self._watched(closure, running, optimizer)
+                if len(args) > 1:
+                    return (args[0], watched, *args[2:]), kwargs
+                return args, {**kwargs, "closure": watched}
         return None
 
     def after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         """Copy what a step left."""
-        del args, kwargs
+        del optimizer, args, kwargs
         with self._safely():
             call = sys._getframe(1)
             while self._running and self._running[-1].call is not call:
@@ -164,28 +165,25 @@ class Log:
             self._close(running)
             step = running.step
             step.after = {n: self._value(n) for n in running.tensors}
-            step.state = {n: _state(optimizer.state.get(t)) for n, t in running.tensors.items()}
             for inner in running.inner:
                 inner.optimizer = step.optimizer
             for n in running.tensors:
                 if own := [inner for inner in running.inner if n in inner.after]:
                     own[0].before[n], own[-1].after[n] = step.before.pop(n), step.after.pop(n)
-                    own[-1].state[n] = step.state.pop(n) or own[-1].state[n]
             done = [*running.inner, *([step] if step.after else [])]
             if self._running:
                 self._running[-1].inner += done
             else:
                 self.events += done
 
-    def _counted(self, closure: Callable[..., Any], running: Running, optimizer: Any) -> Callable[..., Any]:
+    def _watched(self, closure: Callable[..., Any], running: Running, optimizer: Any) -> Callable[..., Any]:
         @functools.wraps(closure)
-        def counted(*args: Any, **kwargs: Any) -> Any:
+        def watched(*args: Any, **kwargs: Any) -> Any:
             returned = closure(*args, **kwargs)
-            running.step.closures += 1
             self._look(running, optimizer)
             return returned
 
-        return counted
+        return watched
 
     def _look(self, running: Running, optimizer: Any) -> None:
         """The gradients now, unscaled where the step does that itself, and the numbers of the groups."""
@@ -245,24 +243,13 @@ class Log:
             self._last[number] = last = value
         return last
 
-    def _safely(self) -> Safely:
-        return Safely(self)
-
-
-@dataclass(frozen=True)
-class Safely:
-    """What goes wrong in here costs the recording and nothing else."""
-
-    log: Log
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> bool:
-        if isinstance(error, Exception):
-            self.log.trouble = f"{type(error).__name__}: {error}"
-            return True
-        return False
+    @contextmanager
+    def _safely(self) -> Iterator[None]:
+        """What goes wrong in here costs the recording and nothing else."""
+        try:
+            yield
+        except Exception as error:
+            self.trouble = f"{type(error).__name__}: {error}"
 
 
 def _has_memory(tensor: Tensor) -> bool:
@@ -300,17 +287,6 @@ def _copy(tensor: Tensor) -> Array:
     """In float64, which holds each number exactly."""
     dense = tensor.detach() if tensor.layout == torch.strided else tensor.detach().to_dense()
     return exact(dense)
-
-
-def _state(kept: Any) -> dict[str, Array]:
-    """The tensors and numbers that an optimizer keeps of a parameter."""
-    found: dict[str, Array] = {}
-    for key, value in kept.items() if isinstance(kept, Mapping) else ():
-        if isinstance(value, Tensor) and not value.is_complex():
-            found[str(key)] = _copy(value)
-        elif isinstance(value, int | float):
-            found[str(key)] = np.array(float(value))
-    return found
 
 
 def _numbers(group: Mapping[str, Any]) -> dict[str, float]:

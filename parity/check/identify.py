@@ -56,16 +56,13 @@ class Judgement:
     count: int
 
 
-def identify(examined: Examined, first: Optimizer | None = None) -> tuple[Identity | None, str]:
-    """The reference that fits, the ``first`` one if that does, else the nearest one in words.
+def identify(examined: Examined) -> tuple[Identity | None, str]:
+    """The reference that fits, else the nearest one in words.
 
     It is looked for on the first parameter, a matrix. Others may follow it, or do so without decay, or be of a second
     reference, as a trust ratio is for matrices only in some code.
     """
-    every = examined.parameters
-    if first is not None and _is(examined, dict.fromkeys(every, first)):
-        return Identity(fit=Fit(name=key_of(first), optimizer=first, fits=True), held=dict.fromkeys(every, first)), ""
-    matrix, *others = every
+    matrix, *others = examined.parameters
     fits, nearest = _find(examined, [matrix])
     if fits is None:
         return None, nearest

@@ -21,9 +21,9 @@ from parity.errors import InputError
 from parity.experiment import Experiment
 from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis, Finding
-from parity.explain.readings import NORMS, factor, with_bias
+from parity.explain.readings import factor, norms
 from parity.step.design import check_linear
-from parity.step.profile import profile_of
+from parity.step.recording import profile_of
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.reductions import norm
@@ -39,10 +39,7 @@ def check_log(place: str, experiment: Experiment, *, dtype: str | None = None) -
     asked = {name: values.shape[1:] for name, values in experiment.draw().params.items()}
     if (trajectory := saved(place)) is not None:
         _check_saved(place, trajectory, experiment)
-        inputs = {
-            **experiment.draw().inputs,
-            **trajectory.inputs,
-        }  # the reference keeps none
+        inputs = experiment.draw().inputs | dict(trajectory.inputs)  # the reference keeps none
         return diagnose(experiment, replace(trajectory, gradients={}, state={}, inputs=inputs))
     log = read(place)
     for name, values in log.weights.items():
@@ -70,17 +67,12 @@ def _check_saved(place: str, trajectory: Trajectory, experiment: Experiment) -> 
     single = all(values.shape[1] == 1 for values in trajectory.params.values())
     recorded = all(len(values) == trajectory.steps + 1 for values in trajectory.params.values())
     if given != asked or trajectory.steps != steps or not single or not recorded:
-        shapes = ("; ".join(f"{name} {_shape(shape)}" for name, shape in some.items()) for some in (given, asked))
-        theirs, ours = shapes
+        theirs, ours = ("; ".join(f"{n} {' × '.join(map(str, s))}" for n, s in some.items()) for some in (given, asked))
         kept = "" if recorded else ", of which the weights of each were not kept"
         raise InputError(
             f"{place}: a run of {theirs}, {trajectory.steps} steps{kept}; {experiment.name} has {ours}, {steps} steps: "
             "give the experiment of that run with --experiment"
         )
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return " × ".join(map(str, shape))
 
 
 # -- with the weights ------------------------------------------------------------------------------------------------
@@ -93,15 +85,10 @@ def _with_weights(log: Log, experiment: Experiment, dtype: str | None) -> Diagno
     trajectories = [_trajectory(log, experiment, name) for name in tried]
     fits = [misfit(experiment, one)[0] for one in trajectories]
     agreeing = [position for position, off in enumerate(fits) if off <= 1]
-    chosen = agreeing[0] if agreeing else _likeliest(tried)
+    chosen = agreeing[0] if agreeing else -1  # the narrowest that holds all weights, as few numbers are of one
     found = diagnose(experiment, trajectories[chosen])
     said = () if dtype else (f"taken for a {tried[chosen]} run: a log does not say its dtype",)
     return _with_norm(log, replace(found, notes=(*said, *found.notes)), profile_of(trajectories[chosen], "loss"))
-
-
-def _likeliest(tried: list[str]) -> int:
-    """What a wrong run is taken for: the narrowest that holds all weights, as in the format with few digits few do."""
-    return len(tried) - 1
 
 
 def _holds(log: Log, name: str, format: str) -> bool:
@@ -115,9 +102,8 @@ def _holds(log: Log, name: str, format: str) -> bool:
 def _trajectory(log: Log, experiment: Experiment, dtype: str) -> Trajectory:
     material = experiment.draw()
     losses = log.series.get("loss", np.full(log.rows, np.nan))
-    written = {name: log.unit[name].reshape(log.rows, *material.params[name].shape) for name in log.weights}
+    written = {name: log.unit[name].reshape(log.rows, *material.params[name].shape).copy() for name in log.weights}
     written |= {"loss": log.unit["loss"]} if "loss" in log.series else {}
-    written = {name: units.copy() for name, units in written.items()}
     records: Records = []
     for row in range(log.rows):
         params = {name: values[row].reshape(material.params[name].shape) for name, values in log.weights.items()}
@@ -137,20 +123,16 @@ def _with_norm(log: Log, found: Diagnosis, profile: Profile) -> Diagnosis:
     if "norm" not in log.series:
         return found
     weights: Mapping[str, Any] = {name: Bounded(v, log.unit[name], profile) for name, v in log.weights.items()}
-    chosen = {False: [weights["weight"]], True: list(weights.values())}
+    lengths = {False: norm(weights["weight"]), True: norm(*weights.values())}
     written, unit = log.series["norm"], log.unit["norm"]
     factors = []
-    for every, name, f, slope in [(every, *form) for every in chosen for form in NORMS]:
-        length: Any = norm(*chosen[every])
-        reach = length.value + length.error
-        value, error = f(length.value), slope(reach) * length.error + 4 * profile.u(profile.compute) * f(reach)
-        called = with_bias(name) if every else name
+    for called, values in norms(lengths, profile).items():
         for when, rows in (("", slice(None)), (" before the step", slice(1, None))):
-            moved, room = (part[: len(written[rows])] for part in (value, error))
+            moved, room = (part[: len(written[rows])] for part in (values.value, values.room))
             if np.all(np.abs(written[rows] - moved) <= room + unit[rows]):
                 read = f"{called}{when}"
                 return found if read == "‖w‖" else replace(found, notes=(*found.notes, f"norm is read as {read}"))
-        factors.append((called, factor(written, unit, np.asarray(value, float), np.asarray(error, float))))
+        factors.append((called, factor(written, unit, *(np.asarray(x, float) for x in (values.value, values.room)))))
     times = next((f"{by} {called}" for called, by in factors if by), "")
     text = f"the norm that was logged is {times}" if times else "the norm that was logged is not that of its weights"
     evidence = "it is held to the weights of its own row" + (f"; read as {times}, every row fits" if times else "")

@@ -76,16 +76,17 @@ def read(place: str) -> Log:
         lacks = "and no rows" if header.positions else "in its header"
         raise InputError(f"{place}: has {given} {lacks}; a log needs one or more of loss, norm, weight, bias")
     used = [position for some in header.positions.values() for position in some]
-    table = _with_some(table, used)
+    kept = [k for k, row in enumerate(table.rows) if any(row[i] is not None for i in used)]  # no summary at the end
+    table = Table(table.names, [table.rows[k] for k in kept], [table.where[k] for k in kept])
     numbers, unit = {}, {}
     for name, positions in header.positions.items():
         rows = [_cells(row, positions) for row in table.rows]
         numbers[name] = _numbers(place, name, rows, table.where)
         unit[name] = _half_units(rows, numbers[name])
-    flat = {name: (numbers[name][:, 0], unit[name][:, 0]) for name in QUANTITIES if name in numbers}
-    weights = {name: numbers[name] for name in WEIGHTS if name in numbers}
-    units = {name: flat[name][1] if name in flat else unit[name] for name in numbers}
-    return Log({name: values for name, (values, _) in flat.items()}, weights, units, header.unused)
+        if name in QUANTITIES:
+            numbers[name], unit[name] = numbers[name][:, 0], unit[name][:, 0]
+    series, weights = ({name: numbers[name] for name in some if name in numbers} for some in (QUANTITIES, WEIGHTS))
+    return Log(series, weights, unit, header.unused)
 
 
 def saved(place: str) -> Trajectory | None:
@@ -161,12 +162,6 @@ def _jsonl(path: Path) -> Table:
         where.append(f"line {number}")
     names = list(dict.fromkeys(name for row in rows for name in row))
     return Table(names, [[row.get(name) for name in names] for row in rows], where)
-
-
-def _with_some(table: Table, used: Sequence[int]) -> Table:
-    """Without rows that have none of the columns that are used, such as the summary at the end of some logs."""
-    kept = [k for k, row in enumerate(table.rows) if any(row[position] is not None for position in used)]
-    return Table(table.names, [table.rows[k] for k in kept], [table.where[k] for k in kept])
 
 
 # -- numbers ---------------------------------------------------------------------------------------------------------

@@ -112,11 +112,7 @@ def _held_to(
 
 def _unknown(examined: Examined, nearest: str) -> Diagnosis:
     """No reference fits: what was measured, and what it must not do."""
-    found = findings.of_conduct(examined)
-    found += [
-        Finding(id=f"dtype-{dtype}", text=f"{dtype}: it raises {said}", evidence="it steps in float64")
-        for dtype, said in examined.raised.items()
-    ]
+    found = [*findings.of_conduct(examined), *findings.of_dtypes({}, examined.raised, "")]
     known = facts(examined.runs, rate_of(examined.given))
     notes = [*examined.notes, *known, nearest, *_beside_its_name(examined)]
     return Diagnosis(
@@ -138,40 +134,42 @@ def _beside_its_name(examined: Examined) -> list[str]:
         reference = demanded(key, {}, {}, known_numbers(examined))
     except InputError:
         return []
-    held = dict.fromkeys(examined.parameters, reference)
-    judged = judge(held, examined.runs["drawn"], "float64", float32=examined.keeps_float32)
-    found = findings.of_update(held, examined.runs["drawn"], judged) if judged.share > 1 else []
-    return [f"beside {key}, as which it is called: {finding.text}" for finding in found]
+    found = _off(examined, dict.fromkeys(examined.parameters, reference), "drawn")
+    return [f"beside {key}, as which it is called: {text}" for text in found]
+
+
+def _off(examined: Examined, held: Held, feed: str) -> list[str]:
+    """What is said of a run that is not that of some references; nothing where it is."""
+    judged = judge(held, examined.runs[feed], "float64", float32=examined.keeps_float32)
+    if judged.share <= 1:
+        return []
+    return [finding.text for finding in findings.of_update(held, examined.runs[feed], judged)] or [judged.first]
 
 
 def _when_decayed(examined: Examined, held: Held) -> list[str]:
     """What a class that steps as asked does when its weight decay, which was off, is switched on."""
-    lam, played = decay_of(examined.given), examined.runs.get("decayed")
-    if played is None or lam is None or not all("weight_decay" in vars(optimizer) for optimizer in held.values()):
+    lam = decay_of(examined.given)
+    if (
+        "decayed" not in examined.runs
+        or lam is None
+        or not all("weight_decay" in vars(optimizer) for optimizer in held.values())
+    ):
         return []
     try:
         decayed: Any = {name: replace(optimizer, weight_decay=lam) for name, optimizer in held.items()}  # type: ignore[type-var]
     except RefimplError:
         return []
-    judged = judge(decayed, played, "float64", float32=examined.keeps_float32)
-    if judged.share <= 1:
-        return []
-    said = "; ".join(finding.text for finding in findings.of_update(decayed, played, judged))
-    return [f"with weight_decay = {lam:g}, which is off here, it is not the same any more: {said}"]
+    said = "; ".join(_off(examined, decayed, "decayed"))
+    return [f"with weight_decay = {lam:g}, which is off here, it is not the same any more: {said}"] if said else []
 
 
 def _unseen(held: Held, examined: Examined) -> tuple[str, ...]:
     """Hyper-parameters that could have a neutral value without leaving the tolerance."""
     recorded = motions(examined.runs["drawn"], "float64")
-    optimizers = [held[motion.parameter] for motion in recorded]
-    names = dict.fromkeys(name for optimizer in optimizers for name, *_ in variants(optimizer))
-    found = []
-    for name in names:
-        others = [next((o for n, _, o in variants(each) if n == name), None) for each in optimizers]
-        pairs = [(other, motion) for other, motion in zip(others, recorded, strict=True) if other is not None]
-        if all(share_of(other, [motion]) <= 1 for other, motion in pairs):
-            found.append(name)
-    return tuple(found)
+    others = [{name: other for name, _, other in variants(held[motion.parameter])} for motion in recorded]
+    pairs = list(zip(others, recorded, strict=True))
+    names = dict.fromkeys(name for some in others for name in some)
+    return tuple(n for n in names if all(share_of(some[n], [motion]) <= 1 for some, motion in pairs if n in some))
 
 
 # -- words -------------------------------------------------------------------------------------------------------------

@@ -89,19 +89,14 @@ def _said(reports: int, returned: Any) -> str:
 
 def _reported(task: Task, history: History, start: Start, *, late: bool) -> Recorded:
     """From the reports; those that all came at the end belong to the steps in their order, where they are as many."""
-    records: Records = [(dict(record.params), record.loss) for record in task.records]
-    roles = roles_by_report(history, [params for params, _ in records], start)
+    roles = roles_by_report(history, [params for params, _ in task.records], start)
     rows = list(history.rows())
     if late:
         steps = steps_of(history, roles)
-        rows = [*([[]] if len(steps) == len(records) - 1 else []), *steps]
-    shapes = {name: values.shape for name, values in start.items()}
-    observed = (
-        Observed(trouble=history.trouble)
-        if len(rows) != len(records)
-        else observed_in(rows, roles, shapes, history.trouble)
-    )
-    return Recorded(records, observed, dtype_of(task))
+        rows = [*([[]] if len(steps) == len(task.records) - 1 else []), *steps]
+    unknown = len(rows) != len(task.records)
+    observed = Observed(trouble=history.trouble) if unknown else observed_in(history, rows, roles, start)
+    return Recorded(task.records, observed, dtype_of(task))
 
 
 def _unreported(task: Task, history: History, start: Start, *, given: bool) -> Recorded:
@@ -109,14 +104,9 @@ def _unreported(task: Task, history: History, start: Start, *, given: bool) -> R
     roles = roles_by_start(history, start)
     steps = steps_of(history, roles)
     records: Records = [(dict(params), None) for params in reports_of(history, steps, roles, start)]
-    shapes = {name: values.shape for name, values in start.items()}
     own = next(history.tensors[n].dtype for n, name in roles.items() if name == "weight")
-    return Recorded(
-        records,
-        observed_in([[], *steps], roles, shapes, history.trouble),
-        dtype_of(task) if given else own,
-        started=True,
-    )
+    observed = observed_in(history, [[], *steps], roles, start)
+    return Recorded(records, observed, dtype_of(task) if given else own, started=True)
 
 
 def dtype_of(task: Task) -> str:

@@ -24,25 +24,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from parity.check.events import Records
 from parity.errors import InputError
 from parity.experiment import Experiment
 from refimpl.penalties import L1, L2, ElasticNet
 from refimpl.training import hyper_parameters
 from refimpl.types import Array
-
-
-@dataclass(frozen=True)
-class Record:
-    """What was reported of one moment: exact copies of the parameters, the loss if it was given."""
-
-    params: Mapping[str, Array]
-    loss: float | None
 
 
 class Task:
@@ -72,7 +64,7 @@ class Task:
         strengths = [_strengths(penalty) for penalty in experiment.penalties if "weight" in penalty.parameters]
         self.l1, self.l2 = (float(sum(pair[i] for pair in strengths)) for i in (0, 1))
         self.loader = Loader(self)
-        self.records: list[Record] = []
+        self.records: Records = []
         self.noted: Callable[[Mapping[str, Tensor]], None] | None = None
 
     def _tensor(self, array: Array) -> Tensor:
@@ -132,7 +124,7 @@ class Task:
             if each.numel() != (allowed := math.prod(shapes[name])):
                 raise InputError(f"record: {name} has {each.numel()} numbers; allowed: {allowed}, the weight first")
         arrays = {name: exact(each).reshape(shapes[name]) for name, each in named.items()}
-        self.records.append(Record(arrays, None if value is None else float(value)))
+        self.records.append((arrays, value))
         if self.noted is not None:
             self.noted(named)
 

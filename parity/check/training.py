@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 
@@ -79,24 +80,17 @@ def trajectory_of(
             raise InputError(f"{name} was reported with {values.size} numbers; the experiment's has {asked[name].size}")
     written = written or {}
     start = started or _has_start(records, asked, steps)
-    later = {name: units[1:] if name == "loss" else units for name, units in written.items()}
-    tried = [_reported(experiment, records, records[1:], dtype, later)] if start else []
-    if not start or (not started and _unclear(records, steps)):
-        first = {name: np.zeros((1, *units.shape[1:])) for name, units in written.items()}
-        units = {n: some if n == "loss" else np.concatenate([first[n], some]) for n, some in written.items()}
-        tried.append(_reported(experiment, [(asked, None), *records], records, dtype, units, assumed=True))
+    reading = partial(_reported, experiment, records, asked, dtype, written)
+    tried = [reading(slice(1, None))] if start else []
+    unclear = records[0][1] is not None and len(records) <= steps  # they may be after a first step that moved nothing
+    if not start or (not started and unclear):
+        tried.append(reading(slice(None), assumed=True))
     if start and records[0][1] is not None:
-        units = {name: some[:-1] if name == "loss" else some for name, some in written.items()}
-        tried.append(_reported(experiment, records, records[:-1], dtype, units, notes=(BEFORE,)))
+        tried.append(reading(slice(-1), notes=(BEFORE,)))
     return tried[0] if len(tried) == 1 else min(tried, key=lambda one: misfit(experiment, one))
 
 
 BEFORE = "each report was made before its step, and none after the last: that step is not seen"
-
-
-def _unclear(records: Records, steps: int) -> bool:
-    """Whether weights that are the initial ones, with a loss, may be those after a first step that moved nothing."""
-    return records[0][1] is not None and len(records) <= steps
 
 
 def misfit(experiment: Experiment, trajectory: Trajectory) -> tuple[float, float]:
@@ -113,18 +107,22 @@ def misfit(experiment: Experiment, trajectory: Trajectory) -> tuple[float, float
 
 def _reported(
     experiment: Experiment,
-    moments: Records,
-    with_losses: Records,
+    records: Records,
+    asked: dict[str, Array],
     dtype: str,
     written: Mapping[str, Array],
+    with_losses: slice,
     *,
     assumed: bool = False,
     notes: tuple[str, ...] = (),
 ) -> Trajectory:
-    """One reading of the reports: the weights of some moments, and the records that have the losses of the steps."""
+    """One reading of the reports: which of them have the losses of the steps, and whether the start is ``assumed``."""
     material, format = experiment.draw(), FORMATS[dtype]
+    moments: Records = [(asked, None), *records] if assumed else records
     names = [name for name in material.params if all(name in params for params, _ in moments)]
-    losses = [np.nan if loss is None else loss for _, loss in with_losses]
+    losses = [np.nan if loss is None else loss for _, loss in records[with_losses]]
+    known = {n: np.zeros((int(assumed), *units.shape[1:])) for n, units in written.items()}  # of an assumed start
+    written = {n: u[with_losses] if n == "loss" else np.concatenate([known[n], u]) for n, u in written.items()}
     inputs = {name: np.asarray(format.round(values), float) for name, values in material.inputs.items()}
     nothing = np.full((1, 1), np.nan)
     profile = {"compute": dtype, "accumulate": ACCUMULATE.get(dtype, dtype)}

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from parity.step.design import Design
-from parity.step.free import FreeRun, simulate
+from parity.step.free import simulate
 
 Change = Callable[[Design], Design | None]
 MOST = 8
@@ -46,11 +46,6 @@ class Effects:
         return self.found / self.asked
 
 
-def half_squared_norm(run: FreeRun) -> float:
-    """½‖w‖² at the end."""
-    return float(run.norm[-1, 0] ** 2 / 2)
-
-
 def effects(design: Design, differences: Mapping[str, Change]) -> Effects | None:
     """Of every difference on ½‖w‖² at the end; None where there are none or too many, or where a run diverges."""
     names = tuple(differences)
@@ -62,7 +57,7 @@ def effects(design: Design, differences: Mapping[str, Change]) -> Effects | None
             changed: Design | None = design
             for name in some:
                 changed = differences[name](changed) if changed is not None else None
-            quantity = half_squared_norm(simulate(changed)) if changed is not None else math.nan
+            quantity = float(simulate(changed).norm[-1, 0] ** 2 / 2) if changed is not None else math.nan
             if not 0 < quantity < math.inf:
                 return None
             value[frozenset(some)] = quantity

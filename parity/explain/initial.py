@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from parity.step.rounding import stored
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.types import Array
 
@@ -43,9 +44,7 @@ def starts(asked: Mapping[str, Array], found: Mapping[str, Array], features: int
 
 def started(asked: Array, found: Array, dtype: str) -> bool:
     """True where it started at what was asked, rounded to the dtype directly or by way of float32."""
-    format = FORMATS[dtype]
-    direct, by_float32 = format.round(asked), format.round(FORMATS["float32"].round(asked))
-    return bool(np.all((found == direct) | ((format.digits < 24) & (found == by_float32))))
+    return bool(np.all(found == stored(asked, found, FORMATS[dtype])))
 
 
 def _origin(name: str, asked: Array, found: Array, features: int) -> Start:

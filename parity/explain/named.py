@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from parity.explain.catalogue import NAMES, Name
-from parity.explain.cause import Cause, cause_of
+from parity.explain.cause import cause_of
 from parity.step.design import Design
 
 TIMES = ("loss-other-factor", "lr-other", "penalty-other-strength")
@@ -26,16 +26,12 @@ class Named:
     value: float
 
     @property
-    def cause(self) -> Cause:
-        return cause_of(self.name, self.value)
-
-    @property
     def id(self) -> str:
         return self.name.id
 
     @property
     def text(self) -> str:
-        return self.cause.text
+        return self.name.text.format(value=self.value)
 
 
 def named(design: Design) -> Iterator[tuple[Named, Design]]:
@@ -43,6 +39,5 @@ def named(design: Design) -> Iterator[tuple[Named, Design]]:
     for name in NAMES.values():
         more = [*WHOLE, *(1 / value for value in WHOLE)] if name.id in TIMES else []
         for value in dict.fromkeys((*name.values, *more)):
-            fault = Named(name, value)
-            if (changed := fault.cause.to(design)) is not None and changed.consistent:
-                yield fault, changed
+            if (changed := cause_of(name, value).to(design)) is not None and changed.consistent:
+                yield Named(name, value), changed

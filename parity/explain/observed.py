@@ -18,9 +18,7 @@ class Observed:
     ``raw``         (K, 1, …): the gradient after the last backward pass of the step, accumulated as in ``.grad``
     ``seen``        (K, 1, …): the gradient as the last optimizer step saw it; nan where there was none
     ``points``      (K, 1, …): the value at which the last backward pass before the step was made; nan without one
-    ``calls``       (K,): optimizer steps. ``closures`` (K,): evaluations of the closure in them
-    ``backwards``   (K,): backward passes that reached one of the parameters; None where none was seen
-    ``state``       by key (K, 1, …), (K, 1) for scalars: the optimizer's state after the step, nan before it exists
+    ``calls``       (K,): optimizer steps
     ``numbers``     by key (K,): those of the parameter's group before the last optimizer step, ``betas[0]``,
                     ``betas[1]`` for pairs, 0 and 1 for options, nan where there was no step
     ``optimizer``   the class, as the user's code calls it; several are joined by commas
@@ -33,9 +31,6 @@ class Observed:
     seen: Mapping[str, Array] = field(default_factory=dict)
     points: Mapping[str, Array] = field(default_factory=dict)
     calls: Mapping[str, Array] = field(default_factory=dict)
-    closures: Mapping[str, Array] = field(default_factory=dict)
-    backwards: Array | None = None
-    state: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
     numbers: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
     optimizer: Mapping[str, str] = field(default_factory=dict)
     before: Mapping[str, Array] = field(default_factory=dict)

@@ -7,7 +7,7 @@ step where training was stopped. Each is a reading of the same run: it is tried,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -17,8 +17,9 @@ import numpy as np
 from parity.step.design import Design
 from parity.step.engine import Engine
 from parity.step.expected import Expected, expect
+from parity.step.quantity import Quantity
 from parity.step.recording import Recording
-from refimpl.arithmetic.bounded import Bounded
+from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.types import Array
 
 FACTORS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
@@ -28,24 +29,13 @@ FACTORS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
 # -- the loss --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Base:
-    """A loss of every step: its name, the design whose batches it is of, and whether it is taken after the step."""
-
-    name: str
-    design: Design
-    after: bool
-    expected: Expected
-
-
-def bases(design: Design, engine: Engine) -> Iterator[Base]:
-    """The losses that people report as they are, those before the step first."""
+def bases(design: Design, engine: Engine) -> Iterator[tuple[str, Expected]]:
+    """The losses of every step that people report as they are, by name, those before the step first."""
     shifted = Engine(after(engine.recording))
-    everything = all_rows(design)
-    for rows, chosen in (("", design), (" of all rows", everything)):
+    for rows, chosen in (("", design), (" of all rows", all_rows(design))):
         for when, from_weights in (("", engine), (" after the step", shifted)):
             for piece in from_weights.losses(chosen):
-                yield Base(f"{piece.quantity}{rows}{when}", chosen, bool(when), piece)
+                yield f"{piece.quantity}{rows}{when}", piece
 
 
 def after(recording: Recording) -> Recording:
@@ -104,22 +94,34 @@ def _normal(weights: Array) -> Array:
 
 
 def usual_loss(design: Design, engine: Engine) -> str:
-    """What the recorded losses are, in words; nothing where they are no usual quantity.
-
-    Each is a linear map of the losses of the steps, ``A @ loss``, and has their bounds carried through it.
-    """
+    """What the recorded losses are, in words; nothing where they are no usual quantity."""
     recording = engine.recording
+    profile, unit = recording.profiles["loss"], recording.half_unit("loss")
+    pieces = bases(design, engine)
+    losses = ((name, Bounded(of.value, np.maximum(of.allowance - unit, 0), profile)) for name, of in pieces)
+    name, share = nearest_loss(losses, design, recording, np.arange(recording.steps))
+    return name if share <= 1 else ""
+
+
+def nearest_loss(
+    losses: Iterable[tuple[str, Any]], design: Design, recording: Recording, steps: Array
+) -> tuple[str, float]:
+    """What the losses that were recorded at some steps are, and their error ÷ allowance.
+
+    Each reading is a linear map of a loss of every step ``(K,)``, ``A @ loss``, and has its bounds carried through it.
+    The first that fits, else the nearest.
+    """
+    profile, nearest = recording.profiles["loss"], ("", np.inf)
     assert recording.loss is not None
-    profile = recording.profiles["loss"]
-    for base in bases(design, engine):
-        value, allowance = base.expected.value, base.expected.allowance - recording.half_unit("loss")
-        losses = Bounded(value[:, None], np.maximum(allowance, 0)[:, None], profile)
-        for name, matrix in maps(base.name, design).items():
-            mapped: Any = Bounded.tensor(matrix, profile) @ losses
-            held = expect(base.expected.quantity, base.expected.steps, recording.loss, mapped[:, 0], profile.compute)
-            if np.max(held.widened(recording.half_unit("loss")).share) <= 1:
-                return name
-    return ""
+    for what, loss in losses:
+        for name, matrix in maps(what, design).items():
+            mapped: Any = Bounded.tensor(matrix[steps], profile) @ loss.reshape(-1, 1)
+            held = expect(Quantity("loss"), steps, recording.loss, mapped[:, 0], profile.compute)
+            share = float(np.max(held.widened(recording.half_unit("loss")).share))
+            if share <= 1:
+                return name, share
+            nearest = min(nearest, (name, share), key=lambda pair: pair[1])
+    return nearest
 
 
 # -- the norm --------------------------------------------------------------------------------------------------------
@@ -134,9 +136,33 @@ NORMS: tuple[Form, ...] = (
 """What people log as the norm of w, and its derivative."""
 
 
-def with_bias(name: str) -> str:
-    """A norm's name where it is of all parameters."""
-    return name.replace("w", "(w, b)")
+@dataclass(frozen=True)
+class Series:
+    """One quantity of every step: its value, and how far a run of the same design may be from it."""
+
+    value: Array
+    room: Array
+
+    def mapped(self, matrices: Array, u: float) -> Series:
+        """``A @ value`` for every one of ``(maps, rows, K)``: ``(maps, rows)``; the sums round, too."""
+        size = np.abs(matrices)
+        room = size @ self.room + matrices.shape[-1] * u * (size @ (np.abs(self.value) + self.room))
+        return Series(matrices @ self.value, room)
+
+
+def norms(lengths: Mapping[bool, Any], profile: Profile | None = None) -> dict[str, Series]:
+    """Every form of ‖w‖ and, under True, of the norm of all parameters, with what its own roundings may come to.
+
+    Lengths know their errors where there is a ``profile`` of the arithmetic.
+    """
+    found = {}
+    for every, length in lengths.items():
+        value, error = (length.value, length.error) if profile is not None else (length, 0.0)
+        u = profile.compute.u if profile is not None else 0.0
+        for name, f, slope in NORMS:
+            room = slope(value + error) * error + 4 * u * f(value + error)
+            found[name.replace("w", "(w, b)") if every else name] = Series(f(value), room)
+    return found
 
 
 def factor(written: Array, unit: Array, value: Array, room: Array) -> str:

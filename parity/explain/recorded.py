@@ -9,8 +9,8 @@ import numpy as np
 
 from parity.explain.finding import CheckVerdict, Diagnosis, Finding
 from parity.explain.named import FAR, VERIFIED, named
-from parity.explain.readings import all_rows, spacings, usual_loss
-from parity.explain.replayed_reports import Replay, losses_of_reports, replay
+from parity.explain.readings import all_rows, nearest_loss, spacings, usual_loss
+from parity.explain.replayed_reports import Replay, replay
 from parity.judge.undecidable import neutral
 from parity.step.design import Design
 from parity.step.engine import Engine
@@ -62,7 +62,7 @@ def _judged(name: str, design: Design, recording: Recording, marks: Array, repla
     if share > 1:
         findings = _faults(design, recording, marks, share)
     elif recording.loss is not None:
-        read, off = losses_of_reports(replayed, design, recording, marks)
+        read, off = nearest_loss(replayed.losses.items(), design, recording, marks - 1)
         everything = all_rows(design.first(recording.steps))
         read = read if off <= 1 else usual_loss(everything, Engine(recording)).replace("after the step", "then")
         notes += [f"the loss of each report is {read}, at its last step"] if read else []

@@ -11,7 +11,6 @@ rate, step k has η·η_k/η_0.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -21,6 +20,7 @@ import numpy as np
 from parity.explain.motion import Motion
 from parity.step.after import Step, after, replayed
 from parity.step.arithmetics import Rounding
+from parity.step.engine import unchecked
 from parity.step.expected import Expected, expect
 from parity.step.quantity import Quantity
 from refimpl.arithmetic.bounded import Bounded
@@ -62,9 +62,7 @@ def with_numbers(optimizer: Optimizer, numbers: Mapping[Slot, Number], *, checke
             changes[slot.field] = tuple(parts)
     if checked:
         return replace(optimizer, **changes)  # type: ignore[type-var]  # optimizers are dataclasses
-    changed = copy(optimizer)
-    for name, value in changes.items():
-        object.__setattr__(changed, name, value)
+    changed: Optimizer = unchecked(optimizer, **changes)
     return changed
 
 
@@ -146,7 +144,7 @@ def _missed(
     def step(_: str, k: int, param: Any, given: Any, state: Any) -> tuple[Any, Any]:
         at_rate = tried
         if motion.factor[k] != 1 and hasattr(tried, "lr"):
-            at_rate = with_numbers(tried, {Slot("lr"): tried.lr * motion.factor[k]}, checked=False)
+            at_rate = unchecked(tried, lr=tried.lr * motion.factor[k])
         return after(at_rate, param, given, state)
 
     made = _along(motion, weights.__getitem__, gradients.__getitem__, step, tried.init(weights[0]))

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from parity.explain.readings import maps
 from parity.step.after import replayed
 from parity.step.design import Design
 from parity.step.engine import Engine, under
@@ -21,15 +20,13 @@ from parity.step.expected import Expected, expect
 from parity.step.passes import Pass
 from parity.step.quantity import Quantity
 from parity.step.recording import Recording
-from parity.step.rounding import like
 from refimpl.arithmetic.bounded import Bounded
-from refimpl.arithmetic.sums import add_in_any_order
 from refimpl.types import Array
 
 
 @dataclass(frozen=True)
 class Replay:
-    """``updates``: what the weights of each report may be. ``losses``: by name, of every step ``(K, 1)``."""
+    """``updates``: what the weights of each report may be. ``losses``: by name, of every step ``(K,)``."""
 
     updates: Sequence[Expected]
     losses: dict[str, Bounded]
@@ -70,11 +67,7 @@ def replay(design: Design, recording: Recording, marks: Array) -> Replay:
         made = Pass(design, np.array([k]), problem, own, batch("X", design.rows[k]), batch("y", design.rows[k]))
         losses.append((made.loss, made.objective))
         raw.append(design.raw([k], problem, made.data_gradient, own))
-        mixed: dict[str, Any] = raw[-1]
-        if design.mixing is not None:
-            used = [(m, each) for m, each in zip(design.mixing[k], raw, strict=False) if m]
-            mixed = {name: add_in_any_order([like(g[name], m) * g[name] for m, g in used]) for name in own}
-        return under(design.seen([k], mixed), update)
+        return under(design.seen([k], design.mixed(k, raw)), update)
 
     def step(name: str, k: int, param: Any, given: Any, state: Any) -> tuple[Any, Any]:
         return design.after(name, k, engine.optimizer(design, name, np.array([k]), update), param, given, state)
@@ -92,23 +85,7 @@ def replay(design: Design, recording: Recording, marks: Array) -> Replay:
     return Replay(updates, {name: _stacked([each[i] for each in losses]) for i, name in enumerate(names)})
 
 
-def losses_of_reports(replayed: Replay, design: Design, recording: Recording, marks: Array) -> tuple[str, float]:
-    """What the loss of each report is, and its error ÷ allowance; what comes nearest where it is no usual quantity."""
-    best = "", np.inf
-    profile = recording.profiles["loss"]
-    assert recording.loss is not None
-    for what, losses in replayed.losses.items():
-        for name, matrix in maps(what, design).items():
-            mapped: Any = Bounded.tensor(matrix[marks - 1], profile) @ losses
-            held = expect(Quantity("loss"), marks - 1, recording.loss, mapped[:, 0], profile.compute)
-            share = float(np.max(held.widened(recording.half_unit("loss")).share))
-            if share <= 1:
-                return name, share
-            best = min(best, (name, share), key=lambda pair: pair[1])
-    return best
-
-
 def _stacked(losses: Sequence[Any]) -> Bounded:
-    """One loss of each step as a column."""
-    value, error = (np.stack([getattr(one, part) for one in losses]) for part in ("value", "error"))
-    return Bounded(value.reshape(-1, 1), error.reshape(-1, 1), losses[0].profile)
+    """One loss of each step as an array."""
+    value, error = (np.concatenate([getattr(one, part) for one in losses]) for part in ("value", "error"))
+    return Bounded(value, error, losses[0].profile)

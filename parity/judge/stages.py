@@ -23,17 +23,17 @@ armijo, curvature           losses and slopes at the step length that the line s
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from parity.judge.update import Update
 from parity.step.arithmetics import Rounding
-from parity.step.expected import Expected, expect
+from parity.step.expected import Expected, equal, expect_one
 from parity.step.quantity import Kind, Quantity
 from refimpl.arithmetic.bounded import Bounded, Decision, Profile
-from refimpl.arithmetic.formats import FORMATS, Format
+from refimpl.arithmetic.formats import FORMATS
 from refimpl.optimizers import lbfgs
 from refimpl.optimizers.lbfgs import LBFGS
 from refimpl.optimizers.muon import Muon
@@ -59,13 +59,8 @@ MULTIPLYING = Profile(compute=FLOAT32, accumulate=FLOAT32)
 """torch's kernels for bfloat16: a norm is summed, a product of matrices summed and scaled in float32, then stored."""
 
 
-def check_muon(
-    update: Update, products: Sequence[Product], *, multiplying: Profile = MULTIPLYING
-) -> Iterator[Expected]:
-    """The buffer, the start of the iteration, each of its products, and the weights.
-
-    ``multiplying``: the arithmetic of the products before they are stored in bfloat16.
-    """
+def check_muon(update: Update, products: Sequence[Product]) -> Iterator[Expected]:
+    """The buffer, the start of the iteration, each of its products, and the weights."""
     assert isinstance(update.optimizer, Muon)
     name, number, arithmetic = update.parameter, update.number, Rounding(update.profile)
     optimizer = arithmetic.hyper(update.optimizer, update.before.ndim)
@@ -74,20 +69,20 @@ def check_muon(
     buffer = optimizer.buffer(gradient, state)
     stored = FORMATS[update.formats["momentum_buffer"]]
     kept = update.state_after.get("momentum_buffer")
-    yield expected(Quantity("value", name, "momentum_buffer"), number, kept, buffer, stored)
+    yield expect_one(Quantity("value", name, "momentum_buffer"), number, kept, buffer, stored)
 
     direction = cast(optimizer.direction(gradient, buffer), NORMALISING)
     start = Rounding(NORMALISING).hyper(update.optimizer, 3).start(direction)
     steps = update.optimizer.ns_steps
-    yield equal(Quantity("products", name), number, np.array([[len(products)]]), np.array([[3 * steps]]))
+    yield counted(Quantity("products", name), number, len(products), 3 * steps)
     if len(products) != 3 * steps:
         return
     last = Bounded(start.value, start.error, update.profile)
     if products:
-        rounding = Rounding(multiplying)
+        rounding = Rounding(MULTIPLYING)
         stage = rounding.hyper(update.optimizer, 3)
         X = rounding.tensor(products[0].left)
-        yield expected(Quantity("start", name), number, products[0].left, start, BFLOAT16)
+        yield expect_one(Quantity("start", name), number, products[0].left, start, BFLOAT16)
         for k in range(steps):
             A, B, iterate = (rounding.tensor(product.result) for product in products[3 * k : 3 * k + 3])
             made_of: tuple[tuple[Kind, Any, Any], ...] = (
@@ -96,13 +91,13 @@ def check_muon(
                 ("iterate", stage.iterate(X, B), iterate),
             )
             for what, made, recorded in made_of:
-                yield expected(Quantity(what, name, number=k + 1), number, recorded.value, made, BFLOAT16)
+                yield expect_one(Quantity(what, name, number=k + 1), number, recorded.value, made, BFLOAT16)
             X = iterate
         last = arithmetic.tensor(products[-1].result)
     if last.shape[-2:] != start.shape[-2:]:
         return  # said above: a product of another shape than the reference's
     param = optimizer.moved(arithmetic.tensor(update.before), last)
-    yield expected(Quantity("value", name), number, update.after, param, FORMATS[update.formats["param"]])
+    yield expect_one(Quantity("value", name), number, update.after, param, FORMATS[update.formats["param"]])
 
 
 def cast(x: Any, profile: Profile) -> Bounded:
@@ -159,19 +154,21 @@ def check_lbfgs(update: GroupUpdate, products: Sequence[Product]) -> Iterator[Ex
     optimizer = arithmetic.hyper(update.optimizer, 2)
     state, after, tensor = update.state, update.state_after, arithmetic.tensor
     g = update.evaluations[0].gradient
-    yield equal(_of("func_evals"), number, after["func_evals"], counter(state, "func_evals") + len(update.evaluations))
+    yield handed_on(
+        _of("func_evals"), number, after["func_evals"], counter(state, "func_evals") + len(update.evaluations)
+    )
     stopped = "d" not in after or np.array_equal(after["n_iter"], counter(state, "n_iter"))
     yield decided(_of("tolerance_grad"), number, stopped, optimizer.is_optimal(tensor(g)))
-    yield equal(_of("n_iter"), number, after["n_iter"], counter(state, "n_iter") + (0 if stopped else 1))
+    yield handed_on(_of("n_iter"), number, after["n_iter"], counter(state, "n_iter") + (0 if stopped else 1))
     if stopped:
-        yield equal(Quantity("value", "w"), number, update.after, update.before)
+        yield handed_on(Quantity("value", "w"), number, update.after, update.before)
         return
-    yield equal(_of("prev_flat_grad"), number, after["prev_flat_grad"], g)
-    yield equal(_of("prev_loss"), number, after["prev_loss"], update.evaluations[0].loss)
+    yield handed_on(_of("prev_flat_grad"), number, after["prev_flat_grad"], g)
+    yield handed_on(_of("prev_loss"), number, after["prev_loss"], update.evaluations[0].loss)
     first = "d" not in state
     d, t = tensor(after["d"]), Bounded.hyper(after["t"], update.profile)
     if first:
-        yield equal(_of("d"), number, after["d"], -g)
+        yield handed_on(_of("d"), number, after["d"], -g)
     else:
         yield from _check_memory(update)
         yield from _check_loops(update, [product for product in products if product.name == "dot"])
@@ -183,12 +180,12 @@ def check_lbfgs(update: GroupUpdate, products: Sequence[Product]) -> Iterator[Ex
     yield decided(_of("tolerance_change"), number, stays, is_flat)
     if stays or not searches:
         length = number_of(optimizer.length(tensor(g), first=first), update.profile)
-        yield expected(_of("t"), number, after["t"], length, store)
+        yield expect_one(_of("t"), number, after["t"], length, store)
     if stays:
-        yield equal(Quantity("value", "w"), number, update.after, update.before)
+        yield handed_on(Quantity("value", "w"), number, update.after, update.before)
     else:
         moved = tensor(update.before) + lbfgs.moved_by(d, t)
-        yield expected(Quantity("value", "w"), number, update.after, moved, store)
+        yield expect_one(Quantity("value", "w"), number, update.after, moved, store)
         if searches:
             yield from _check_wolfe(update, slope)
 
@@ -203,20 +200,20 @@ def _check_memory(update: GroupUpdate) -> Iterator[Expected]:
     keys = ("old_dirs", "old_stps", "ro")
     kept = all(same(after[key], state[key]) for key in keys)
     if curved is not None:
-        yield equal(_of("remembers"), number, np.array([[float(not kept)]]), np.array([[float(curved)]]))
+        yield counted(_of("remembers"), number, not kept, curved)
     if kept or curved is False:
-        yield equal(_of("H_diag"), number, after["H_diag"], state["H_diag"])
+        yield handed_on(_of("H_diag"), number, after["H_diag"], state["H_diag"])
         return
     for key in keys:
         old = state[key][-(update.optimizer.history_size - 1) :] if update.optimizer.history_size > 1 else ()
-        yield equal(Quantity("count", key=key), number, np.array([[len(after[key])]]), np.array([[len(old) + 1]]))
+        yield counted(Quantity("count", key=key), number, len(after[key]), len(old) + 1)
         for i, (found, before) in enumerate(zip(after[key], old, strict=False)):
-            yield equal(_of(key, i), number, found, before)
-    yield expected(_of("y"), number, after["old_dirs"][-1], y, store)
-    yield expected(_of("s"), number, after["old_stps"][-1], s, store)
+            yield handed_on(_of(key, i), number, found, before)
+    yield expect_one(_of("y"), number, after["old_dirs"][-1], y, store)
+    yield expect_one(_of("s"), number, after["old_stps"][-1], s, store)
     y, s = tensor(after["old_dirs"][-1]), tensor(after["old_stps"][-1])
-    yield expected(_of("ro"), number, after["ro"][-1], lbfgs.inverse(lbfgs.dot(y, s)), store)
-    yield expected(_of("H_diag"), number, after["H_diag"], lbfgs.scale(y, s), store)
+    yield expect_one(_of("ro"), number, after["ro"][-1], lbfgs.inverse(lbfgs.dot(y, s)), store)
+    yield expect_one(_of("H_diag"), number, after["H_diag"], lbfgs.scale(y, s), store)
 
 
 def _check_loops(update: GroupUpdate, dots: Sequence[Product]) -> Iterator[Expected]:
@@ -226,22 +223,22 @@ def _check_loops(update: GroupUpdate, dots: Sequence[Product]) -> Iterator[Expec
     pairs = [tuple(map(tensor, pair)) for pair in zip(after["old_stps"], after["old_dirs"], after["ro"], strict=True)]
     g, H, m = tensor(update.evaluations[0].gradient), tensor(after["H_diag"]), len(pairs)
     loops = dots[_dots_before(update) :][: 2 * m]
-    yield equal(Quantity("count", key="dot products"), number, np.array([[len(loops)]]), np.array([[2 * m]]))
+    yield counted(Quantity("count", key="dot products"), number, len(loops), 2 * m)
     if len(loops) != 2 * m:
         return
     q = -g
     for i, product in zip(reversed(range(m)), loops[:m], strict=True):
         s, y, rho = pairs[i]
-        yield expected(_of("q", i), number, product.right, q, store)
+        yield expect_one(_of("q", i), number, product.right, q, store)
         q = tensor(product.right)
-        yield expected(_of("al", i), number, after["al"][i], lbfgs.along(q, s, rho), store)
+        yield expect_one(_of("al", i), number, after["al"][i], lbfgs.along(q, s, rho), store)
         q = lbfgs.without(q, y, tensor(after["al"][i]))
     r = q * H
     for i, product in zip(range(m), loops[m:], strict=True):
         s, y, rho = pairs[i]
-        yield expected(_of("r", i), number, product.right, r, store)
+        yield expect_one(_of("r", i), number, product.right, r, store)
         r = lbfgs.corrected(tensor(product.right), s, y, rho, tensor(after["al"][i]))
-    yield expected(_of("d"), number, after["d"], r, store)
+    yield expect_one(_of("d"), number, after["d"], r, store)
 
 
 def _of(name: str, number: int | None = None) -> Quantity:
@@ -306,25 +303,17 @@ def decision(condition: Any) -> bool | None:
 def decided(quantity: Quantity, number: int, candidate: bool, condition: Any) -> Expected:
     """A decision of the framework, held to the reference's where that is certain."""
     found = decision(condition)
-    wanted = candidate if found is None else found
-    return equal(quantity, number, np.array([[float(candidate)]]), np.array([[float(wanted)]]))
+    return counted(quantity, number, candidate, candidate if found is None else found)
 
 
-# -- both --------------------------------------------------------------------------------------------------------------
+def counted(quantity: Quantity, number: int, candidate: float, wanted: float) -> Expected:
+    """A count, or a decision, held to equality."""
+    return equal(quantity, number, np.array([[float(candidate)]]), wanted)
 
 
-def equal(quantity: Quantity, number: int, candidate: Array, wanted: Array) -> Expected:
-    """Held to equality; nan, handed on, equals nan."""
-    none = np.zeros(np.shape(wanted), np.longdouble)
+def handed_on(quantity: Quantity, number: int, candidate: Array, wanted: Array) -> Expected:
+    """Held to equality; nan, handed on, equals nan, and another shape agrees with nothing."""
     if np.shape(candidate) != np.shape(wanted):
-        candidate, wanted = np.full(np.shape(wanted), np.nan), none
-    handed_on = np.isnan(candidate) & np.isnan(wanted)
-    candidate, wanted = np.where(handed_on, 0, candidate), np.where(handed_on, 0, wanted)
-    return Expected(quantity, np.array([number]), none + candidate, none + wanted, none, none == 0)
-
-
-def expected(quantity: Quantity, number: int, candidate: Array | None, bounded: Any, store: Format) -> Expected:
-    """Held to the reference's value, stored in a format; nan agrees with no value where shapes differ."""
-    if candidate is None or bounded.shape != candidate.shape:
-        return equal(replace(quantity, shape=True), number, np.full((1, 1), np.nan), np.zeros((1, 1)))
-    return expect(quantity, np.array([number]), candidate, bounded, store)
+        return equal(quantity, number, np.nan, np.zeros(np.shape(wanted)))
+    both = np.isnan(candidate) & np.isnan(wanted)
+    return equal(quantity, number, np.where(both, 0, candidate), np.where(both, 0, wanted))

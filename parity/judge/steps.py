@@ -35,12 +35,13 @@ from parity.judge.schedules import EXACT
 from parity.step.arithmetics import Arithmetic, Rational, short
 from parity.step.design import Design
 from parity.step.engine import Engine
-from parity.step.expected import Expected, expect, sharpen
+from parity.step.expected import Expected, equal, expect, sharpen
 from parity.step.passes import CHUNK
 from parity.step.quantity import Quantity
 from parity.step.recording import complete
+from parity.step.rounding import stored
 from refimpl.arithmetic.bounded import Bounded, gamma
-from refimpl.arithmetic.formats import FORMATS, Format
+from refimpl.arithmetic.formats import Format
 from refimpl.losses import SquaredError
 from refimpl.optimizers import SGD, SGDW, ProximalSGD
 from refimpl.reductions import norm
@@ -102,11 +103,7 @@ class Checks:
         asked = {Quantity("initial", name): (v, self.trajectory.params[name][0]) for name, v in weights.items()}
         asked |= {Quantity("data", name): (v, self.trajectory.inputs[name]) for name, v in inputs.items()}
         for quantity, (value, candidate) in asked.items():
-            direct, by_float32 = self.dtype.round(value), self.dtype.round(FORMATS["float32"].round(value))
-            narrow = self.dtype.digits < FORMATS["float32"].digits  # torch narrows a double by way of float32
-            expected = np.where(narrow & (candidate == by_float32), by_float32, direct)
-            equal = np.ones(expected.shape, bool)
-            yield Expected(quantity, np.zeros(1, int), _long(candidate), expected, np.zeros(expected.shape), equal)
+            yield equal(quantity, 0, candidate, stored(value, candidate, self.dtype))
 
     def initial_state(self) -> Iterator[Expected]:
         """What the optimizer keeps before its first step."""
@@ -115,12 +112,8 @@ class Checks:
             early = {key: values[0] for key, values in states.items() if len(values) == self.trajectory.steps + 1}
             for key in {**asked, **early}:
                 nothing = np.full((1,), np.nan)  # where one side has no such state
-                stored = self.recording.format(name, key)
-                candidate, expected = np.asarray(early.get(key, nothing)), stored.round(asked.get(key, nothing))
-                difference = np.broadcast_shapes(candidate.shape, expected.shape)
-                none = np.zeros(difference)
-                both = np.broadcast_to(_long(candidate), difference), np.broadcast_to(_long(expected), difference)
-                yield Expected(Quantity("initial state", name, key), np.zeros(1, int), *both, none, none == 0)
+                expected = self.recording.format(name, key).round(asked.get(key, nothing))
+                yield equal(Quantity("initial state", name, key), 0, early.get(key, nothing), expected)
 
     # -- loss and gradient ----------------------------------------------------------------------------------------
 
@@ -197,14 +190,14 @@ class Checks:
                 for quantity, expected in bounded.items():
                     candidate = self._after(quantity, some)
                     if not isinstance(expected, Bounded):  # a count
-                        yield _equal(quantity, some, candidate, expected)
+                        yield equal(quantity, some, candidate, expected)
                         continue
                     store = self.recording.format(name, quantity.key)
                     result = expect(quantity, some, candidate, expected, store)
                     yield sharpen(result, exact[quantity], self._narrowest()) if exact else result
                 for key, values in self.recording.states[name].items():
-                    if Quantity("state", name, key) not in bounded:
-                        yield _should_not_exist(Quantity("state", name, key), some, values[-1:])
+                    if Quantity("state", name, key) not in bounded:  # the reference keeps no such state
+                        yield equal(Quantity("state", name, key), some[:1], values[-1:], np.nan)
 
     def _recorded_step(self, name: str, steps: Array, arithmetic: Arithmetic) -> dict[Quantity, Any]:
         param, state = self.engine.recorded_step(self.design, name, steps, arithmetic)
@@ -225,8 +218,8 @@ class Checks:
             for some in self.engine.alike(self.design, name, steps):
                 of_some = uncertain[np.searchsorted(steps, some)]
                 after, _ = self.engine.recorded_step(self.design, name, some, self.update_arithmetic, of_some)
-                stored, nothing = self.recording.format(name), np.zeros(after.shape)
-                allowances.append(expect(Quantity("whole step", name), some, nothing, after, stored).allowance)
+                quantity, nothing = Quantity("whole step", name), np.zeros(after.shape)
+                allowances.append(expect(quantity, some, nothing, after, self.recording.format(name)).allowance)
         return {name: np.concatenate(allowances) for name, allowances in found.items()}
 
     def _after(self, quantity: Quantity, steps: Array) -> Array:
@@ -285,17 +278,3 @@ class Checks:
 
 def _long(array: Array) -> Array:
     return np.asarray(array, np.longdouble)
-
-
-def _equal(quantity: Quantity, steps: Array, candidate: Array, expected: Array) -> Expected:
-    """Held to equality."""
-    none = np.zeros(candidate.shape)
-    return Expected(quantity, steps, _long(candidate), _long(expected) + none, none, none == 0)
-
-
-def _should_not_exist(quantity: Quantity, steps: Array, candidate: Array) -> Expected:
-    """A state that the reference does not keep: nothing is expected, and nothing is allowed."""
-    nothing = np.full(candidate.shape, np.nan)
-    return Expected(
-        quantity, steps[:1], _long(candidate), nothing, np.zeros(candidate.shape), np.ones(candidate.shape, bool)
-    )

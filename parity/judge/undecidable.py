@@ -9,6 +9,7 @@ overwrites it or does not use it, is not asked for.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -74,7 +75,7 @@ def variants(obj: Any) -> Iterator[tuple[str, Any, Any]]:
         if isinstance(value, tuple):
             for index, part in enumerate(value):
                 if part is not None and not off(part):
-                    yield f"{hyper}[{index}]", part, _changed_part(obj, hyper, index)
+                    yield f"{hyper}[{index}]", part, _changed(obj, hyper, part, index)
         elif not off(value):
             yield hyper, value, _changed(obj, hyper, value)
     penalty = getattr(obj, "penalty", None)  # of a proximal step
@@ -83,22 +84,12 @@ def variants(obj: Any) -> Iterator[tuple[str, Any, Any]]:
             yield f"{type(penalty).__name__}.{hyper}", value, replace(obj, penalty=changed)
 
 
-def _changed(obj: Any, hyper: str, value: Any) -> Any:
-    changes: dict[str, Any] = {hyper: 0.0 if hyper in VANISHING else 2 * value}
-    if hyper == "momentum" and getattr(obj, "nesterov", False):
-        changes["nesterov"] = False  # which needs momentum
-    try:
-        return replace(obj, **changes)
-    except RefimplError:  # doubled, it leaves its range
-        return replace(obj, **{hyper: value / 2})
-
-
-def _changed_part(obj: Any, hyper: str, index: int) -> Any:
-    """A copy with one number of several, as a β, doubled, or halved where that leaves its range."""
-    for factor in (2, 1 / 2):
-        parts = [part * factor if i == index else part for i, part in enumerate(getattr(obj, hyper))]
-        try:
-            return replace(obj, **{hyper: tuple(parts)})
-        except RefimplError:
-            continue
-    raise AssertionError(f"neither twice nor half of {hyper}[{index}] is in its range")
+def _changed(obj: Any, hyper: str, value: Any, index: int | None = None) -> Any:
+    """A copy with another number, or another one of several: 0 or twice as large, else, in its range, half as large."""
+    for number in (0.0 if hyper in VANISHING else 2 * value, value / 2):
+        parts = () if index is None else getattr(obj, hyper)
+        new = number if index is None else (*parts[:index], number, *parts[index + 1 :])
+        changes = {"nesterov": False} if hyper == "momentum" and number == 0 and hasattr(obj, "nesterov") else {}
+        with suppress(RefimplError):
+            return replace(obj, **{hyper: new}, **changes)
+    raise AssertionError(f"neither twice nor half of {hyper} is in its range")

@@ -15,7 +15,7 @@ import numpy as np
 
 from parity.step.after import COUNT, after, whole
 from parity.step.arithmetics import Rounding
-from parity.step.expected import Expected, expect
+from parity.step.expected import Expected, equal, expect_one
 from parity.step.quantity import Quantity
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
@@ -51,9 +51,10 @@ def check(update: Update) -> Iterator[Expected]:
     yield _expected(update, "", update.after, param)
     for key in {**state, **update.state_after}:
         if key not in state or key not in update.state_after:
-            yield not_both(update, Quantity("value", update.parameter, key))
+            nothing = np.full((1, 1), np.nan)  # only one of the two has it
+            yield equal(Quantity("value", update.parameter, key), update.number, nothing, np.zeros((1, 1)))
         elif key == COUNT:
-            yield equal(update, Quantity("value", update.parameter, key), update.state_after[key], state[key])
+            yield equal(Quantity("value", update.parameter, key), update.number, update.state_after[key], state[key])
         else:
             yield _expected(update, key, update.state_after[key], state[key])
 
@@ -72,23 +73,10 @@ def with_other(update: Update, hyper: str, value: Any) -> Update:
     return replace(update, optimizer=replace(update.optimizer, **{hyper: value}))  # type: ignore[type-var]
 
 
-def equal(update: Update, quantity: Quantity, candidate: Array, expected: Array) -> Expected:
-    """Held to equality."""
-    none = np.zeros(np.broadcast_shapes(candidate.shape, expected.shape), np.longdouble)
-    return Expected(quantity, np.array([update.number]), none + candidate, none + expected, none, none == 0)
-
-
-def not_both(update: Update, quantity: Quantity) -> Expected:
-    """A state that only the framework or only the reference has."""
-    return equal(update, quantity, np.full((1, 1), np.nan), np.zeros((1, 1)))
-
-
 def _expected(update: Update, key: str, candidate: Array, bounded: Any) -> Expected:
     if not isinstance(bounded, Bounded):  # made of whole numbers alone, so that at most a quotient was rounded
         constant = np.zeros(candidate.shape) + bounded
         error = np.where(constant == np.rint(constant), 0, FORMATS["float64"].half_ulp(constant))
         bounded = Bounded(constant, error, update.profile, scalar=True)
-    if bounded.shape != candidate.shape:
-        return not_both(update, Quantity("value", update.parameter, key, shape=True))
     store = FORMATS[update.formats[key or "param"]]
-    return expect(Quantity("value", update.parameter, key), np.array([update.number]), candidate, bounded, store)
+    return expect_one(Quantity("value", update.parameter, key), update.number, candidate, bounded, store)

@@ -42,7 +42,7 @@ class Verdict:
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # of a run that diverges: no bound, said in words
 def judge(experiment: Experiment, trajectory: Trajectory, *, form_factor: float = 1.0) -> Verdict:
-    """Hold a recorded run to the experiment, step by step; for ``form_factor`` see :mod:`parity.step.profile`."""
+    """Hold a recorded run to the experiment, step by step; for ``form_factor`` see :mod:`parity.step.recording`."""
     form = realise(experiment, trajectory.meta.get("formulation", "loss"))
     material = experiment.draw()
     check_counts(experiment, material, trajectory)
@@ -72,13 +72,11 @@ def check_counts(experiment: Experiment, material: Material, trajectory: Traject
     epochs = experiment.epochs + 1
     lengths = {name: (values.shape[:2], (steps + 1, 1)) for name, values in trajectory.params.items()}
     lengths |= {f"gradient {name}": (v.shape[:2], (steps, 1)) for name, v in trajectory.gradients.items()}
-    lengths |= {"loss": (trajectory.loss.shape, (steps, 1)), "objective": (trajectory.objective.shape, (steps, 1))}
-    lengths |= {
-        "norm": (trajectory.norm.shape, (steps + 1, 1)),
-        "train loss": (trajectory.train_loss.shape, (epochs, 1)),
-    }
-    if trajectory.validation_loss is not None:
-        lengths["validation loss"] = (trajectory.validation_loss.shape, (epochs, 1))
+    once = {"loss": steps, "objective": steps, "norm": steps + 1, "train loss": epochs, "validation loss": epochs}
+    for name, length in once.items():
+        values = getattr(trajectory, name.replace(" ", "_"))
+        if values is not None:  # there may be no rows to validate on
+            lengths[name] = (values.shape, (length, 1))
     missing = set(experiment.model.ndim) - set(trajectory.params)
     for name, (given, expected) in lengths.items():
         if given != expected:

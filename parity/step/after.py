@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from parity.step.rounding import rounded
 from refimpl.types import Array
 
 COUNT = "step"
@@ -21,52 +20,19 @@ def whole(count: Array) -> Array:
 
 
 def after(
-    optimizer: Any,
-    param: Any,
-    gradient: Any,
-    state: Mapping[str, Any],
-    *,
-    held: Array | None = None,
-    calls: int = 1,
-    shares: Sequence[tuple[float, float]] = (),
-    penalties: Sequence[Any] = (),
-    reset: bool = False,
-    forgets: frozenset[str] = frozenset(),
-    state_format: str | None = None,
-    shrink: Any = None,
-    beside: Any = None,
-    weights_format: str | None = None,
+    optimizer: Any, param: Any, gradient: Any, state: Mapping[str, Any], *, held: Array | None = None
 ) -> tuple[Any, dict[str, Any]]:
-    """The parameter and its state after one step, ``(runs, …)`` each, in the arithmetic of what goes in::
+    """The parameter and its state after one step, ``(runs, …)`` each, in the arithmetic of what goes in.
 
-        s ← init(w) where there is none, or ``reset``, or of it what it ``forgets``
-        (w, s) ← step(w, g, s)                     ``calls`` times; of a sparse gradient only the elements ``held``
-        s ← s rounded to ``state_format``;         w ← (1 − ``shrink``)·w − ``beside``·w before, in ``weights_format``
-
-    ``shares``: what each call is given of the gradient, and of the ``penalties`` at the weights of that moment.
-    ``optimizer``: with its hyper-parameters in effect. Correct code makes one call and has none of the rest.
+    ``optimizer``: with its hyper-parameters in effect. Without a state it makes a new one. ``held``: the elements that
+    a sparse gradient has.
     """
-    if reset or not state:
-        new = optimizer.init(param)
-        kept = {key: value for key, value in state.items() if forgets and key not in forgets}
-        state = {**new, **kept} if state else new
-    before = param
-    asked = gradient
-    for call in range(calls):
-        if shares:
-            of_rows, of_penalty = shares[call]
-            gradient = of_rows * asked + sum(of_penalty * penalty.subgradient(param) for penalty in penalties)
-        if held is not None and hasattr(optimizer, "step_sparse"):
-            param, state = optimizer.step_sparse(param, gradient, held, state)
-        else:
-            param, state = optimizer.step(param, gradient, state)
-    if state_format is not None:
-        state = {key: value if key == COUNT else rounded(value, state_format) for key, value in state.items()}
-    if shrink is not None:
-        param = param * (1 - shrink)
-    if beside is not None:
-        param = param - beside * before
-    return (param if weights_format is None else rounded(param, weights_format)), dict(state)
+    state = state or optimizer.init(param)
+    if held is not None and hasattr(optimizer, "step_sparse"):
+        param, state = optimizer.step_sparse(param, gradient, held, state)
+    else:
+        param, state = optimizer.step(param, gradient, state)
+    return param, dict(state)
 
 
 Params = dict[str, Any]

@@ -1,4 +1,4 @@
-"""The two arithmetics that the judge runs the reference's formulas in."""
+"""The arithmetics that the reference's formulas are run in."""
 
 from __future__ import annotations
 
@@ -24,6 +24,20 @@ class Arithmetic(Protocol):
 
     def hyper(self, obj: T, ndim: int | None = None) -> T:
         """An object's hyper-parameters; one value per step is shaped to meet arrays of ``ndim`` axes."""
+
+
+@dataclass(frozen=True)
+class Plain:
+    """Float64 as it is."""
+
+    def tensor(self, array: Array) -> Any:
+        return array
+
+    def hyper(self, obj: T, ndim: int | None = None) -> T:
+        return obj if ndim is None else align(obj, ndim)
+
+
+PLAIN = Plain()
 
 
 @dataclass(frozen=True)
@@ -58,6 +72,6 @@ def _is_exact(number: Any) -> bool:
     return isinstance(number, np.ndarray) and number.dtype == object
 
 
-def short(array: Array, digits: int = 12) -> bool:
+def short(array: Array) -> bool:
     """True where every number has a short significand, so that an exact run is worth its time."""
-    return bool(np.all(np.isfinite(array)) and np.all(Format("short", digits, -60).round(array) == array))
+    return bool(np.all(np.isfinite(array)) and np.all(Format("short", 12, -60).round(array) == array))

@@ -14,8 +14,8 @@ own parts and none of these; faulty parts follow the same protocols (:mod:`parit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -24,14 +24,14 @@ import numpy as np
 from parity.errors import InputError
 from parity.experiment import Experiment, Material
 from parity.formulation import Realised, realise
-from parity.step.after import after
-from parity.step.rounding import like
+from parity.step.after import COUNT, after
+from parity.step.rounding import like, rounded
 from refimpl.arithmetic.sums import add_in_any_order
 from refimpl.batches import Order
 from refimpl.penalties import L2
 from refimpl.problem import Problem
 from refimpl.training import hyper_parameters, scheduled
-from refimpl.types import Array, LinearModel, Loss, Optimizer, Params, Penalty, Schedule, off
+from refimpl.types import Array, LinearModel, Loss, Model, Optimizer, Params, Penalty, Schedule, off
 
 Twist = Callable[[dict[str, Any]], dict[str, Any]]
 """From the gradients of all parameters to those that the optimizer is given."""
@@ -99,24 +99,10 @@ class Design:
     @property
     def consistent(self) -> bool:
         """Whether what is given for each step is given for each of its steps."""
-        single = [self.penalty_times, self.mixing, self.counts, self.resets, self.row_times]
-        single += [times for _, times in self.also]
-        by_name = (
-            self.decay_times,
-            self.shrink,
-            self.beside,
-            self.added,
-            self.scale,
-            self.given,
-            self.at,
-            self.begins,
-            self.ends,
-        )
-        calls = self.calls.values() if isinstance(self.calls, Mapping) else (self.calls,)
-        arrays = [*single, *calls, *(each for mapping in by_name for each in mapping.values())]
+        parts = [part for field in fields(self) for part in _several(getattr(self, field.name))]
         if self.row_times is not None and [len(q) for q in self.row_times] != [len(rows) for rows in self.rows]:
             return False
-        return all(len(each) == self.steps for each in arrays if each is not None)
+        return all(len(part) == self.steps for part in parts if isinstance(part, np.ndarray))
 
     @cached_property
     def advances(self) -> Array:
@@ -153,6 +139,13 @@ class Design:
             summands[name].append(like(params[name], by[steps]) * params[name])
         return {name: add_in_any_order(terms) for name, terms in summands.items()}
 
+    def mixed(self, k: int, raw: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Σ_j M_kj·r_j of step k, from the gradients r_0 … r_k; only the last is needed where nothing is mixed."""
+        if self.mixing is None:
+            return raw[-1]
+        used = [(m, r) for m, r in zip(self.mixing[k], raw, strict=False) if m] or [(0.0, raw[-1])]
+        return {name: add_in_any_order([like(r[name], m) * r[name] for m, r in used]) for name in raw[-1]}
+
     def seen(self, steps: Any, mixed: dict[str, Any]) -> dict[str, Any]:
         """u_k ``(runs, …)`` from the mixed gradients of the same steps."""
         for twist in self.twists:
@@ -166,22 +159,28 @@ class Design:
         """
         if name in self.frozen:
             return param, state
+        shrink, beside = (like(param, of[name][steps]) if name in of else None for of in (self.shrink, self.beside))
         calls, reset = self.turns(name, steps)
-        return after(
-            optimizer,
-            param,
-            gradient,
-            state,
-            calls=calls,
-            shares=self.splits.get(name, ()),
-            penalties=[penalty for own, penalty in self.form.in_gradient.terms if own == name],
-            reset=reset,
-            forgets=self.forgets,
-            state_format=self.state_format,
-            shrink=like(param, self.shrink[name][steps]) if name in self.shrink else None,
-            beside=like(param, self.beside[name][steps]) if name in self.beside else None,
-            weights_format=self.weights_format,
-        )
+        if reset or not state:
+            state = {**optimizer.init(param), **self._remembered(state)}
+        penalties = [penalty for own, penalty in self.form.in_gradient.terms if own == name]
+        made = param
+        for call in range(calls):
+            if name in self.splits:
+                of_rows, of_penalty = self.splits[name][call]
+                given = of_rows * gradient + sum(of_penalty * penalty.subgradient(made) for penalty in penalties)
+            else:
+                given = gradient
+            made, state = after(optimizer, made, given, state)
+        if self.state_format is not None:
+            state = {k: value if k == COUNT else rounded(value, self.state_format) for k, value in state.items()}
+        made = made if shrink is None else made * (1 - shrink)
+        made = made if beside is None else made - beside * param
+        return (made if self.weights_format is None else rounded(made, self.weights_format)), state
+
+    def _remembered(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """What is left of a state that is lost."""
+        return {key: value for key, value in state.items() if self.forgets and key not in self.forgets}
 
     def turns(self, name: str, steps: Any) -> tuple[int, bool]:
         """How often the optimizer of a parameter is called at a step, or the first of some, and whether it is new."""
@@ -193,6 +192,9 @@ class Design:
 
     def with_loss(self, loss: Loss) -> Design:
         return self._with(in_gradient=replace(self.form.in_gradient, loss=loss))
+
+    def with_model(self, model: Model) -> Design:
+        return self._with(in_gradient=replace(self.form.in_gradient, model=model))
 
     def with_penalties(self, *penalties: Penalty) -> Design:
         return self._with(in_gradient=replace(self.form.in_gradient, penalties=penalties))
@@ -222,6 +224,11 @@ class Design:
 
     def _with(self, **parts: Any) -> Design:
         return replace(self, form=replace(self.form, **parts))
+
+
+def _several(part: Any) -> tuple[Any, ...]:
+    """What a part has for each parameter, or the part itself."""
+    return tuple(part.values()) if isinstance(part, Mapping) else (part,)
 
 
 def check_linear(experiment: Experiment) -> None:

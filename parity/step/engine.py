@@ -5,20 +5,20 @@ Nothing is compared after a long free run. There are two ways through a run:
 * *recorded*: weights, gradient and state before each step are the run's own, so that all steps are made at once, as the
   axis of runs, and no error is carried from step to step (:meth:`Engine.recorded_step`);
 * *replayed*: weights are the run's own, and the state is carried along, made by the design itself, step by step
-  (:meth:`Engine.expected`, and for many designs at once in plain float64 :meth:`Engine.weights`).
+  (:meth:`Engine.expected`, and in plain float64 :meth:`Engine.weights`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from copy import copy
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from parity.step.after import COUNT, replayed, whole
-from parity.step.arithmetics import Arithmetic, Rounding
+from parity.step.arithmetics import PLAIN, Arithmetic, Rounding
 from parity.step.design import Design
 from parity.step.expected import Expected, expect
 from parity.step.narrowly import in_format, narrowly
@@ -28,9 +28,7 @@ from parity.step.rates import in_effect
 from parity.step.recording import Recording
 from parity.step.rounding import like
 from refimpl.arithmetic.bounded import Bounded
-from refimpl.arithmetic.lift import align
-from refimpl.training import scheduled
-from refimpl.types import Array, number_fields, off
+from refimpl.types import Array
 
 LARGE = 10_000_000
 """Numbers of a run from which on not all of its gradients are kept at a time."""
@@ -47,75 +45,26 @@ class Engine:
         self.memo: dict[Any, Any] = {}
         """What others made of this recording once, and ask for again."""
 
-    # -- many designs, in plain float64 ------------------------------------------------------------------------------
+    # -- what designs make of every step -------------------------------------------------------------------------------
 
     @np.errstate(all="ignore")
     def weights(self, designs: Sequence[Design]) -> dict[str, Array]:
-        """The weights after each step by parameter, ``(designs, K, …)``; nan where a design has other steps."""
-        found = {
-            name: np.full((len(designs), *values[1:].shape), np.nan) for name, values in self.recording.weights.items()
-        }
-        groups: dict[Any, list[int]] = {}
-        gradients: list[dict[str, Any]] = []
+        """The weights after each step in float64, ``(designs, K, …)``; nan where a design has other steps."""
+        recorded = {name: values[1:] for name, values in self.recording.weights.items()}
+        found = {name: np.full((len(designs), *values.shape), np.nan) for name, values in recorded.items()}
         for i, design in enumerate(designs):
-            fits = design.steps == self.recording.steps
-            gradients.append(self.gradients(design, None) if fits else {})
-            for name in found if fits else ():
-                groups.setdefault((name, _structure(design, name)), []).append(i)
-        for (name, _), members in groups.items():
-            some = [designs[i] for i in members]
-            given = np.stack([gradients[i][name] for i in members], axis=1)  # (K, designs, …)
-            found[name][members] = self._along(name, some, given).swapaxes(0, 1)
+            if design.steps == self.recording.steps:
+                for k, params in enumerate(self._along(design, PLAIN, _of_step(self.gradients(design, PLAIN)))):
+                    for name, param in params.items():
+                        found[name][i, k] = param[0]
         for name, ignored in self.recording.ignored.items():
-            found[name] = np.where(ignored & ~np.isnan(found[name]), self.recording.weights[name][1:], found[name])
+            found[name] = np.where(ignored & ~np.isnan(found[name]), recorded[name], found[name])
         return found
-
-    def _along(self, parameter: str, designs: Sequence[Design], gradients: Array) -> Array:
-        """One parameter after each step ``(K, designs, …)``, by one optimizer with a value for each design."""
-        one, runs = designs[0], len(designs)
-        weights = one.begins.get(parameter, self.recording.weights[parameter])
-        stacked: Any = _stacked([design.form.optimizers[parameter] for design in designs], weights.ndim)
-        decay = None
-        if parameter in one.decay_times:
-            decay = np.stack([design.decay_times[parameter] for design in designs], axis=1)
-
-        def step(name: str, k: int, param: Any, gradient: Any, state: Any) -> tuple[Any, Any]:
-            optimizer: Any = scheduled(stacked, one.form.schedule, int(one.advances[k]))
-            if decay is not None:
-                optimizer = unchecked(optimizer, weight_decay=optimizer.weight_decay * like(param, decay[k]))
-            return one.after(name, k, optimizer, param, gradient, state)
-
-        made = replayed(
-            self.recording.steps,
-            lambda k, _: {parameter: np.repeat(weights[k : k + 1], runs, axis=0)},
-            lambda k, _: {parameter: gradients[k]},
-            step,
-            {parameter: stacked.init(np.repeat(weights[:1], runs, axis=0))},
-        )
-        return np.stack([params[parameter] for params in made])
-
-    # -- one design, with its bound ----------------------------------------------------------------------------------
 
     def expected(self, design: Design) -> Iterator[Expected]:
         """What a run of this design may have after each step, beside what it has, step by step."""
         update = self.arithmetic("update")
-        weights = self.recording.weights
-
-        def step(name: str, k: int, param: Any, gradient: Any, state: Any) -> tuple[Any, Any]:
-            if design.update_format is not None:
-                narrow = in_format(update.profile, design.update_format)
-                own, its = (self.optimizer(design, name, np.array([k]), each) for each in (update, Rounding(narrow)))
-                return narrowly(own, its, param, gradient, state, narrow)
-            optimizer = self.optimizer(design, name, np.array([k]), update)
-            return design.after(name, k, optimizer, param, gradient, state)
-
-        made = replayed(
-            self.recording.steps,
-            lambda k, _: {name: self._before(design, name, k, update) for name in weights},
-            self._given(design, update),
-            step,
-        )
-        for k, params in enumerate(made):
+        for k, params in enumerate(self._along(design, update, self._given(design, update))):
             for name, bounded in params.items():
                 candidate, store = self.candidate(design, name)[k : k + 1], self.recording.format(name)
                 piece = expect(Quantity("update", name), np.array([k]), candidate, bounded, store)
@@ -125,15 +74,31 @@ class Engine:
                     piece = replace(piece, allowance=np.where(ignored, np.inf, piece.allowance))
                 yield piece
 
+    def _along(self, design: Design, arithmetic: Arithmetic, gradient: Any) -> Iterator[dict[str, Any]]:
+        """The parameters after each step, from the run's own before it; ``gradient(k, params)`` is what is given."""
+
+        def before(k: int, _: Any) -> dict[str, Any]:
+            return {name: self._before(design, name, slice(k, k + 1), arithmetic) for name in self.recording.weights}
+
+        def step(name: str, k: int, param: Any, given: Any, state: Any) -> tuple[Any, Any]:
+            optimizer = self.optimizer(design, name, np.array([k]), arithmetic)
+            if design.update_format is None or not isinstance(arithmetic, Rounding):
+                return design.after(name, k, optimizer, param, given, state)
+            narrow = in_format(arithmetic.profile, design.update_format)
+            its = self.optimizer(design, name, np.array([k]), Rounding(narrow))
+            return narrowly(optimizer, its, param, given, state, narrow)
+
+        return replayed(self.recording.steps, before, gradient, step)
+
     def candidate(self, design: Design, name: str) -> Array:
         """What the run had after each step ``(K, …)``, where it is held to a design."""
         return design.ends.get(name, self.recording.weights[name][1:])
 
-    def _before(self, design: Design, name: str, k: int, update: Rounding) -> Bounded:
-        """A parameter before step k, as far as it is known."""
-        if name in design.begins:
-            return Bounded.tensor(design.begins[name][k : k + 1], update.profile)
-        return self.recording.before(name, slice(k, k + 1), update.profile)
+    def _before(self, design: Design, name: str, now: slice, arithmetic: Arithmetic) -> Any:
+        """A parameter before a step, as far as it is known."""
+        if isinstance(arithmetic, Rounding) and name not in design.begins:
+            return self.recording.before(name, now, arithmetic.profile)
+        return arithmetic.tensor(design.begins.get(name, self.recording.weights[name])[now])
 
     def _given(self, design: Design, update: Rounding) -> Any:
         """The gradients of one step, as the update's arithmetic sees them: by parameter ``(1, …)``."""
@@ -142,8 +107,7 @@ class Engine:
         if large and design.mixing is None and not design.given:
             return lambda k, _: under(self.gradients_at(design, np.array([k]), loss), update)
         with np.errstate(all="ignore"):
-            gradients = under(self.gradients(design, loss), update)
-        return lambda k, _: {name: gradient[k : k + 1] for name, gradient in gradients.items()}
+            return _of_step(under(self.gradients(design, loss), update))
 
     def allowances(self, design: Design) -> dict[str, Array]:
         """How far a correct run of this design may be off after each step, by parameter ``(K, n)``."""
@@ -227,15 +191,13 @@ class Engine:
 
     def gradients(self, design: Design, arithmetic: Arithmetic | None) -> dict[str, Any]:
         """What the optimizer is given at every step, by parameter ``(K, …)``; without an arithmetic in float64."""
+        arithmetic = arithmetic or PLAIN
         every = np.arange(self.recording.steps)
         params = self.passes.weights(design, slice(None), arithmetic)
-        problem = design.form.in_gradient
-        given: dict[str, Any] = dict(design.given)
-        if arithmetic is not None:
-            problem = arithmetic.hyper(problem)
-            given = {name: arithmetic.tensor(values) for name, values in given.items()}
+        given = {name: arithmetic.tensor(values) for name, values in design.given.items()}
         if set(given) == set(params):
             return given
+        problem = arithmetic.hyper(design.form.in_gradient)
         gradient = design.raw(every, problem, self.data_gradients(design, arithmetic), params)
         if design.mixing is not None:
             gradient = {name: _mixed(design.mixing, g) for name, g in gradient.items()}
@@ -251,7 +213,7 @@ class Engine:
 
     def data_gradients(self, design: Design, arithmetic: Arithmetic | None) -> dict[str, Any]:
         """The gradient of the data loss at every step, by parameter ``(K, …)``."""
-        problem, material = design.form.in_gradient, design.material
+        problem, material, arithmetic = design.form.in_gradient, design.material, arithmetic or PLAIN
         parts = repr(problem.loss), repr(problem.model), repr(arithmetic), design.uncertain
         key = (*parts, id(material.dataset), id(material.order), id(design.row_times), id(design.at), id(design.begins))
         if key not in self._gradients:
@@ -289,52 +251,13 @@ def unchecked(optimizer: Any, **numbers: Any) -> Any:
     return changed
 
 
+def _of_step(gradients: dict[str, Any]) -> Any:
+    """From the gradients of all steps those of one, by parameter ``(1, …)``."""
+    return lambda k, _: {name: gradient[k : k + 1] for name, gradient in gradients.items()}
+
+
 def _mixed(mixing: Array, gradient: Any) -> Any:
     """Σ_j M_kj·r_j for every step k."""
     flat = gradient.reshape(len(gradient), -1)
     weights = Bounded.tensor(mixing, gradient.profile) if isinstance(gradient, Bounded) else mixing
     return (weights @ flat).reshape(*gradient.shape)
-
-
-def _structure(design: Design, name: str) -> Any:
-    """What designs must share to be predicted in one batch: all of a parameter's optimizer but its numbers."""
-    optimizer: Any = design.form.optimizers[name]
-    kind: Any = type(optimizer)
-    numbers = number_fields(kind)
-    values = {field.name: getattr(optimizer, field.name) for field in fields(optimizer)}
-    rest = tuple((key, _switched(value) if key in numbers else repr(value)) for key, value in values.items())
-    beat = (
-        id(design.begins.get(name)),
-        repr(design.form.schedule),
-        design.advances.tobytes(),
-        repr(design.calls),
-        design.splits.get(name),
-        repr(design.resets),
-        design.forgets,
-    )
-    shrink, frozen = (repr(design.shrink.get(name)), repr(design.beside.get(name))), name in design.frozen
-    parts = name in design.decay_times, shrink, frozen, design.weights_format, design.state_format
-    return kind, rest, beat, parts
-
-
-def _switched(value: Any) -> Any:
-    """Whether a number is there, and whether it is switched off."""
-    if isinstance(value, tuple):
-        return tuple(map(_switched, value))
-    return None if value is None else off(value)
-
-
-def _stacked(optimizers: Sequence[Any], ndim: int) -> Any:
-    """One optimizer whose numbers are a value per run."""
-    first = optimizers[0]
-    changes: dict[str, Any] = {}
-    kind: Any = type(first)
-    for name in number_fields(kind):
-        values = [getattr(optimizer, name) for optimizer in optimizers]
-        if all(value == values[0] for value in values):
-            continue
-        if isinstance(values[0], tuple):
-            changes[name] = tuple(np.array(column, float) for column in zip(*values, strict=True))
-        else:
-            changes[name] = np.array(values, float)
-    return align(replace(first, **changes), ndim) if changes else first

@@ -53,6 +53,19 @@ def expect(quantity: Quantity, steps: Array, candidate: Array, bounded: Bounded,
     )
 
 
+def expect_one(quantity: Quantity, step: int, candidate: Array | None, bounded: Any, store: Format) -> Expected:
+    """The same of one step; what is not there, or has another shape, agrees with nothing."""
+    if candidate is None or bounded.shape != candidate.shape:
+        return equal(replace(quantity, shape=True), step, np.full((1, 1), np.nan), np.zeros((1, 1)))
+    return expect(quantity, np.array([step]), candidate, bounded, store)
+
+
+def equal(quantity: Quantity, steps: Any, candidate: Any, wanted: Any) -> Expected:
+    """Held to equality; nan agrees with nothing."""
+    none = np.zeros(np.broadcast_shapes(np.shape(candidate), np.shape(wanted)), np.longdouble)
+    return Expected(quantity, np.atleast_1d(steps), none + candidate, none + wanted, none, none == 0)
+
+
 def sharpen(expected: Expected, exact: Any, format: Format) -> Expected:
     """Tolerance zero where the exact result shows that no rounding can have happened, and the bound no overflow."""
     is_exact = fits(exact, format) & np.isfinite(expected.allowance)
@@ -110,6 +123,7 @@ def compare(pieces: Iterable[Expected]) -> list[Comparison]:
 
 def _compare(piece: Expected) -> Comparison:
     share = piece.share
+    unbounded = np.isinf(piece.allowance).reshape(len(share), -1).any(axis=1)
     return Comparison(
         quantity=piece.quantity,
         steps=piece.steps,
@@ -118,7 +132,7 @@ def _compare(piece: Expected) -> Comparison:
         elements=share.size,
         exact=int(piece.exact.sum()),
         unknown=int(np.isinf(piece.allowance).sum()),
-        first_unknown=min(_unbounded_steps(piece), default=-1),
+        first_unknown=int(min(piece.steps[unbounded], default=-1)),
         disagreement=_first(piece, share),
     )
 
@@ -138,11 +152,6 @@ def _together(parts: list[Comparison]) -> Comparison:
         first_unknown=min((part.first_unknown for part in parts if part.unknown), default=-1),
         disagreement=min((p.disagreement for p in parts if p.disagreement), key=lambda d: d.step, default=None),
     )
-
-
-def _unbounded_steps(piece: Expected) -> list[int]:
-    unbounded = np.isinf(piece.allowance).reshape(len(piece.steps), -1).any(axis=1)
-    return [int(step) for step in piece.steps[unbounded]]
 
 
 def _first(piece: Expected, share: Array) -> Disagreement | None:

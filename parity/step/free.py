@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from parity.step.design import Design
 from parity.step.engine import unchecked
 from parity.step.passes import Pass
 from refimpl.reductions import norm
-from refimpl.training import scheduled
+from refimpl.training import scheduled, with_mask
 from refimpl.types import Array
 
 Push = Callable[[int, dict[str, Array]], dict[str, Array]]
@@ -32,20 +32,34 @@ class FreeRun:
 
 def simulate(design: Design, *, runs: int = 1, push: Push | None = None) -> FreeRun:
     """Train; ``push(step, weights)`` returns the weights to go on with, to study how errors grow."""
-    problem, dataset = design.form.in_gradient, design.material.dataset
+    inputs = {"X": design.material.dataset.X, "y": design.material.dataset.y}
     start = {name: np.repeat(values, runs, axis=0) for name, values in design.material.params.items()}
-    weights, losses, objectives, raw = [start], [], [], []
+    moments = list(trained(design, start, inputs, push))
+    weights = [start, *(params for params, _, _ in moments)]
+    with np.errstate(all="ignore"):
+        norms = [norm(*(each[name] for name in design.form.in_gradient.model.weights)) for each in weights]
+    joined = {name: np.stack([each[name] for each in weights]) for name in start}
+    losses, objectives = [loss for _, loss, _ in moments], [objective for *_, objective in moments]
+    return FreeRun(weights=joined, loss=np.stack(losses), objective=np.stack(objectives), norm=np.stack(norms))
+
+
+def trained(
+    design: Design, start: dict[str, Array], inputs: Mapping[str, Array], push: Push | None = None
+) -> Iterator[tuple[dict[str, Array], Array, Array]]:
+    """The weights after each step, and the loss and the objective of its batch before it; none of them is kept."""
+    problem, masks = design.form.in_gradient, design.material.masks
+    now, raw = [start], list[dict[str, Any]]()
+    losses: tuple[Array, Array]
 
     def gradient(k: int, params: dict[str, Array]) -> dict[str, Any]:
-        rows = design.rows[k]
-        made = Pass(design, np.array([k]), problem, params, dataset.X[:, rows], dataset.y[:, rows])
-        losses.append(made.loss)
-        objectives.append(problem.objective_from(made.loss, params))
+        nonlocal losses
+        of_step = with_mask(problem, masks[k]) if masks else problem
+        made = Pass(design, np.array([k]), of_step, params, *(inputs[name][:, design.rows[k]] for name in ("X", "y")))
+        losses = made.loss, problem.objective_from(made.loss, params)
+        if design.mixing is None:
+            raw.clear()  # they are not asked for again
         raw.append(design.raw([k], problem, made.data_gradient, params))
-        mixed: dict[str, Any] = raw[-1]
-        if design.mixing is not None:
-            mixed = {name: sum(m * r[name] for m, r in zip(design.mixing[k], raw, strict=False)) for name in params}
-        return design.seen([k], mixed) | {name: by[k : k + 1] for name, by in design.given.items()}
+        return design.seen([k], design.mixed(k, raw)) | {name: by[k : k + 1] for name, by in design.given.items()}
 
     def step(name: str, k: int, param: Any, given: Any, state: Any) -> tuple[Any, Any]:
         optimizer: Any = scheduled(design.form.optimizers[name], design.form.schedule, int(design.advances[k]))
@@ -54,24 +68,21 @@ def simulate(design: Design, *, runs: int = 1, push: Push | None = None) -> Free
         return design.after(name, k, optimizer, param, given, state)
 
     state = {name: optimizer.init(start[name]) for name, optimizer in design.form.optimizers.items()}
-    with np.errstate(all="ignore"):  # a run that diverges is shown as it is
-        for k, made in enumerate(replayed(design.steps, lambda *_: weights[-1], gradient, step, state)):
-            weights.append(made if push is None else push(k, made))
-        norms = [norm(*(each[name] for name in problem.model.weights)) for each in weights]
-    joined = {name: np.stack([each[name] for each in weights]) for name in start}
-    return FreeRun(weights=joined, loss=np.stack(losses), objective=np.stack(objectives), norm=np.stack(norms))
+    for k, made in enumerate(replayed(design.steps, lambda *_: now[0], gradient, step, state)):
+        now[0] = made if push is None else push(k, made)
+        yield now[0], *losses
 
 
-def random_push(allowances: Mapping[str, Array], seed: int = 0) -> Push:
-    """Each number moved at random within its allowance ``(K, …)``; the first run stays as it is."""
-    rng = np.random.default_rng(seed)
+def random_push(allowances: Mapping[str, Array]) -> Push:
+    """Each number moved at random within its allowance ``(K, …)``, not at all where that is ∞; the first run stays."""
+    rng = np.random.default_rng(0)
 
     def push(step: int, params: dict[str, Array]) -> dict[str, Array]:
         moved = {}
         for name, values in params.items():
             by = rng.uniform(-1, 1, values.shape) * allowances[name][step]
             by[0] = 0
-            moved[name] = values + np.where(np.isfinite(by), by, 0)
+            moved[name] = values + np.where(np.isinf(by), 0, by)
         return moved
 
     return push

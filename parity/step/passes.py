@@ -79,26 +79,23 @@ class Passes:
         self.recording = recording
         self._rounded: dict[int, tuple[Any, dict[str, Array]]] = {}
 
-    def at(self, design: Design, steps: Array, arithmetic: Arithmetic | None) -> Pass:
-        """The pass of steps with batches of one size; without an arithmetic in plain float64."""
+    def at(self, design: Design, steps: Array, arithmetic: Arithmetic) -> Pass:
+        """The pass of steps with batches of one size."""
         rows = np.stack([design.rows[step] for step in steps])
         inputs = self.inputs(design)
-        problem: Any = design.form.in_gradient
+        problem = arithmetic.hyper(design.form.in_gradient)
         params = self.weights(design, steps, arithmetic)
-        data: list[Any] = [inputs[name][0, rows] for name in ("X", "y")]
-        if arithmetic is not None:
-            problem = arithmetic.hyper(problem)
-            data = [_known(x, inputs[n], design, arithmetic) for x, n in zip(data, ("X", "y"), strict=True)]
+        data = [_known(inputs[name][0, rows], inputs[name], design, arithmetic) for name in ("X", "y")]
         if design.material.masks:
             problem = with_mask(problem, np.concatenate([design.material.masks[step] for step in steps]))
         return Pass(design, steps, problem, params, *data)
 
-    def weights(self, design: Design, steps: Any, arithmetic: Arithmetic | None) -> dict[str, Any]:
+    def weights(self, design: Design, steps: Any, arithmetic: Arithmetic) -> dict[str, Any]:
         """The weights at which gradients are taken: the recorded ones exactly, others as well as they were computed."""
         found: dict[str, Any] = {}
         for name, recorded in self.recording.weights.items():
             values = design.at.get(name, design.begins.get(name, recorded[:-1]))[steps]
-            found[name] = values if arithmetic is None else arithmetic.tensor(values)
+            found[name] = arithmetic.tensor(values)
             if name in self.recording.written and isinstance(arithmetic, Rounding) and name not in design.begins:
                 found[name] = self.recording.before(name, slice(None, -1), arithmetic.profile)[steps]
             if name in design.at and isinstance(arithmetic, Rounding):
@@ -106,7 +103,7 @@ class Passes:
                 found[name] = Bounded(values, ROUNDINGS * profile.u(profile.compute) * np.abs(values), profile)
         return found
 
-    def every(self, design: Design, arithmetic: Arithmetic | None, of: Callable[[Pass], Mapping[Any, Any]]) -> Any:
+    def every(self, design: Design, arithmetic: Arithmetic, of: Callable[[Pass], Mapping[Any, Any]]) -> Any:
         """What is made ``of`` the passes, by name ``(K, …)``, for all steps in their order."""
         chunks = self.chunks(design)
         pieces = [of(self.at(design, steps, arithmetic)) for steps in chunks]

@@ -5,42 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-Kind = Literal[
-    # of a run, in the order of its computation
-    "data",
-    "initial",
-    "initial state",
-    "train loss",
-    "validation loss",
-    "norm",
-    "loss",
-    "objective",
-    "objective as asked",
-    "gradient",
-    "gradient off span",
-    "untouched gradient",
-    "untouched input",
-    "state",
-    "update",
-    "whole step",
-    # of one step of one parameter, which is named by the tensor alone
-    "value",
-    "start value",
-    "loaded",
-    "untouched",
-    "version",
-    "gradient untouched",
-    "clipped",
-    "accumulated",
-    "storage",
-    "count",
-    # of a stage of one step
-    "start",
-    "gram",
-    "polynomial",
-    "iterate",
-    "products",
-]
+OfRun = Literal["data", "initial", "initial state", "train loss", "validation loss", "norm"]
+OfBatch = Literal["loss", "objective", "objective as asked", "gradient", "gradient off span"]
+OfStep = Literal["untouched gradient", "untouched input", "state", "update", "whole step"]
+OfTensor = Literal["value", "start value", "loaded", "untouched", "version", "gradient untouched", "clipped"]
+OfTensors = Literal["accumulated", "storage", "count"]
+OfStage = Literal["start", "gram", "polynomial", "iterate", "products"]
+Kind = Literal[OfRun, OfBatch, OfStep, OfTensor, OfTensors, OfStage]
+"""In the order of the computation; what is of one step of one parameter is named by the tensor alone."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
 NAMELESS = ("train loss", "validation loss", "norm", "loss", "objective", "objective as asked", "gradient off span")
 """Kinds that a run has once."""

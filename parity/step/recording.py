@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from parity.step.profile import profile_of
-from refimpl.arithmetic.bounded import Bounded, Profile
+from refimpl.arithmetic.bounded import CARRIER, Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS, Format
 from refimpl.trajectory import Trajectory
 from refimpl.types import Array, Params
+
+MANY = 10_000
+"""Parameters from which on the judge computes in float64: 20 times faster, and at most twice as wide in float64."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +75,30 @@ class Recording:
         return {key: states[key][steps - birth] for key, birth in births if steps[0] >= birth}
 
 
+def profile_of(trajectory: Trajectory, part: str, *, form: float = 1.0) -> Profile:
+    """The arithmetic of the ``"loss"`` (forward and backward pass) or of the ``"update"``.
+
+    A run that declares nothing is taken to round every operation, sums included, to its dtype. ``form`` multiplies the
+    unit roundoff, as does the form that the run itself declares: 1 for an implementation of the formula's own form, 2
+    for one of unknown form. A run of :data:`MANY` parameters is judged in a carrier of 53 bits.
+    """
+    parameters = sum(values[0].size for values in trajectory.params.values())
+    dtype = str(trajectory.meta.get("dtype", "float64"))
+    declared: Mapping[str, Any] = trajectory.meta.get("profile", {}).get(part, {})
+    operands = declared.get("operands")
+    return Profile(
+        compute=FORMATS[declared.get("compute", dtype)],
+        accumulate=FORMATS[declared.get("accumulate", dtype)],
+        scalar=FORMATS[declared.get("scalar", "float64")],
+        operands=FORMATS[operands] if operands else None,
+        flush=bool(declared.get("flush", False)),
+        form=form * float(trajectory.meta.get("form", 1.0)),
+        carrier=np.float64 if parameters >= MANY else CARRIER,
+    )
+
+
 def complete(trajectory: Trajectory, *, form: float = 1.0) -> Recording:
-    """All that was recorded, finite or not; for ``form`` see :mod:`parity.step.profile`."""
+    """All that was recorded, finite or not; for ``form`` see :func:`profile_of`."""
     dtype = str(trajectory.meta.get("dtype", "float64"))
     profiles = {part: profile_of(trajectory, part, form=form) for part in ("loss", "update")}
     stored = dict.fromkeys(trajectory.params, profiles["loss"].compute)
@@ -109,28 +133,23 @@ def recording_of(trajectory: Trajectory) -> tuple[Recording, bool]:
         weights={name: values[:last] for name, values in weights.items()},
         loss=losses if np.isfinite(losses).all() and len(losses) == last - 1 else None,
         gradients={name: values[: last - 1] for name, values in whole.gradients.items()},
-        states={name: _until(last, whole, name) for name in whole.states},
+        states={
+            name: {key: values[: last - whole.births(name)[key]] for key, values in states.items()}
+            for name, states in whole.states.items()
+        },
         inputs={},
-        written=_written(trajectory.meta.get("written", {}), last),
+        written={
+            name: units[: last - 1] if name == "loss" else units[:last, 0]
+            for name, units in trajectory.meta.get("written", {}).items()
+        },
     )
     return recording, bool(finite.all())
-
-
-def _until(moments: int, recording: Recording, name: str) -> dict[str, Array]:
-    """The states of a parameter at the first ``moments`` of the run."""
-    births = recording.births(name)
-    return {key: values[: moments - births[key]] for key, values in recording.states[name].items()}
 
 
 def still(weights: Array) -> Array:
     """Which elements of a parameter ``(K + 1, …)`` never moved, though others did."""
     same: Array = (weights == weights[0]).all(axis=0)
     return same if not same.all() else np.zeros_like(same)
-
-
-def _written(units: Mapping[str, Array], rows: int) -> dict[str, Array]:
-    """Half units of the first rows."""
-    return {name: values[: rows - 1] if name == "loss" else values[:rows, 0] for name, values in units.items()}
 
 
 def without_still(recording: Recording) -> Recording:

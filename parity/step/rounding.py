@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from refimpl.arithmetic.bounded import Bounded
-from refimpl.arithmetic.formats import FORMATS
+from refimpl.arithmetic.formats import FORMATS, Format
+from refimpl.types import Array
 
 
 def rounded(x: Any, name: str) -> Any:
@@ -17,6 +18,14 @@ def rounded(x: Any, name: str) -> Any:
         return np.asarray(format.round(x), np.asarray(x).dtype)
     value, low, high = (format.round(each) for each in (x.value, x.value - x.error, x.value + x.error))
     return Bounded(value, np.maximum(value - low, high - value), x.profile)
+
+
+def stored(value: Array, candidate: Array, format: Format) -> Array:
+    """A value as torch stores it in a format: directly or, where that is narrow, by way of float32 as the candidate."""
+    direct, by_float32 = format.round(value), format.round(FORMATS["float32"].round(value))
+    narrow = format.digits < FORMATS["float32"].digits
+    chosen: Array = np.where(narrow & (candidate == by_float32), by_float32, direct)
+    return chosen
 
 
 def like(x: Any, numbers: Any) -> Any:

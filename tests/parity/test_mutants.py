@@ -40,7 +40,7 @@ def weights(experiment: str, dtype: str, *ids: str) -> Array:
     task = Task(load(experiment), dtype)
     program(*ids)(task)
     zero = np.zeros((1, 1))
-    return np.array([np.hstack([r.params["weight"][0], r.params.get("bias", zero)])[0] for r in task.records])
+    return np.array([np.hstack([params["weight"][0], params.get("bias", zero)])[0] for params, _ in task.records])
 
 
 def distance(a: Array, b: Array) -> float:

@@ -26,6 +26,10 @@ class Run:
         self.parameters = driver.parameters(self.feed.weights)
         self.optimizer = driver.make(list(self.parameters.values()), **hyper)
 
+    def steps(self, number: int, *without: str) -> None:
+        for _ in range(number):
+            self.step(*without)
+
     def step(self, *without: str, gradients: Mapping[str, Array] | None = None) -> None:
         given = gradients or {n: g[self.k] for n, g in self.feed.gradients.items() if n not in without}
         self.driver.step(self.optimizer, self.parameters, given)

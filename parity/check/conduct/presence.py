@@ -30,8 +30,7 @@ def without_gradient(driver: Driver, shapes: Shapes) -> str:
     run = Run(driver, {**shapes, "idle": shapes["weight"]})
     idle = run.parameters["idle"]
     before = set(run.optimizer.state.get(idle, {}))  # what the constructor made is as it should be
-    for _ in range(3):
-        run.step("idle")
+    run.steps(3, "idle")
     if not np.array_equal(exact(idle), run.feed.weights["idle"]):
         moved = np.max(np.abs(exact(idle) - run.feed.weights["idle"]))
         return f"its .grad is None, and it moved by up to {moved:.3g} in 3 steps"
@@ -41,12 +40,10 @@ def without_gradient(driver: Driver, shapes: Shapes) -> str:
 
 def frozen_later(driver: Driver, shapes: Shapes) -> str:
     run = Run(driver, {**shapes, "frozen": shapes["weight"]})
-    for _ in range(2):
-        run.step()
+    run.steps(2)
     before = run.weights["frozen"]
     run.parameters["frozen"].requires_grad_(False)
-    for _ in range(2):
-        run.step("frozen")
+    run.steps(2, "frozen")
     moved = np.max(np.abs(run.weights["frozen"] - before))
     return "" if moved == 0 else f"frozen after 2 steps, it moved by up to {moved:.3g} in the next 2"
 

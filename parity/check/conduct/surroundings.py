@@ -17,8 +17,7 @@ from parity.check.feeds import drawn
 
 def reloaded(driver: Driver, shapes: Shapes) -> str:
     run = Run(driver, shapes)
-    for _ in range(3):
-        run.step()
+    run.steps(3)
     file = io.BytesIO()
     torch.save(run.optimizer.state_dict(), file)
     file.seek(0)
@@ -39,8 +38,7 @@ def reloaded(driver: Driver, shapes: Shapes) -> str:
 def random_state(driver: Driver, shapes: Shapes) -> str:
     run = Run(driver, shapes)
     before = _generators()
-    for _ in range(3):
-        run.step()
+    run.steps(3)
     after = _generators()
     moved = [name for name in before if before[name] != after[name]]
     return f"the state of {' and '.join(moved)} generator is another after 3 steps" if moved else ""
@@ -56,8 +54,7 @@ def hyper_changed(driver: Driver, shapes: Shapes) -> str:
     before = deepcopy(given)
     run = Run(Driver(driver.cls, {}, "float64", driver.device, driver.closure), shapes, **given)
     named = {n: deepcopy(v) for n, v in run.optimizer.param_groups[0].items() if n in given}
-    for _ in range(3):
-        run.step()
+    run.steps(3)
     for name, value in before.items():
         if given[name] != value:
             return f"{name} was {value!r} and is {given[name]!r} after 3 steps"

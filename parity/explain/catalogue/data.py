@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -37,15 +38,7 @@ def reordered(design: Design, order: Order) -> Design | None:
     return None if same else design.with_order(order)
 
 
-def unshuffled(design: Design, _: float) -> Design | None:
-    return reordered(design, cut([np.sort(rows) for rows in per_epoch(design)], size_of(design)))
-
-
-def shuffled_once(design: Design, _: float) -> Design | None:
-    return reordered(design, (design.material.order[0],) * len(design.material.order))
-
-
-def resized(design: Design, times: float) -> Design | None:
+def resized(design: Design, _: float, times: float) -> Design | None:
     size = int(size_of(design) * times)
     return reordered(design, cut(per_epoch(design), size)) if size else None
 
@@ -57,8 +50,7 @@ def without_intercept(design: Design, in_model: float) -> Design | None:
     found = replace(design, frozen=design.frozen | {"bias"})
     if in_model == 0:
         return found
-    problem = replace(found.form.in_gradient, model=WithoutBias())
-    return replace(found, form=replace(found.form, in_gradient=problem))
+    return found.with_model(WithoutBias())
 
 
 def features(design: Design, kind: float) -> Design | None:
@@ -85,14 +77,6 @@ def centred_targets(design: Design, kind: float) -> Design | None:
     )
 
 
-def rolled(design: Design, shift: float) -> Design | None:
-    return design.with_data(y=np.roll(design.material.dataset.y, int(shift), axis=1))
-
-
-def reversed_targets(design: Design, _: float) -> Design | None:
-    return design.with_data(y=design.material.dataset.y[:, ::-1])
-
-
 BATCH = "the full batch, where the order of rows makes no difference"
 
 DATA = {
@@ -100,13 +84,13 @@ DATA = {
         text="rows are taken as they lie, where a new order each epoch was asked",
         change="set shuffle=True",
         probe=BATCH,
-        apply=unshuffled,
+        apply=lambda design, _: reordered(design, cut([np.sort(rows) for rows in per_epoch(design)], size_of(design))),
     ),
     "batches-shuffled-once": Name(
         text="every epoch takes the rows in the order of the first",
         change="shuffle anew each epoch",
         probe=BATCH,
-        apply=shuffled_once,
+        apply=lambda design, _: reordered(design, (design.material.order[0],) * len(design.material.order)),
     ),
     "last-batch-dropped": Name(
         text="the last, smaller batch of every epoch is left out",
@@ -114,18 +98,15 @@ DATA = {
         probe="a batch size that divides the number of rows",
         apply=lambda design, _: reordered(design, cut(per_epoch(design), size_of(design), drop_last=True)),
     ),
-    "batch-size-doubled": Name(
-        text="batches are twice as large as asked",
-        change="set batch_size to what was asked",
-        probe="the number of steps in an epoch",
-        apply=lambda design, _: resized(design, 2.0),
-    ),
-    "batch-size-halved": Name(
-        text="batches are half as large as asked",
-        change="set batch_size to what was asked",
-        probe="the number of steps in an epoch",
-        apply=lambda design, _: resized(design, 0.5),
-    ),
+    **{
+        id: Name(
+            text=f"batches are {size} as large as asked",
+            change="set batch_size to what was asked",
+            probe="the number of steps in an epoch",
+            apply=partial(resized, times=times),
+        )
+        for id, size, times in (("batch-size-doubled", "twice", 2.0), ("batch-size-halved", "half", 0.5))
+    },
     "full-batch": Name(
         text="every step takes all rows",
         change="loop over the batches of an epoch",
@@ -145,14 +126,14 @@ DATA = {
         text="targets are shifted by {value:+.0f} against the rows",
         change="index X and y with the same rows",
         probe="one row: its target",
-        apply=rolled,
+        apply=lambda design, shift: design.with_data(y=np.roll(design.material.dataset.y, int(shift), axis=1)),
         values=(1.0, -1.0),
     ),
     "targets-reversed": Name(
         text="targets are in reverse order against the rows",
         change="index X and y with the same rows",
         probe="one row: its target",
-        apply=reversed_targets,
+        apply=lambda design, _: design.with_data(y=design.material.dataset.y[:, ::-1]),
     ),
     "intercept-frozen": Name(
         text="the bias is used and never updated",

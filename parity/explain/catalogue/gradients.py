@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
-from parity.explain.catalogue.name import Name
+from parity.explain.catalogue.name import Apply, Name
 from parity.explain.faults.twists import ClipNorm, ClipValue, Normalised, Rounded, Sign
 from parity.step.design import Design, Twist
 from refimpl.types import Array
@@ -18,8 +20,9 @@ def mixed(design: Design, mixing: Array) -> Design:
     return replace(design, mixing=mixing if design.mixing is None else mixing @ design.mixing)
 
 
-def twisted(design: Design, twist: Twist) -> Design:
-    return replace(design, twists=(*design.twists, twist))
+def twisting(kind: Callable[..., Twist], *fixed: Any) -> Apply:
+    """A twist more, made of what is ``fixed``, or of the number of the name."""
+    return lambda design, value: replace(design, twists=(*design.twists, kind(*fixed or (value,))))
 
 
 def stale(design: Design, first: float) -> Design | None:
@@ -32,13 +35,9 @@ def stale(design: Design, first: float) -> Design | None:
     return replace(found, calls=np.minimum(np.arange(design.steps), 1)) if design.calls is None else None
 
 
-def accumulated(design: Design, _: float) -> Design:
-    return mixed(design, np.tril(np.ones((design.steps, design.steps))))
-
-
-def accumulated_in_epoch(design: Design, _: float) -> Design:
-    epoch = design.epoch
-    return mixed(design, np.tril(epoch[:, None] == epoch[None, :]).astype(float))
+def accumulated(design: Design, period: Array) -> Design:
+    """The sum of all gradients so far that are of the same period."""
+    return mixed(design, np.tril(period[:, None] == period).astype(float))
 
 
 def two_batches(design: Design, times: float) -> Design | None:
@@ -69,13 +68,13 @@ GRADIENTS = {
         text="gradients are never set to zero: each step uses the sum of all so far",
         change="call optimizer.zero_grad() before backward()",
         probe="the second step",
-        apply=accumulated,
+        apply=lambda design, _: accumulated(design, 0 * design.epoch),
     ),
     "gradient-accumulated-in-epoch": Name(
         text="gradients are set to zero once an epoch: within it each step uses the sum so far",
         change="call optimizer.zero_grad() before every backward()",
         probe="the first step of the second epoch",
-        apply=accumulated_in_epoch,
+        apply=lambda design, _: accumulated(design, design.epoch),
     ),
     "gradient-of-two-batches": Name(
         text="the optimizer steps at every second batch, with {value:g} times the sum of two gradients",
@@ -90,52 +89,57 @@ GRADIENTS = {
         probe="record the loss: its value is not doubled",
         apply=lambda design, _: mixed(design, 2 * np.eye(design.steps)),
     ),
-    "gradient-clipped-by-norm": Name(
-        text="the gradient is clipped to the norm {value:.6g}",
-        change="remove clip_grad_norm_, or ask for it",
-        probe="small gradients, which clipping leaves alone",
-        apply=lambda design, value: twisted(design, ClipNorm(value)),
-        values=(0.01, 0.03, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0),
-        free=True,
-    ),
-    "gradient-clipped-by-value": Name(
-        text="every element of the gradient is cut off at ±{value:.6g}",
-        change="remove clip_grad_value_, or ask for it",
-        probe="small gradients, which clipping leaves alone",
-        apply=lambda design, value: twisted(design, ClipValue(value)),
-        values=(0.01, 0.03, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0),
-        free=True,
-    ),
+    **{
+        id: Name(
+            text=text,
+            change=f"remove {function}, or ask for it",
+            probe="small gradients, which clipping leaves alone",
+            apply=twisting(twist),
+            values=(0.01, 0.03, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0),
+            free=True,
+        )
+        for id, text, function, twist in (
+            (
+                "gradient-clipped-by-norm",
+                "the gradient is clipped to the norm {value:.6g}",
+                "clip_grad_norm_",
+                ClipNorm,
+            ),
+            (
+                "gradient-clipped-by-value",
+                "every element of the gradient is cut off at ±{value:.6g}",
+                "clip_grad_value_",
+                ClipValue,
+            ),
+        )
+    },
     "gradient-previous-batch": Name(
         text="the gradient is of the batch before, at the weights of now",
         change="compute the loss on the batch of this iteration",
         probe="one batch an epoch, where all are the same",
         apply=previous_batch,
     ),
-    "gradient-bfloat16": Name(
-        text="gradients are rounded to bfloat16 on their way",
-        change="keep gradients in the dtype of the weights",
-        probe="gradients of few bits, which rounding leaves alone",
-        apply=lambda design, _: twisted(design, Rounded("bfloat16")),
-    ),
-    "gradient-float16": Name(
-        text="gradients are rounded to float16 on their way",
-        change="keep gradients in the dtype of the weights",
-        probe="gradients of few bits, which rounding leaves alone",
-        apply=lambda design, _: twisted(design, Rounded("float16")),
-    ),
+    **{
+        f"gradient-{format}": Name(
+            text=f"gradients are rounded to {format} on their way",
+            change="keep gradients in the dtype of the weights",
+            probe="gradients of few bits, which rounding leaves alone",
+            apply=twisting(Rounded, format),
+        )
+        for format in ("bfloat16", "float16")
+    },
     "gradient-sign": Name(
         text="only the sign of the gradient is used",
         change="step along the gradient itself",
         probe="a gradient twice as large, which gives the same step",
-        apply=lambda design, _: twisted(design, Sign()),
+        apply=lambda design, _: replace(design, twists=(*design.twists, Sign())),
         rare=True,
     ),
     "gradient-normalised": Name(
         text="the gradient is divided by its norm",
         change="step along the gradient itself",
         probe="a gradient twice as large, which gives the same step",
-        apply=lambda design, value: twisted(design, Normalised(together=value == 0)),
+        apply=twisting(lambda value: Normalised(together=value == 0)),
         values=(0.0, 1.0),
         rare=True,
     ),

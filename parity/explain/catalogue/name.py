@@ -39,14 +39,21 @@ class Name:
     kind: Kind = "loss"
 
 
-def decays(optimizer: Any) -> bool:
-    """True where the optimizer has a decay of its own at work: decoupled, for coupled decay is stated as a penalty."""
-    return not off(getattr(optimizer, "weight_decay", 0.0))
+def own_decays(design: Design) -> dict[str, float]:
+    """λ of the decay that optimizers have at work, by parameter; coupled decay is stated as a penalty."""
+    lam = {name: getattr(optimizer, "weight_decay", 0.0) for name, optimizer in design.form.optimizers.items()}
+    return {name: float(strength) for name, strength in lam.items() if not off(strength)}
+
+
+def undecayed(design: Design, *names: str) -> Design:
+    """The decay of every optimizer, or of those of some parameters, switched off."""
+    decaying = [name for name in own_decays(design) if not names or name in names]
+    return design.with_optimizers(lambda o: replace(o, weight_decay=0.0), *decaying) if decaying else design
 
 
 def penalised(design: Design) -> bool:
     """True where there is any penalty or decay to get wrong."""
-    return bool(design.form.in_gradient.penalties) or any(map(decays, design.form.optimizers.values()))
+    return bool(design.form.in_gradient.penalties or own_decays(design))
 
 
 def times_decay(design: Design, times: Any) -> Design | None:
@@ -54,9 +61,8 @@ def times_decay(design: Design, times: Any) -> Design | None:
     if not penalised(design):
         return None
     per_step = np.broadcast_to(np.asarray(times, float), (design.steps,))
-    names = [name for name, optimizer in design.form.optimizers.items() if decays(optimizer)]
-    before = {name: design.decay_times.get(name, 1.0) for name in names}
-    changed = replace(design, decay_times={**design.decay_times, **{name: per_step * before[name] for name in names}})
+    own = {name: per_step * design.decay_times.get(name, 1.0) for name in own_decays(design)}
+    changed = replace(design, decay_times={**design.decay_times, **own})
     return changed.with_penalty_times(per_step) if design.form.in_gradient.penalties else changed
 
 

@@ -24,6 +24,7 @@ from refimpl.types import number_fields, off
 MOMENTUM = (SGD, SGDW)
 ADAM = (Adam, AdamW)
 EARLY = "the first steps, where the correction is large"
+FOLLOW = "; momentum and decay follow η, too"
 EPS = "small gradients, where ε is not small beside √v"
 
 
@@ -39,12 +40,9 @@ def of(kinds: tuple[type, ...], change: Callable[[Any, float], Any]) -> Apply:
     return apply
 
 
-def with_momentum(optimizer: Any, value: float) -> Any:
-    return replace(optimizer, momentum=value) if off(optimizer.momentum) else optimizer
-
-
-def other_momentum(optimizer: Any, value: float) -> Any:
-    return optimizer if off(optimizer.momentum) else replace(optimizer, momentum=value)
+def momentum(*, asked: bool) -> Apply:
+    """Another momentum where there is one, or one where there is none."""
+    return of(MOMENTUM, lambda o, value: o if off(o.momentum) is asked else replace(o, momentum=value))
 
 
 def without_momentum(optimizer: Any, _: float) -> Any:
@@ -102,10 +100,6 @@ def weight_norm(design: Design) -> Design | None:
     return design.with_optimizers(lambda o: WeightNormSGD(lr=o.lr), "weight")
 
 
-def begins_epoch(design: Design) -> Any:
-    return np.diff(design.epoch, prepend=0) > 0
-
-
 def replaced(design: Design, id: str) -> Design | None:
     """The edit of that name in the program of every optimizer that has it; see :mod:`parity.explain.update`."""
     place = Place(index=0, parameters=1, epochs=np.repeat(design.epoch, most_calls(design)))
@@ -136,6 +130,22 @@ def linked(id: str, probe: str) -> Name:
     )
 
 
+LINKS = {
+    "first-step-dampened": "the first step alone",
+    "momentum-averaged": "the first step, which is shorter by the factor 1 − μ",
+    "bias-correction-missing-first": EARLY,
+    "bias-correction-missing-second": EARLY,
+    "bias-correction-missing-both": EARLY,
+    "bias-correction-late": "the second step: the first one is the same",
+    "eps-inside-root": EPS,
+    "eps-before-correction": EPS,
+    "eps-missing": EPS,
+    "amsgrad-after-correction": "gradients that grow smaller, in the first steps",
+    "second-moment-of-decayed-gradient": "a large λ",
+    "second-moment-undecayed": "the first step",
+    "lr-times-momentum": "a schedule that moves η",
+}
+"""Lines of the update that are edited, and what shows it."""
 FREE_RATES = (0.01, 0.1, 0.5, 0.8, 0.9, 0.95, 0.99, 0.999)
 
 OPTIMIZER = {
@@ -149,7 +159,7 @@ OPTIMIZER = {
         text="there is momentum {value:.6g}, where none was asked",
         change="set momentum=0",
         probe="the second step: the first one is the same with and without",
-        apply=of(MOMENTUM, with_momentum),
+        apply=momentum(asked=False),
         values=FREE_RATES,
         free=True,
     ),
@@ -157,7 +167,7 @@ OPTIMIZER = {
         text="the momentum is {value:.6g}, and not what was asked",
         change="pass the momentum that was asked",
         probe="the second step",
-        apply=of(MOMENTUM, other_momentum),
+        apply=momentum(asked=True),
         values=FREE_RATES,
         free=True,
     ),
@@ -194,35 +204,22 @@ OPTIMIZER = {
         probe="the first step: with Nesterov it is 1 + μ times as long",
         apply=of(MOMENTUM, nesterov(True)),
     ),
-    "lr-halved": Name(
-        text="η is half of what was asked",
-        change="pass the learning rate that was asked; look for a ½ in the loss",
-        probe="record the loss: its value does not depend on η; momentum and decay follow η, too",
-        apply=number("lr", times=True),
-        values=(0.5,),
-    ),
-    "lr-doubled": Name(
-        text="η is twice what was asked",
-        change="pass the learning rate that was asked; look for a missing ½ in the loss",
-        probe="record the loss: its value does not depend on η; momentum and decay follow η, too",
-        apply=number("lr", times=True),
-        values=(2.0,),
-    ),
-    "lr-tenfold": Name(
-        text="η is {value:g} times what was asked",
-        change="pass the learning rate that was asked",
-        probe="record the loss: its value does not depend on η",
-        apply=number("lr", times=True),
-        values=(10.0, 0.1),
-    ),
-    "lr-other": Name(
-        text="η is {value:.6g} times what was asked",
-        change="pass the learning rate that was asked",
-        probe="record the loss: its value does not depend on η",
-        apply=number("lr", times=True),
-        values=(0.05, 0.2, 0.4, 0.7, 1.5, 3.0, 7.0, 20.0),
-        free=True,
-    ),
+    **{
+        id: Name(
+            text=f"η is {times} what was asked",
+            change=f"pass the learning rate that was asked{look}",
+            probe=f"record the loss: its value does not depend on η{follow}",
+            apply=number("lr", times=True),
+            values=values,
+            free=id == "lr-other",
+        )
+        for id, times, look, follow, values in (
+            ("lr-halved", "half of", "; look for a ½ in the loss", FOLLOW, (0.5,)),
+            ("lr-doubled", "twice", "; look for a missing ½ in the loss", FOLLOW, (2.0,)),
+            ("lr-tenfold", "{value:g} times", "", "", (10.0, 0.1)),
+            ("lr-other", "{value:.6g} times", "", "", (0.05, 0.2, 0.4, 0.7, 1.5, 3.0, 7.0, 20.0)),
+        )
+    },
     "maximize": Name(
         text="steps go uphill: the gradient has the wrong sign",
         change="set maximize=False; subtract the gradient, do not add it",
@@ -230,19 +227,7 @@ OPTIMIZER = {
         apply=maximizing,
         values=(0.0, 1.0),
     ),
-    "first-step-dampened": linked("first-step-dampened", "the first step alone"),
-    "momentum-averaged": linked("momentum-averaged", "the first step, which is shorter by the factor 1 − μ"),
-    "bias-correction-missing-first": linked("bias-correction-missing-first", EARLY),
-    "bias-correction-missing-second": linked("bias-correction-missing-second", EARLY),
-    "bias-correction-missing-both": linked("bias-correction-missing-both", EARLY),
-    "bias-correction-late": linked("bias-correction-late", "the second step: the first one is the same"),
-    "eps-inside-root": linked("eps-inside-root", EPS),
-    "eps-before-correction": linked("eps-before-correction", EPS),
-    "eps-missing": linked("eps-missing", EPS),
-    "amsgrad-after-correction": linked("amsgrad-after-correction", "gradients that grow smaller, in the first steps"),
-    "second-moment-of-decayed-gradient": linked("second-moment-of-decayed-gradient", "a large λ"),
-    "second-moment-undecayed": linked("second-moment-undecayed", "the first step"),
-    "lr-times-momentum": linked("lr-times-momentum", "a schedule that moves η"),
+    **{id: linked(id, probe) for id, probe in LINKS.items()},
     "eps-other": Name(
         text="ε is {value:.6g} times what was asked",
         change="pass the eps that was asked",
@@ -257,22 +242,17 @@ OPTIMIZER = {
         probe="the second step",
         apply=of(ADAM, lambda o, _: replace(o, betas=(o.betas[1], o.betas[0]))),
     ),
-    "beta1-other": Name(
-        text="β₁ is {value:.6g}, and not what was asked",
-        change="pass the betas that were asked",
-        probe="the second step",
-        apply=beta(0),
-        values=FREE_RATES,
-        free=True,
-    ),
-    "beta2-other": Name(
-        text="β₂ is {value:.6g}, and not what was asked",
-        change="pass the betas that were asked",
-        probe="the second step",
-        apply=beta(1),
-        values=FREE_RATES,
-        free=True,
-    ),
+    **{
+        f"beta{index + 1}-other": Name(
+            text=f"{symbol} is {{value:.6g}}, and not what was asked",
+            change="pass the betas that were asked",
+            probe="the second step",
+            apply=beta(index),
+            values=FREE_RATES,
+            free=True,
+        )
+        for index, symbol in enumerate(("β₁", "β₂"))
+    },
     "amsgrad-missing": Name(
         text="amsgrad was asked and does not run: v itself is used, not its maximum",
         change="set amsgrad=True",
@@ -295,7 +275,9 @@ OPTIMIZER = {
         text="the optimizer forgets its state at the start of every epoch: it is made anew",
         change="make the optimizer once, before the first epoch",
         probe="the first step of the second epoch",
-        apply=lambda design, _: replace(design, resets=begins_epoch(design)) if design.resets is None else None,
+        apply=lambda design, _: (
+            replace(design, resets=np.diff(design.epoch, prepend=0) > 0) if design.resets is None else None
+        ),
     ),
     "step-twice": Name(
         text="optimizer.step() is called twice for each gradient",

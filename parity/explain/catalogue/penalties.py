@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,12 +12,12 @@ import numpy as np
 from parity.explain.catalogue.name import (
     Name,
     batch_sizes,
-    decays,
     l2_strength,
-    map_optimizers,
     map_penalties,
+    own_decays,
     penalised,
     times_decay,
+    undecayed,
 )
 from parity.explain.faults.penalties import plain_sum, unsquared
 from parity.step.design import Design
@@ -23,7 +25,9 @@ from refimpl.optimizers import SGD, SGDW, Adam, AdamW, NAdam, RAdam
 from refimpl.penalties import L1, L2
 
 STRENGTHS = (0.001, 0.01, 0.1, 0.3, 1.0, 3.0, 10.0)
-DECOUPLED = (SGDW, Adam, AdamW, NAdam, RAdam)
+FADES = "small weights: the pull of L1 does not fade with w"
+NONE = "set weight_decay=0, and leave the penalty out of the loss"
+LEFT = "small gradients, where the penalty is what is left"
 SIZE = "batches of another size, or another number of rows"
 
 
@@ -40,22 +44,14 @@ def of(asked: tuple[type, ...], kind: Any, times: float) -> Any:
 
 def in_loss_too(design: Design, on_all: float) -> Design | None:
     """Decay of the optimizer and the penalty in the loss, both; and (1) of every parameter in the optimizer."""
-    names = [name for name, o in design.form.optimizers.items() if decays(o)]
-    lam = {name: float(getattr(design.form.optimizers[name], "weight_decay")) for name in names}  # noqa: B009
-    extra = [L2(strength=lam[name], parameters=(name,)) for name in names]
-    for penalty in design.form.in_gradient.penalties:
-        if isinstance(penalty, L2):
-            to = tuple(design.form.optimizers) if on_all == 1 else penalty.parameters
-            extra.append(replace(penalty, parameters=to))
-    return design.with_penalties(*design.form.in_gradient.penalties, *extra) if extra else None
+    penalties, every = design.form.in_gradient.penalties, tuple(design.form.optimizers)
+    again = [replace(p, parameters=every) if on_all == 1 else p for p in penalties if isinstance(p, L2)]
+    extra = [*as_penalties(own_decays(design)), *again]
+    return design.with_penalties(*penalties, *extra) if extra else None
 
 
-def first_of_epoch(design: Design) -> Any:
-    return np.diff(design.epoch, prepend=-1) > 0
-
-
-def last_of_epoch(design: Design) -> Any:
-    return np.diff(design.epoch, append=design.epoch[-1] + 1) > 0
+def as_penalties(lam: Mapping[str, float]) -> list[L2]:
+    return [L2(strength=strength, parameters=(name,)) for name, strength in lam.items()]
 
 
 def on_bias(design: Design, *, only: bool) -> Design | None:
@@ -64,14 +60,12 @@ def on_bias(design: Design, *, only: bool) -> Design | None:
         return None
     to = ("bias",) if only else ("weight", "bias")
     changed = map_penalties(design, lambda p: replace(p, parameters=to) if "bias" not in p.parameters else p)
-    weight = design.form.optimizers["weight"]
-    if decays(weight):
-        lam = getattr(weight, "weight_decay")  # noqa: B009
-        changed = (changed or design).with_optimizers(lambda o: replace(o, weight_decay=lam), "bias")
-        if only:
-            changed = changed.with_optimizers(lambda o: replace(o, weight_decay=0.0), "weight")
-        return None if changed.form.optimizers == design.form.optimizers else changed
-    return changed
+    lam = own_decays(design).get("weight")
+    if lam is None:
+        return changed
+    decayed = (changed or design).with_optimizers(lambda o: replace(o, weight_decay=lam), "bias")
+    decayed = undecayed(decayed, "weight") if only else decayed
+    return None if decayed.form.optimizers == design.form.optimizers else decayed
 
 
 def not_on_bias(design: Design, _: float) -> Design | None:
@@ -80,16 +74,12 @@ def not_on_bias(design: Design, _: float) -> Design | None:
         return None
     asked: list[Any] = list(design.form.in_gradient.penalties)
     rest = [replace(p, parameters=tuple(n for n in p.parameters if n != "bias")) for p in asked]
-    found = design.with_optimizers(lambda o: replace(o, weight_decay=0.0) if decays(o) else o, "bias")
-    found = found.with_penalties(*(p for p in rest if p.parameters))
+    found = undecayed(design, "bias").with_penalties(*(p for p in rest if p.parameters))
     return None if found.form == design.form else found
 
 
 def without(design: Design, _: float) -> Design | None:
-    if not penalised(design):
-        return None
-    plain = map_optimizers(design, DECOUPLED, lambda o: replace(o, weight_decay=0.0)) or design
-    return plain.with_penalties()
+    return undecayed(design).with_penalties() if penalised(design) else None
 
 
 def decoupled(design: Design, _: float = 0.0) -> Design | None:
@@ -118,40 +108,28 @@ def _with_decay(optimizer: Any, lam: float) -> Any:
 
 def coupled(design: Design, _: float) -> Design | None:
     """Decoupled decay becomes an L2 penalty."""
-    names = [name for name, o in design.form.optimizers.items() if type(o) in DECOUPLED and decays(o)]
-    if not names:
-        return None
-    lam = {name: float(getattr(design.form.optimizers[name], "weight_decay")) for name in names}  # noqa: B009
-    penalties = [L2(strength=lam[name], parameters=(name,)) for name in names]
-    plain = design.with_optimizers(lambda o: replace(o, weight_decay=0.0), *names)
-    return plain.with_penalties(*design.form.in_gradient.penalties, *penalties)
+    lam = own_decays(design)
+    penalties = design.form.in_gradient.penalties
+    return undecayed(design).with_penalties(*penalties, *as_penalties(lam)) if lam else None
 
 
 def shrinking(design: Design, rate: str, before: bool) -> Design | None:
     """λ taken off the weights directly, times η_k ("now"), η₀ ("first"), η_k² ("twice") or alone, before or after."""
-    found = decoupled(design) or (design if any(map(decays, design.form.optimizers.values())) else None)
-    if found is None or not all(np.all(found.rates(name)) for name in found.form.optimizers):
+    found = decoupled(design) or design
+    rates, lam = {name: found.rates(name) for name in found.form.optimizers}, own_decays(found)
+    if not lam or not all(np.all(eta) for eta in rates.values()):
         return None
-    names = [name for name, o in found.form.optimizers.items() if decays(o)]
-    times = {
-        name: {
-            "now": 1.0,
-            "first": found.rates(name)[0] / found.rates(name),
-            "none": 1 / found.rates(name),
-            "twice": found.rates(name),
-        }[rate]
-        for name in names
-    }
+    times = {}
+    for name in lam:
+        eta = rates[name]
+        times[name] = {"now": np.ones_like(eta), "first": eta[0] / eta, "none": 1 / eta, "twice": eta}[rate]
     if before:
-        return replace(found, decay_times={name: np.broadcast_to(t, (found.steps,)) for name, t in times.items()})
-    shrink = {}
-    for name in names:
-        lam = float(getattr(found.form.optimizers[name], "weight_decay"))  # noqa: B009
-        shrink[name] = np.broadcast_to(found.rates(name) * times[name] * lam, (found.steps,))
-    return replace(found.with_optimizers(lambda o: replace(o, weight_decay=0.0), *names), shrink=shrink)
+        return replace(found, decay_times=times)
+    shrink = {name: rates[name] * times[name] * strength for name, strength in lam.items()}
+    return replace(undecayed(found), shrink=shrink)
 
 
-def extra(design: Design, kind: Any, lam: float, *names: str) -> Design | None:
+def extra(design: Design, lam: float, kind: Any, names: tuple[str, ...]) -> Design | None:
     """A penalty where none was asked."""
     if penalised(design) or lam < 0 or not set(names) <= set(design.form.optimizers):
         return None
@@ -230,13 +208,13 @@ PENALTIES = {
         text="the penalty is applied at the first batch of an epoch only",
         change="add the penalty to every batch's loss",
         probe="several batches in an epoch",
-        apply=lambda design, _: times_decay(design, first_of_epoch(design)),
+        apply=lambda design, _: times_decay(design, np.diff(design.epoch, prepend=-1) > 0),
     ),
     "penalty-last-batch-of-epoch": Name(
         text="the penalty is applied at the last batch of an epoch only",
         change="add the penalty to every batch's loss",
         probe="several batches in an epoch",
-        apply=lambda design, _: times_decay(design, last_of_epoch(design)),
+        apply=lambda design, _: times_decay(design, np.diff(design.epoch, append=design.epoch[-1] + 1) > 0),
     ),
     "penalty-wrong-sign": Name(
         text="the penalty is subtracted: weights grow",
@@ -266,14 +244,14 @@ PENALTIES = {
     "penalty-l1-for-l2": Name(
         text="the penalty is {value:g}·λ·‖w‖₁, where λ/2·‖w‖² was asked",
         change="sum the squares, not the absolute values",
-        probe="small weights: the pull of L1 does not fade with w",
+        probe=FADES,
         apply=lambda design, times: map_penalties(design, of((L2,), L1, times)),
         values=(1.0, 0.5),
     ),
     "penalty-l2-for-l1": Name(
         text="the penalty is {value:g}·λ/2·‖w‖², where λ·‖w‖₁ was asked: weight_decay is L2",
         change="add λ·w.abs().sum() to the loss: optimizers offer L2 only",
-        probe="small weights: the pull of L1 does not fade with w",
+        probe=FADES,
         apply=lambda design, times: map_penalties(design, of((L1,), L2, times)),
         values=(1.0, 2.0),
     ),
@@ -348,30 +326,21 @@ PENALTIES = {
         probe="momentum or Adam: with plain SGD the two are the same",
         apply=coupled,
     ),
-    "penalty-extra": Name(
-        text="the weight has an L2 penalty with λ = {value:.6g}, where none was asked",
-        change="set weight_decay=0, and leave the penalty out of the loss",
-        probe="small gradients, where the penalty is what is left",
-        apply=lambda design, lam: extra(design, L2, lam, "weight"),
-        values=STRENGTHS,
-        free=True,
-    ),
-    "penalty-extra-on-all": Name(
-        text="weight and bias have an L2 penalty with λ = {value:.6g}, where none was asked",
-        change="set weight_decay=0, and leave the penalty out of the loss",
-        probe="small gradients, where the penalty is what is left",
-        apply=lambda design, lam: extra(design, L2, lam, "weight", "bias"),
-        values=STRENGTHS,
-        free=True,
-    ),
-    "penalty-extra-l1": Name(
-        text="the weight has an L1 penalty with λ = {value:.6g}, where none was asked",
-        change="leave the penalty out of the loss",
-        probe="small weights: the pull of L1 does not fade with w",
-        apply=lambda design, lam: extra(design, L1, lam, "weight"),
-        values=STRENGTHS,
-        free=True,
-    ),
+    **{
+        id: Name(
+            text=f"{of} penalty with λ = {{value:.6g}}, where none was asked",
+            change=change,
+            probe=probe,
+            apply=partial(extra, kind=kind, names=names),
+            values=STRENGTHS,
+            free=True,
+        )
+        for id, of, kind, names, change, probe in (
+            ("penalty-extra", "the weight has an L2", L2, ("weight",), NONE, LEFT),
+            ("penalty-extra-on-all", "weight and bias have an L2", L2, ("weight", "bias"), NONE, LEFT),
+            ("penalty-extra-l1", "the weight has an L1", L1, ("weight",), "leave the penalty out of the loss", FADES),
+        )
+    },
     "decay-extra": Name(
         text="weight and bias are decayed by w·(1 − ηλ) with λ = {value:.6g}, where no decay was asked",
         change="set weight_decay=0: AdamW decays by default, with 0.01",

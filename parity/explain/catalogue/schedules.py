@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -37,7 +38,7 @@ def extra(design: Design, gamma: float, per: Literal["epoch", "step"]) -> Design
     return design.with_schedule(Exponential(gamma=gamma, per=per))
 
 
-GAMMAS = (0.5, 0.8, 0.9, 0.95, 0.99)
+BEATS: tuple[Literal["epoch", "step"], ...] = ("epoch", "step")
 BEAT = "a schedule that moves η far at every advance"
 
 SCHEDULES = {
@@ -47,22 +48,17 @@ SCHEDULES = {
         probe=BEAT,
         apply=ignored,
     ),
-    "schedule-extra-per-epoch": Name(
-        text="η is multiplied by {value:.6g} after every epoch, where no schedule was asked",
-        change="leave the scheduler out",
-        probe="a second epoch",
-        apply=lambda design, gamma: extra(design, gamma, "epoch"),
-        values=GAMMAS,
-        free=True,
-    ),
-    "schedule-extra-per-step": Name(
-        text="η is multiplied by {value:.6g} after every step, where no schedule was asked",
-        change="leave the scheduler out",
-        probe="a second step",
-        apply=lambda design, gamma: extra(design, gamma, "step"),
-        values=GAMMAS,
-        free=True,
-    ),
+    **{
+        f"schedule-extra-per-{per}": Name(
+            text=f"η is multiplied by {{value:.6g}} after every {per}, where no schedule was asked",
+            change="leave the scheduler out",
+            probe=f"a second {per}",
+            apply=partial(extra, per=per),
+            values=(0.5, 0.8, 0.9, 0.95, 0.99),
+            free=True,
+        )
+        for per in BEATS
+    },
     "schedule-off-by-one": Name(
         text="η changes {value:+.0f} advance from where it should (+1: one too early)",
         change="call scheduler.step() once, after optimizer.step()",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -36,61 +38,71 @@ class Broadcast:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MeanTwice:
-    """A mean that is divided by n once more."""
+class Divided:
+    """A loss that is divided once more: by the batch's number of rows, or by ``size``, whatever the batch has."""
 
     loss: SquaredError
+    size: int | None = None
 
     def value(self, outputs: Array, targets: Array) -> Array:
-        value: Array = self.loss.value(outputs, targets) / outputs.shape[1]
-        return value
+        return self._divided(self.loss.value(outputs, targets), outputs)
 
     def gradient(self, outputs: Array, targets: Array) -> Array:
-        gradient: Array = self.loss.gradient(outputs, targets) / outputs.shape[1]
-        return gradient
+        return self._divided(self.loss.gradient(outputs, targets), outputs)
+
+    def _divided(self, numbers: Any, outputs: Array) -> Array:
+        divided: Array = numbers / (self.size or outputs.shape[1])
+        return divided
 
 
 @dataclass(frozen=True, kw_only=True)
-class OverBatchSize:
-    """A sum that is divided by the size that batches should have, also where the last one is smaller."""
+class OfEachRow(ABC):
+    """``factor·mean ρ(rᵢ)``: ∂L/∂ŷᵢ = factor·ρ′(rᵢ)/n."""
 
-    loss: SquaredError
-    size: int
-
-    def value(self, outputs: Array, targets: Array) -> Array:
-        value: Array = self._sum().value(outputs, targets) / self.size
-        return value
-
-    def gradient(self, outputs: Array, targets: Array) -> Array:
-        gradient: Array = self._sum().gradient(outputs, targets) / self.size
-        return gradient
-
-    def _sum(self) -> SquaredError:
-        return replace(self.loss, reduction="sum")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Absolute:
-    """``mean|rᵢ|``, or beyond ``edge`` only: ``rᵢ²/2`` below it and ``edge·(|rᵢ| − edge/2)`` above (Huber).
-
-    ∂L/∂ŷᵢ = factor·sign(rᵢ)/n, or rᵢ cut off at ±edge, times factor over n.
-    """
-
-    edge: float = 0.0
     factor: float = 1.0
 
+    @abstractmethod
+    def rho(self, r: Array) -> Any: ...
+
+    @abstractmethod
+    def slope(self, r: Array) -> Any: ...
+
     def value(self, outputs: Array, targets: Array) -> Array:
-        size = np.abs(outputs - targets)
-        inside = np.minimum(size, self.edge)
-        each = inside * inside / 2 + self.edge * (size - inside) if self.edge else size
+        each = self.rho(outputs - targets)
         value: Array = self.factor * each.reshape(len(each), -1).sum(axis=1) / outputs.shape[1]
         return value
 
     def gradient(self, outputs: Array, targets: Array) -> Array:
-        r = outputs - targets
-        cut = np.minimum(np.maximum(r, -self.edge), self.edge) if self.edge else np.sign(r)
-        gradient: Array = self.factor * cut / outputs.shape[1]
+        gradient: Array = self.factor * self.slope(outputs - targets) / outputs.shape[1]
         return gradient
+
+
+@dataclass(frozen=True, kw_only=True)
+class Absolute(OfEachRow):
+    """ρ(r) = |r|; with an ``edge`` beyond it only, ``edge·(|r| − edge/2)``, and r²/2 below it (Huber)."""
+
+    edge: float = 0.0
+
+    def rho(self, r: Array) -> Any:
+        size = np.abs(r)
+        inside = np.minimum(size, self.edge)
+        return inside * inside / 2 + self.edge * (size - inside) if self.edge else size
+
+    def slope(self, r: Array) -> Any:
+        return np.minimum(np.maximum(r, -self.edge), self.edge) if self.edge else np.sign(r)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogCosh(OfEachRow):
+    """ρ(r) = log cosh r = |r| + log(1 + e^(−2|r|)) − log 2; ρ′ = tanh r = sign(r)·(1 − e^(−2|r|))/(1 + e^(−2|r|))."""
+
+    def rho(self, r: Array) -> Any:
+        size = np.abs(r)
+        return size + np.log(1 + np.exp(-2 * size)) - np.log(2.0)
+
+    def slope(self, r: Array) -> Any:
+        small = np.exp(-2 * np.abs(r))
+        return np.sign(r) * ((1 - small) / (1 + small))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,26 +134,4 @@ class Rectified:
 
     def gradient(self, outputs: Array, targets: Array) -> Array:
         gradient: Array = np.where(outputs > 0, self.loss.gradient(outputs, targets), 0 * outputs)
-        return gradient
-
-
-@dataclass(frozen=True, kw_only=True)
-class LogCosh:
-    """``factor·mean log cosh rᵢ``, with log cosh r = |r| + log(1 + e^(−2|r|)) − log 2::
-
-    ∂L/∂ŷᵢ = factor·tanh(rᵢ)/n,        tanh r = sign(r)·(1 − e^(−2|r|))/(1 + e^(−2|r|))
-    """
-
-    factor: float = 1.0
-
-    def value(self, outputs: Array, targets: Array) -> Array:
-        size = np.abs(outputs - targets)
-        each = size + np.log(1 + np.exp(-2 * size)) - np.log(2.0)
-        value: Array = self.factor * each.reshape(len(each), -1).sum(axis=1) / outputs.shape[1]
-        return value
-
-    def gradient(self, outputs: Array, targets: Array) -> Array:
-        r = outputs - targets
-        small = np.exp(-2 * np.abs(r))
-        gradient: Array = self.factor * np.sign(r) * ((1 - small) / (1 + small)) / outputs.shape[1]
         return gradient

@@ -10,6 +10,8 @@ import numpy as np
 from parity.step.rounding import rounded
 from refimpl.reductions import norm
 
+Gradients = dict[str, Any]
+
 
 @dataclass(frozen=True)
 class ClipNorm:
@@ -17,10 +19,19 @@ class ClipNorm:
 
     limit: float
 
-    def __call__(self, gradient: dict[str, Any]) -> dict[str, Any]:
-        length = norm(*gradient.values())
-        factor = np.minimum(1, self.limit / (length + 1e-6))
-        return {name: g * factor.reshape(-1, *(1,) * (g.ndim - 1)) for name, g in gradient.items()}
+    def __call__(self, gradient: Gradients) -> Gradients:
+        factor = np.minimum(1, self.limit / (norm(*gradient.values()) + 1e-6))
+        return {name: g * _beside(g, factor) for name, g in gradient.items()}
+
+
+@dataclass(frozen=True)
+class ClipEach:
+    """The same with the norm of each parameter for itself."""
+
+    limit: float
+
+    def __call__(self, gradient: Gradients) -> Gradients:
+        return {name: ClipNorm(self.limit)({name: g})[name] for name, g in gradient.items()}
 
 
 @dataclass(frozen=True)
@@ -29,7 +40,7 @@ class ClipValue:
 
     limit: float
 
-    def __call__(self, gradient: dict[str, Any]) -> dict[str, Any]:
+    def __call__(self, gradient: Gradients) -> Gradients:
         return {name: np.minimum(np.maximum(g, -self.limit), self.limit) for name, g in gradient.items()}
 
 
@@ -37,7 +48,7 @@ class ClipValue:
 class Sign:
     """Only the direction of every element."""
 
-    def __call__(self, gradient: dict[str, Any]) -> dict[str, Any]:
+    def __call__(self, gradient: Gradients) -> Gradients:
         return {name: np.sign(g) for name, g in gradient.items()}
 
 
@@ -47,9 +58,9 @@ class Normalised:
 
     together: bool
 
-    def __call__(self, gradient: dict[str, Any]) -> dict[str, Any]:
-        lengths = {name: norm(*gradient.values()) if self.together else norm(g) for name, g in gradient.items()}
-        return {name: g / lengths[name].reshape(-1, *(1,) * (g.ndim - 1)) for name, g in gradient.items()}
+    def __call__(self, gradient: Gradients) -> Gradients:
+        every = gradient.values()
+        return {name: g / _beside(g, norm(*every) if self.together else norm(g)) for name, g in gradient.items()}
 
 
 @dataclass(frozen=True)
@@ -58,32 +69,18 @@ class Rounded:
 
     format: str
 
-    def __call__(self, gradient: dict[str, Any]) -> dict[str, Any]:
+    def __call__(self, gradient: Gradients) -> Gradients:
         return {name: rounded(g, self.format) for name, g in gradient.items()}
-
-
-@dataclass(frozen=True)
-class ClipEach:
-    """``g·min(1, c/(‖g‖ + 10⁻⁶))`` with the norm of each parameter for itself."""
-
-    limit: float
-
-    def __call__(self, gradient: dict[str, Any]) -> dict[str, Any]:
-        clipped = {}
-        for name, g in gradient.items():
-            factor = np.minimum(1, self.limit / (norm(g) + 1e-6))
-            clipped[name] = g * factor.reshape(-1, *(1,) * (g.ndim - 1))
-        return clipped
 
 
 @dataclass(frozen=True)
 class Centralised:
     """``g − mean(g)`` of the weight."""
 
-    def __call__(self, gradient: dict[str, Any]) -> dict[str, Any]:
+    def __call__(self, gradient: Gradients) -> Gradients:
         g = gradient["weight"]
         mean = g.reshape(len(g), -1).sum(axis=1) / g[0].size
-        return {**gradient, "weight": g - mean.reshape(-1, *(1,) * (g.ndim - 1))}
+        return {**gradient, "weight": g - _beside(g, mean)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +89,11 @@ class Masked:
 
     mask: Any
 
-    def __call__(self, gradient: dict[str, Any]) -> dict[str, Any]:
+    def __call__(self, gradient: Gradients) -> Gradients:
         g = gradient["weight"]
         return {**gradient, "weight": g * self.mask.reshape(g.shape[1:])}
+
+
+def _beside(g: Any, numbers: Any) -> Any:
+    """One number for each run, shaped to meet g."""
+    return numbers.reshape(-1, *(1,) * (g.ndim - 1))

@@ -12,6 +12,7 @@ import numpy as np
 from parity.explain.measure.given import Given, inverted, recorded
 from parity.explain.measure.rows import Rows, measure
 from parity.explain.observed import Observed
+from parity.step.arithmetics import PLAIN
 from parity.step.design import Design
 from parity.step.engine import Engine
 from refimpl.models import Linear
@@ -59,14 +60,14 @@ class Chain:
     @cached_property
     def w(self) -> Array:
         """The weights at which the gradient of each step is asked for ``(K, p)``."""
-        weights = self.engine.passes.weights(self.design, slice(None), None)["weight"]
+        weights = self.engine.passes.weights(self.design, slice(None), PLAIN)["weight"]
         flat: Array = weights.reshape(len(weights), -1)
         return flat
 
     @cached_property
     def b(self) -> Array:
         """The same of the bias ``(K,)``, zeros where the model has none."""
-        bias = self.engine.passes.weights(self.design, slice(None), None).get("bias")
+        bias = self.engine.passes.weights(self.design, slice(None), PLAIN).get("bias")
         return np.zeros(len(self.w)) if bias is None else bias.reshape(-1)
 
     @property

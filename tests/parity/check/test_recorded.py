@@ -111,7 +111,6 @@ def test_without_a_report_the_optimizers_make_the_trajectory(asked: Experiment) 
     trajectory, observed = seen(two, asked)
     assert np.array_equal(trajectory.params["weight"][1:, 0], kept)
     assert observed.optimizer == {"weight": "SGD", "bias": "Adam"}
-    assert observed.state["bias"]["step"][:, 0].tolist() == list(range(1, 21))
     assert set(observed.numbers["weight"]["weight_decay"]) == {0.3}
     assert set(observed.numbers["bias"]["betas[1]"]) == {0.999}
 
@@ -130,7 +129,7 @@ def test_what_is_written_after_the_last_step_is_its_own_where_it_was_so_before(a
     assert seen(restored, asked)[0].params["weight"][-1].all()
 
 
-def test_alternating_optimizers_are_held_apart_and_keep_their_state(asked: Experiment) -> None:
+def test_alternating_optimizers_are_held_apart(asked: Experiment) -> None:
     def train(task: Task) -> None:
         net = model(task)
         one, other = torch.optim.SGD([net.weight], lr=task.lr), torch.optim.Adam([net.bias], lr=task.lr)
@@ -144,14 +143,11 @@ def test_alternating_optimizers_are_held_apart_and_keep_their_state(asked: Exper
     _, observed = seen(train, asked)
     assert observed.calls["weight"].tolist() == [1, 0] * 10
     assert observed.calls["bias"].tolist() == [0, 1] * 10
-    assert observed.backwards is not None and observed.backwards.tolist() == [1] * 20
     assert np.isnan(observed.seen["weight"][1]).all()
     assert np.isfinite(observed.raw["weight"]).all()
-    assert observed.state["bias"]["step"][1:, 0].tolist() == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10]
-    assert np.isnan(observed.state["bias"]["exp_avg"][0]).all()
 
 
-def test_a_closure_is_counted_and_its_gradient_is_the_one_seen(asked: Experiment) -> None:
+def test_the_gradient_of_a_closure_is_the_one_seen(asked: Experiment) -> None:
     def train(task: Task) -> Iterator[nn.Linear]:
         net = model(task)
         optimizer = torch.optim.LBFGS(net.parameters(), lr=0.1, max_iter=2)
@@ -168,7 +164,6 @@ def test_a_closure_is_counted_and_its_gradient_is_the_one_seen(asked: Experiment
             yield net
 
     _, observed = seen(train, asked)
-    assert observed.closures["weight"].tolist() == [2] * 20
     assert observed.calls["weight"].tolist() == [1] * 20
     assert np.array_equal(observed.seen["weight"], observed.raw["weight"])
 

@@ -13,7 +13,7 @@ import torch
 import parity
 from parity.explain.catalogue import NAMES, NARROWER
 from parity.explain.effects import effects
-from parity.explain.faults.losses import Broadcast, MeanTwice
+from parity.explain.faults.losses import Broadcast, Divided
 from parity.explain.faults.models import Narrow
 from parity.explain.faults.penalties import plain_sum, unsquared
 from parity.explain.faults.twists import ClipNorm, ClipValue
@@ -77,7 +77,7 @@ def test_a_free_run_of_correct_code_is_the_training_loop_s(name: str) -> None:
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-@pytest.mark.parametrize("kind", [Broadcast, MeanTwice])
+@pytest.mark.parametrize("kind", [Broadcast, Divided])
 def test_a_faulty_loss_has_the_gradient_of_its_value(kind: Any, reduction: Any) -> None:
     loss = kind(loss=SquaredError(factor=0.5, reduction=reduction))
     outputs, targets = RNG.standard_normal((1, 5, 1)), RNG.standard_normal((1, 5, 1))

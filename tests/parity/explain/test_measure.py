@@ -156,7 +156,7 @@ def run(name: str, dtype: str, *faults: str) -> Trajectory:
     experiment = parity.load(name)
     task = Task(experiment, dtype)
     program(*faults)(task)
-    records: Records = [(dict(record.params), record.loss) for record in task.records]
+    records: Records = task.records
     return trajectory_of(experiment, records, dtype)
 
 
