@@ -101,8 +101,8 @@ class Search:
         return UpdateExplanation(explanations=tuple(found), structure=structure)
 
     def _first(self, court: Court, ways: Iterator[Iterator[Candidate]]) -> list[Explanation]:
-        """What the first way finds that finds something."""
-        return next((found for way in ways if (found := court.first(way))), [])
+        """What the first way finds that finds something: of those with names all that the record cannot tell apart."""
+        return next((found for i, way in enumerate(ways) if (found := court.first(way, most=1 if i else 3))), [])
 
     def _one(self, records: Sequence[Record]) -> Iterator[Iterator[Candidate]]:
         """One edit, option, number or sequence, the likely ones first."""

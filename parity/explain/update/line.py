@@ -228,9 +228,10 @@ class Lines(Editor):
     def _stored(self, key: str, name: str, lines: Mapping[int, str]) -> str:
         """The last line, which keeps something else under a key."""
         last = len(self.trees) - 1
-        tree = parsed(lines.get(last, self.program.lines[last]))
-        moved, after = tree.value.elts
-        return f"return {ast.unparse(moved)}, {{**({ast.unparse(after)}), '{key}': {name}}}"
+        *before, returned = lines.get(last, self.program.lines[last]).split("\n")
+        moved, after = parsed(returned).value.elts
+        kept = f"return {ast.unparse(moved)}, {{**({ast.unparse(after)}), '{key}': {name}}}"
+        return "\n".join([*before, kept])
 
     def _rate_overwritten(self, node: ast.expr) -> Iterator[Edit]:
         """η becomes what was made of it, and is so in the next step."""

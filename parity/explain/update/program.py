@@ -73,7 +73,11 @@ class Program:
         last = statements[-1] if statements else None
         if not isinstance(last, ast.Return) or not isinstance(last.value, ast.Tuple):
             return None
-        return cls(optimizer, tuple(_named_gradient([ast.unparse(each) for each in _alike(statements)])))
+        program = cls(optimizer, tuple(_named_gradient([ast.unparse(each) for each in _alike(statements)])))
+        try:
+            return program if program.tensors else None
+        except Exception:  # such as Muon, which takes no vectors
+            return None
 
     @cached_property
     def trees(self) -> tuple[ast.stmt, ...]:

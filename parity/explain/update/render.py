@@ -34,7 +34,10 @@ class Renderer:
         """A statement."""
         if source == "pass":
             return "nothing"
-        tree = ast.parse(f"def f():\n {source}").body[0].body[0]  # type: ignore[attr-defined]
+        try:
+            tree = ast.parse(f"def f():\n {source}").body[0].body[0]  # type: ignore[attr-defined]
+        except SyntaxError:  # a part of a statement of several lines
+            return source.strip()
         if isinstance(tree, ast.Assign):
             target = tree.targets[0]
             if isinstance(target, ast.Subscript):

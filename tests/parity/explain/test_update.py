@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 
 from parity.explain.motion import Motion
 from parity.explain.update import UpdateExplanation, explain_update
+from parity.explain.update.line import line_edits
+from parity.explain.update.named import named_edits
 from parity.explain.update.program import Program
 from parity.explain.update.trial import Record
 from refimpl.arithmetic.bounded import Bounded, Profile
@@ -292,6 +295,19 @@ def test_the_program_of_a_reference_makes_its_steps(name: str) -> None:
     motion = recorded(adam(), "float64")[0]
     both = [Record(motion, asked).predicted(each) for each in (asked, program.optimizer)]
     np.testing.assert_allclose(both[0], both[1], rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", sorted(OPTIMIZERS))
+def test_every_edit_of_a_reference_has_words(name: str) -> None:
+    kind = OPTIMIZERS[name]
+    names = {field.name for field in fields(kind)}
+    asked: Any = kind(**{key: value for key, value in {"lr": 0.01, "weight_decay": 0.1}.items() if key in names})
+    program = Program.of(asked)
+    if program is None:
+        pytest.skip(f"the step of {name} is not a program of lines")
+    for edit in (*named_edits(program, True), *line_edits(program)):
+        text, right = edit.told(program)
+        assert text and right, edit
 
 
 def _written_back(w: Array, g: Array, s: State, lr: float) -> Array:
