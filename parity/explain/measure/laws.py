@@ -23,7 +23,7 @@ EPSILONS = (0.0, 1e-6, 1e-8, 1e-12)
 
 @dataclass(frozen=True)
 class Law:
-    """``feature``: what it is a function of; ``form``: ``"power"`` or ``"clip"``; ``words``: the formula with its
+    """``feature``: what it is a function of; ``form``: ``"power"``, ``"clip"`` or ``"epochs"``; ``words``: the formula with its
     number ``c``; ``made``: what it gives."""
 
     feature: str
@@ -34,6 +34,8 @@ class Law:
 
     @property
     def words(self) -> str:
+        if self.form == "epochs":
+            return self.feature
         if self.form == "clip":
             return f"min(1, {self.c:g}/{self.feature})"
         text = POWERS[self.power].format(c=f"{self.c:g}", f=self.feature)
@@ -51,6 +53,24 @@ def laws(value: Series, features: Mapping[str, Array]) -> Iterator[Law]:
             if c is not None and c != 0 and value.is_(c * f**power) and value.constant is None:
                 yield Law(name, "power", power, c, c * f**power)
                 break
+
+
+def compounding(value: Series, epoch: Array) -> Law | None:
+    """``c·bᵉ`` with e the number of the epoch from 0 on: what is done to it is done once more in each epoch."""
+    numbers = np.unique(epoch)
+    low = np.array([np.max((value.value - value.error)[epoch == e]) for e in numbers])
+    high = np.array([np.min((value.value + value.error)[epoch == e]) for e in numbers])
+    if len(numbers) < 3 or np.any(low > high) or np.any(low <= 0):
+        return None
+    least, most = float(np.max(low[1:] / high[:-1])), float(np.min(high[1:] / low[:-1]))
+    if not least <= most or least <= 1 <= most:
+        return None
+    b = shortest(least, most)
+    c = _common(value.value / b**epoch, value.error / b**epoch)
+    made = None if c is None else c * b ** epoch.astype(float)
+    if c is None or made is None or not value.is_(made):
+        return None
+    return Law(f"{c:g}·{b:g}^e, e the number of the epoch from 0 on", "epochs", b, c, made)
 
 
 def _clips(value: Series, name: str, f: Array) -> Iterator[Law]:

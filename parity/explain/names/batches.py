@@ -136,13 +136,17 @@ def _other_rows(chain: Chain, *, unproven: bool = False) -> Iterator[Cause]:
     ends = np.cumsum([0, *(len(epoch) for epoch in chain.design.material.order)])
     new = tuple(tuple(batches[a:b]) for a, b in pairwise(ends))
     first = next(k for k in range(chain.steps) if set(batches[k]) != set(chain.design.rows[k]))
+    text = (
+        f"batches have other rows than those that were handed out: step {first} has the rows {listed(batches[first])}, "
+        f"asked {listed(chain.design.rows[first])}"
+    )
+    for which, place in (("last", -1), ("first", 0)):
+        its = [set(epoch[place]) for epoch in chain.design.material.order]
+        if all(set(some) == rows for epoch, rows in zip(new, its, strict=True) for some in epoch):
+            text = f"every step of an epoch has the rows of its {which} batch: {text}"
     cause = Cause(
         id="batches-other-order",
-        text=(
-            f"batches have other rows than those that were handed out: step {first} has the rows "
-            f"{listed(batches[first])}, "
-            f"asked {listed(chain.design.rows[first])}"
-        ),
+        text=text,
         change="take the batches as they are handed out, to compare step by step",
         probe="the full batch, where the order of rows makes no difference",
         apply=lambda design: design.with_order(new),

@@ -10,6 +10,7 @@ import numpy as np
 from parity.explain.cause import Cause
 from parity.explain.faults.twists import ClipEach
 from parity.explain.measure.chain import SLACK, Chain
+from parity.explain.measure.laws import compounding
 from parity.explain.measure.series import Series
 from parity.explain.names import rates
 from parity.step.design import Design
@@ -49,6 +50,16 @@ def causes(chain: Chain) -> Iterator[Cause]:
     if chain.given is not None and chain.given.source == "weights" and constant and parts[0][0] == "":
         asked, times = chain.design.rates("weight"), scales["weight"]  # weights alone show the product
         yield from rates.causes(chain.design, Series(times.value * asked, times.error * np.abs(asked)))
+    anew = compounding(scales["weight"], chain.design.epoch) if parts[0][0] == "" else None
+    if anew is not None:
+        yield Cause(
+            id="gradient-scale-compounds",
+            text=f"the gradient is multiplied by {anew.words}: once more by {anew.power:g} in every epoch, as by a hook or "
+            "a factor that each epoch adds to those before",
+            change="set it up once, before the first epoch",
+            apply=lambda design: _scaled(design, {name: Series(anew.made, 0 * anew.made) for name in scales}),
+            numbers=2,
+        )
     yield Cause(
         id="gradient-scaled",
         text=text + (" in every step" if constant else ""),

@@ -72,7 +72,15 @@ def as_recorded(chain: Chain) -> Cause:
         if chain.as_asked("data") and SLACK * np.linalg.norm(chain.bars.data) < 0.01 * np.linalg.norm(chain.asked.data):
             part = ": what the rows give is as asked, what is added to it is not"
     elif chain.rows is not None:
-        part = ": it is no combination of the batch's rows and the weights: inputs, weights or itself were changed"
+        bad = chain.rows.left > 1
+        where = "" if bad[wrong].all() else f" in {steps_text(bad, chain.design.epoch)}"
+        part = (
+            f": it is no combination of the batch's rows and the weights{where}: inputs, weights or itself were changed"
+        )
+        if where:
+            part += (
+                ", or rows of another batch are in it; in the other steps the batch's rows count otherwise than asked"
+            )
     which_ones = " and ".join(name for name in off if off[name].any()) or "a parameter"
     text = (
         f"the gradient of {which_ones} is not the asked one, in "

@@ -1,4 +1,4 @@
-"""Targets that change from visit to visit of a row: ``y′ = a·y + b·ŷ₋ + c·y′₋``, with those of the visit before."""
+"""Targets that change from visit to visit of a row: ``y′ = a·y + b·ŷ₋ + c·y′₋ + d``, with those of the visit before."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from parity.explain.measure.laws import shortest
 from parity.explain.names.batches import batch_by_batch, other_inputs
 from refimpl.types import Array
 
+ROUNDINGS = 8.0
+"""Of a target at each visit."""
+
 
 def causes(chain: Chain, executed: Sequence[tuple[Array, Array]]) -> Iterator[Cause]:
     """One formula for all rows and visits. ``executed``: the targets of each batch as they were, with their bars."""
@@ -24,34 +27,41 @@ def causes(chain: Chain, executed: Sequence[tuple[Array, Array]]) -> Iterator[Ca
             target, bar = executed[k][0][i], executed[k][1][i]
             if row in seen:
                 output, before, its = seen[row]
-                lines.append([chain.y[row], output, before])
+                lines.append([chain.y[row], output, before, 1.0])
                 goals.append(target)
                 rooms.append(bar + its)
             elif abs(target - chain.y[row]) > bar:
                 return
             seen[row] = float(outputs[i]), float(target), float(bar)
-    A, goal, room = np.array(lines).reshape(-1, 3), np.array(goals), np.array(rooms)
-    if len(A) <= 3 or np.linalg.matrix_rank(A) < 3:
+    A, goal, room = np.array(lines).reshape(-1, 4), np.array(goals), np.array(rooms)
+    if len(A) <= 4 or np.linalg.matrix_rank(A) < 4:
         return
-    inverse = np.linalg.pinv(A)
-    middle, error = inverse @ goal, np.abs(inverse) @ room
+    inverse = np.linalg.pinv(A / room[:, None])  # each equation in units of its own bar
+    middle, error = inverse @ (goal / room), np.abs(inverse).sum(axis=1)
     c = np.array([shortest(low, high) for low, high in zip(middle - error, middle + error, strict=True)])
-    if np.any(np.abs(A @ c - goal) > (1 + np.abs(c).sum()) * room) or np.array_equal(c, [1, 0, 0]):
+    if np.any(np.abs(A @ c - goal) > (1 + np.abs(c).sum()) * room) or np.array_equal(c, [1, 0, 0, 0]):
         return
-    terms = [f"{value:g}·{name}" for value, name in zip(c, ("y", "ŷ₋", "y′₋"), strict=True) if value]
+    terms = [f"{value:g}·{name}" for value, name in zip(c, ("y", "ŷ₋", "y′₋", "1"), strict=True) if value]
     text = (
         f"from its second visit on the target of a row is {' + '.join(terms)}, with ŷ₋ and y′₋ the prediction and the "
         "target of the visit before"
     )
-    if np.array_equal(c, [0, -1, 1]):
+    if np.array_equal(c, [0, -1, 1, 0]):
         text += ": the residual is formed in place, in the memory of the targets"
+    if c[3] and np.array_equal(c[:3], [0, 0, 1]):
+        text = (
+            f"the target of a row is {'lower' if c[3] < 0 else 'higher'} by {abs(c[3]):.6g} at each further visit: the same "
+            "is subtracted from the targets in place whenever they are read"
+        )
+    made = _targets(chain, c)
+    visits = int(np.max(np.bincount(np.concatenate(chain.design.rows))))
     X, _, order = batch_by_batch(chain.design, [chain.X[some] for some in chain.design.rows])
     yield Cause(
         id="targets-from-visit-before",
         text=text,
         change="do not write into the targets: look for in-place operations on a view of them",
         probe="one epoch, in which no row comes twice",
-        apply=partial(other_inputs, X=X, y=_targets(chain, c), order=order, roundings=8.0),
+        apply=partial(other_inputs, X=X, y=made, order=order, roundings=ROUNDINGS * (1 + visits)),
         numbers=int(np.count_nonzero(~np.isin(c, (-1, 0, 1)))),
     )
 
@@ -63,7 +73,7 @@ def _targets(chain: Chain, c: Array) -> Array:
     for k, some in enumerate(chain.design.rows):
         for row, output in zip(some.tolist(), chain.outputs(k, some).tolist(), strict=True):
             y = float(chain.y[row])
-            target = float(c @ (y, *before[row])) if row in before else y
+            target = float(c @ (y, *before[row], 1.0)) if row in before else y
             before[row] = output, target
             made.append(target)
     return np.array(made)[None, :, None]

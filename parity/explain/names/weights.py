@@ -10,7 +10,7 @@ import numpy as np
 
 from parity.explain.cause import Cause
 from parity.explain.measure.chain import SLACK, Chain
-from parity.explain.measure.laws import laws, shortest
+from parity.explain.measure.laws import compounding, laws, shortest
 from parity.explain.measure.series import Series, listed, steps_text
 from refimpl.types import Array
 
@@ -25,11 +25,12 @@ def causes(chain: Chain) -> Iterator[Cause]:
     yield from _by_place(q, bars)
     yield from _by_row(chain, q, bars)
     yield from _by_sample(chain, q, bars)
+    off = [k for k, (times, bar) in enumerate(zip(q, bars, strict=True)) if np.any(np.abs(times - 1) > bar)][:2]
     yield counted(
         q,
         "rows-as-measured",
-        f"the rows of the batch do not count as asked: in the first step {_numbers(q[0])} times"
-        + (f", in the second {_numbers(q[1])} times" if len(q) > 1 else ""),
+        "the rows of the batch do not count as asked: "
+        + ", ".join(f"in step {k} {_numbers(q[k])} times" for k in off or [0]),
         "look at how the losses of the rows are put together, and which rows and targets they are of",
         numbers=sum(map(len, q)),
         named=False,
@@ -102,7 +103,15 @@ def _by_step(chain: Chain, q: Sequence[Array], bars: Sequence[Array]) -> Iterato
 
 
 def _of_step(chain: Chain, c: Series) -> Iterator[Cause]:
-    """The factor of a step as a function of its gradient: clipped before the optimizer adds its decay."""
+    """The factor of a step as a function of its epoch, or of its gradient: clipped before the optimizer's decay."""
+    anew = compounding(c, chain.design.epoch)
+    if anew is not None:
+        q = [np.full(len(some), value) for some, value in zip(chain.design.rows, anew.made, strict=True)]
+        text = (
+            f"the data's part of the gradient is multiplied by {anew.words}: once more by {anew.power:g} in every "
+            "epoch, as by a hook or a factor that each epoch adds to those before"
+        )
+        yield counted(q, "loss-factor-compounds", text, "set it up once, before the first epoch", numbers=2)
     data = [np.append(d @ chain.X[some], d.sum()) for d, some in zip(chain.delta, chain.design.rows, strict=True)]
     for law in laws(c, {"‖∇L‖": np.array([np.linalg.norm(each) for each in data])}):
         q = [np.full(len(some), value) for some, value in zip(chain.design.rows, law.made, strict=True)]

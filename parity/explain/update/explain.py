@@ -9,6 +9,7 @@ brings every recorded number within its bound is an explanation; fewest parts wi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -26,6 +27,7 @@ from parity.explain.update.candidates import (
 )
 from parity.explain.update.counts import Place
 from parity.explain.update.edits import Base, Edits, near_ones
+from parity.explain.update.program import CannotRun
 from parity.explain.update.proof import Candidate, Court, Explanation
 from parity.explain.update.sequences import sequences
 from parity.explain.update.structure import described
@@ -117,8 +119,9 @@ class Search:
     def _two(self) -> Iterator[Candidate]:
         """Two at once: one of those that come nearest, and another thing."""
         for first, near in near_ones(self.edits, self.records, NEAREST):
-            yield from other_numbers(near, self.records)
-            yield from sequences(near, self.records)
+            for way in (other_numbers(near, self.records), sequences(near, self.records)):
+                with suppress(CannotRun):
+                    yield from way
             further = Edits(near, self.places)
             for own in (*further.named, *further.every):
                 if next(iter(own.values())).kind != first.kind:

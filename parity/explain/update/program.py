@@ -35,6 +35,10 @@ LAST = (
 """Forms of what a step returns: what of it is the direction, and what is left then."""
 
 
+class CannotRun(Exception):
+    """An edited program asks for what is not there."""
+
+
 @dataclass(frozen=True, eq=False)
 class Program:
     """``lines`` of the step of ``asked``, a statement each. Programs are equal that have the same lines, whatever the
@@ -127,7 +131,12 @@ class Program:
         def step(this: Any, param: Array, grad: Array, state: State) -> tuple[Array, State]:
             start, made = state["start"], state["steps made"]
             previous = state.get("previous gradient", 0 * grad)
-            moved, after = run(this, param, grad, state, start, previous, int(made.flat[0]))
+            try:
+                moved, after = run(this, param, grad, state, start, previous, int(made.flat[0]))
+            except (TypeError, ValueError, AttributeError, NameError, ArithmeticError) as error:
+                raise CannotRun from error
+            if getattr(moved, "shape", None) != param.shape or not isinstance(after, dict):
+                raise CannotRun
             return moved, {**after, "start": start, "steps made": made + 1, "previous gradient": grad}
 
         kind = type(self.asked)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from parity.explain.replay import share_of
+from parity.explain.update.program import CannotRun
 from parity.explain.update.trial import Record, first_wrong
 
 
@@ -86,7 +87,8 @@ class Court:
                     return None
                 rule, share = record.asked, float(record.share.max())
             rules[record.name], worst = rule, max(worst, share)
-        changed = tuple(name for name, rule in rules.items() if rule is candidate.rules[name])
+        asked = {record.name: record.asked for record in self.records}
+        changed = tuple(n for n, rule in rules.items() if rule is candidate.rules[n] and rule is not asked[n])
         of = "" if len(changed) == len(self.records) else f" (of {' and '.join(changed)} only)"
         texts, rights = zip(*(part.say() for part in candidate.parts), strict=True)
         return Explanation(
@@ -123,7 +125,7 @@ class Court:
     def _of(self, rule: Any, record: Record) -> float:
         try:
             return share_of(rule, [record.motion])
-        except Exception:  # an edited program that cannot run in running-error arithmetic
+        except CannotRun:
             return np.inf
 
     def _count(self) -> int:

@@ -14,6 +14,7 @@ import numpy as np
 
 from parity.explain.motion import Motion
 from parity.explain.replay import Slot, replay, steps_of, with_numbers
+from parity.explain.update.program import CannotRun
 from parity.explain.update.stepped import bare
 from refimpl.types import Array, Optimizer, State
 
@@ -90,7 +91,7 @@ class Record:
                     param, state = self._at(rule, k).step(self.weights[k : k + 1], self.gradients[k : k + 1], state)
                     if not self._is_near(param, k):
                         return False
-        except Exception:  # an edited program that cannot run
+        except CannotRun:
             return False
         return True
 
@@ -100,7 +101,7 @@ class Record:
         moved = self.weights[1 : self.steps + 1].reshape(self.steps, -1) - weights
         try:
             step = self.predicted(bare(rule)).reshape(self.steps, -1) - weights
-        except Exception:  # an edited program that cannot run
+        except CannotRun:
             return np.inf
         with np.errstate(all="ignore"):
             beside = weights - step * (_dot(weights, step) / _dot(step, step))
@@ -120,7 +121,10 @@ class Record:
     def miss(self, rule: Any, k: int, state: State) -> float:
         """How far the rule is off in one step from what it kept before, in allowances; elements in doubt left out."""
         with np.errstate(all="ignore"):
-            param, _ = self._at(rule, k).step(self.weights[k : k + 1], self.gradients[k : k + 1], state)
+            try:
+                param, _ = self._at(rule, k).step(self.weights[k : k + 1], self.gradients[k : k + 1], state)
+            except CannotRun:
+                return np.inf
             off = np.abs(param[0] - self.weights[k + 1]) / self.allowance[k]
         return float(np.quantile(np.nan_to_num(off, nan=np.inf), 1 - MOST_OFF, method="lower"))
 
