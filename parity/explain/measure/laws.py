@@ -23,8 +23,8 @@ EPSILONS = (0.0, 1e-6, 1e-8, 1e-12)
 
 @dataclass(frozen=True)
 class Law:
-    """``feature``: what it is a function of; ``form``: ``"power"``, ``"clip"`` or ``"epochs"``; ``words``: the formula with its
-    number ``c``; ``made``: what it gives."""
+    """``feature``: what it is a function of; ``form``: ``"power"``, ``"clip"`` or ``"epochs"``; ``words``: the formula
+    with its number ``c``; ``made``: what it gives."""
 
     feature: str
     form: str

@@ -54,8 +54,8 @@ def causes(chain: Chain) -> Iterator[Cause]:
     if anew is not None:
         yield Cause(
             id="gradient-scale-compounds",
-            text=f"the gradient is multiplied by {anew.words}: once more by {anew.power:g} in every epoch, as by a hook or "
-            "a factor that each epoch adds to those before",
+            text=f"the gradient is multiplied by {anew.words}: once more by {anew.power:g} in every epoch, as by a "
+            "hook or a factor that each epoch adds to those before",
             change="set it up once, before the first epoch",
             apply=lambda design: _scaled(design, {name: Series(anew.made, 0 * anew.made) for name in scales}),
             numbers=2,

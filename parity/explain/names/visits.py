@@ -39,6 +39,7 @@ def causes(chain: Chain, executed: Sequence[tuple[Array, Array]]) -> Iterator[Ca
     inverse = np.linalg.pinv(A / room[:, None])  # each equation in units of its own bar
     middle, error = inverse @ (goal / room), np.abs(inverse).sum(axis=1)
     c = np.array([shortest(low, high) for low, high in zip(middle - error, middle + error, strict=True)])
+    c[3] = middle[3] if c[3] else 0.0  # a mean has no few digits
     if np.any(np.abs(A @ c - goal) > (1 + np.abs(c).sum()) * room) or np.array_equal(c, [1, 0, 0, 0]):
         return
     terms = [f"{value:g}·{name}" for value, name in zip(c, ("y", "ŷ₋", "y′₋", "1"), strict=True) if value]
@@ -50,8 +51,8 @@ def causes(chain: Chain, executed: Sequence[tuple[Array, Array]]) -> Iterator[Ca
         text += ": the residual is formed in place, in the memory of the targets"
     if c[3] and np.array_equal(c[:3], [0, 0, 1]):
         text = (
-            f"the target of a row is {'lower' if c[3] < 0 else 'higher'} by {abs(c[3]):.6g} at each further visit: the same "
-            "is subtracted from the targets in place whenever they are read"
+            f"the target of a row is {'lower' if c[3] < 0 else 'higher'} by {abs(c[3]):.6g} at each further visit: the "
+            "same is subtracted from the targets in place whenever they are read"
         )
     made = _targets(chain, c)
     visits = int(np.max(np.bincount(np.concatenate(chain.design.rows))))
