@@ -140,10 +140,8 @@ def _other_rows(chain: Chain, *, unproven: bool = False) -> Iterator[Cause]:
         f"batches have other rows than those that were handed out: step {first} has the rows {listed(batches[first])}, "
         f"asked {listed(chain.design.rows[first])}"
     )
-    for which, place in (("last", -1), ("first", 0)):
-        its = [set(epoch[place]) for epoch in chain.design.material.order]
-        if all(set(some) == rows for epoch, rows in zip(new, its, strict=True) for some in epoch):
-            text = f"every step of an epoch has the rows of its {which} batch: {text}"
+    known = _pattern(batches, chain.design.rows, new, chain.design.material.order)
+    text = f"{known}: {text}" if known else text
     cause = Cause(
         id="batches-other-order",
         text=text,
@@ -153,3 +151,22 @@ def _other_rows(chain: Chain, *, unproven: bool = False) -> Iterator[Cause]:
     )
     if unproven or holds(chain, cause):
         yield cause
+
+
+def _pattern(executed: Sequence[Array], asked: Sequence[Array], by_epoch: Order, order: Order) -> str:
+    """How the executed batches go with those that were handed out, where that is known."""
+    steps = range(len(asked))
+    for which, place in (("last", -1), ("first", 0)):
+        its = [set(epoch[place]) for epoch in order]
+        if all(set(some) == rows for epoch, rows in zip(by_epoch, its, strict=True) for some in epoch):
+            return f"every step of an epoch has the rows of its {which} batch"
+    first = next(k for k in steps if set(executed[k]) != set(asked[k]))
+    for late in range(1, first + 1):
+        if all(set(executed[k]) == set(asked[k - late]) for k in steps[first:]):
+            due = f"from step {first} on each step has the batch that was due {late} before"
+            return f"{due}, as after a restart in the middle of an epoch"
+    starts = [np.concatenate(epoch) for epoch in order for _ in epoch]
+    filled = [np.concatenate([asked[k], starts[k][: len(executed[k]) - len(asked[k])]]) for k in steps]
+    if all(sorted(executed[k]) == sorted(filled[k]) for k in steps):
+        return "short batches are filled up with the first rows of the epoch"
+    return ""

@@ -57,6 +57,7 @@ def _features(chain: Chain) -> dict[str, Array]:
     sizes = np.array([len(some) for some in chain.design.rows])
     epoch = chain.design.epoch
     made = {"e, the number of the epoch from 1 on": epoch + 1.0}
+    made["t, the number of the step from 1 on"] = np.arange(1.0, chain.steps + 1)
     parts: dict[tuple[int, ...], list[int]] = {}
     for m in range(1, int(sizes.max())):
         parts.setdefault(tuple(-(-sizes // m)), []).append(m)

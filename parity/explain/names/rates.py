@@ -37,7 +37,7 @@ def causes(design: Design, executed: Series, *, recorded: bool = False) -> Itera
         for digits in (3, 6, 17):
             yield cause_of(NAMES["lr-other"], float(f"{constant:.{digits}g}"), numbers=1)
     yield from _counted(design, executed)
-    for file in (_compounded, _of_sizes, _continuous, _late, _set_back, _ratio, _inverse_time):
+    for file in (_constant, _compounded, _of_sizes, _continuous, _late, _set_back, _ratio, _inverse_time):
         for rates, cause in file(design, executed, asked):
             if executed.is_(rates):
                 yield cause
@@ -181,6 +181,16 @@ def _set_back(design: Design, executed: Series, asked: Array) -> Iterator[Rates]
     rates = np.where(np.isin(np.arange(design.steps), off), base, asked)
     change = "load the scheduler's state at a restart, and do not make it anew"
     yield listed(rates, "schedule-rebuilt", text, change=change)
+
+
+def _constant(design: Design, executed: Series, asked: Array) -> Iterator[Rates]:
+    """One rate for all steps, where a schedule was asked."""
+    value = executed.constant
+    if value is not None and np.ptp(asked) > 0:
+        times = float(f"{value / asked[0]:.6g}")
+        of = "the first one that was asked" if times == 1 else f"{times:g} times the first one that was asked"
+        text = f"the learning rate is {value:g} in every step, {of}: the schedule does not move it"
+        yield listed(np.full(design.steps, times * asked[0]), "schedule-constant", text, numbers=int(times != 1))
 
 
 def _ratio(design: Design, executed: Series, _: Array) -> Iterator[Rates]:

@@ -129,9 +129,13 @@ def still_scaled(limit: float) -> str:
     """What a limit is that becomes a number of fewer digits when it is multiplied by the power of 2 of a loss scale."""
     if float(f"{limit:.2g}") == limit and limit >= 0.1:
         return ""
+    digits = len(repr(limit).split("e")[0].replace(".", "").strip("0"))
     for scale in (2**m for m in range(1, 25)):
         whole = float(f"{limit * scale:.1g}")
-        if whole >= 1 and abs(limit * scale - whole) <= 1e-5 * whole and len(f"{whole:g}") < len(f"{limit:g}"):
+        exact = (digits > 3 and float(f"{whole / scale:.{digits}g}") == limit) or abs(
+            limit * scale - whole
+        ) <= 1e-5 * whole
+        if whole >= 1 and exact and len(f"{whole:g}") < len(f"{limit:g}"):
             return (
                 f"; {limit:g} is {whole:g}/{scale}: so it is when scaled gradients are clipped before they are unscaled"
             )

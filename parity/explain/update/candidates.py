@@ -10,13 +10,14 @@ from typing import Any, get_type_hints
 import numpy as np
 
 from parity.explain.motion import Motion
+from parity.explain.pattern import which
 from parity.explain.replay import Slot, with_numbers
-from parity.explain.update.edits import Base, named_edit
+from parity.explain.update.edits import Base, Edits, named_edit
 from parity.explain.update.numbers import SYMBOLS, Solved, shortest, slots, solve
 from parity.explain.update.program import Program
 from parity.explain.update.proof import Candidate, Part
 from parity.explain.update.shared import share_by_shape
-from parity.explain.update.stepped import Stepped, rate_of
+from parity.explain.update.stepped import Partly, Stepped, rate_of
 from parity.explain.update.trial import Record
 from refimpl.errors import RefimplError
 from refimpl.optimizers import OPTIMIZERS
@@ -224,3 +225,22 @@ def _alike(value: Any, default: Any) -> bool:
 
 def _shown(optimizer: Any) -> str:
     return ", ".join(f"{field.name}={getattr(optimizer, field.name)!r}" for field in fields(optimizer))
+
+
+def of_some_elements(edits: Edits, records: Sequence[Record]) -> Iterator[Candidate]:
+    """A named edit for those elements only that are not as asked, where the others are so in every step."""
+    wrong = {r.name: (r.share > 1).any(axis=0) for r in records if r.wrong}
+    if not wrong or all(mask.all() for mask in wrong.values()):
+        return
+    for own in edits.named:
+        whole = edits.candidate(own)
+        rules = dict(edits.base.rules)
+        for name in wrong:
+            inner = whole.rules[name]
+            if inner is not None:
+                asked, mask = rules[name], tuple(map(bool, wrong[name].ravel()))
+                rules[name] = Partly(lr=rate_of(asked), inner=inner, asked=asked, mask=mask)
+        text, right = whole.parts[-1].say()
+        some = ", ".join(f"{which(mask.ravel())} of {name}" for name, mask in wrong.items())
+        part = Part.said(id=f"{next(iter(own.values())).id}-of-some", text=f"{text}: in {some}", right=right)
+        yield edits.base.with_part(part, rules)

@@ -20,6 +20,7 @@ from parity.explain.motion import Motion
 from parity.explain.update.candidates import (
     clipped,
     look_aheads,
+    of_some_elements,
     options,
     other_numbers,
     other_references,
@@ -110,7 +111,7 @@ class Search:
         """One edit, option, number or sequence, the likely ones first."""
         named = map(self.edits.candidate, self.edits.named)
         yield chain(named, options(self.base), shared_states(self.base, records, self.asked))
-        yield look_aheads(self.base, records)
+        yield chain(look_aheads(self.base, records), of_some_elements(self.edits, records))
         yield chain(other_numbers(self.base, records), clipped(self.base, records))
         yield map(self.edits.candidate, self.edits.every)
         yield other_references(self.base, self.asked)

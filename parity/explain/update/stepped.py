@@ -72,3 +72,30 @@ def bare(optimizer: Any) -> Any:
 def rate_of(optimizer: Any) -> float:
     """η, where there is one."""
     return float(getattr(optimizer, "lr", 1.0) or 0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Partly:
+    """``inner`` steps the elements of ``mask``, and ``asked`` the others."""
+
+    lr: Finite
+    inner: Any
+    asked: Any
+    mask: tuple[Any, ...]
+
+    @property
+    def decay(self) -> Decay:
+        return getattr(self.asked, "decay", "coupled")
+
+    def init(self, param: Array) -> State:
+        return {"inner": self.inner.init(param), "asked": self.asked.init(param)}
+
+    def step(self, param: Array, grad: Array, state: State) -> tuple[Array, State]:
+        kept: dict[str, Any] = {}
+        moved: list[Any] = []
+        for name, rule in (("inner", self.inner), ("asked", self.asked)):
+            at_rate: Any = with_numbers(rule, {Slot("lr"): self.lr}, checked=False)
+            made, kept[name] = at_rate.step(param, grad, state[name])
+            moved.append(made)
+        mixed: Any = np.where(np.reshape(self.mask, param.shape[1:]), *moved)
+        return mixed, kept
