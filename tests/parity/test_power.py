@@ -402,11 +402,11 @@ def test_faults_written_blind_are_counted_by_kind_and_each_is_shown() -> None:
     blind = {
         "date": "2026-01-02",
         "cases": [fault, fault | {"right": False}],
-        "sealed": [fault | {"caught": False, "right": False}],
+        "sealed": [[fault | {"caught": False, "right": False}]],
     }
     page = to_markdown(document(list(one_of_each())), blind)
     assert "| known while the names were written | class | 2 | 2 | 1 | 50 % |" in page
-    assert "| sealed, scored once | class | 1 | 0 | 0 | 0 % |" in page
+    assert "| sealed set 1, scored once | class | 1 | 0 | 0 | 0 % |" in page
     assert "| a | β \\| γ | β | yes |" in page and "| a | β \\| γ | β | not caught |" in page
     with pytest.raises(InputError, match="not a document of faults written blind"):
         to_markdown(document(list(one_of_each())), {"date": "2026-01-02", "cases": [{"name": "a"}]})

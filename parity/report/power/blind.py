@@ -24,15 +24,17 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Blind(msgspec.Struct, frozen=True, kw_only=True):
-    """``cases``: looked at while the names were written; ``sealed``: scored once, afterwards."""
+    """``cases``: looked at while the names were written; ``sealed``: sets that were scored once, each before anything
+    was changed because of it, in their order."""
 
     date: str
     cases: list[Fault]
-    sealed: list[Fault] = []
+    sealed: list[list[Fault]] = []
 
     @property
     def sets(self) -> dict[str, list[Fault]]:
-        return {"known while the names were written": self.cases, "sealed, scored once": self.sealed}
+        sealed = {f"sealed set {i}, scored once": faults for i, faults in enumerate(self.sealed, 1)}
+        return {"known while the names were written": self.cases} | sealed
 
 
 def read_blind(document: Mapping[str, Any]) -> Blind:

@@ -91,8 +91,9 @@ BLIND = """\
 Training functions and optimizer classes, each with one fault, by people who had not seen the names, after public bug
 reports and in many styles. The true cause was written down by them. *Right* is a fault whose cause was said first, in
 words that lead to the line to change; a true description without a name is not. Part of them was known while the names
-were written, so that their share says how well these are covered; the sealed ones were scored once,
-before anything was changed because of them. Scored on {date}.
+were written, so that their share says how well these are covered, and not how well strangers' faults are. Each sealed
+set was scored once, by the code of that day, before anything was changed because of it; what it lacked was added
+afterwards. From the second set on it was judged by others, from the true cause and the output alone. Scored on {date}.
 """
 
 WORDS: dict[tuple[str, ...], int] = {("experiment", "number"): 2, ("faults", "kind"): 2, ("fault", "true cause"): 4}
