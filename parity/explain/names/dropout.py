@@ -42,7 +42,7 @@ def causes(chain: Chain) -> Iterator[Cause]:
         times.append(float(found[1].sum() / given.value["bias"][k, 0]))
     rate = 1 - 1 / float(np.median(times))
     share = 1 - float(np.mean(np.concatenate([mask.ravel() for mask in masks])))
-    for p in (float(f"{rate:.{digits}g}") for digits in (1, 2, 3, 6)):
+    for p in (float(f"{rate:.{digits}g}") for digits in (1, 2, 3, 6) if 0.001 < rate < 0.9):
         inputs = [mask * chain.X[some] / (1 - p) for mask, some in zip(masks, rows, strict=True)]
         X, y, order = batch_by_batch(chain.design, inputs)
         cause = Cause(

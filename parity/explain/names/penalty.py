@@ -45,7 +45,7 @@ def _of_weights(chain: Chain, lam: Series) -> Iterator[Cause]:
         yield _added(law.made - asked, "penalty-of-step", text, "add the penalty once to the loss of each batch", 1)
     changed = ~(np.abs(lam.value - asked) <= lam.error)
     text = f"λ as executed is {lam.text()} in {steps_text(changed, epoch)}, asked {asked:g}"
-    if lam.is_(1.0):
+    if asked and lam.is_(1.0):
         text += ": the factor λ before the penalty is lost"
     numbers = 1 if lam.constant is not None else chain.steps
     cause = _added(lam.value - asked, "penalty-as-measured", text, CHANGE, numbers)

@@ -47,7 +47,7 @@ def options(base: Base) -> Iterator[Candidate]:
                 rules = {n: replace(rule, **{name: value}) for n, rule in base.rules.items()}
             except (RefimplError, TypeError):
                 continue
-            asked = next(getattr(rule, name) for rule in base.rules.values())
+            asked = next(getattr(rule, name, value) for rule in base.rules.values())
             if asked == value:
                 continue
             usual = (f"option-{name}", f"{name}={value!r} is executed, {name}={asked!r} was asked")
@@ -59,7 +59,10 @@ def options(base: Base) -> Iterator[Candidate]:
 def other_numbers(base: Base, records: Sequence[Record]) -> Iterator[Candidate]:
     """One number other than asked."""
     wrong = [record for record in records if record.wrong]
+    of_all = [set(slots(rule)) for rule in base.rules.values()]
     for slot in dict.fromkeys(slot for record in wrong for slot in slots(base.rules[record.name])):
+        if not all(slot in own for own in of_all):
+            continue
         solved = solved_for(records, base.rules, slot)
         if solved is not None:
             yield from _number(base, wrong[0].name, solved)

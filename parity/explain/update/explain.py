@@ -137,16 +137,19 @@ class Search:
                 return []
             found.append(best[0])
         kept = [record for record in self.records if not record.wrong]
+        weights = sum(record.weights[1 : record.steps + 1].size for record in self.court.wrong)
+        worst = max(one.share for one in found)
         return [
             Explanation(
                 id="+".join(dict.fromkeys(one.id for one in found)),
                 text="; ".join(f"{next(iter(one.rules))}: {one.text}" for one in found),
                 change="; ".join(dict.fromkeys(one.change for one in found)),
-                evidence=found[0].evidence,
+                evidence=f"with these, all {weights:,} recorded weights of the parameters that were not as asked lie within "
+                f"their bounds, at most {worst:.2g} of them used",
                 parts=sum(one.parts for one in found),
                 rules={name: rule for one in found for name, rule in one.rules.items()}
                 | {record.name: record.asked for record in kept},
                 changed=tuple(name for one in found for name in one.changed),
-                share=max(one.share for one in found),
+                share=worst,
             )
         ]

@@ -15,6 +15,7 @@ from parity.explain.update.vocabulary import Wording, vocabulary
 
 FORMATS = ("bfloat16", "float16", "float32")
 COUNTED = "1 - B ** t"
+WHICH = {"m": "beta1", "v": "beta2"}
 CORRECTIONS = {
     "none": "bias-correction-missing-both",
     "none-of-m": "bias-correction-missing-first",
@@ -97,10 +98,9 @@ class Named(Editor):
         betas = list(dict.fromkeys(beta for _, _, beta in places))
         right = "the correction uses t = 1, 2, 3, … steps of this parameter"
         for name, count in counts.TABLE.items():
-            of = [
-                beta for beta in betas if not count.only or (len(betas) > 1 and beta == betas["mv".index(count.only)])
-            ]
-            if not of or (name == "epochs" and not epochs):
+            of = [beta for beta in betas if not count.only or beta == WHICH[count.only]]
+            both = name in ("none", "frozen")  # their words speak of m and of v
+            if not of or (name == "epochs" and not epochs) or (both and betas != ["beta1", "beta2"]):
                 continue
             lines = {i: self._with(i, n, f"corrected({b}, counter[k], param)") for i, n, b in places if b in of}
             id = CORRECTIONS.get(name, f"correction-{name}")
@@ -133,9 +133,9 @@ class Named(Editor):
         for key, name in self.program.kept.items():
             made = self._made(name) if name in self.program.tensors else None
             uses = [
-                (i, [n for n in expressions(tree) if ast.unparse(n) == name])
+                (i, [n for n in expressions(tree, kept=False) if ast.unparse(n) == name])
                 for i, tree in enumerate(self.trees)
-                if made is not None and i > made and "after" not in ast.unparse(tree)[:5]
+                if made is not None and i > made and not ast.unparse(tree).startswith("after[")
             ]
             for suffix, start, but in (("", f"0 * {name}", ""), ("-but-first", name, ", but for the first step")):
                 lines = {i: self._with(i, nodes, f"state.get('{key}', {start})") for i, nodes in uses if nodes}

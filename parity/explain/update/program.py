@@ -133,7 +133,7 @@ class Program:
             previous = state.get("previous gradient", 0 * grad)
             try:
                 moved, after = run(this, param, grad, state, start, previous, int(made.flat[0]))
-            except (TypeError, ValueError, AttributeError, NameError, ArithmeticError) as error:
+            except (TypeError, ValueError, AttributeError, NameError, LookupError, ArithmeticError) as error:
                 raise CannotRun from error
             if getattr(moved, "shape", None) != param.shape or not isinstance(after, dict):
                 raise CannotRun

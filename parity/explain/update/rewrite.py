@@ -54,8 +54,8 @@ def bind(pattern: str, found: Mapping[str, ast.expr]) -> Any:
     return Bound().visit(parsed(pattern))
 
 
-def expressions(statement: ast.AST) -> Iterator[ast.expr]:
-    """Every expression of a statement that stands for a quantity, the outer ones first."""
+def expressions(statement: ast.AST, *, kept: bool = True) -> Iterator[ast.expr]:
+    """Every expression of a statement that stands for a quantity, the outer ones first; ``kept``: with what is kept."""
     waiting = [statement]
     while waiting:
         node = waiting.pop(0)
@@ -71,7 +71,7 @@ def expressions(statement: ast.AST) -> Iterator[ast.expr]:
             case ast.IfExp(_, body, orelse):
                 waiting += [body, orelse]
             case ast.Dict(_, values):
-                waiting += values
+                waiting += values if kept else []
             case _:
                 waiting += [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
 

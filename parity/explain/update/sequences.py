@@ -12,7 +12,7 @@ from parity.explain.update.edit import Edit
 from parity.explain.update.edits import ROUGHLY, Base, named_edit
 from parity.explain.update.program import Program
 from parity.explain.update.proof import Candidate, Part
-from parity.explain.update.series import Measured, counters, listed, measure, named, pattern
+from parity.explain.update.series import ENOUGH, Measured, counters, listed, measure, named, pattern
 from parity.explain.update.stepped import Stepped, bare, decoupled, rate_of
 from parity.explain.update.trial import Record
 
@@ -53,7 +53,8 @@ def _counters(base: Base, wrong: Sequence[Record], times: int) -> Iterator[Candi
             of = wanted.removeprefix("correction-frozen").replace("-of-", " of ")
             part = Part.said(
                 id="correction-counter",
-                text=f"the step counter of the bias correction{of} is another one ({'; '.join(said)})",
+                text=f"the step counter of the bias correction{of} is another one ({'; '.join(said)}"
+                f"{', where 0 is no correction' * any(' 0,' in one for one in said)})",
                 right="as asked: t = 1, 2, 3, … steps of each parameter",
             )
             yield base.with_part(part, rules)
@@ -85,7 +86,8 @@ def _patterns(base: Base, wrong: Sequence[Record], found: Mapping[str, Measured]
         for last in (True, False):  # a parameter that came late: the numbers of the run's steps, or of its own
             rules = {n: _with_patterns(r, wrong, n, rate, decay, last) for n, r in base.rules.items()}
             yield base.with_part(part, rules)
-    if not base.parts:  # beside an edit, numbers for every step would explain too much
+    told = all(record.weights[0].size >= ENOUGH for record in wrong)
+    if not base.parts and told:  # beside an edit, or for a few elements, numbers for every step would explain too much
         yield _free(base, wrong, found)
 
 

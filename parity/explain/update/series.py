@@ -65,7 +65,8 @@ def _solve(move: Array, step: Array, w: Array, allowance: Array, decay: float) -
     target = move if two else move + decay * w
     size = np.linalg.norm(matrix, axis=0)
     if not size.all() or not len(move):
-        return 1.0, np.inf, decay, np.inf, 0.0, float(np.all(np.abs(move) <= NEAR * allowance))
+        still = bool(np.all(np.abs(move) <= NEAR * allowance))
+        return 1.0, np.inf, decay, np.inf, 0.0 if still else np.inf, float(still)
     inverse = np.linalg.pinv(matrix / size) / size[:, None]
     numbers = inverse @ target
     bars = np.abs(inverse) @ allowance

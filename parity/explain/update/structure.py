@@ -29,6 +29,8 @@ def _one(record: Record, rule: Any) -> str:
     text = f"{record.name}: not as asked in {places(wrong)}"
     if wrong.shape[1] > 2 and left <= ROUGH:
         return f"{text}; its step has the asked direction, {listed(found.a)} times as long"
+    if not np.isfinite(left):
+        return f"{text}; it moves where the asked step is 0"
     if wrong.shape[1] > 2:
         return f"{text}; its step has not the asked direction: {left:.2g} of it is left beside it and the weights"
     return f"{text}; its step is {listed(found.a)} times the asked one"
