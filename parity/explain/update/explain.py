@@ -144,8 +144,8 @@ class Search:
                 id="+".join(dict.fromkeys(one.id for one in found)),
                 text="; ".join(f"{next(iter(one.rules))}: {one.text}" for one in found),
                 change="; ".join(dict.fromkeys(one.change for one in found)),
-                evidence=f"with these, all {weights:,} recorded weights of the parameters that were not as asked lie within "
-                f"their bounds, at most {worst:.2g} of them used",
+                evidence=f"with these, all {weights:,} recorded weights of the parameters that were not as asked lie "
+                f"within their bounds, at most {worst:.2g} of them used",
                 parts=sum(one.parts for one in found),
                 rules={name: rule for one in found for name, rule in one.rules.items()}
                 | {record.name: record.asked for record in kept},
