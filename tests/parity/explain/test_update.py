@@ -365,3 +365,47 @@ def test_a_step_that_changes_from_step_to_step_is_described_by_its_pattern(step:
     found = explained(step, SGD(lr=0.01))
     assert found is not None and found.best is not None
     assert found.best.text.startswith(said), found.best.text
+
+
+def _odd(w: Array, g: Array, s: State, lr: float) -> Array:
+    """Steps that no rule makes."""
+    return w - lr * np.tanh(g) * np.abs(w) ** 0.3
+
+
+def test_parameters_of_different_optimizers_are_explained_together() -> None:
+    asked = {"weight": ASKED_ADAM, "vector": SGD(lr=0.01)}
+    found = explain_update(asked, recorded(_odd, "float64"), epochs=EPOCHS)
+    assert found is not None and found.best is None and len(found.structure) == 2
+
+
+def test_weights_that_never_move_are_no_late_momentum() -> None:
+    found = explained(lambda w, g, s, lr: w, ASKED_SGD)
+    assert found is not None and found.best is not None and found.best.id == "number-lr"
+
+
+def test_a_move_where_none_was_asked_is_not_in_the_asked_direction() -> None:
+    found = explained(lambda w, g, s, lr: w + 0.1 * np.sin(w), SGD(lr=0.0))
+    assert found is not None and found.best is None
+    assert found.structure[0].endswith("it moves where the asked step is 0")
+
+
+def test_an_edit_of_some_elements_is_said_to_be_of_those() -> None:
+    def step(w: Array, g: Array, s: State, lr: float) -> Array:
+        shrunk = w * (1 - lr * LAM)
+        if w.ndim > 1:
+            shrunk[:, 4:] = w[:, 4:]
+        return adam(before=lambda w, lr, s: shrunk)(w, g, s, lr)
+
+    found = explained(step, ASKED_ADAM)
+    assert found is not None and found.best is not None
+    assert found.best.id == "penalty-missing-of-some" and "there is no weight decay: in" in found.best.text
+
+
+def test_a_state_in_a_narrower_format_is_told_from_its_use() -> None:
+    def step(w: Array, g: Array, s: State, lr: float) -> Array:
+        new = B1 * s.get("b", 0) + g
+        s["b"] = FORMATS["bfloat16"].round(np.asarray(new, float))
+        return w - lr * new
+
+    found = explained(step, ASKED_SGD)
+    assert found is not None and found.best is not None and found.best.id == "kept-bfloat16-b-only"
