@@ -52,7 +52,7 @@ def shares(held: Mapping[str, Optimizer], played: Played) -> tuple[float, float]
 
 
 def where(played: Played) -> str:
-    """Where the last gradient of a step was taken, in words."""
+    """Say where the last gradient of a step was taken."""
     sizes, along = [], True
     for k in range(max(len(moments) for moments in played.elsewhere.values())):
         at = {n: moment[0] for n, moments in played.elsewhere.items() if (moment := moments[k]) is not None}

@@ -19,7 +19,7 @@ from parity.errors import InputError
 
 
 def examine_target(target: Target, hyper: Mapping[str, Any], dtypes: Sequence[str], device: str) -> Examined:
-    """In the process of their code."""
+    """Examine a class; this runs in the process of its code."""
     put_off_dynamo()
     torch.set_num_threads(1)  # of tensors this small
     return examine(load(target), hyper, dtypes, device)
@@ -97,6 +97,6 @@ def _taken(driver: Driver) -> tuple[Mapping[str, tuple[int, ...]], str]:
 
 
 def _defaults(cls: Any) -> dict[str, Any]:
-    """What the constructor takes when it is told nothing."""
+    """The default values of the constructor."""
     parameters = inspect.signature(cls).parameters.values()
     return {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}

@@ -95,7 +95,7 @@ def of_numbers(identity: Identity, given: Mapping[str, Any]) -> Iterator[Finding
 
 
 def of_dtypes(judged: Mapping[str, Judgement], raised: Mapping[str, str], name: str) -> Iterator[Finding]:
-    """Where float64 agrees and another dtype does not."""
+    """One finding for each dtype that does not agree, where float64 does."""
     for dtype, one in judged.items():
         if dtype != "float64" and one.share > 1:
             text = f"{dtype}: it is not {name}, though it is in float64; off by {one.share:.3g} times the tolerance"
@@ -105,7 +105,7 @@ def of_dtypes(judged: Mapping[str, Judgement], raised: Mapping[str, str], name: 
 
 
 def of_conduct(examined: Examined) -> list[Finding]:
-    """What no optimizer must do."""
+    """One finding for each thing that no optimizer must do and this one does."""
     return [Finding(id=f.id, text=f.text, evidence=f.evidence, change=f.change) for f in examined.faults]
 
 

@@ -71,7 +71,7 @@ def _fits(name: str, value: Any, usual: Mapping[str, Any]) -> bool:
 
 
 def _length(value: Any) -> int:
-    """Of a pair and the like; 0 of a number."""
+    """The length of a pair or a list; a number has the length 0."""
     return len(value) if isinstance(value, tuple | list) else 0
 
 
