@@ -1,6 +1,6 @@
 """Digits of NIST's certified regressions: refimpl beside NumPy, scikit-learn and statsmodels; and what they cost.
 
-    python benchmarks/accuracy.py [--quick] [--threads 1]
+    python -m benchmarks.accuracy [--quick] [--threads 1]
 
 Every solver is given the same float64 numbers, rounded from the decimals and the exact powers, but for the first: it
 gets columns of twice the precision, as ``Certified.matrix`` has them, so only the others can be compared with peers.
@@ -17,10 +17,10 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from common import Grid, console, environment, installed, write
 from sklearn.linear_model import LinearRegression, Ridge
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no types
 
+from benchmarks.common import Grid, console, environment, installed, write
 from refimpl.datasets.nist import NAMES, Certified, certified
 from refimpl.exact.least_squares import least_squares
 from refimpl.exact.ridge import ridge

@@ -11,8 +11,8 @@ A tolerance that is never used would raise no alarms either. So for each quantit
 tolerance that any correct run used is shown: at 0.1 and above it is ``sharp``, below it is ``loose``; the table by size
 and the note on sums say why.
 
-    python benchmarks/false_alarms.py [--runs 4800] [--seed 0] [--jobs 2] [--quick]
-    python benchmarks/false_alarms.py --only 1234        one run again: its experiment and every comparison
+    python -m benchmarks.false_alarms [--runs 4800] [--seed 0] [--jobs 2] [--quick]
+    python -m benchmarks.false_alarms --only 1234        one run again: its experiment and every comparison
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 import torch
 import typer
-from common import Grid, environment, one_thread, run_all, say, write
-from random_experiments import draw_experiment
 
+from benchmarks.common import Grid, environment, one_thread, run_all, say, write
+from benchmarks.random_experiments import draw_experiment
 from parity.backends.base import DTYPES, IMPLEMENTATIONS, Implementation, Setting
 from parity.backends.torch_backend import TorchBackend
 from parity.errors import Unsupported
@@ -362,7 +362,7 @@ def alarm_lines(outcomes: Sequence[Outcome], seed: int) -> list[str]:
     """Each false alarm and each error, with the command that shows it again."""
     return [
         f"run {one.number} ({' '.join(one.cell)}, {one.family}, p = {one.features}): {one.verdict}: {one.text}; "
-        f"again: python benchmarks/false_alarms.py --seed {seed} --only {one.number}"
+        f"again: python -m benchmarks.false_alarms --seed {seed} --only {one.number}"
         for one in outcomes
         if one.false_alarm or one.verdict in ("error", "unsupported")
     ]

@@ -4,7 +4,7 @@ A disagreement that a known deviation of torch explains is counted apart; every 
 that nobody has written down yet. Beside it, for each optimizer, dtype and tensor, the largest share of the tolerance
 that a correct run used: at 0.1 and above it is ``sharp``, below it is ``loose``.
 
-    python benchmarks/matrix_false_alarms.py [--steps 100000] [--first-seed 1] [--jobs 2] [--quick]
+    python -m benchmarks.matrix_false_alarms [--steps 100000] [--first-seed 1] [--jobs 2] [--quick]
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from collections import Counter
 from typing import Annotated, Any
 
 import typer
-from common import Grid, console, environment, say, write
 
-from parity.matrix.case import DTYPES, Result
-from parity.matrix.cover import cases
-from parity.matrix.known import as_known
-from parity.matrix.options import OPTIONS
-from parity.matrix.workers import run_all
+from benchmarks.common import Grid, console, environment, say, write
+from parity.features.verify.case import DTYPES, Result
+from parity.features.verify.cover import cases
+from parity.features.verify.known import as_known
+from parity.features.verify.options import OPTIONS
+from parity.features.verify.verify import run_all
 
 SHARP = 0.1
 CORRECT = ("agree", "undecidable")

@@ -5,7 +5,7 @@ caught is found by bisection, in the median over the seeds. Beside it stands the
 the new weights or of the state by half a unit in its last place, below which no judge of the stored numbers can see
 anything: half a unit ÷ |∂(new value)/∂δ|.
 
-    python benchmarks/matrix_smallest_faults.py [--seeds 3] [--jobs 2] [--quick]
+    python -m benchmarks.matrix_smallest_faults [--seeds 3] [--jobs 2] [--quick]
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import typer
-from common import Grid, environment, run_all, say, significant, write
 
+from benchmarks.common import Grid, environment, run_all, say, significant, write
+from parity.features.verify.case import Case
+from parity.features.verify.options import OPTIONS
+from parity.features.verify.session import Check, Session
+from parity.features.verify.situations import SITUATIONS
 from parity.judge.update import Update, reference_step
-from parity.matrix.case import Case
-from parity.matrix.options import OPTIONS
-from parity.matrix.reference import REFERENCES
-from parity.matrix.session import Check, Session
-from parity.matrix.situations import SITUATIONS
+from parity.record.reference import REFERENCES
 from parity.step.expected import Expected
 from refimpl.arithmetic.bounded import Bounded
 from refimpl.arithmetic.formats import FORMATS

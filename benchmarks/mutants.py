@@ -5,7 +5,7 @@ function until one fails: the mutant is killed. One that no test fails on surviv
 says why, or a test is missing, and the result says so. Optimizers, penalties and losses, in a temporary copy of the
 repository; docstrings, annotations and the defaults of fields are left alone, and so are properties.
 
-    python benchmarks/mutants.py [--only sgd --only adam] [--again] [--jobs 2] [--quick]
+    python -m benchmarks.mutants [--only sgd --only adam] [--again] [--jobs 2] [--quick]
 
 ``--again`` runs what may have changed since the committed result: the mutants that survived, for tests that were added,
 and all mutants of files that were edited. mutmut does not run on Windows.
@@ -30,8 +30,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from common import RESULTS, Grid, console, environment, installed, say, write
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from benchmarks.common import RESULTS, Grid, console, environment, installed, say, write
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("refimpl/optimizers", "refimpl/penalties", "refimpl/losses")

@@ -11,7 +11,7 @@ the final weights of the faulty run and of the correct one, both by the same tor
 kindest case: equal code has no rounding differences to allow for. So it is also counted how many correct runs it
 rejects when they are held to the float64 reference, rounded to the dtype, instead.
 
-    python benchmarks/smallest_faults.py [--seeds 10] [--jobs 2] [--quick]
+    python -m benchmarks.smallest_faults [--seeds 10] [--jobs 2] [--quick]
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import torch
 import typer
-from common import Grid, environment, run_all, say, significant, write
 
 import parity
+from benchmarks.common import Grid, environment, run_all, say, significant, write
 from parity.backends.base import DTYPES, Setting
 from parity.backends.reference import run_reference
 from parity.backends.torch_backend import TorchBackend

@@ -3,7 +3,7 @@
 Each pair is measured alternately, A B then B A, after a warm-up, and the smallest time of all rounds counts: other
 programs on the machine can only make a round slower. Both sides compute the same thing, which is checked and printed.
 
-    python benchmarks/speed.py [--quick]
+    python -m benchmarks.speed [--quick]
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ import numpy as np
 import scipy.linalg
 import torch
 import typer
-from common import Grid, console, environment, significant, write
 from sklearn.linear_model import Ridge
 from threadpoolctl import threadpool_info, threadpool_limits  # type: ignore[import-untyped]  # it has no types
 from torch import Tensor, nn
 
 import parity
+from benchmarks.common import Grid, console, environment, significant, write
 from parity.experiment import Experiment
 from parity.formulation import realise
 from refimpl.datasets import Gaussian

@@ -5,7 +5,7 @@ samples the first. What a sampled step adds is measured in units of the other st
 on the machine come and go; one hundredth of it is what the watch costs with ``every=100``. What its hooks cost in the
 steps between is seen in the ratio of the medians of these and of steps without a watch.
 
-    python benchmarks/watch_overhead.py [--quick] [--threads 1]
+    python -m benchmarks.watch_overhead [--quick] [--threads 1]
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from common import Grid, console, environment, say, write
 from torch import Tensor, nn
 
 import parity
+from benchmarks.common import Grid, console, environment, say, write
 
 EVERY, ROUND = 100, 10
 GOAL = 1.05

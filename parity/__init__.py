@@ -16,21 +16,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from parity.experiment import Experiment
     from parity.explain.diagnosis import diagnose
+    from parity.features.run.results import Report, Run
+    from parity.features.run.run import run
+    from parity.features.watch.watch import watch
     from parity.judge.verdict import Verdict
-    from parity.results import Report, Run
-    from parity.runner import run
-    from parity.watcher.watch import watch
 
 __all__ = ["Experiment", "Report", "Run", "Verdict", "diagnose", "load", "run", "watch"]
 
 _HOME = {
     "Experiment": "parity.experiment",
-    "Report": "parity.results",
-    "Run": "parity.results",
+    "Report": "parity.features.run.results",
+    "Run": "parity.features.run.results",
     "Verdict": "parity.judge.verdict",
     "diagnose": "parity.explain.diagnosis",
-    "run": "parity.runner",
-    "watch": "parity.watcher.watch",
+    "run": "parity.features.run.run",
+    "watch": "parity.features.watch.watch",
 }
 
 

@@ -138,7 +138,7 @@ def _text(found: Diagnosis, name: str) -> str:
 
     from rich.console import Console
 
-    from parity.report.check.terminal import print_diagnosis
+    from parity.features.check.terminal import print_diagnosis
 
     text = io.StringIO()
     print_diagnosis(name, found, Console(file=text, width=WIDTH, color_system=None))

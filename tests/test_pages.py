@@ -54,7 +54,7 @@ def test_every_command_runs_and_prints_what_the_page_shows(
 ) -> None:
     """In the order of the page, in one folder. The checks that the README has, too, are run by its own test."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("parity.runner._Folder.finish", lambda *_: None)  # pictures have tests of their own
+    monkeypatch.setattr("parity.features.run.run._Folder.finish", lambda *_: None)  # pictures have tests of their own
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     printed, commands = "", 0
     for language, text in blocks(text_of(page)):

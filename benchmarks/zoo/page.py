@@ -1,6 +1,6 @@
 """Write ``docs/zoo.md`` from ``../results/zoo.json``, the catalogue and what explains the findings.
 
-python benchmarks/zoo/page.py
+python -m benchmarks.zoo.page
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from catalogue import CATALOGUE, PACKAGES, Entry
-from explained import DOCUMENTED, FAULTS, Documented, Fault
+from benchmarks.zoo.catalogue import CATALOGUE, PACKAGES, Entry
+from benchmarks.zoo.explained import DOCUMENTED, FAULTS, Documented, Fault
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "zoo.json"
@@ -90,8 +90,8 @@ def _head(document: Mapping[str, Any], rows: Mapping[tuple[str, ...], Row]) -> I
         "",
         "```sh",
         "pip install -e '.[zoo]'",
-        "python benchmarks/zoo/run.py     # benchmarks/results/zoo.json",
-        "python benchmarks/zoo/page.py    # this page",
+        "python -m benchmarks.zoo.run     # benchmarks/results/zoo.json",
+        "python -m benchmarks.zoo.page    # this page",
         "```",
         "",
         "One row by hand: `parity check torch_optimizer:SGDW --hyper lr=0.01 --hyper weight_decay=0.1 --against sgdw`.",

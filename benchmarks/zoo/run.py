@@ -1,7 +1,7 @@
 """Check every optimizer of the catalogue as `parity check` does, and write ``../results/zoo.json``.
 
     pip install -e '.[zoo]'
-    python benchmarks/zoo/run.py [--jobs 2] [--limit 120] [--only lamb] [--fresh]
+    python -m benchmarks.zoo.run [--jobs 2] [--limit 120] [--only lamb] [--fresh]
 
 Each check has a process of its own, with a time limit. What it finds is appended to ``zoo-checks.jsonl`` in the
 temporary folder at once, so that an interrupted run goes on where it stopped; ``--fresh`` starts over.
@@ -25,8 +25,8 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from catalogue import CATALOGUE, PACKAGES, Entry
 
+from benchmarks.zoo.catalogue import CATALOGUE, PACKAGES, Entry
 from parity.check.examine import examine
 from parity.check.examined import Examined
 from parity.check.held import demanded, parse_against

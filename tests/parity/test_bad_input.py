@@ -365,7 +365,7 @@ def test_running_out_of_memory_is_one_line(
     def exhausted(*_: object) -> None:
         raise MemoryError("Unable to allocate 3 TiB")
 
-    monkeypatch.setattr("parity.runner._reference", exhausted)
+    monkeypatch.setattr("parity.features.run.run._reference", exhausted)
     (place / "results").rename(place / "kept")
     assert main(["run", "mine.toml"]) == 2
     _, err = capsys.readouterr()

@@ -13,10 +13,10 @@ from typing import Any, get_args
 
 import pytest
 
-from parity import gallery
+from parity import gallery, options, output
 from parity.backends.base import DTYPES, IMPLEMENTATIONS, Implementation
 from parity.backends.torch_manual import UPDATES
-from parity.cli import main, words
+from parity.cli import main
 from parity.formulation import FORMULATIONS, Formulation
 from parity.judge.verdict import VerdictName
 
@@ -48,7 +48,7 @@ std = 1.0
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory with an experiment; pictures are another test's."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("parity.report.plots.draw_all", lambda *_: [])
+    monkeypatch.setattr("parity.features.run.pictures.draw_all", lambda *_: [])
     (tmp_path / "tiny.toml").write_text(TINY)
     return tmp_path
 
@@ -170,7 +170,7 @@ def test_json_to_a_file_is_the_report_of_the_folder(place: Path) -> None:
 
 def test_two_runs_within_one_second_have_folders_of_their_own(place: Path) -> None:
     for _ in range(3):
-        words.new_folder().mkdir(parents=True)
+        output.new_folder().mkdir(parents=True)
     assert len(list((place / "parity-results").iterdir())) == 3
 
 
@@ -309,7 +309,7 @@ def test_a_reader_who_leaves_early_is_no_error(
     def gone(*_: Any, **__: Any) -> None:
         raise BrokenPipeError
 
-    monkeypatch.setattr("parity.cli.experiments.load_all", gone)
+    monkeypatch.setattr("parity.features.gallery.command.load_all", gone)
     assert main(["list"]) == 2
     assert capsys.readouterr().err == ""
 
@@ -345,6 +345,6 @@ def test_the_console_script_is_the_command() -> None:
 
 
 def test_the_names_in_the_help_are_those_of_the_modules() -> None:
-    assert words.DTYPE_NAMES == DTYPES
-    assert words.FORMULATION_NAMES == FORMULATIONS == get_args(Formulation)
-    assert words.IMPLEMENTATION_NAMES == IMPLEMENTATIONS == get_args(Implementation)
+    assert options.DTYPE_NAMES == DTYPES
+    assert options.FORMULATION_NAMES == FORMULATIONS == get_args(Formulation)
+    assert options.IMPLEMENTATION_NAMES == IMPLEMENTATIONS == get_args(Implementation)

@@ -16,14 +16,14 @@ import torch
 
 from parity.cli import main
 from parity.errors import InputError
-from parity.prove import keras_peer, statsmodels_peer
-from parity.prove import proof as proving
-from parity.prove.evidence import direct_bound
-from parity.prove.minimum import minimum
-from parity.prove.proof import PEERS, PENALTIES, exit_code, prove, prove_all
-from parity.prove.sample import Sample, draw
-from parity.report.study.convert import explained, to_json
-from parity.study.convert import convert, read
+from parity.features.convert.convert import convert, read
+from parity.features.convert.prove import keras_peer, statsmodels_peer
+from parity.features.convert.prove import proof as proving
+from parity.features.convert.prove.evidence import direct_bound
+from parity.features.convert.prove.minimum import minimum
+from parity.features.convert.prove.proof import PEERS, PENALTIES, exit_code, prove, prove_all
+from parity.features.convert.prove.sample import Sample, draw
+from parity.features.convert.show import explained, to_json
 from refimpl.conventions import CONVENTIONS
 from refimpl.conventions.sklearn_ridge import Ridge
 from refimpl.conventions.torch import COUPLED, Torch
@@ -244,7 +244,7 @@ def test_a_library_that_is_absent_is_by_formula(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_recorded_number_that_does_not_fit_is_a_disagreement(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from parity.prove import recorded
+    from parity.features.convert.prove import recorded
 
     record = json.loads(recorded.RECORD.read_text(encoding="utf-8"))
     record["runs"][2]["coefficients"][1] *= 1 + 1e-6

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from parity import runner
 from parity.cli import main
-from parity.report.files import check_place, write_whole
+from parity.features.run import run as runner
+from parity.output import check_place, write_whole
 from refimpl.trajectory import Trajectory
 
 FINISHED = ["s1-xor--cpu-float64-loss-for-loop.npz", "s1-xor--cpu-float64-weight_decay-for-loop.npz"]
@@ -91,8 +91,8 @@ def test_an_interrupt_while_the_report_is_written(
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("parity.report.plots.draw_all", lambda *_: [])
-    monkeypatch.setattr("parity.report.json.to_json", interrupted)
+    monkeypatch.setattr("parity.features.run.pictures.draw_all", lambda *_: [])
+    monkeypatch.setattr("parity.features.run.document.to_json", interrupted)
     assert main(WORDS) == 130
     assert capsys.readouterr().err == LINE
     assert (place / "results" / "report.json").read_text() == "earlier"
@@ -120,7 +120,7 @@ def test_an_interrupt_of_a_command_that_keeps_nothing_says_no_more_than_that(
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("parity.cli.experiments.load_all", interrupted)
+    monkeypatch.setattr("parity.features.gallery.command.load_all", interrupted)
     assert main(["list"]) == 130
     assert capsys.readouterr().err == "parity: interrupted\n"
     monkeypatch.setattr("parity.cli.app", lambda **_: interrupted())
@@ -158,7 +158,7 @@ def test_a_real_signal_in_a_real_process(place: Path) -> None:
     """The process sends it to itself where the third run is judged, so that it arrives at the same place each time."""
     program = f"""
 import os, signal, sys, time
-from parity import runner
+from parity.features.run import run as runner
 from parity.cli import main
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 judge, calls = runner.judge, []
@@ -182,7 +182,7 @@ def test_an_interrupted_verify_says_how_to_go_on_and_goes_on(place: Path) -> Non
     words = ["verify", "--optimizer", "SGD", "--dtype", "float32", "-k", "for-loop", "--out", "matrix"]
     program = f"""
 import os, signal, sys
-from parity.matrix import verify
+from parity.features.verify import verify
 from parity.cli import main
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it

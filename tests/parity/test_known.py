@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import torch
 
-from parity import known
 from parity.cli import main
-from parity.known import KNOWN
-from parity.known.fact import Fact
-from parity.known.page import page
+from parity.features.known import known
+from parity.features.known.fact import Fact
+from parity.features.known.known import KNOWN
+from parity.features.known.page import page
 
 ROOT = Path(__file__).parents[2]
 FACTS = list(KNOWN.values())
@@ -116,10 +116,9 @@ def test_the_two_faults_of_the_readme_are_deviations() -> None:
 
 
 def test_each_file_is_one_fact_under_its_own_id() -> None:
-    files = {path.stem for path in (ROOT / "parity" / "known").glob("*.py")} - {"__init__", "__main__", "fact", "page"}
-    assert {name: fact.id for name, fact in KNOWN.items()} == {name: name for name in KNOWN}
-    assert {name.replace("-", "_") for name in KNOWN} == files
-    assert all(getattr(known, name.replace("-", "_")).FACT is fact for name, fact in KNOWN.items())
+    files = {path.stem for path in (ROOT / "parity" / "features" / "known" / "facts").glob("*.py")} - {"__init__"}
+    assert {fact.id.replace("-", "_") for fact in KNOWN.values()} == files
+    assert all(fact.id == name for name, fact in KNOWN.items())
 
 
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.id)
@@ -132,7 +131,7 @@ def test_every_fact_says_what_is_expected_what_is_executed_and_where(fact: Fact)
 
 
 def test_the_committed_page_is_what_is_generated() -> None:
-    """Write it anew with: python -m parity.known > docs/known-deviations.md."""
+    """Write it anew with: python -m parity.features.known > docs/known-deviations.md."""
     assert (ROOT / "docs" / "known-deviations.md").read_text(encoding="utf-8") == page()
 
 
@@ -145,7 +144,7 @@ def test_the_page_lists_every_fact_and_is_linked_from_the_readme_and_the_design(
 
 
 def test_the_generator_prints_the_page() -> None:
-    done = subprocess.run([sys.executable, "-m", "parity.known"], cwd=ROOT, capture_output=True, check=True)
+    done = subprocess.run([sys.executable, "-m", "parity.features.known"], cwd=ROOT, capture_output=True, check=True)
     assert done.stdout.decode() == page()
 
 
@@ -217,7 +216,7 @@ def test_an_unknown_id_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixture
 def test_help_and_the_registry_do_not_load_torch() -> None:
     code = (
         "import sys\nfrom parity.cli import main\nassert main(['known', '--help']) == 0\n"
-        "import parity.known.page\nassert 'torch' not in sys.modules\n"
+        "import parity.features.known.page\nassert 'torch' not in sys.modules\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

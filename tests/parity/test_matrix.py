@@ -12,17 +12,16 @@ from typing import Any
 import pytest
 import torch
 
-from parity.matrix import known
-from parity.matrix import session as session_module
-from parity.matrix.case import DTYPES, SIZES, Case, Result
-from parity.matrix.cover import cases, matches, offered
-from parity.matrix.known import as_known, happens, with_fixed
-from parity.matrix.options import OPTIONS
-from parity.matrix.reference import REFERENCES
-from parity.matrix.run_case import run_case
-from parity.matrix.situations import SITUATIONS
-from parity.matrix.verify import exit_code, select, verify
-from parity.matrix.workers import run_all
+from parity.features.verify import known
+from parity.features.verify import session as session_module
+from parity.features.verify.case import DTYPES, SIZES, Case, Result
+from parity.features.verify.cover import cases, matches, offered
+from parity.features.verify.known import as_known, happens, with_fixed
+from parity.features.verify.options import OPTIONS
+from parity.features.verify.run_case import run_case
+from parity.features.verify.situations import SITUATIONS
+from parity.features.verify.verify import exit_code, run_all, select, verify
+from parity.record.reference import REFERENCES
 
 
 def case(**changes: Any) -> Case:
@@ -236,7 +235,7 @@ def test_what_torch_refuses_is_unsupported_in_its_words() -> None:
 
 CRASHING = """
 import os, signal
-from parity.matrix.case import Case, Result
+from parity.features.verify.case import Case, Result
 
 def run(case: Case) -> Result:
     if case.size == 7:

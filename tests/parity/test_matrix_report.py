@@ -25,12 +25,12 @@ import pytest
 from rich.console import Console
 
 from parity.errors import InputError
-from parity.report.matrix import heatmap
-from parity.report.matrix.document import LOOKS, cells, number, read, words
-from parity.report.matrix.heatmap import draw
-from parity.report.matrix.html import to_html
-from parity.report.matrix.junit import to_junit
-from parity.report.matrix.terminal import SHOWN, print_matrix
+from parity.features.verify import heatmap
+from parity.features.verify.document import LOOKS, cells, number, read, words
+from parity.features.verify.heatmap import draw
+from parity.features.verify.junit import to_junit
+from parity.features.verify.page import to_html
+from parity.features.verify.terminal import SHOWN, print_matrix
 
 OPTIMIZERS = {
     "SGD": ("for-loop", "foreach", "fused", "differentiable", "compile"),
@@ -78,7 +78,9 @@ def case(i: int, optimizer: str, implementation: str, dtype: str, situation: str
         check, used = "untouched gradients/weight", "inf"
         text = "foreach-nesterov-writes-grad: step() overwrites the gradients that it was given"
     elif verdict == "fixed":
-        text = "fused-sgd-half-tail: fused SGD now updates the whole vector; remove the entry from parity/known"
+        text = (
+            "fused-sgd-half-tail: fused SGD now updates the whole vector; remove the entry from parity/features/known"
+        )
     elif verdict == "undecidable":
         text = f"ηλ = 1e-07 is below half a unit of {dtype} at this weight"
     elif verdict == "unsupported":
@@ -260,7 +262,7 @@ def test_options_and_shapes_are_put_in_words() -> None:
 
 
 def test_no_report_loads_torch() -> None:
-    modules = ", ".join(f"parity.report.matrix.{name}" for name in ("html", "junit", "heatmap", "terminal"))
+    modules = ", ".join(f"parity.features.verify.{name}" for name in ("html", "junit", "heatmap", "terminal"))
     program = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 

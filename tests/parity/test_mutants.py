@@ -13,14 +13,14 @@ from torch import nn
 from torch.optim import SGD, Adam, AdamW
 
 import parity
+from benchmarks.power.mutants import FAMILIES, HIDES, MUTANTS, changed, pairs, program
+from benchmarks.power.mutants.mutant import Mutant
+from benchmarks.power.mutants.own_adam import OwnAdam
+from benchmarks.power.mutants.own_sgd import OwnSGD
+from benchmarks.power.mutants.precision import TF32Product, tf32
 from parity import gallery
 from parity.backends.reference import run_reference
 from parity.check.task import Task
-from parity.mutants import FAMILIES, HIDES, MUTANTS, changed, pairs, program
-from parity.mutants.mutant import Mutant
-from parity.mutants.own_adam import OwnAdam
-from parity.mutants.own_sgd import OwnSGD
-from parity.mutants.precision import TF32Product, tf32
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.types import Array
 

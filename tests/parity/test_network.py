@@ -23,12 +23,12 @@ from parity.errors import InputError
 from parity.experiment import Experiment
 from parity.experiment_file import from_dict, to_toml
 from parity.explain.diagnosis import diagnose
+from parity.features.run.document import to_json
+from parity.features.run.repro import write_repro
+from parity.features.run.results import Run
+from parity.features.run.run import run
 from parity.formulation import FORMULATIONS
 from parity.judge import judge
-from parity.report.json import to_json
-from parity.report.repro import write_repro
-from parity.results import Run
-from parity.runner import run
 from refimpl.batches import Batches
 from refimpl.datasets import Classes, Digits, Gaussian
 from refimpl.errors import DataError, ParameterError
@@ -362,7 +362,7 @@ def test_a_results_folder_has_no_single_steps_of_a_network_and_memory_only_witho
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("refimpl.trajectory.LARGE", 30_000)
-    monkeypatch.setattr("parity.report.plots.draw_all", lambda *_: [])
+    monkeypatch.setattr("parity.features.run.pictures.draw_all", lambda *_: [])
     words: Any = {"dtypes": ["float32"], "formulations": ["weight_decay"]}
     kept, whole = run(network(), out=tmp_path, **words), run(network(), **words)
     for report, steps in ((kept, 0), (whole, 8)):

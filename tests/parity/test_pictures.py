@@ -12,8 +12,8 @@ import pytest
 
 import parity
 from parity.backends.torch_manual import UPDATES
-from parity.report import plots
-from parity.results import Reference, Report
+from parity.features.run import pictures as plots
+from parity.features.run.results import Reference, Report
 from refimpl.optimizers import SGD
 from refimpl.penalties import L1, L2, ElasticNet
 

@@ -1,4 +1,4 @@
-"""``parity power``: what it counts is what happened, and what is published is what was measured."""
+"""``benchmarks.power``: what it counts is what happened, and what is published is what was measured."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ import numpy as np
 import pytest
 
 import parity
+from benchmarks.power import measure as measuring
+from benchmarks.power import run as running
+from benchmarks.power.__main__ import app
+from benchmarks.power.case import Case, Cause, Result
+from benchmarks.power.causes import cause
+from benchmarks.power.checks import checks
+from benchmarks.power.document import change, percent, read
+from benchmarks.power.files import to_json
+from benchmarks.power.heatmap import picture
+from benchmarks.power.measure import measure
+from benchmarks.power.mutants import MUTANTS, program
+from benchmarks.power.page import to_markdown
+from benchmarks.power.plan import DTYPES, EXPERIMENTS, plan
+from benchmarks.power.run import EARLIER, RESULTS, exit_code, power
+from benchmarks.power.smallest import PRECISION, numbers, smallest_change, smallest_changes
+from benchmarks.power.summary import document
 from parity.check.in_process import trajectory_here
-from parity.cli import main
+from parity.cli import end
 from parity.errors import InputError
 from parity.explain.diagnosis import diagnose
-from parity.mutants import MUTANTS, program
-from parity.power import measure as measuring
-from parity.power import run as running
-from parity.power.case import Case, Cause, Result
-from parity.power.causes import cause
-from parity.power.checks import checks
-from parity.power.measure import measure
-from parity.power.plan import DTYPES, EXPERIMENTS, plan
-from parity.power.run import EARLIER, RESULTS, exit_code, power
-from parity.power.smallest import PRECISION, numbers, smallest_change, smallest_changes
-from parity.power.summary import document
-from parity.report.power.document import change, percent, read
-from parity.report.power.files import to_json
-from parity.report.power.heatmap import picture
-from parity.report.power.page import to_markdown
 from parity.step.design import as_asked
 from parity.step.engine import Engine
 from parity.step.recording import recording_of
@@ -46,9 +47,9 @@ SINGLE = Case(kind="single", faults=("loss-halved",), experiment="check-sgd", dt
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of one ``parity power --quick``."""
+    """The folder of one ``python -m benchmarks.power --quick``."""
     folder = tmp_path_factory.mktemp("power")
-    assert main(["power", "--quick", "--dtype", "float64", "--jobs", "2", "--out", str(folder)]) == 0
+    assert end(app, ["--quick", "--dtype", "float64", "--jobs", "2", "--out", str(folder)]) == 0
     return folder
 
 
@@ -302,7 +303,7 @@ WORDS = [
 def test_words_that_make_no_sense_are_refused_in_one_line(
     words: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["power", *words]) == 2
+    assert end(app, [*words]) == 2
     assert capsys.readouterr().err.startswith(f"parity: {message}")
 
 
@@ -393,7 +394,7 @@ def test_a_change_is_said_with_two_digits(delta: float | None, text: str) -> Non
 
 
 def test_a_document_of_another_shape_is_refused() -> None:
-    with pytest.raises(InputError, match="not a document of parity power, schema 1 or 2"):
+    with pytest.raises(InputError, match=r"not a document of benchmarks\.power, schema 1 or 2"):
         read({"schema": 3})
 
 

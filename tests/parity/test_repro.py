@@ -19,9 +19,9 @@ from torch import Tensor
 from parity.backends.base import Setting
 from parity.backends.torch_manual import UPDATES, TensorState
 from parity.experiment import Experiment
+from parity.features.run.repro import write_repro
+from parity.features.run.results import Run
 from parity.judge.verdict import judge
-from parity.report.repro import write_repro
-from parity.results import Run
 from refimpl.batches import Batches
 from refimpl.datasets import Gaussian
 from refimpl.initial_weights import Normal

@@ -19,12 +19,12 @@ import parity
 from parity.backends.base import Setting
 from parity.errors import InputError, Unsupported
 from parity.experiment import Experiment
+from parity.features.run.results import Report, Run
+from parity.features.run.run import ridge_distance
 from parity.formulation import realise
 from parity.judge.free_run import free_run
 from parity.judge.steps import Checks
 from parity.judge.verdict import Verdict, judge
-from parity.results import Report, Run
-from parity.runner import ridge_distance
 from refimpl.batches import Batches
 from refimpl.datasets import Gaussian
 from refimpl.initial_weights import Normal
@@ -246,7 +246,7 @@ def test_the_exit_code(counts: dict[str, int], code: int) -> None:
 
 
 def test_the_folder_has_everything(bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("parity.report.plots.draw_all", lambda *_: [])
+    monkeypatch.setattr("parity.features.run.pictures.draw_all", lambda *_: [])
     experiment = bench.experiment(optimizer=SGD(lr=0.01, momentum=0.9))
     report = parity.run(experiment, devices=["cpu"], dtypes=["bfloat16"], out=tmp_path / "a" / "b")
     files = {str(path.relative_to(tmp_path / "a" / "b")) for path in tmp_path.rglob("*") if path.is_file()}

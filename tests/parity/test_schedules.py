@@ -17,12 +17,12 @@ import torch
 from torch.optim import lr_scheduler
 
 import parity.backends.torch_backend as torch_backend
-import parity.matrix.schedules as matrix
+import parity.features.verify.schedules as matrix
 from parity.backends.torch_schedules import SCHEDULERS, torch_schedule
+from parity.features.verify.schedules import SCHEDULES, ScheduleCase, cases, check_schedule, run_schedule
 from parity.judge.schedules import Recorded, check
 from parity.judge.update import Update
 from parity.judge.update import check as check_update
-from parity.matrix.schedules import SCHEDULES, ScheduleCase, cases, check_schedule, run_schedule
 from parity.step.arithmetics import Rounding
 from parity.step.expected import Expected
 from parity.step.rates import in_effect

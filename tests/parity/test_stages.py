@@ -17,7 +17,7 @@ import torch
 
 from parity.judge.stages import Evaluation, GroupUpdate, check_lbfgs, check_muon
 from parity.judge.update import Update
-from parity.matrix.products import Products, exactly
+from parity.record.products import Products, exactly
 from parity.step.expected import Expected
 from refimpl.arithmetic.bounded import Profile
 from refimpl.arithmetic.formats import FORMATS

@@ -16,14 +16,14 @@ from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 import parity
 from parity.errors import InputError
-from parity.matrix.options import OPTIONS
-from parity.matrix.reference import REFERENCES, in_effect
-from parity.matrix.sums import accumulation
-from parity.watcher import hooks as hooks_module
-from parity.watcher.elements import BLOCKS, chosen, edges
-from parity.watcher.record import profile_for, scalar_of
-from parity.watcher.references import KNOWN, nearest_class
-from parity.watcher.report import Violated
+from parity.features.verify.options import OPTIONS
+from parity.features.watch import hooks as hooks_module
+from parity.features.watch.elements import BLOCKS, chosen, edges
+from parity.features.watch.record import profile_for, scalar_of
+from parity.features.watch.references import KNOWN, nearest_class
+from parity.features.watch.report import Violated
+from parity.record.reference import REFERENCES, in_effect
+from parity.record.sums import accumulation
 from refimpl.optimizers import SGDW, Adafactor, AdamW
 from refimpl.types import Optimizer
 

@@ -28,8 +28,8 @@ from parity.check.log import check_log
 from parity.check.run import hyper_parameters
 from parity.check.target import load, parse
 from parity.explain.diagnosis import diagnose
-from parity.report.check.plot import draw
-from parity.report.check.terminal import print_diagnosis
+from parity.features.check.picture import draw
+from parity.features.check.terminal import print_diagnosis
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "check.md"

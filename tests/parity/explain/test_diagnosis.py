@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import parity
+from benchmarks.power.mutants import FAMILIES, MUTANTS, program
 from parity.backends.base import Setting
 from parity.backends.torch_backend import TorchBackend
 from parity.check.events import Records
@@ -19,7 +20,6 @@ from parity.check.task import Task
 from parity.check.training import trajectory_of
 from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis
-from parity.mutants import FAMILIES, MUTANTS, program
 from refimpl.trajectory import Trajectory
 
 UNNAMED = ("gradient-noise",)
@@ -31,7 +31,7 @@ ALSO = {
 }
 """Faults that may be called otherwise."""
 QUICK = {family[0].id for family in FAMILIES.values()}
-"""One fault of each family; all of them are measured by ``parity power``."""
+"""One fault of each family; all of them are measured by ``benchmarks.power``."""
 
 
 def run(ids: tuple[str, ...], name: str, dtype: str) -> Trajectory:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import parity
+from benchmarks.power.mutants import program
 from parity.check.events import Records
 from parity.check.task import Task
 from parity.check.training import trajectory_of
@@ -23,7 +24,6 @@ from parity.explain.measure.series import Series, steps_text
 from parity.explain.names.weights import _groups, _of_places
 from parity.explain.why import Proof, classes_of, explain
 from parity.gallery import names
-from parity.mutants import program
 from parity.step.design import as_asked
 from parity.step.engine import Engine
 from parity.step.recording import recording_of

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 import parity
+from benchmarks.power.mutants.training import Training
 from parity.check.in_process import trajectory_here
 from parity.check.task import Task
 from parity.explain.diagnosis import diagnose
-from parity.mutants.training import Training
 from refimpl.schedules import Linear
 
 Program = Callable[[Task], None]

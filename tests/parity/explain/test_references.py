@@ -14,7 +14,7 @@ from parity.errors import InputError
 from parity.explain.motion import Motion
 from parity.explain.replay import replay
 from parity.explain.update.references import Fit, fit
-from parity.matrix.options import OPTIONS
+from parity.features.verify.options import OPTIONS
 from parity.step.expected import compare
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS

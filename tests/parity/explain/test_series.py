@@ -13,10 +13,10 @@ from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import MultiplicativeLR
 
 import parity
+from benchmarks.power.mutants.training import Training
 from parity.check.in_process import trajectory_here
 from parity.check.task import Task
 from parity.explain.diagnosis import diagnose
-from parity.mutants.training import Training
 
 Program = Callable[[Task], None]
 

@@ -16,12 +16,12 @@ import pytest
 import parity
 from parity import gallery
 from parity.cli import main
-from parity.cli.words import load_all
-from parity.known import KNOWN
-from parity.report.study.answers import gallery_page, questions_page
-from parity.study.answers import ANSWERS
-from parity.study.answers.answer import Answer, Evidence
-from parity.study.bridges import BRIDGES
+from parity.features.answers.answer import Answer, Evidence
+from parity.features.answers.answers import ANSWERS
+from parity.features.answers.show import gallery_page, questions_page
+from parity.features.bridges.bridges import BRIDGES
+from parity.features.known.known import KNOWN
+from parity.options import load_all
 from refimpl.datasets import Gaussian
 from refimpl.exact.ridge import ridge
 from refimpl.losses import SquaredError
@@ -79,7 +79,7 @@ def test_every_answer_has_words_and_rows_that_fit_its_columns(answer: Answer, ev
 
 
 def test_the_page_of_questions_is_what_is_computed(computed: Mapping[str, Answer]) -> None:
-    """Write it anew with: python -m parity.report.study.answers questions > docs/questions.md."""
+    """Write it anew with: python -m parity.features.answers.show questions > docs/questions.md."""
     committed = (ROOT / "docs" / "questions.md").read_text(encoding="utf-8")
     page = questions_page(computed)
     assert NUMBER.sub("#", committed) == NUMBER.sub("#", page)
@@ -90,7 +90,7 @@ def test_the_page_of_questions_is_what_is_computed(computed: Mapping[str, Answer
 
 
 def test_the_page_of_the_gallery_is_the_registry() -> None:
-    """Write it anew with: python -m parity.report.study.answers gallery > docs/gallery.md."""
+    """Write it anew with: python -m parity.features.answers.show gallery > docs/gallery.md."""
     assert (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8") == gallery_page(ANSWERS)
 
 
@@ -179,7 +179,7 @@ def test_the_wrong_snippets_fail_in_torch_as_stated() -> None:
 def test_an_answer_is_printed_with_its_numbers_and_as_json(
     name: str, computed: Mapping[str, Answer], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("parity.study.answers.ANSWERS", computed)
+    monkeypatch.setattr("parity.features.answers.answers.ANSWERS", computed)
     assert main(["answer", name]) == 0
     out = capsys.readouterr().out
     assert name in out and all(command in out for command in ANSWERS[name].commands)
@@ -214,8 +214,8 @@ def test_the_entries_run_as_the_page_says(
 ) -> None:
     """The first epoch of each, without the pictures: test_gallery.py runs them whole."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("parity.report.plots.draw_all", lambda *_: [])
-    monkeypatch.setattr("parity.cli.run.load_all", first_epoch)
+    monkeypatch.setattr("parity.features.run.pictures.draw_all", lambda *_: [])
+    monkeypatch.setattr("parity.features.run.command.load_all", first_epoch)
     assert main(shlex.split(command)[1:]) == 0
     assert "disagree" not in capsys.readouterr().out
 
@@ -236,17 +236,16 @@ def test_the_other_commands_run_as_the_page_says(
 ) -> None:
     """A sweep over one epoch, without its picture: test_sweep.py draws it."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("parity.cli.sweep.load_one", lambda name: first_epoch(name)[0])
-    monkeypatch.setattr("parity.report.study.sweep.files.picture", lambda *_: None)
-    monkeypatch.setattr("parity.report.study.sweep.files.save", lambda _, path: path)
+    monkeypatch.setattr("parity.features.sweep.command.load_one", lambda name: first_epoch(name)[0])
+    monkeypatch.setattr("parity.features.sweep.files.picture", lambda *_: None)
+    monkeypatch.setattr("parity.features.sweep.files.save", lambda _, path: path)
     assert main(shlex.split(command)[1:]) == 0
     assert capsys.readouterr().out
 
 
-def test_all_other_commands_are_bridges_and_the_thread() -> None:
-    """tests/parity/study/test_bridges.py runs each of these, test_thread.py `parity thread --quick`."""
+def test_all_other_commands_are_bridges() -> None:
+    """tests/parity/study/test_bridges.py runs each of these."""
     for command in COMMANDS:
         if command not in RUNS + OTHERS:
             _, name, word = shlex.split(command)[:3]
-            known = {"bridge": BRIDGES, "thread": ["--quick"]}[name]
-            assert word in known, command
+            assert name == "bridge" and word in BRIDGES, command

@@ -18,11 +18,7 @@ import torch
 from sklearn.linear_model import Lasso, Ridge, lars_path
 
 from parity.cli import main
-from parity.report.plots import new_figure
-from parity.report.study.bridges.page import page
-from parity.report.study.bridges.pictures import PICTURES, caption
-from parity.study.bridges import (
-    BRIDGES,
+from parity.features.bridges import (
     bias_decay,
     decoupled,
     dropout,
@@ -32,7 +28,11 @@ from parity.study.bridges import (
     priors,
     sgd_fixed_point,
 )
-from parity.study.bridges.bridge import LOSS, Bridge, Evidence, Identity, centred, textbook
+from parity.features.bridges.bridge import LOSS, Bridge, Evidence, Identity, centred, textbook
+from parity.features.bridges.bridges import BRIDGES
+from parity.features.bridges.page import page
+from parity.features.bridges.pictures import PICTURES, caption
+from parity.pictures import new_figure
 from refimpl.optimizers.sgd import SGD
 from refimpl.penalties.l1 import L1
 
@@ -300,7 +300,7 @@ def test_every_axis_is_named_and_every_line_can_be_told(id: str) -> None:
 
 
 def test_the_page_is_that_of_the_code() -> None:
-    """Write it anew with: python -m parity.report.study.bridges docs."""
+    """Write it anew with: python -m parity.features.bridges docs."""
     expected = page({id: COMPUTE[id](0) for id in BRIDGES}, BRIDGES)
     assert (ROOT / "docs" / "bridges.md").read_text(encoding="utf-8") == expected
     for id in BRIDGES:

@@ -15,7 +15,7 @@ import parity
 from parity.backends.reference import run_reference
 from parity.cli import main
 from parity.errors import InputError
-from parity.study.stability import stability, stable_strengths
+from parity.features.stability.stability import stability, stable_strengths
 from refimpl.losses import SquaredError
 from refimpl.optimizers import SGD
 from refimpl.penalties import L2

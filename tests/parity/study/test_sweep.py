@@ -14,15 +14,15 @@ import parity
 from parity.backends.reference import run_reference
 from parity.cli import main
 from parity.errors import InputError
-from parity.report.study.sweep.document import to_csv, to_json
-from parity.report.study.sweep.picture import picture
-from parity.report.study.sweep.words import middle, percent, sentences
-from parity.study.stability import stable_strengths
-from parity.study.sweep.beside import beside
-from parity.study.sweep.grid import grid
-from parity.study.sweep.marks import first_rise, marks
-from parity.study.sweep.penalty import experiment_with
-from parity.study.sweep.run import sweep
+from parity.features.stability.stability import stable_strengths
+from parity.features.sweep.beside import beside
+from parity.features.sweep.document import to_csv, to_json
+from parity.features.sweep.grid import grid
+from parity.features.sweep.marks import first_rise, marks
+from parity.features.sweep.penalty import experiment_with
+from parity.features.sweep.picture import picture
+from parity.features.sweep.run import sweep
+from parity.features.sweep.words import middle, percent, sentences
 from refimpl.batches import Batches
 from refimpl.datasets import Gaussian, Integers
 from refimpl.exact.ridge import ridge
@@ -323,7 +323,7 @@ def test_bad_words_are_refused_in_one_line(words, said, tmp_path, capsys):
 @pytest.mark.parametrize("name", ["sweep.json", "sweep.csv", "sweep.png"])
 def test_a_place_that_cannot_be_written_is_said_before_the_work(name, tmp_path, capsys, monkeypatch):
     (tmp_path / name).mkdir()
-    monkeypatch.setattr("parity.study.sweep.run.curves", lambda *_: pytest.fail("the work began"))
+    monkeypatch.setattr("parity.features.sweep.run.curves", lambda *_: pytest.fail("the work began"))
     assert main(["sweep", S0, "--out", str(tmp_path)]) == 2
     assert name in capsys.readouterr().err and [path.name for path in tmp_path.iterdir()] == [name]
 
@@ -341,7 +341,7 @@ def test_an_interrupt_ends_with_130_and_writes_nothing(tmp_path, capsys, monkeyp
     def interrupted(*_words, **_options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("parity.study.sweep.run.curves", interrupted)
+    monkeypatch.setattr("parity.features.sweep.run.curves", interrupted)
     assert main(["sweep", S0, "--out", str(tmp_path / "new")]) == 130
     assert capsys.readouterr().err.startswith("parity: interrupted; nothing was written")
     assert list((tmp_path / "new").iterdir()) == []

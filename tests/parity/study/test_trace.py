@@ -24,14 +24,16 @@ from parity.cli import main
 from parity.errors import InputError
 from parity.experiment import Experiment
 from parity.experiment_file import load
+from parity.features.trace import numbers
+from parity.features.trace.content import Line, Trace
+from parity.features.trace.expression import Expression, Leaf, Operation, Sum
+from parity.features.trace.mathml import MATHML
+from parity.features.trace.page import to_html, to_markdown
+from parity.features.trace.run import trace
+from parity.features.trace.step import trace_step
+from parity.features.trace.text import TEXT
+from parity.features.trace.ulp import ulps
 from parity.formulation import realise
-from parity.report.study.trace import numbers, to_html, to_markdown
-from parity.report.study.trace.mathml import MATHML
-from parity.report.study.trace.text import TEXT
-from parity.study.trace import Line, Trace, trace
-from parity.study.trace.expression import Expression, Leaf, Operation, Sum
-from parity.study.trace.step import trace_step
-from parity.study.trace.ulp import ulps
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.batches import Batches
 from refimpl.datasets import XOR, Gaussian
@@ -456,7 +458,7 @@ def test_a_page_that_cannot_be_written_is_said_before_the_work(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "trace.html").mkdir()
-    monkeypatch.setattr("parity.study.trace.trace", lambda *_, **__: pytest.fail("the work began"))
+    monkeypatch.setattr("parity.features.trace.run.trace", lambda *_, **__: pytest.fail("the work began"))
     assert main(["trace", "s1-xor", "--out", str(tmp_path)]) == 2
     assert "trace.html: cannot be written" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["trace.html"]

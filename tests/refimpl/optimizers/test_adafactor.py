@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from parity.judge.update import Update, check
-from parity.matrix.sums import SUMS, accumulation
+from parity.record.sums import SUMS, accumulation
 from parity.step.expected import Expected
 from refimpl.arithmetic.bounded import Profile
 from refimpl.arithmetic.formats import FORMATS

@@ -1,0 +1,1 @@
+"""The answers to the questions of the sources, each computed by runs."""

@@ -1,0 +1,156 @@
+"""The answers for people, for machines, and as pages.
+
+``python -m parity.features.answers.show questions > docs/questions.md``, and the same with ``gallery``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.markup import escape
+from rich.table import Table
+
+from parity.output import to_json as as_json
+
+if TYPE_CHECKING:
+    from parity.features.answers.answer import Answer, Cell, Evidence
+
+QUESTIONS = """\
+# Questions and answers
+
+Every run and every question of the documents that this project grew from, answered with numbers that are computed when
+they are asked for: `parity answer` lists them, `parity answer ID` computes one. This page is written by
+`python -m parity.features.answers.show questions > docs/questions.md`; a test computes it anew. Which entry of the
+gallery belongs to which is in [the gallery](gallery.md).
+
+S0 is a textbook's slides on weight decay, S1 a tutorial on regularisation, S2 an article on L2 in PyTorch, S3 course
+notes, S4 the discussion thread of the textbook's page. r are the residuals, n the rows, η the learning rate, λ the
+strength; the penalty is λ/2·‖w‖² or λ·‖w‖₁ unless another is written.
+"""
+GALLERY = """\
+# The gallery
+
+Every run of the documents that this project grew from, with what its author saw and what explains it.
+`parity answer ID` computes the evidence, `parity run NAME` runs an entry in the reference and in torch and compares
+every step, `parity show NAME` prints it. All answers with their numbers: [questions and answers](questions.md). This
+page is written by `python -m parity.features.answers.show gallery > docs/gallery.md`.
+"""
+
+
+def print_list(answers: Iterable[Answer], console: Console) -> None:
+    """Id, source and question of each."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in ("id", "source", "what was run or asked"):
+        table.add_column(column, no_wrap=column == "id")
+    for answer in answers:
+        table.add_row(answer.id, escape(answer.source), escape(answer.asked))
+    console.print(table)
+    console.print("parity answer ID computes the answer", highlight=False)
+
+
+def print_answer(answer: Answer, evidence: Evidence, console: Console) -> None:
+    """The question, what was seen, the answer with its table, and the commands that show more."""
+    console.print(f"[bold]{escape(answer.id)}[/] ({escape(answer.source)}): {escape(answer.asked)}", highlight=False)
+    if answer.seen:
+        console.print(f"[dim]Seen:[/] {escape(answer.seen)}", highlight=False)
+    console.print(f"[dim]Why:[/]  {escape(answer.why)}\n", highlight=False)
+    console.print(Markdown(evidence.text))
+    if evidence.rows:
+        table = Table(box=SIMPLE_HEAD, padding=(0, 2, 0, 0))
+        for index, column in enumerate(evidence.columns):
+            table.add_column(escape(column), justify="left" if _words(evidence, index) else "right")
+        for row in evidence.rows:
+            table.add_row(*(escape(number(cell)) for cell in row))
+        console.print(table)
+    for command in answer.commands:
+        console.print(f"  {escape(command)}", highlight=False, soft_wrap=True)
+
+
+def to_json(answer: Answer, evidence: Evidence) -> str:
+    """``{"schema": 1, "id": …, "answer": …, "columns": …, "rows": …}``."""
+    document = {
+        "schema": 1,
+        "id": answer.id,
+        "source": answer.source,
+        "asked": answer.asked,
+        "seen": answer.seen,
+        "why": answer.why,
+        "experiments": list(answer.experiments),
+        "commands": list(answer.commands),
+        "answer": evidence.text,
+        "columns": list(evidence.columns),
+        "rows": [list(row) for row in evidence.rows],
+    }
+    return as_json(document)
+
+
+def questions_page(answers: Mapping[str, Answer]) -> str:
+    """docs/questions.md: every answer, computed now."""
+    index = "".join(f"* [{answer.asked}](#{answer.id})\n" for answer in answers.values())
+    return "\n".join([QUESTIONS, index, *(_section(answer) for answer in answers.values())])
+
+
+def gallery_page(answers: Mapping[str, Answer]) -> str:
+    """docs/gallery.md: the table of entries; it computes nothing."""
+    columns = ("source", "what was run or asked", "entries", "what was seen", "why", "commands")
+    lines = [_line(columns), _line(["---"] * len(columns))]
+    for answer in answers.values():
+        commands = (f"parity answer {answer.id}", *answer.commands)
+        lines.append(
+            _line(
+                [
+                    answer.source,
+                    f"[{_cell(answer.asked)}](questions.md#{answer.id})",
+                    "<br>".join(f"`{name}`" for name in answer.experiments) or "–",
+                    _cell(answer.seen) or "–",
+                    _cell(answer.why),
+                    "<br>".join(f"`{command}`" for command in commands),
+                ]
+            )
+        )
+    return GALLERY + "\n" + "\n".join(lines) + "\n"
+
+
+def _section(answer: Answer) -> str:
+    evidence = answer.evidence()
+    seen = f"* Seen: {answer.seen}.\n" if answer.seen else ""
+    lines = []
+    if evidence.rows:
+        lines = [_line(map(_cell, evidence.columns)), _line(["---"] * len(evidence.columns))]
+        lines += [_line(_cell(number(cell)) for cell in row) for row in evidence.rows]
+    table = "\n".join(lines) + "\n\n" if lines else ""
+    commands = "\n".join((f"parity answer {answer.id}", *answer.commands))
+    return (
+        f'<a id="{answer.id}"></a>\n\n## {answer.asked}\n\n* Source: {answer.source}.\n{seen}* Why: {answer.why}.\n\n'
+        f"{evidence.text}\n\n{table}```sh\n{commands}\n```\n"
+    )
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _cell(text: str) -> str:
+    """Markdown's tables are cut at every bar."""
+    return text.replace("|", "\\|")
+
+
+def number(cell: Cell) -> str:
+    """Three digits, which every machine has in common."""
+    return f"{cell:.3g}" if isinstance(cell, float) else str(cell)
+
+
+def _words(evidence: Evidence, column: int) -> bool:
+    return isinstance(evidence.rows[0][column], str)
+
+
+if __name__ == "__main__":
+    from parity.features.answers.answers import ANSWERS
+
+    page = {"questions": questions_page, "gallery": gallery_page}[sys.argv[1]]
+    print(page(ANSWERS), end="")

@@ -1,0 +1,45 @@
+"""``parity bridge``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from parity.errors import InputError, nearest
+
+
+def bridge_command(
+    bridge: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="Show this bridge; without it, list all.")
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Results folder; default: a new one in parity-results/.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the data and everything else drawn.")] = 0,
+) -> None:
+    """Show exactly how two ideas are one: early stopping and ridge, dropout and ridge, priors and penalties …"""
+    from parity.features.bridges.bridges import BRIDGES
+    from parity.features.bridges.files import places, write_bridge
+    from parity.features.bridges.terminal import print_bridge, print_bridges
+    from parity.output import Output
+
+    if out == "":
+        raise InputError("--out: given no name; give a folder, or leave --out away for a new one in parity-results/")
+    output = Output(None, Path(out) if out else None)
+    if bridge is None:
+        if out is not None:
+            raise InputError(
+                f"--out {out}: without a bridge nothing is written; give its id, `parity bridge` lists them"
+            )
+        print_bridges(BRIDGES, output.console)
+        return
+    if bridge not in BRIDGES:
+        raise InputError(f"{bridge}: no such bridge; `parity bridge` lists them{nearest(bridge, BRIDGES)}")
+    places(bridge, output.folder)  # before the work
+    evidence = BRIDGES[bridge].compute(seed)
+    written = write_bridge(bridge, BRIDGES[bridge], evidence, seed, output.folder)
+    print_bridge(BRIDGES[bridge], evidence, output.console)
+    output.results([path.name for path in written])
+    raise typer.Exit(int(not all(identity.holds for identity in evidence.identities)))

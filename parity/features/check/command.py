@@ -1,0 +1,64 @@
+"""``parity check``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from parity.errors import InputError
+from parity.options import DTYPE_NAMES, Json, Out, choices, load_one
+
+
+def check_command(
+    target: Annotated[
+        str,
+        typer.Argument(help="file.py:function, file.py:Class, package.module:Class, or a log (.npz, .csv, .jsonl)."),
+    ],
+    experiment: Annotated[
+        str | None,
+        typer.Option(help="What a training function or a log is held to: a name from `parity list` or a file."),
+    ] = None,
+    hyper: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="A hyper-parameter of an optimizer class; repeatable.")
+    ] = None,
+    against: Annotated[str | None, typer.Option(help="The reference that an optimizer class must be.")] = None,
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            help="float64, float32, bfloat16 or float16; default: float64, and for a log the first that explains it."
+        ),
+    ] = None,
+    device: Annotated[str, typer.Option(help="A torch device.")] = "cpu",
+    limit: Annotated[float, typer.Option(min=1, help="Seconds that the code may take.")] = 60.0,
+    out: Out = None,
+    json: Json = None,
+) -> None:
+    """Say what an optimizer class, a training function or a log computes, and why it differs."""
+    from parity.check.run import check, exit_code
+    from parity.check.worker import TheirError
+    from parity.features.check.files import write_all
+    from parity.features.check.terminal import print_diagnosis
+    from parity.output import Output
+
+    choices("--dtype", [] if dtype is None else [dtype], DTYPE_NAMES)
+    output = Output(json, out)
+    try:
+        found = check(
+            target,
+            experiment=load_one(experiment) if experiment is not None else None,
+            hyper=hyper or [],
+            against=against,
+            dtype=dtype,
+            device=device,
+            limit=limit,
+        )
+    except TheirError as error:
+        print(f"{error}\n", file=sys.stderr)
+        raise InputError(f"{target}: raised the exception above") from None
+    text, written = write_all(target, found, output.folder)
+    print_diagnosis(target, found, output.console)
+    output.results(written)
+    output.document(text)
+    raise typer.Exit(exit_code(found))

@@ -1,0 +1,1 @@
+"""How each library writes its objective, and the same problem written as another library writes it."""

@@ -1,0 +1,95 @@
+"""``parity convert``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from parity.errors import InputError
+from parity.options import Json
+
+OWN_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}
+"""A library's own numbers are options, too: --weight-decay, --alpha …; ``parity convert --list`` shows them."""
+
+
+def convert_command(
+    context: typer.Context,
+    source: Annotated[str | None, typer.Option("--from", metavar="LIBRARY", help="Whose numbers are given.")] = None,
+    target: Annotated[str | None, typer.Option("--to", metavar="LIBRARY", help="Whose numbers are wanted.")] = None,
+    to_loss: Annotated[str | None, typer.Option(metavar="LOSS", help="The target's loss; default: its first.")] = None,
+    rows: Annotated[str | None, typer.Option(metavar="N", help="Rows of the data: a mean meets a sum.")] = None,
+    sd_y: Annotated[str | None, typer.Option(metavar="S", help="Standard deviation of y, with 1/n: glmnet.")] = None,
+    prove: Annotated[bool, typer.Option("--prove", help="Run both; without --from and --to every pair.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of the data that --prove draws.")] = 0,
+    show: Annotated[
+        bool, typer.Option("--list", help="How each library writes its objective, and its options.")
+    ] = False,
+    json: Json = None,
+) -> None:
+    """Which λ of one library is which of another.
+
+    The numbers of the source are options by the library's own names, which --list shows:
+    parity convert --from torch --loss mse --weight-decay 3 --rows 20 --to sklearn.Ridge
+    """
+    from parity.features.convert import show as report
+    from parity.features.convert.convert import convert, library, read, read_facts
+    from parity.output import Output
+
+    words = own_options(context.args)
+    output = Output(json)
+    code = 0
+    facts = {
+        "--to-loss": to_loss,
+        "--rows": rows,
+        "--sd-y": sd_y,
+        **{f"--{word}": value for word, value in words.items()},
+    }
+    one_pair = [word for word, value in {"--from": source, "--to": target, **facts}.items() if value is not None]
+    if show:
+        others = [*one_pair, *(["--prove"] if prove else []), *(["--seed"] if seed else [])]
+        if others:
+            raise InputError(f"{others[0]}: --list shows all and takes no other option but --json; give one of the two")
+        report.print_table(output.console)
+        document = report.table_document()
+    elif prove and source is None and target is None:
+        from parity.features.convert.prove.proof import exit_code, prove_all
+
+        if one_pair:
+            raise InputError(f"{one_pair[0]}: --prove alone proves every pair; for one pair give --from and --to")
+        pairs = list(prove_all(seed=seed))
+        report.print_pairs(pairs, output.console)
+        document, code = report.pairs_document(pairs), exit_code([proof for _, proof in pairs])
+    else:
+        given = read(source, words)
+        conversion = convert(given, library("--to", target), read_facts(rows, sd_y), to_loss)
+        proof = None
+        if prove:
+            from parity.features.convert.prove.proof import exit_code
+            from parity.features.convert.prove.proof import prove as prove_pair
+
+            proof = prove_pair(conversion, seed=seed)
+            code = exit_code([proof])
+        report.print_conversion(conversion, output.console)
+        if proof is not None:
+            report.print_proof(proof, output.console)
+        document = report.conversion_document(conversion, proof)
+    output.document(report.to_json(document))
+    raise typer.Exit(code)
+
+
+def own_options(words: list[str]) -> dict[str, str]:
+    """``--alpha 3`` and ``--alpha=3`` by name. Raises :class:`InputError`."""
+    found: dict[str, str] = {}
+    rest = iter(words)
+    for word in rest:
+        name, equals, value = word.removeprefix("--").partition("=")
+        if not word.startswith("--") or not name:
+            raise InputError(f"{word}: not an option; give a number as --alpha 3; see parity convert --list")
+        number = value if equals else next(rest, None)
+        if number is None or number.startswith("--"):
+            raise InputError(f"--{name}: needs a value, such as --{name} 3; see parity convert --list")
+        if name in found:
+            raise InputError(f"--{name}: given twice; give it once")
+        found[name] = number
+    return found

@@ -1,0 +1,1 @@
+"""What torch has wrong or surprising, with live reproductions."""

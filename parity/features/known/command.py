@@ -1,0 +1,34 @@
+"""``parity known``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from parity.errors import InputError, nearest
+from parity.options import Json
+
+
+def known_command(
+    fact: Annotated[str | None, typer.Argument(metavar="[ID]", help="Show this fact whole, with its script.")] = None,
+    json: Json = None,
+) -> None:
+    """Try what is known to be wrong or surprising in torch, and say whether it still is."""
+    from importlib.metadata import version
+    from platform import platform
+
+    from parity.features.known.known import KNOWN
+    from parity.features.known.show import print_fact, print_facts, to_json
+    from parity.output import Output
+
+    if fact is not None and fact not in KNOWN:
+        raise InputError(f"{fact}: no such fact; `parity known` lists them{nearest(fact, KNOWN)}")
+    output = Output(json)
+    found = {one: one.observe() for one in KNOWN.values() if fact in (None, one.id)}
+    if fact is not None:
+        print_fact(KNOWN[fact], found[KNOWN[fact]], output.console)
+    else:
+        print_facts(found, output.console)
+    output.document(to_json(found, {"torch": version("torch"), "platform": platform()}))
+    raise typer.Exit(int(any(one.state == "no longer: remove me" for one in found.values())))

@@ -1,0 +1,1 @@
+"""One fact about torch a file: ``FACT``, with its reproduction."""

@@ -1,0 +1,28 @@
+"""A learning rate given as `torch.tensor(0.1)` is a float32 number, for float64 weights too."""
+
+from __future__ import annotations
+
+from parity.features.known.fact import Fact
+
+
+def reproduce() -> bool | None:
+    import torch
+
+    found = []
+    for lr in (0.1, torch.tensor(0.1), torch.tensor(0.1, dtype=torch.float64)):
+        w = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+        w.grad = torch.ones_like(w)
+        torch.optim.SGD([w], lr=lr).step()
+        found.append(-w.item())
+    print(f"one step with gradient 1: lr = 0.1 {found[0]}, a tensor {found[1]}, a float64 tensor {found[2]}")
+    return found[0] == found[2] == 0.1 != found[1]
+
+
+FACT = Fact(
+    id="tensor-lr-is-float32",
+    title="A learning rate given as `torch.tensor(0.1)` is a float32 number, for float64 weights too",
+    kind="surprise",
+    expected="`η = 0.1` in float64, as for a Python number",
+    executed="`η = 0.10000000149…`: a relative error of 1.5e-8 in each step; say `dtype=torch.float64`",
+    reproduce=reproduce,
+)

@@ -1,0 +1,1 @@
+"""Experiments in the reference and in torch, compared step by step."""

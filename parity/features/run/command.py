@@ -1,0 +1,67 @@
+"""``parity run``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from parity.options import (
+    DTYPE_NAMES,
+    FORMULATION_NAMES,
+    IMPLEMENTATION_NAMES,
+    Devices,
+    Json,
+    Out,
+    choices,
+    load_all,
+)
+
+
+def run_command(
+    experiments: Annotated[
+        list[str], typer.Argument(help="Names from `parity list`, patterns (s0-*) or files (.toml).")
+    ],
+    device: Devices = None,
+    dtype: Annotated[list[str], typer.Option(help="float64, float32, bfloat16, float16 or all.")] = [
+        "float64",
+        "float32",
+    ],
+    formulation: Annotated[list[str], typer.Option(help="loss, weight_decay, manual or all.")] = ["all"],
+    implementation: Annotated[list[str], typer.Option(help="for-loop, foreach, fused or all.")] = ["for-loop"],
+    tf32: Annotated[bool, typer.Option("--tf32", help="Let float32 matrix products on CUDA use TF32.")] = False,
+    form_factor: Annotated[
+        float, typer.Option(min=1, help="Multiplies the unit roundoff: 2 for code of unknown algebraic form.")
+    ] = 1.0,
+    out: Out = None,
+    json: Json = None,
+) -> None:
+    """Run experiments in the reference and in torch, compare them step by step, and say what differs."""
+    dtypes = choices("--dtype", dtype, DTYPE_NAMES)
+    formulations = choices("--formulation", formulation, FORMULATION_NAMES)
+    implementations = choices("--implementation", implementation, IMPLEMENTATION_NAMES)
+    wanted = load_all(*experiments)
+
+    from parity.features.run.document import to_json
+    from parity.features.run.run import run
+    from parity.features.run.terminal import print_report
+    from parity.output import Output, interruptible, progress
+
+    output = Output(json, out)
+    kept = "the trajectories of finished runs are in the results folder, its earlier report is kept"
+    with interruptible(kept):
+        with progress() as show:
+            report = run(
+                wanted,
+                devices=device or (),
+                dtypes=dtypes,
+                formulations=formulations,
+                implementations=implementations,
+                tf32=tf32,
+                form_factor=form_factor,
+                out=output.folder,
+                progress=show,
+            )
+        print_report(report, output.console)
+        output.document(to_json(report))
+    raise typer.Exit(report.exit_code)

@@ -1,0 +1,255 @@
+"""Experiments × backends × settings → a report: the one place where everything meets."""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from parity.backends import backend as find_backend
+from parity.backends.base import DTYPES, IMPLEMENTATIONS, Backend, Implementation, Setting
+from parity.backends.reference import run_reference
+from parity.errors import InputError, Unsupported, nearest
+from parity.experiment import Experiment
+from parity.features.run.results import Reference, Report, Run
+from parity.formulation import FORMULATIONS, Formulation, realise
+from parity.judge.free_run import free_run
+from parity.judge.steps import Checks
+from parity.judge.verdict import Verdict, judge
+from refimpl.datasets import DATASETS
+from refimpl.errors import RefimplError
+from refimpl.exact.ridge import ridge
+from refimpl.losses import SquaredError
+from refimpl.models import Linear
+from refimpl.penalties import L2
+from refimpl.reductions import norm
+from refimpl.trajectory import Trajectory
+
+Progress = Callable[[int, int, str], None]
+"""Called with the number of runs done, their total and what runs next."""
+
+
+@np.errstate(over="ignore", invalid="ignore")  # a run that diverges is shown as it is
+def run(
+    experiments: Experiment | Sequence[Experiment],
+    *,
+    devices: Sequence[str] = (),
+    dtypes: Sequence[str] = ("float64", "float32"),
+    formulations: Sequence[Formulation] = FORMULATIONS,
+    implementations: Sequence[Implementation] = ("for-loop",),
+    backend: str | Backend = "torch",
+    tf32: bool = False,
+    form_factor: float = 1.0,
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Run experiments in the reference and in a framework, and judge every run step by step.
+
+    ``devices``: by default all that the framework has on this machine. ``dtypes``, ``formulations``,
+    ``implementations``: every combination is run; written by hand (``manual``) there is only the for-loop.
+    ``form_factor``: multiplies the unit roundoff; 1 where the framework computes in the form of the reference's
+    formulas, 2 for an unknown algebraically equal form. ``out``: a folder for trajectories, pictures, ``report.json``
+    and reproduction scripts; None writes nothing. Of trajectories of more than 32 MB, losses, norms and the final
+    weights are saved there and kept; without a folder, all of it is in the report.
+    Raises :class:`parity.errors.InputError`: unknown names, unusable devices, a folder that cannot be written.
+    """
+    wanted = [experiments] if isinstance(experiments, Experiment) else list(experiments)
+    repeated = {e.name for e in wanted if [other.name for other in wanted].count(e.name) > 1}
+    if repeated:
+        raise InputError(f"{', '.join(sorted(repeated))}: given twice; give every experiment a name of its own")
+    known_names = {"dtype": DTYPES, "formulation": FORMULATIONS, "implementation": IMPLEMENTATIONS}
+    for (what, known), given in zip(known_names.items(), (dtypes, formulations, implementations), strict=True):
+        for name in given:
+            if name not in known:
+                raise InputError(f"{what} {name!r}: unknown; allowed: {', '.join(known)}{nearest(name, known)}")
+    if not 1 <= form_factor < math.inf:
+        raise InputError(f"form factor {form_factor}: allowed: a finite number ≥ 1; 1 is the form of the formulas")
+    framework = find_backend(backend) if isinstance(backend, str) else backend
+    devices = list(devices) or framework.devices()
+    for device in devices:
+        framework.check_device(device)
+    for experiment in wanted:
+        _check_drawable(experiment)
+    folder = _Folder(Path(out)) if out is not None else None
+
+    settings = list(_settings(devices, dtypes, formulations, implementations, tf32))
+    references: list[Reference] = []
+    runs: list[Run] = []
+    for experiment in wanted:
+        reference = _reference(experiment)
+        if folder:
+            reference = replace(reference, trajectory=_light(reference.trajectory))
+            folder.save(reference.trajectory, experiment.name, "reference")
+        references.append(reference)
+        for setting in settings:
+            if progress:
+                progress(len(runs), len(wanted) * len(settings), f"{experiment.name} {setting}")
+            one = _run(framework, experiment, setting, form_factor)
+            if folder:
+                one = folder.keep(one)
+            runs.append(one)
+    names = [one.verdict.name for one in runs]
+    report = Report(
+        runs=tuple(runs),
+        references=tuple(references),
+        environment=_environment(runs) | {"form factor": f"{form_factor:g}"},
+        folder=folder.path if folder else None,
+        counts={name: names.count(name) for name in dict.fromkeys(names)},
+    )
+    if folder:
+        folder.finish(report)
+    if progress:
+        progress(len(runs), len(runs), "")
+    return report
+
+
+def _check_drawable(experiment: Experiment) -> None:
+    """Raise :class:`InputError` where data, initial weights or batches cannot be made: before anything is written."""
+    try:
+        experiment.draw()
+    except RefimplError as error:
+        raise InputError(f"{experiment.name}: {error}") from error
+    except (MemoryError, OverflowError, ValueError) as error:
+        raise InputError(f"{experiment.name}: is too large ({error}); give fewer rows or features") from error
+
+
+def _settings(
+    devices: Sequence[str],
+    dtypes: Sequence[str],
+    formulations: Sequence[Formulation],
+    implementations: Sequence[Implementation],
+    tf32: bool,
+) -> Iterator[Setting]:
+    for device in devices:
+        for dtype in dtypes:
+            for formulation in formulations:
+                for implementation in implementations:
+                    if formulation == "manual" and implementation != "for-loop" and len(implementations) > 1:
+                        continue  # by hand there is one implementation only
+                    yield Setting(
+                        device=device, dtype=dtype, formulation=formulation, implementation=implementation, tf32=tf32
+                    )
+
+
+def _reference(experiment: Experiment) -> Reference:
+    try:
+        trajectory = run_reference(experiment, "loss")
+    except (Unsupported, RefimplError) as error:
+        raise InputError(f"{experiment.name}: {error}") from error
+    return Reference(experiment, trajectory, ridge_distance(experiment, trajectory), data_in_words(experiment))
+
+
+def _run(framework: Backend, experiment: Experiment, setting: Setting, form_factor: float) -> Run:
+    """Run and judge; what a framework refuses is unsupported, what breaks is an error, and the others go on."""
+    try:
+        trajectory = framework.run(experiment, setting)
+        verdict = judge(experiment, trajectory, form_factor=form_factor)
+        form = realise(experiment, setting.formulation)
+        drift = free_run(Checks(form, experiment.draw(), trajectory, form_factor=form_factor), trajectory)
+    except Unsupported as refusal:
+        return Run(experiment, framework.name, setting, Verdict("unsupported", str(refusal)))
+    except Exception as error:  # whatever breaks in one run must not lose the others
+        text = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        return Run(experiment, framework.name, setting, Verdict("error", text))
+    return Run(
+        experiment,
+        framework.name,
+        setting,
+        verdict,
+        trajectory,
+        free_run=drift,
+        ridge_distance=ridge_distance(experiment, trajectory),
+    )
+
+
+def _light(trajectory: Trajectory) -> Trajectory:
+    """A trajectory as reports need it: without the single steps of a network, which would fill memory and disk."""
+    return trajectory.without_steps() if trajectory.large else trajectory
+
+
+def data_in_words(experiment: Experiment) -> str:
+    """``digits: 1,437 training and 360 validation rows of 784 features``."""
+    dataset, kind = experiment.draw().dataset, type(experiment.data)
+    name = next((name for name, cls in DATASETS.items() if cls is kind), kind.__name__)
+    _, rows, features = dataset.X.shape
+    validation = "" if dataset.X_validation is None else f" and {dataset.X_validation.shape[1]:,} validation"
+    return f"{name}: {rows:,} training{validation} rows of {features:,} feature{'s' if features > 1 else ''}"
+
+
+def ridge_distance(experiment: Experiment, trajectory: Trajectory) -> float | None:
+    """‖w − w*‖₂ to the ridge solution; None where the experiment's objective has no such unique minimiser."""
+    loss, model = experiment.loss, experiment.model
+    only_ridge = all(isinstance(p, L2) and p.parameters == ("weight",) for p in experiment.penalties)
+    descends = all(
+        getattr(o, "weight_decay", 0) == 0 and not getattr(o, "maximize", False) for o in experiment.optimizers.values()
+    )
+    if not (isinstance(loss, SquaredError) and isinstance(model, Linear) and only_ridge and descends):
+        return None
+    dataset = experiment.draw().dataset
+    strength = sum(float(p.strength) for p in experiment.penalties if isinstance(p, L2))
+    solution = ridge(dataset.X, dataset.y, loss, np.array([strength]), intercept=model.bias)
+    if solution.minimum_norm[0]:
+        return None
+    return float(norm(trajectory.params["weight"][-1] - solution.params["weight"])[0])
+
+
+def _environment(runs: Sequence[Run]) -> dict[str, str]:
+    """Versions and machine."""
+    from importlib.metadata import version
+
+    found = {"parity": version("parity"), "platform": platform.platform(), "machine": platform.machine()}
+    for one in runs:
+        if one.trajectory is not None:
+            versions: dict[str, Any] = one.trajectory.meta.get("versions", {})
+            found |= versions
+            if device := one.trajectory.meta.get("device_name"):
+                found[one.setting.device] = device
+    return found
+
+
+class _Folder:
+    """The results folder: every file appears whole or not at all, and earlier files stay until replaced."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            (path / "trajectories").mkdir(parents=True, exist_ok=True)
+            probe = path / ".writable"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise InputError(
+                f"{path}: cannot be written ({error.strerror}); choose another folder with --out"
+            ) from error
+
+    def save(self, trajectory: Trajectory, experiment: str, name: str) -> None:
+        try:
+            trajectory.save(self.path / "trajectories" / f"{experiment}--{name}.npz")
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be written ({error.strerror}); choose another folder") from error
+
+    def keep(self, one: Run) -> Run:
+        """Save the trajectory and, at a disagreement, the script that reproduces it; what is large is made light."""
+        from parity.features.run.repro import write_repro
+
+        if one.trajectory is None:
+            return one
+        name = str(one.setting).replace(" ", "-").replace(":", "")
+        trajectory = _light(one.trajectory)
+        self.save(trajectory, one.experiment.name, name)
+        light = replace(one, trajectory=trajectory)
+        if one.verdict.first is None or one.backend != "torch":  # the scripts are torch's
+            return light
+        return replace(light, repro=write_repro(one, self.path / f"repro-{one.experiment.name}-{name}.py"))
+
+    def finish(self, report: Report) -> None:
+        from parity.features.run.document import write_json
+        from parity.features.run.pictures import draw_all
+
+        draw_all(report, self.path)
+        write_json(report, self.path / "report.json")

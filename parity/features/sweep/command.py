@@ -1,0 +1,62 @@
+"""``parity sweep``."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from parity.errors import InputError
+from parity.options import DTYPE_NAMES, ExperimentName, Json, Out, load_one, one_of
+
+
+def sweep_command(
+    experiment: ExperimentName,
+    strength: Annotated[
+        str, typer.Option(help="The values of λ: from:to:step, log:from:to:number, or 0,1,3,10.")
+    ] = "log:1e-3:1e2:200",
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="Number of seeds, from the experiment's own on.")] = 1,
+    penalty: Annotated[
+        str | None, typer.Option(help="l1, l2 …: which strength to sweep, where the experiment has several.")
+    ] = None,
+    torch: Annotated[bool, typer.Option("--torch", help="The same runs in torch, each judged step by step.")] = False,
+    dtype: Annotated[str | None, typer.Option(help="Of the runs in torch; default: float64.")] = None,
+    out: Out = None,
+    json: Json = None,
+) -> None:
+    """Train every strength of a penalty at once; compare validation, GCV, leave-one-out, the prior and the truth."""
+    if dtype is not None and not torch:
+        raise InputError(f"--dtype {dtype}: is of the runs in torch; add --torch, or leave it out")
+    dtype = one_of("--dtype", dtype or "float64", DTYPE_NAMES)
+    os.environ.setdefault(
+        "OPENBLAS_NUM_THREADS", "1"
+    )  # before NumPy: on small products the threads wait for each other
+    one = load_one(experiment)
+
+    from parity.features.sweep import files
+    from parity.features.sweep.beside import beside
+    from parity.features.sweep.document import to_json
+    from parity.features.sweep.grid import grid
+    from parity.features.sweep.marks import marks
+    from parity.features.sweep.penalty import swept_kind
+    from parity.features.sweep.run import sweep
+    from parity.features.sweep.terminal import print_sweep
+    from parity.output import Output, interruptible, make_folder, progress
+
+    values = grid(strength)
+    swept_kind(one, penalty)  # raises before a folder is made
+    output = Output(json, out)
+    make_folder(output.folder, *files.NAMES)
+    with interruptible(f"nothing was written to {output.folder}"):
+        with progress("seeds") as show:
+            found = sweep(one, values, seeds=seeds, penalty=penalty, progress=show)
+        in_torch = None
+        if torch:
+            with progress("runs in torch") as show:
+                in_torch = beside(found, dtype=dtype, progress=show)
+    chosen = marks(found)
+    print_sweep(found, chosen, in_torch, output.console)
+    output.results(files.write_all(found, chosen, in_torch, output.folder))
+    output.document(to_json(found, chosen, in_torch))
+    raise typer.Exit(int(in_torch is not None and "disagree" in in_torch.counts))

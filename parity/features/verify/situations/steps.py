@@ -1,0 +1,113 @@
+"""Ordinary training: several steps, several parameters, groups, rates that change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from parity.features.verify.session import Session
+from parity.record.refusals import Vacuous
+from parity.record.snapshot import exact, same
+from parity.step.expected import Expected
+from parity.step.quantity import Quantity
+
+STEPS = 7
+"""RAdam rectifies from the sixth step on, at the earliest."""
+
+
+def plain(session: Session) -> Iterator[Expected]:
+    """Steps with a gradient each time."""
+    session.parameter("w")
+    session.start()
+    for _ in range(STEPS):
+        yield from session.step()
+
+
+def several(session: Session) -> Iterator[Expected]:
+    """Parameters of different sizes in one group, which a kernel over lists takes together."""
+    session.parameter("w")
+    for size in (1, 5, 16, 67):
+        session.parameter(f"w{size}", session.other_shape(size))
+    session.start()
+    for _ in range(3):
+        yield from session.step()
+
+
+def dtypes(session: Session) -> Iterator[Expected]:
+    """Parameters of different dtypes in one group, which a kernel over lists must take apart."""
+    session.parameter("w")
+    for dtype in (torch.float64, torch.float32, torch.bfloat16):
+        if dtype != session.dtype:
+            session.parameter(str(dtype).partition(".")[2], session.values(session.shape, dtype=dtype))
+    session.start()
+    for _ in range(3):
+        yield from session.step()
+
+
+def groups(session: Session) -> Iterator[Expected]:
+    """Groups with rates and decays of their own: each parameter follows its own group."""
+    session.parameter("w")
+    session.parameter("half", session.other_shape(9))
+    session.parameter("free", session.other_shape(5))
+    half = {"lr": 0.5 * session.options.get("lr", 0.01)}
+    decay = [{"weight_decay": value} for value in (0.4, 0.0)] if has_decay(session) else [{}, {}]
+    session.start([{"params": ["w"]}, {"params": ["half"], **half, **decay[0]}, {"params": ["free"], **decay[1]}])
+    for _ in range(3):
+        yield from session.step()
+
+
+def has_decay(session: Session) -> bool:
+    return session.case.optimizer not in ("Rprop", "SparseAdam", "LBFGS")
+
+
+def scheduled(session: Session) -> Iterator[Expected]:
+    """A scheduler changes the rate after every second step, and the decay with it."""
+    session.parameter("w")
+    session.start()
+    scheduler = torch.optim.lr_scheduler.StepLR(session.optimizer, 2, gamma=0.3)
+    for number in range(5):
+        before = session.optimizer.param_groups[0]["lr"]
+        yield from session.step()
+        scheduler.step()
+        if (session.optimizer.param_groups[0]["lr"] != before) != (number % 2 == 1):
+            raise Vacuous("the rate did not change when it should")
+
+
+def tensor_rate(session: Session) -> Iterator[Expected]:
+    """The learning rate is a tensor, and stays as it is."""
+    session.scalar = "float32"
+    session.parameter("w")
+    rate = torch.tensor(session.options.get("lr", 0.01), device=session.case.device)
+    before = rate.clone()
+    session.start(lr=rate)
+    for _ in range(3):
+        yield from session.step()
+        yield same(Quantity("untouched", "lr"), session.number, exact(before[None]), exact(rate[None]))
+        if session.optimizer.param_groups[0]["lr"] is not rate:
+            raise Vacuous("the learning rate is no longer the tensor that was given")
+
+
+def poisoned(session: Session) -> Iterator[Expected]:
+    """torch fills all memory that it hands out with nan before it is written: none of it may be read."""
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        if not bool(torch.isnan(torch.empty(64)).all()):
+            raise Vacuous("new memory was not filled with nan")
+        session.parameter("w")
+        session.parameter("v", session.other_shape(33))
+        session.start()
+        for _ in range(3):
+            yield from session.step()
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+
+
+def tiny(session: Session) -> Iterator[Expected]:
+    """Gradients whose squares underflow in the dtype, and large ones."""
+    session.parameter("w")
+    session.start()
+    smallest = torch.finfo(session.dtype).tiny
+    for scale in (1.0, smallest**0.5, 4 * smallest, 100.0):
+        yield from session.step(session.gradients(scale=scale))

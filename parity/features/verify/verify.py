@@ -1,0 +1,225 @@
+"""``parity verify``: run the cases, keep every result as it comes, and say what came of them."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from parity.backends.torch_backend import TorchBackend
+from parity.errors import InputError, nearest
+from parity.features.verify.case import DTYPES, IMPLEMENTATIONS, SIZES, Case, Result
+from parity.features.verify.cover import cases, matches, offered
+from parity.features.verify.known import as_known, with_fixed
+from parity.features.verify.options import OPTIONS
+from parity.features.verify.run_case import run_case
+from parity.features.verify.situations import SITUATIONS
+from parity.processes import work_all
+
+RESULTS, EARLIER = "results.jsonl", "results-earlier.jsonl"
+VERDICTS = ("agree", "known", "undecidable", "unsupported", "disagree", "fixed", "error")
+FAILURES = ("disagree", "fixed")
+
+Progress = Callable[[Counter[str], int], None]
+"""Called with the counts of verdicts so far and the number of cases."""
+
+
+def verify(
+    wanted: Sequence[Case], *, jobs: int = 1, folder: Path | None = None, resume: bool = False, progress: Progress
+) -> dict[str, Any]:
+    """Run what is not in the folder's results yet, append each result as it comes, and return the document.
+
+    Raises :class:`InputError` where the folder cannot be written, or holds results of another torch.
+    """
+    done = _earlier(folder) if folder and resume else {}
+    results = {case.id: as_known(done[case.id]) for case in wanted if case.id in done}
+    counts = Counter(result.verdict for result in results.values())
+    progress(counts, len(wanted))
+    with _Appending(folder, keep=resume) as keep:
+        for found in run_all([case for case in wanted if case.id not in results], jobs):
+            keep(found)  # as it was judged: what is known may be another thing when it is read again
+            result = as_known(found)
+            results[result.case.id] = result
+            counts[result.verdict] += 1
+            progress(counts, len(wanted))
+    return document(list(with_fixed(results[case.id] for case in wanted)))
+
+
+def select(
+    optimizers: Sequence[str] | None,
+    implementations: Sequence[str] | None,
+    dtypes: Sequence[str] | None,
+    devices: Sequence[str] | None,
+    situations: Sequence[str] | None,
+    expression: str = "",
+    *,
+    seed: int = 0,
+    quick: bool = False,
+) -> list[Case]:
+    """The cases that the command line asks for. Raises :class:`InputError` for an unknown word, or if none is left."""
+    backend = TorchBackend()
+    if (named := Case.parse(expression)) is not None and not (optimizers or implementations or dtypes or situations):
+        return [_existing(named, backend)]
+    for device in devices or ():
+        backend.check_device(device)
+    chosen: dict[str, Any] = {"devices": devices or backend.devices()}
+    asked = {
+        "optimizers": (optimizers, OPTIONS),
+        "implementations": (implementations, IMPLEMENTATIONS),
+        "dtypes": (dtypes, DTYPES),
+        "situations": (situations, SITUATIONS),
+    }
+    for what, (given, known) in asked.items():
+        for name in given or ():
+            if name not in known:
+                option = f"--{what[:-1]} {name}"
+                raise InputError(f"{option}: unknown; allowed: {', '.join(known)}{nearest(name, known)}")
+        if given:
+            chosen[what] = list(dict.fromkeys(given))
+    found = cases(**chosen, seed=seed, quick=quick)
+    try:
+        found = [case for case in found if not expression or matches(expression, case)]
+    except ValueError as error:
+        raise InputError(f"-k {expression}: is no expression; allowed: words with and, or, not, parentheses") from error
+    if not found:
+        raise InputError("no case is left; an id looks like SGD/momentum/fused/float32/cpu/plain/33")
+    return found
+
+
+def _existing(case: Case, backend: TorchBackend) -> Case:
+    """The case, if all that it names exists. Raises :class:`InputError`."""
+    axes: dict[str, tuple[Any, Iterable[Any]]] = {
+        "optimizer": (case.optimizer, OPTIONS),
+        "options": (case.options, OPTIONS.get(case.optimizer, ())),
+        "implementation": (case.implementation, IMPLEMENTATIONS),
+        "dtype": (case.dtype, DTYPES),
+        "situation": (case.situation, SITUATIONS),
+        "size": (case.size, SIZES),
+    }
+    for axis, (given, known) in axes.items():
+        if given not in known:
+            raise InputError(f"-k {case.id}: no {axis} {given}; allowed: {', '.join(map(str, known))}")
+    backend.check_device(case.device)
+    return case
+
+
+def run_all(cases: Sequence[Case], jobs: int, run: Callable[[Case], Result] = run_case) -> Iterator[Result]:
+    """The results of cases as they come, each from a process of its own."""
+    return work_all(cases, jobs, run, _broken)
+
+
+def _broken(case: Case, why: str, seconds: float) -> Result:
+    return Result(case=case, verdict="error", text=why, seconds=seconds)
+
+
+def exit_code(counts: Mapping[str, int]) -> int:
+    """1 where anything disagrees or a known deviation is gone; else 2 on an error or if nothing was judged; else 0."""
+    if any(counts.get(verdict) for verdict in FAILURES):
+        return 1
+    judged = sum(counts.get(verdict, 0) for verdict in ("agree", "known", "undecidable"))
+    return 2 if counts.get("error") or not judged else 0
+
+
+def document(results: Sequence[Result]) -> dict[str, Any]:
+    """What ``--json`` writes."""
+    return {
+        "schema": 1,
+        "counts": {verdict: n for verdict in VERDICTS if (n := sum(result.verdict == verdict for result in results))},
+        "cases": [result.to_dict(OPTIONS[result.case.optimizer][result.case.options]) for result in results],
+        "coverage": {"rows": list(coverage(results))},
+        "environment": environment({result.case.device for result in results}),
+    }
+
+
+def coverage(results: Iterable[Result]) -> Iterator[dict[str, Any]]:
+    """Each optimizer × situation × implementation × dtype: how many cases were judged, or why none was."""
+    cells: dict[tuple[str, ...], list[Result]] = {}
+    for result in results:
+        case = result.case
+        cells.setdefault((case.optimizer, case.situation, case.implementation, case.dtype), []).append(result)
+    for (optimizer, situation, implementation, dtype), some in cells.items():
+        refused = [result.text for result in some if result.verdict == "unsupported"]
+        whole = all(not offered(optimizer, implementation, result.case.device) for result in some)
+        yield {
+            "optimizer": optimizer,
+            "situation": "all" if whole else situation,
+            "implementation": implementation,
+            "dtype": "all" if whole else dtype,
+            "cases": len(some) - len(refused),
+            "reason": refused[0] if len(refused) == len(some) else "",
+        }
+
+
+def environment(devices: Iterable[str]) -> dict[str, str]:
+    """Versions and machine."""
+    found = {
+        "parity": version("parity"),
+        "torch": torch.__version__,
+        "numpy": version("numpy"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "CPU capability": torch.backends.cpu.get_cpu_capability(),
+    }
+    for device in devices:
+        if device.startswith("cuda"):
+            found[device] = torch.cuda.get_device_name(device)
+    return found
+
+
+class _Appending:
+    """Results, a line each, whole as soon as they are there: what an interrupt leaves is what had come."""
+
+    def __init__(self, folder: Path | None, *, keep: bool) -> None:
+        self.path = folder / RESULTS if folder else None
+        self.keep_earlier = keep
+        self.file: Any = None
+
+    def __enter__(self) -> Callable[[Result], None]:
+        if self.path is None:
+            return lambda _: None
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self.path.exists() and not self.keep_earlier:
+                self.path.replace(self.path.with_name(EARLIER))
+            self.file = self.path.open("a" if self.keep_earlier else "w", encoding="utf-8")
+        except OSError as error:
+            where = self.path.parent
+            raise InputError(f"{where}: cannot be written ({error.strerror}); choose another folder") from error
+        return self._write
+
+    def _write(self, result: Result) -> None:
+        self.file.write(json.dumps({**asdict(result), "torch": torch.__version__}) + "\n")
+        self.file.flush()
+
+    def __exit__(self, *_: object) -> None:
+        if self.file is not None:
+            self.file.close()
+
+
+def _earlier(folder: Path) -> dict[str, Result]:
+    """The results that an earlier run left; a line that was cut off is run again."""
+    found: dict[str, Result] = {}
+    path = folder / RESULTS
+    if not path.exists():
+        return found
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            record = json.loads(line)
+            version_then, case = record.pop("torch"), Case(**record.pop("case"))
+            record["wrong"] = tuple((check, text) for check, text in record["wrong"])
+        except (ValueError, TypeError, KeyError):
+            continue
+        if version_then != torch.__version__:
+            raise InputError(
+                f"{path}: holds results of torch {version_then}, not {torch.__version__}; choose --out anew"
+            )
+        found[case.id] = Result(case=case, **record)
+    return found

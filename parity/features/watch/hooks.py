@@ -1,0 +1,172 @@
+"""The two hooks of a watch: one copies what a sampled step finds, the other judges what it left.
+
+A class that is derived from one of torch's may call the step of its base class, which then has hooks of its own; and a
+step that raises has no second hook. Both are told apart by the call that a hook is made from.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from parity.errors import InputError
+from parity.features.watch.elements import chosen
+from parity.features.watch.record import WHOLE, Record, on_device, profile_for, unscaled_gradient
+from parity.features.watch.references import Reference
+from parity.features.watch.report import Report, Violated, Violation, counted
+from parity.judge.stages import Product
+from parity.record.products import Products
+from parity.record.snapshot import Snapshot
+from parity.step.expected import compare
+from refimpl.optimizers import Muon
+
+Policy = Literal["raise", "warn", "collect"]
+"""What a violation does."""
+
+
+class Watch:
+    """The two hooks, and what they have seen: ``report``."""
+
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        reference: Reference,
+        *,
+        every: int,
+        on_violation: Policy,
+        names: Callable[[int, int], str],
+        elements: int,
+        seed: int,
+    ) -> None:
+        self.optimizer, self.reference, self.names = optimizer, reference, names
+        self.every, self.on_violation, self.elements, self.seed = every, on_violation, elements, seed
+        self.report = Report(optimizer=type(optimizer).__name__)
+        self.call: FrameType | None = None
+        self.records: list[Record] = []
+        self.products = contextlib.ExitStack()
+        self.made: list[Product] = []
+
+    # -- hooks ----------------------------------------------------------------------------------------------------
+
+    def found(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        """Before a step: copy what it finds, if it is a sampled one."""
+        del optimizer
+        if is_running(self.call):
+            return  # the step of a class that this one is derived from, which has hooks of its own
+        self.let_go()  # of a step that raised
+        self.call = sys._getframe(1)
+        number, self.report.steps = self.report.steps, self.report.steps + 1
+        if any(map(callable, [*args[1:], *kwargs.values()])):
+            self.unsupported("step(closure) finds no gradients yet; call loss.backward() first and then step()")
+        elif number % self.every == 0:
+            with self.judging(number):
+                self.records = list(self.recorded(number))
+            if any(isinstance(record.optimizer, Muon) for record in self.records):
+                self.made = self.products.enter_context(Products()).made
+
+    def left(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        """After a step: judge it, if what it found was copied."""
+        del optimizer, args, kwargs
+        if sys._getframe(1) is not self.call:
+            return
+        records, products, number = self.records, self.made, self.report.steps - 1
+        self.let_go()
+        if not records:
+            return
+        with self.judging(number):
+            violations = list(self.violations(number, records, products))
+        self.report.judged += 1
+        self.report.violations += violations
+        if violations and self.on_violation == "raise":
+            raise Violated(counted(violations), self.report)
+        if violations and self.on_violation == "warn":
+            warnings.warn(counted(violations), stacklevel=3)
+
+    def let_go(self) -> None:
+        """Forget a step, and keep its products no longer."""
+        self.products.close()
+        self.call, self.records, self.made = None, [], []
+
+    # -- what they do ---------------------------------------------------------------------------------------------
+
+    def recorded(self, number: int) -> Iterator[Record]:
+        """What a step finds, of every parameter; references have the hyper-parameters in effect now."""
+        scale, overflow = (getattr(self.optimizer, name, None) for name in ("grad_scale", "found_inf"))
+        skipped = overflow is not None and bool(overflow)
+        for place, group in enumerate(self.optimizer.param_groups):
+            reference = self.reference(group)
+            for position, parameter in enumerate(group["params"]):
+                name = self.names(place, position)
+                if parameter.grad is not None and parameter.grad.layout != torch.strided:
+                    self.unsupported(f"{name}: has a sparse gradient, which parity.watch does not judge")
+                    continue
+                rng = np.random.default_rng((self.seed, number, place, position))
+                count = sys.maxsize if isinstance(reference, WHOLE) else self.elements
+                elements = on_device(chosen(parameter.numel(), count, rng), parameter)
+                yield Record(
+                    name=name,
+                    group=place,
+                    parameter=parameter,
+                    elements=elements,
+                    optimizer=None if parameter.grad is None or skipped else reference,
+                    profile=profile_for(reference, group, parameter),
+                    before=Snapshot.of(parameter, self.optimizer.state.get(parameter, {}), elements),
+                    unscaled=unscaled_gradient(parameter, scale, elements),
+                )
+
+    def violations(self, number: int, records: list[Record], products: list[Product]) -> Iterator[Violation]:
+        """Judge what a step left."""
+        report = self.report
+        for record in records:
+            after = record.after(self.optimizer.state.get(record.parameter, {}))
+            taken = 3 * record.optimizer.ns_steps if isinstance(record.optimizer, Muon) else 0
+            comparisons = compare(record.pieces(number, after, products[:taken]))
+            products = products[taken:]
+            for comparison in comparisons:
+                report.numbers += comparison.elements - comparison.unknown
+                report.unbounded += comparison.unknown
+                if comparison.elements > comparison.exact + comparison.unknown:
+                    kind = comparison.quantity.stage or "parameter"
+                    report.shares[kind] = max(comparison.used, report.shares.get(kind, 0.0))
+                if comparison.disagreement is not None:
+                    yield record.violation(comparison, comparison.disagreement, after)
+
+    @contextlib.contextmanager
+    def judging(self, number: int) -> Iterator[None]:
+        """The time is counted; an exception of the judge itself says that it is one."""
+        begin = time.perf_counter()
+        try:
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                yield
+        except InputError:
+            raise
+        except Exception as error:
+            error.add_note(f"parity.watch could not judge step {number}: this is no exception of the optimizer")
+            raise
+        finally:
+            self.report.seconds += time.perf_counter() - begin
+
+    def unsupported(self, text: str) -> None:
+        """Said once."""
+        if text not in self.report.unsupported:
+            self.report.unsupported.append(text)
+            if self.on_violation == "raise":
+                raise InputError(text)
+            if self.on_violation == "warn":
+                warnings.warn(text, stacklevel=4)
+
+
+def is_running(call: FrameType | None) -> bool:
+    """Whether a call is among those that led here."""
+    frame = sys._getframe(1) if call is not None else None
+    while frame is not None and frame is not call:
+        frame = frame.f_back
+    return frame is not None

@@ -1,0 +1,65 @@
+"""The words on the command line that several commands share, and what they stand for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from parity.errors import InputError, nearest
+
+if TYPE_CHECKING:
+    from parity.experiment import Experiment
+
+# Spelled out here, and held to the modules by a test, so that --help loads neither NumPy nor torch.
+DTYPE_NAMES = ("float64", "float32", "bfloat16", "float16")
+FORMULATION_NAMES = ("loss", "weight_decay", "manual")
+IMPLEMENTATION_NAMES = ("for-loop", "foreach", "fused")
+
+ExperimentName = Annotated[str, typer.Argument(help="A name from `parity list`, or a file (.toml).")]
+Json = Annotated[str | None, typer.Option(metavar="FILE|-", help="The document as JSON, too; - for standard output.")]
+Out = Annotated[Path | None, typer.Option(help="Results folder; default: a new one in parity-results/.")]
+Devices = Annotated[
+    list[str] | None, typer.Option(help="A torch device; default: the CPU, and an accelerator if there is one.")
+]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Processes; default: one for each core.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the cases that --out does not have yet.")]
+
+
+def choices(option: str, given: list[str], known: tuple[str, ...]) -> list[Any]:
+    """The values of a repeated option, ``all`` meaning each. Raises :class:`InputError`."""
+    for value in given:
+        if value not in (*known, "all"):
+            raise InputError(f"{option} {value}: unknown; allowed: {', '.join(known)}, all{nearest(value, known)}")
+    return list(known) if "all" in given else list(dict.fromkeys(given))
+
+
+def load_one(name: str) -> Experiment:
+    """The experiment that a name, a pattern or a file stands for. Raises :class:`InputError` where they are several."""
+    found = load_all(name)
+    if len(found) > 1:
+        names = ", ".join(experiment.name for experiment in found)
+        raise InputError(f"{name}: stands for {len(found)} experiments ({names}); give the name of one")
+    return found[0]
+
+
+def load_all(*words: str) -> list[Experiment]:
+    """The experiments that names, patterns or files stand for, each file once."""
+    from parity import gallery
+    from parity.experiment_file import load
+
+    return [load(path) for path in dict.fromkeys(path for word in words for path in gallery.find(word))]
+
+
+def one_of(option: str, value: str, known: tuple[str, ...]) -> str:
+    """A value of an option that takes one. Raises :class:`InputError`."""
+    if value not in known:
+        raise InputError(f"{option} {value}: unknown; allowed: {', '.join(known)}{nearest(value, known)}")
+    return value
+
+
+def resumed(resume: bool, out: Path | None) -> None:
+    """Raise :class:`InputError` where there is nothing to go on with."""
+    if resume and out is None:
+        raise InputError("--resume: needs the folder of the run to go on with; give --out")

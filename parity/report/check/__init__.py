@@ -1,1 +1,0 @@
-"""A diagnosis for people, for machines, and as a picture."""

@@ -1,1 +1,0 @@
-"""The report of ``parity power``: terminal, page and picture, all from the one JSON document."""

@@ -1,1 +1,0 @@
-"""Sweeps, traces and bridges as tables, pages and pictures; computes nothing."""

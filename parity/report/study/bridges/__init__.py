@@ -1,1 +1,0 @@
-"""The bridges for people and machines: terminal, JSON, pictures and page; computes nothing."""

@@ -1,1 +1,0 @@
-"""A sweep over λ as table, sentences, picture and files."""
