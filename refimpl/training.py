@@ -104,20 +104,8 @@ def train(
     base = optimizer_of_each(groups, problem.model.ndim)
     params = {name: np.array(param) for name, param in params.items()}
     state: dict[str, State] = {name: optimizer.init(params[name]) for name, optimizer in base.items()}
-    everything = record == "everything"
-
-    weights = problem.model.weights
-    recorded_params, recorded_gradients, recorded_state = [params], [], [state]
-    loss, objective = [], []
-    norms = [norm(*(params[name] for name in weights))]
-    train_loss, validation_loss = [], []
-
-    def record_epoch() -> None:
-        train_loss.append(problem.data_loss(params, X, y))
-        if validation is not None:
-            validation_loss.append(problem.data_loss(params, *validation))
-
-    record_epoch()
+    recorder = _Recorder(problem, params, state, everything=record == "everything")
+    recorder.epoch(params, X, y, validation)
     optimizers, step = base, 0
     for epoch, batches in enumerate(order):
         rows = np.concatenate(batches)
@@ -133,34 +121,76 @@ def train(
 
             of_step = with_mask(problem, masks[step]) if masks else problem
             outputs = of_step.model.forward(params, X_batch)
-            loss.append(problem.loss.value(outputs, y_batch))
-            objective.append(problem.objective_from(loss[-1], params))
+            loss = problem.loss.value(outputs, y_batch)
+            objective = problem.objective_from(loss, params)
             gradient = of_step.gradient_from(outputs, params, X_batch, y_batch)
 
             stepped = {name: optimizers[name].step(params[name], gradient[name], state[name]) for name in params}
             params = {name: param for name, (param, _) in stepped.items()}
             state = {name: new for name, (_, new) in stepped.items()}
-
-            norms.append(norm(*(params[name] for name in weights)))
-            if everything:
-                recorded_params.append(params)
-                recorded_gradients.append(gradient)
-                recorded_state.append(state)
+            recorder.step(loss, objective, gradient, params, state)
             step += 1
-        record_epoch()
+        recorder.epoch(params, X, y, validation)
+    return recorder.trajectory()
 
-    return Trajectory(
-        params={name: np.stack([p[name] for p in (recorded_params if everything else [params])]) for name in params},
-        gradients={name: np.stack([g[name] for g in recorded_gradients]) for name in params if recorded_gradients},
-        state=stack_states(recorded_state) if everything else {},
-        loss=np.array(loss),
-        objective=np.array(objective),
-        norm=np.array(norms),
-        train_loss=np.array(train_loss),
-        validation_loss=np.array(validation_loss) if validation is not None else None,
-        formats={},
-        meta={"backend": "reference", "dtype": str(params[weights[0]].dtype)},
-    )
+
+class _Recorder:
+    """What a run was at its start, after each step, and after each epoch; only the last weights unless ``everything``
+    is kept."""
+
+    def __init__(self, problem: Problem, params: Params, state: Mapping[str, State], *, everything: bool) -> None:
+        self.problem, self.everything = problem, everything
+        self.params, self.state = [params], [state]
+        self.gradients: list[Mapping[str, Array]] = []
+        self.loss: list[Array] = []
+        self.objective: list[Array] = []
+        self.norms = [self._norm(params)]
+        self.train_loss: list[Array] = []
+        self.validation_loss: list[Array] = []
+
+    def step(
+        self,
+        loss: Array,
+        objective: Array,
+        gradient: Mapping[str, Array],
+        params: Params,
+        state: Mapping[str, State],
+    ) -> None:
+        """The losses and gradients before a step, the parameters and the state after it."""
+        self.loss.append(loss)
+        self.objective.append(objective)
+        self.norms.append(self._norm(params))
+        if not self.everything:
+            self.params = [params]
+            return
+        self.params.append(params)
+        self.gradients.append(gradient)
+        self.state.append(state)
+
+    def epoch(self, params: Params, X: Array, y: Array, validation: tuple[Array, Array] | None) -> None:
+        """The losses of all rows."""
+        self.train_loss.append(self.problem.data_loss(params, X, y))
+        if validation is not None:
+            self.validation_loss.append(self.problem.data_loss(params, *validation))
+
+    def _norm(self, params: Params) -> Array:
+        return norm(*(params[name] for name in self.problem.model.weights))
+
+    def trajectory(self) -> Trajectory:
+        """All of it, steps as the leading axis."""
+        last = self.params[-1]
+        return Trajectory(
+            params={name: np.stack([moment[name] for moment in self.params]) for name in last},
+            gradients={name: np.stack([each[name] for each in self.gradients]) for name in last if self.gradients},
+            state=stack_states(self.state) if self.everything else {},
+            loss=np.array(self.loss),
+            objective=np.array(self.objective),
+            norm=np.array(self.norms),
+            train_loss=np.array(self.train_loss),
+            validation_loss=np.array(self.validation_loss) if self.validation_loss else None,
+            formats={},
+            meta={"backend": "reference", "dtype": str(last[self.problem.model.weights[0]].dtype)},
+        )
 
 
 def draw_masks(model: Model, order: Order, rng: np.random.Generator) -> tuple[Array, ...]:

@@ -15,21 +15,21 @@ import torch
 from torch import Tensor
 
 from parity.backends.base import Setting
-from parity.backends.options import options_of, strengths
+from parity.backends.options import options_of
 from parity.backends.torch_arithmetic import profiles
 from parity.backends.torch_gradients import loss_and_gradient
 from parity.backends.torch_manual import UPDATES
 from parity.backends.torch_parts import evaluated, from_scratch, module, ready_made
+from parity.backends.torch_penalties import penalty_gradient, penalty_value
 from parity.backends.torch_schedules import torch_schedule
 from parity.errors import InputError, Unsupported
 from parity.experiment import Experiment, Material
 from parity.formulation import Realised, realise
 from refimpl.losses import CrossEntropy, SquaredError
 from refimpl.models import MLP, Linear
-from refimpl.penalties import Norm, SubtractedL1
 from refimpl.training import scheduled, stack_states
 from refimpl.trajectory import SideEffect, Trajectory
-from refimpl.types import Array, Penalty
+from refimpl.types import Array
 
 FLAGS = {
     "for-loop": {"foreach": False, "fused": False},
@@ -284,36 +284,6 @@ class _ByHand(_Run):
                 self.states[name] = update(self.params[name], gradient[name], self.states[name], **options)
         self.compare("gradients/", recorded, record(gradient))
         return loss.item(), objective.item(), recorded
-
-
-# -- the reference's words in torch's ------------------------------------------------------------------------------
-
-
-def penalty_value(penalty: Penalty, w: Tensor) -> Tensor:
-    """``λ₁‖w‖₁ + λ₂/2‖w‖²``, ``λ‖w‖₂`` or ``−λ‖w‖₁`` as one writes it in torch."""
-    match penalty:
-        case Norm(strength=strength):
-            length: Tensor = torch.linalg.vector_norm(w)
-            return float(strength) * length
-        case SubtractedL1(strength=strength):
-            return -float(strength) * w.abs().sum()
-    l1, l2 = strengths(penalty)
-    terms = [l1 * w.abs().sum()] if l1 else []
-    terms += [l2 / 2 * (w * w).sum()] if l2 else []
-    return sum(terms, torch.zeros((), dtype=w.dtype, device=w.device)) if len(terms) != 1 else terms[0]
-
-
-def penalty_gradient(penalty: Penalty, w: Tensor) -> Tensor:
-    """``λ₁ sign(w) + λ₂w``, ``λw/‖w‖`` or ``−λ sign(w)``."""
-    match penalty:
-        case Norm(strength=strength):
-            return float(strength) * torch.where(w == 0, 0, w / torch.linalg.vector_norm(w))
-        case SubtractedL1(strength=strength):
-            return -float(strength) * torch.sign(w)
-    l1, l2 = strengths(penalty)
-    if not l1:
-        return l2 * w
-    return l1 * torch.sign(w) + l2 * w if l2 else l1 * torch.sign(w)
 
 
 # -- recording -----------------------------------------------------------------------------------------------------

@@ -13,8 +13,9 @@ from parity.step.arithmetics import Arithmetic, Rounding
 from parity.step.design import Design
 from parity.step.recording import Recording
 from parity.step.rounding import like
-from refimpl.arithmetic.bounded import Bounded, concatenate
+from refimpl.arithmetic.bounded import Bounded
 from refimpl.arithmetic.formats import FORMATS
+from refimpl.arithmetic.operations import concatenate
 from refimpl.training import with_mask
 from refimpl.types import Array
 

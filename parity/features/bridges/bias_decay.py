@@ -58,16 +58,11 @@ def compute(seed: int) -> BiasDecay:
     experiment = textbook(seed)
     data = experiment.draw().dataset
     assert data.X_validation is not None and data.y_validation is not None
-    X, y, n = data.X[0], data.y[0, :, 0], data.X.shape[1]
+    X, y = data.X[0], data.y[0, :, 0]
     decayed, free = (_minimiser(data, kappa) for kappa in (STRENGTH, 0.0))
     shifted, decayed_shifted = (_minimiser(data, kappa, SHIFT) for kappa in (0.0, STRENGTH))
     w, b = decayed["weight"][0, 0], decayed["bias"][0, 0]
 
-    root = np.sqrt(n * STRENGTH / (1 + STRENGTH))  # of a row that counts κ/(1 + κ) in a mean over n rows
-    X_more = np.vstack([X - X.mean(axis=0), root * X.mean(axis=0)])
-    y_more = np.append(y - y.mean(), root * y.mean())
-    gram = X_more @ X_more.T + n * STRENGTH * np.eye(n + 1)
-    more = X_more.T @ np.linalg.solve(gram, y_more)  # w = Xᵀ(XXᵀ + nλ)⁻¹y, the dual form of a ridge
     ridges = ridge(data.X, data.y, LOSS, STRENGTH).params
     least_squares = "least squares over (w, b)"
     identities = (
@@ -82,7 +77,7 @@ def compute(seed: int) -> BiasDecay:
             claim="its w = the ridge without bias on centred rows and one row more",
             ways=(least_squares, "n + 1 dual equations"),
             one=w,
-            other=more,
+            other=_one_row_more(X, y),
             promised=12,
         ),
         Identity(
@@ -124,6 +119,17 @@ def compute(seed: int) -> BiasDecay:
         targets=data.y_validation[0, :, 0] + SHIFT,
         predictions=np.array([_validation(data, params, SHIFT)[0] for params in (shifted, decayed_shifted)]),
     )
+
+
+def _one_row_more(X: Array, y: Array) -> Array:
+    """The ridge without bias on centred rows and one row more, in its dual form w = Xᵀ(XXᵀ + nλ)⁻¹y."""
+    n = len(X)
+    root = np.sqrt(n * STRENGTH / (1 + STRENGTH))  # of a row that counts κ/(1 + κ) in a mean over n rows
+    X_more = np.vstack([X - X.mean(axis=0), root * X.mean(axis=0)])
+    y_more = np.append(y - y.mean(), root * y.mean())
+    gram = X_more @ X_more.T + n * STRENGTH * np.eye(n + 1)
+    w: Array = X_more.T @ np.linalg.solve(gram, y_more)
+    return w
 
 
 def _problem(kappa: float) -> Problem:

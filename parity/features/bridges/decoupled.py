@@ -68,38 +68,29 @@ class Decoupled(Evidence):
     parabola: Array
 
 
+SGDS: dict[str, Optimizer] = {
+    "SGD, coupled": SGD(lr=LR, weight_decay=STRENGTH),
+    "SGD, decoupled": SGDW(lr=LR, weight_decay=STRENGTH),
+    "momentum, coupled": SGD(lr=LR, momentum=MOMENTUM, weight_decay=STRENGTH),
+    "momentum, decoupled": SGDW(lr=LR, momentum=MOMENTUM, weight_decay=STRENGTH),
+}
+ADAMS: dict[str, Optimizer] = {
+    "Adam, coupled": Adam(lr=ADAM_LR, eps=EPS, betas=(0.9, 0.99), weight_decay=ADAM_STRENGTH),
+    "AdamW, decoupled": AdamW(lr=ADAM_LR, eps=EPS, betas=(0.9, 0.99), weight_decay=ADAM_STRENGTH),
+}
+
+
 def compute(seed: int) -> Decoupled:
     """On the textbook's data, all rows at each step; rows and targets centred, so that there is no bias."""
     experiment = textbook(seed)
     data = centred(experiment.draw().dataset)
-
-    def weight(strength: float) -> Array:
-        found: Array = ridge(data.X, data.y, LOSS, strength, intercept=False).params["weight"][0, 0]
-        return found
-
-    sgd: dict[str, Optimizer] = {
-        "SGD, coupled": SGD(lr=LR, weight_decay=STRENGTH),
-        "SGD, decoupled": SGDW(lr=LR, weight_decay=STRENGTH),
-        "momentum, coupled": SGD(lr=LR, momentum=MOMENTUM, weight_decay=STRENGTH),
-        "momentum, decoupled": SGDW(lr=LR, momentum=MOMENTUM, weight_decay=STRENGTH),
-    }
-    adam: dict[str, Optimizer] = {
-        "Adam, coupled": Adam(lr=ADAM_LR, eps=EPS, betas=(0.9, 0.99), weight_decay=ADAM_STRENGTH),
-        "AdamW, decoupled": AdamW(lr=ADAM_LR, eps=EPS, betas=(0.9, 0.99), weight_decay=ADAM_STRENGTH),
-    }
     w0 = experiment.draw().params["weight"]
     ends, norms = {}, {}
-    for name, optimizer in {**sgd, **adam}.items():
-        ends[name], norms[name] = _run(data, optimizer, w0, STEPS if name in sgd else ADAM_STEPS)
+    for optimizers, steps in ((SGDS, STEPS), (ADAMS, ADAM_STEPS)):
+        for name, optimizer in optimizers.items():
+            ends[name], norms[name] = _run(data, optimizer, w0, steps)
     walled = _walled(data)
-    momentum_limit = (1 - MOMENTUM) * STRENGTH
-    limits = {
-        f"ridge, λ = {STRENGTH:g}": weight(STRENGTH),
-        f"ridge, (1 − μ)λ = {momentum_limit:.3g}": weight(momentum_limit),
-        f"ridge, λ = {ADAM_STRENGTH:g}": weight(ADAM_STRENGTH),
-        f"loss + Ω, λ = {ADAM_STRENGTH:g}, ε = {EPS:g}": walled,
-        f"ridge, ελ = {EPS * ADAM_STRENGTH:.3g}": weight(EPS * ADAM_STRENGTH),
-    }
+    limits = _limits(data, walled)
     exact = list(limits.values())
     closed = "the ridge in closed form"
     identities = (
@@ -151,6 +142,23 @@ def compute(seed: int) -> Decoupled:
         wall=-(grid + np.log1p(-grid)),
         parabola=grid**2 / 2,
     )
+
+
+def _limits(data: Dataset, walled: Array) -> dict[str, Array]:
+    """Where each of them ends, in closed form."""
+
+    def weight(strength: float) -> Array:
+        w: Array = ridge(data.X, data.y, LOSS, strength, intercept=False).params["weight"][0, 0]
+        return w
+
+    momentum_limit = (1 - MOMENTUM) * STRENGTH
+    return {
+        f"ridge, λ = {STRENGTH:g}": weight(STRENGTH),
+        f"ridge, (1 − μ)λ = {momentum_limit:.3g}": weight(momentum_limit),
+        f"ridge, λ = {ADAM_STRENGTH:g}": weight(ADAM_STRENGTH),
+        f"loss + Ω, λ = {ADAM_STRENGTH:g}, ε = {EPS:g}": walled,
+        f"ridge, ελ = {EPS * ADAM_STRENGTH:.3g}": weight(EPS * ADAM_STRENGTH),
+    }
 
 
 def _run(data: Dataset, optimizer: Optimizer, w0: Array, steps: int) -> tuple[Array, Array]:

@@ -76,13 +76,6 @@ def compute(seed: int) -> EarlyStopping:
     S, c = data.X[0].T @ data.X[0] / n, data.X[0].T @ data.y[0, :, 0] / n
     s, V = np.linalg.eigh(S)
     seen = s > p * np.finfo(float).eps * s[-1]
-
-    def solved(k: int) -> Array:
-        """(S + VΛVᵀ)⁻¹c with Λ = λ_k(s); any λ where there are no data, because c has nothing there."""
-        strength = np.ones(p)
-        strength[seen] = effective_strength(LR, np.array(k), s[seen])
-        return np.linalg.solve(S + (V * strength) @ V.T, c)
-
     start = {"weight": np.zeros((1, 1, p))}
     order = ((np.arange(n),),) * SHORT  # all rows at each step
     run = train(problem, [Group(parameters=("weight",), optimizer=SGD(lr=LR))], start, data.X, data.y, order)
@@ -93,14 +86,14 @@ def compute(seed: int) -> EarlyStopping:
             claim=f"w after {SHORT} steps = the ridge with λ_k(s)",
             ways=("the recursion", way),
             one=run.params["weight"][-1, 0, 0],
-            other=solved(SHORT),
+            other=_solved(S, c, s, V, seen, SHORT),
             promised=12,
         ),
         Identity(
             claim=f"w after {LONG} steps = the ridge with λ_k(s)",
             ways=("the iterate in closed form", way),
             one=closed["weight"][0, 0],
-            other=solved(LONG),
+            other=_solved(S, c, s, V, seen, LONG),
             promised=11,
         ),
     )
@@ -138,3 +131,10 @@ def compute(seed: int) -> EarlyStopping:
         stopped_loss=stopped_loss,
         ridge_loss=ridge_loss,
     )
+
+
+def _solved(S: Array, c: Array, s: Array, V: Array, seen: Array, k: int) -> Array:
+    """(S + VΛVᵀ)⁻¹c with Λ = λ_k(s); any λ where there are no data, because c has nothing there."""
+    strength = np.ones(len(s))
+    strength[seen] = effective_strength(LR, np.array(k), s[seen])
+    return np.linalg.solve(S + (V * strength) @ V.T, c)

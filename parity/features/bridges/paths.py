@@ -69,10 +69,6 @@ def compute(seed: int) -> Paths:
     strengths = np.geomspace(1e-3, 1e3, 121)
     ridges = ridge(data.X, data.y, LOSS, strengths).params["weight"][:, 0]
     solved = [np.linalg.solve(X.T @ X / n + lam * np.eye(p), X.T @ y / n) for lam in strengths]
-    Q = np.linalg.qr(X)[0]  # orthonormal, and centred as X is
-    z, alpha = Q.T @ y, 0.5 * np.max(np.abs(Q.T @ y))
-    shrunk = ridge(Q[None], data.y, LOSS, alpha / n).params["weight"][0, 0]
-    cut = lasso(Q[None], data.y, LOSS, alpha / n).params["weight"][0, 0]
     identities = (
         Identity(
             claim="lasso: halfway between two corners, the mean of the two",
@@ -95,20 +91,7 @@ def compute(seed: int) -> Paths:
             other=np.array(solved),
             promised=12,
         ),
-        Identity(
-            claim="orthonormal columns, ridge: z/(1 + α)",
-            ways=("the ridge in closed form", "the formula"),
-            one=shrunk,
-            other=z / (1 + alpha),
-            promised=12,
-        ),
-        Identity(
-            claim="orthonormal columns, lasso: sign(z)·max(|z| − α, 0)",
-            ways=("the lasso by its active set", "the formula"),
-            one=cut,
-            other=np.sign(z) * np.maximum(np.abs(z) - alpha, 0),
-            promised=12,
-        ),
+        *_orthonormal(X, y, data.y),
     )
     tenth = lasso(data.X, data.y, LOSS, largest / 10).params["weight"]
     facts = {
@@ -128,4 +111,26 @@ def compute(seed: int) -> Paths:
         corners=corners,
         lasso_weights=at_corners,
         truth=TRUTH,
+    )
+
+
+def _orthonormal(X: Array, y: Array, targets: Array) -> tuple[Identity, Identity]:
+    """Ridge and lasso on orthonormal columns, where each weight has a formula of its own."""
+    Q = np.linalg.qr(X)[0]  # orthonormal, and centred as X is
+    z, alpha = Q.T @ y, 0.5 * np.max(np.abs(Q.T @ y))
+    return (
+        Identity(
+            claim="orthonormal columns, ridge: z/(1 + α)",
+            ways=("the ridge in closed form", "the formula"),
+            one=ridge(Q[None], targets, LOSS, alpha / len(X)).params["weight"][0, 0],
+            other=z / (1 + alpha),
+            promised=12,
+        ),
+        Identity(
+            claim="orthonormal columns, lasso: sign(z)·max(|z| − α, 0)",
+            ways=("the lasso by its active set", "the formula"),
+            one=lasso(Q[None], targets, LOSS, alpha / len(X)).params["weight"][0, 0],
+            other=np.sign(z) * np.maximum(np.abs(z) - alpha, 0),
+            promised=12,
+        ),
     )

@@ -89,10 +89,7 @@ def compute(seed: int) -> SgdFixedPoint:
     rates = np.array([1e-5, 2e-5, *np.geomspace(3e-4, 0.04, 9), *RUN_RATES])
     points = fixed_points(rates, batches)
     one, two = (points[:2] - w_ridge) / rates[:2, None]
-    order = (tuple(batches),) * EPOCHS
-    groups = [Group(parameters=("weight",), optimizer=SGD(lr=np.array(RUN_RATES)))]
-    start = {"weight": np.repeat(experiment.draw().params["weight"], len(RUN_RATES), axis=0)}
-    weights = train(problem, groups, start, X, y, order).params["weight"][:: len(batches), :, 0]  # at each epoch
+    weights = _after_each_epoch(problem, experiment.draw().params["weight"], X, y, batches)
     identities = (
         Identity(
             claim=f"SGD, η = {RUN_RATES[0]:g}, {EPOCHS} epochs: the fixed point of the epoch",
@@ -125,12 +122,7 @@ def compute(seed: int) -> SgdFixedPoint:
     )
 
     distances = np.linalg.norm(points - w_ridge, axis=1) / size
-    facts = {
-        f"‖w* − w_ridge‖ ÷ ‖w_ridge‖ at η = {rate:g}": float(distance)
-        for rate, distance in zip(RUN_RATES, distances[-len(RUN_RATES) :], strict=True)
-    }
-    facts["‖δ‖ ÷ ‖w_ridge‖: the distance for each unit of η, to first order"] = float(np.linalg.norm(delta) / size)
-    facts["the same of the mean δ over all orders"] = float(np.linalg.norm(np.linalg.solve(total, -own / 2)) / size)
+    facts = _distances(distances[-len(RUN_RATES) :], delta / size, np.linalg.solve(total, -own / 2) / size)
     shown = slice(2, -len(RUN_RATES))
     return SgdFixedPoint(
         identities=identities,
@@ -142,6 +134,28 @@ def compute(seed: int) -> SgdFixedPoint:
         approach=np.linalg.norm(weights - w_ridge, axis=2).T / size,
         ends=distances[-len(RUN_RATES) :],
     )
+
+
+def _after_each_epoch(
+    problem: Problem, start: Array, X: Array, y: Array, batches: Sequence[npt.NDArray[np.intp]]
+) -> Array:
+    """The weights of SGD at the start and after each epoch, ``(EPOCHS + 1, rates, p)``."""
+    groups = [Group(parameters=("weight",), optimizer=SGD(lr=np.array(RUN_RATES)))]
+    starts = {"weight": np.repeat(start, len(RUN_RATES), axis=0)}
+    run = train(problem, groups, starts, X, y, (tuple(batches),) * EPOCHS)
+    weights: Array = run.params["weight"][:: len(batches), :, 0]
+    return weights
+
+
+def _distances(ends: Array, delta: Array, mean_delta: Array) -> dict[str, float]:
+    """How far SGD ends from the ridge, in units of its length."""
+    facts = {
+        f"‖w* − w_ridge‖ ÷ ‖w_ridge‖ at η = {rate:g}": float(distance)
+        for rate, distance in zip(RUN_RATES, ends, strict=True)
+    }
+    facts["‖δ‖ ÷ ‖w_ridge‖: the distance for each unit of η, to first order"] = float(np.linalg.norm(delta))
+    facts["the same of the mean δ over all orders"] = float(np.linalg.norm(mean_delta))
+    return facts
 
 
 def _batch(X: Array, y: Array, w: Array) -> tuple[Array, Array]:

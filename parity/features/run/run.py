@@ -59,16 +59,7 @@ def run(
     Raises :class:`parity.errors.InputError`: unknown names, unusable devices, a folder that cannot be written.
     """
     wanted = [experiments] if isinstance(experiments, Experiment) else list(experiments)
-    repeated = {e.name for e in wanted if [other.name for other in wanted].count(e.name) > 1}
-    if repeated:
-        raise InputError(f"{', '.join(sorted(repeated))}: given twice; give every experiment a name of its own")
-    known_names = {"dtype": DTYPES, "formulation": FORMULATIONS, "implementation": IMPLEMENTATIONS}
-    for (what, known), given in zip(known_names.items(), (dtypes, formulations, implementations), strict=True):
-        for name in given:
-            if name not in known:
-                raise InputError(f"{what} {name!r}: unknown; allowed: {', '.join(known)}{nearest(name, known)}")
-    if not 1 <= form_factor < math.inf:
-        raise InputError(f"form factor {form_factor}: allowed: a finite number ≥ 1; 1 is the form of the formulas")
+    _check_words(wanted, dtypes, formulations, implementations, form_factor)
     framework = find_backend(backend) if isinstance(backend, str) else backend
     devices = list(devices) or framework.devices()
     for device in devices:
@@ -106,6 +97,26 @@ def run(
     if progress:
         progress(len(runs), len(runs), "")
     return report
+
+
+def _check_words(
+    wanted: Sequence[Experiment],
+    dtypes: Sequence[str],
+    formulations: Sequence[str],
+    implementations: Sequence[str],
+    form_factor: float,
+) -> None:
+    """Raise :class:`InputError` for a name that is unknown or given twice."""
+    repeated = {e.name for e in wanted if [other.name for other in wanted].count(e.name) > 1}
+    if repeated:
+        raise InputError(f"{', '.join(sorted(repeated))}: given twice; give every experiment a name of its own")
+    known_names = {"dtype": DTYPES, "formulation": FORMULATIONS, "implementation": IMPLEMENTATIONS}
+    for (what, known), given in zip(known_names.items(), (dtypes, formulations, implementations), strict=True):
+        for name in given:
+            if name not in known:
+                raise InputError(f"{what} {name!r}: unknown; allowed: {', '.join(known)}{nearest(name, known)}")
+    if not 1 <= form_factor < math.inf:
+        raise InputError(f"form factor {form_factor}: allowed: a finite number ≥ 1; 1 is the form of the formulas")
 
 
 def _check_drawable(experiment: Experiment) -> None:
