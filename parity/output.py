@@ -119,15 +119,15 @@ def exit_code(counts: Mapping[str, int], *, judged: tuple[str, ...] = ("agree", 
 
 def to_json(document: Any, *, indent: int | None = 1) -> str:
     """A document as JSON; numbers that are not finite are strings."""
-    return json.dumps(plain(document), indent=indent, ensure_ascii=False, allow_nan=False)
+    return json.dumps(json_value(document), indent=indent, ensure_ascii=False, allow_nan=False)
 
 
-def plain(value: Any) -> Any:
+def json_value(value: Any) -> Any:
     """The same value for JSON, which has no inf and no nan."""
     if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
+        return {key: json_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [json_value(item) for item in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 

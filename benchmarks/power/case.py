@@ -11,7 +11,7 @@ Outcome = Literal["quiet", "alarm", "named", "caught", "undecidable", "equal", "
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
+class Trial:
     """``faults``: keys of ``MUTANTS``, none for correct code; ``seed``: added to the experiment's."""
 
     kind: Kind
@@ -27,7 +27,7 @@ class Case:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cause:
+class RightCause:
     """Where the explanations have the faults that were planted.
 
     ``named``: how many of the faults the first class has, in one explanation. ``rank``: number of the class, from 1,
@@ -52,11 +52,11 @@ class Result:
     calls undecidable. ``steps``, ``numbers``: that were judged.
     """
 
-    case: Case
+    case: Trial
     outcome: Outcome
     text: str = ""
     checks: Mapping[str, float] = field(default_factory=dict)
-    cause: Cause | None = None
+    cause: RightCause | None = None
     smallest: Mapping[str, float | None] = field(default_factory=dict)
     unseen: tuple[str, ...] = ()
     steps: int = 0

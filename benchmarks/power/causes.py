@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from benchmarks.power.case import Cause
+from benchmarks.power.case import RightCause
 from parity.explain.finding import Diagnosis
 from parity.explain.why import classes_of
 
@@ -24,7 +24,7 @@ NAMELESS = ("gradient-noise",)
 """Faults that nothing can name: the right answer is a description without a name."""
 
 
-def cause(faults: tuple[str, ...], diagnosis: Diagnosis) -> Cause:
+def cause(faults: tuple[str, ...], diagnosis: Diagnosis) -> RightCause:
     """Where the explanations have all faults, and how many of them the first class has."""
     wanted = {_answer(fault) for fault in faults if fault not in NAMELESS}
     classes = classes_of(diagnosis.explanations)
@@ -40,7 +40,7 @@ def cause(faults: tuple[str, ...], diagnosis: Diagnosis) -> Cause:
     most = max(len(wanted & one) for one in explanations[0])
     own = {_name(finding.id): finding.alike for finding in diagnosis.findings}
     findings = tuple(dict.fromkeys([*own, *(name for alike in own.values() for name in alike)]))
-    return Cause(named=most, rank=rank, place=place, size=len(explanations[0]), findings=findings)
+    return RightCause(named=most, rank=rank, place=place, size=len(explanations[0]), findings=findings)
 
 
 def _answer(id: str) -> str:

@@ -62,7 +62,7 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
     largest_size: int
 
 
-class Case(msgspec.Struct, frozen=True, kw_only=True):
+class TrialReport(msgspec.Struct, frozen=True, kw_only=True):
     """One run with a fault, or with two."""
 
     faults: list[str]
@@ -108,16 +108,16 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     correct: list[Correct]
     caught: list[Rates]
     pairs: list[Rates]
-    cases: list[Case]
+    cases: list[TrialReport]
     smallest: list[Smallest]
     environment: dict[str, str]
 
     @property
-    def singles(self) -> list[Case]:
+    def singles(self) -> list[TrialReport]:
         return [case for case in self.cases if len(case.faults) == 1]
 
     @property
-    def doubles(self) -> list[Case]:
+    def doubles(self) -> list[TrialReport]:
         return [case for case in self.cases if len(case.faults) == 2]
 
     @property
@@ -134,7 +134,7 @@ def read(document: Mapping[str, Any]) -> Document:
         raise InputError(f"not a document of benchmarks.power, schema 1 or 2: {error}; write it again") from error
 
 
-def largest(cases: Iterable[Case], check: str) -> float | None:
+def largest(cases: Iterable[TrialReport], check: str) -> float | None:
     """The largest error ÷ tolerance of a check, None where no case has it."""
     return max((float(case.checks[check]) for case in cases if check in case.checks), default=None)
 

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from benchmarks.power.document import Case, Document, largest, read
+from benchmarks.power.document import Document, TrialReport, largest, read
 from parity.pictures import save
 
 CHECKS = ("initial", "steps", "weight", "bias", "loss", "links")
@@ -68,7 +68,7 @@ def picture(found: Document) -> Figure:
     return figure
 
 
-def _rows(singles: Sequence[Case]) -> list[str]:
+def _rows(singles: Sequence[TrialReport]) -> list[str]:
     """The names of the kinds, each with its mutants below."""
     rows: dict[str, list[str]] = {}
     for case in singles:
@@ -76,7 +76,7 @@ def _rows(singles: Sequence[Case]) -> list[str]:
     return [row for family, faults in rows.items() for row in (family, *dict.fromkeys(faults))]
 
 
-def _level(cases: Sequence[Case], check: str) -> float:
+def _level(cases: Sequence[TrialReport], check: str) -> float:
     """log₁₀ of the share; −1 within the tolerance, nan where it was not judged."""
     share = largest(cases, check)
     if share is None:
@@ -92,7 +92,7 @@ def _write(axis: Any, values: Any) -> None:
             axis.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=7.5, color=colour)
 
 
-def _mark(cases: Sequence[Case]) -> tuple[str, str]:
+def _mark(cases: Sequence[TrialReport]) -> tuple[str, str]:
     """Of a mutant over its experiments."""
     caught = [case for case in cases if case.caught]
     if not caught:

@@ -11,7 +11,7 @@ from functools import cache
 
 import numpy as np
 
-from benchmarks.power.case import Case, Outcome, Result
+from benchmarks.power.case import Outcome, Result, Trial
 from benchmarks.power.causes import cause
 from benchmarks.power.checks import checks
 from benchmarks.power.mutants import program
@@ -28,7 +28,7 @@ from parity.step.recording import recording_of
 from refimpl.trajectory import Trajectory
 
 
-def measure(case: Case) -> Result:
+def measure(case: Trial) -> Result:
     """The result, or the error that was raised."""
     start = time.perf_counter()
     try:
@@ -38,7 +38,7 @@ def measure(case: Case) -> Result:
     return replace(result, seconds=time.perf_counter() - start)
 
 
-def _correct(case: Case) -> Result:
+def _correct(case: Trial) -> Result:
     """A finding in correct code is a false alarm, and so is a check beyond its tolerance, or a link not as asked."""
     experiment = _experiment(case)
     trajectory, observed = _run(case)
@@ -56,7 +56,7 @@ def _correct(case: Case) -> Result:
     )
 
 
-def _faulty(case: Case) -> Result:
+def _faulty(case: Trial) -> Result:
     experiment = _experiment(case)
     trajectory, observed = _run(case)
     diagnosis = diagnose(experiment, trajectory, observed=observed)
@@ -73,14 +73,14 @@ def _faulty(case: Case) -> Result:
 
 
 @np.errstate(all="ignore")
-def _smallest(case: Case) -> Result:
+def _smallest(case: Trial) -> Result:
     experiment = _experiment(case)
     recording, _ = recording_of(_run(case)[0])
     found = smallest_changes(as_asked(experiment), Engine(recording))
     return Result(case=case, outcome="measured", smallest=found, steps=recording.steps)
 
 
-def _experiment(case: Case) -> Experiment:
+def _experiment(case: Trial) -> Experiment:
     experiment = _loaded(case.experiment)
     return replace(experiment, seed=experiment.seed + case.seed)
 
@@ -90,7 +90,7 @@ def _loaded(name: str) -> Experiment:
     return load(find(name)[0])
 
 
-def _run(case: Case) -> tuple[Trajectory, Observed]:
+def _run(case: Trial) -> tuple[Trajectory, Observed]:
     """What the program with these faults reports, and what is seen of it."""
     return trajectory_here(program(*case.faults), _experiment(case), case.dtype)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.power.blind import Blind, each, read_blind, scores
-from benchmarks.power.document import Case, Document, read
+from benchmarks.power.document import Document, TrialReport, read
 from benchmarks.power.tables import (
     Table,
     alarms,
@@ -144,7 +144,7 @@ def _problems(title: str, lines: Sequence[str]) -> str:
     return f"### {title}\n\n" + "".join(f"* {line}\n" for line in lines) if lines else ""
 
 
-def _line(case: Case) -> str:
+def _line(case: TrialReport) -> str:
     faults = " + ".join(f"`{fault}`" for fault in case.faults)
     found = f"found {', '.join(f'`{name}`' for name in case.findings)}" if case.findings else case.text
     return f"{faults} ({case.where}): {found}"

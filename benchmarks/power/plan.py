@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 
-from benchmarks.power.case import Case
+from benchmarks.power.case import Trial
 from benchmarks.power.causes import NAMELESS
 from benchmarks.power.mutants import MUTANTS, pairs
 from parity.gallery import names
@@ -19,7 +19,7 @@ EVERY, SOME = 12, 2
 """``--quick`` has one of so many mutants, and so many pairs."""
 
 
-def plan(dtypes: Sequence[str], *, seed: int = 0, quick: bool = False) -> list[Case]:
+def plan(dtypes: Sequence[str], *, seed: int = 0, quick: bool = False) -> list[Trial]:
     """All cases, or with ``quick`` a sample of each kind. Another seed: other data, weights, batches and pairs."""
     found = [*_correct(dtypes, seed, quick), *_singles(dtypes, seed), *_pairs(dtypes, seed), *_smallest(dtypes, seed)]
     if not quick:
@@ -36,27 +36,27 @@ def plan(dtypes: Sequence[str], *, seed: int = 0, quick: bool = False) -> list[C
 EXPERIMENTS = tuple(name for name in names() if name.startswith("check-"))
 
 
-def _correct(dtypes: Sequence[str], seed: int, quick: bool) -> Iterator[Case]:
+def _correct(dtypes: Sequence[str], seed: int, quick: bool) -> Iterator[Trial]:
     """With ``quick`` one run of each experiment, in one dtype after the other."""
     for i, experiment in enumerate(EXPERIMENTS):
         if quick:
-            yield Case(kind="correct", experiment=experiment, dtype=dtypes[i % len(dtypes)], seed=seed)
+            yield Trial(kind="correct", experiment=experiment, dtype=dtypes[i % len(dtypes)], seed=seed)
             continue
         for dtype in dtypes:
             for run in range(RUNS):
-                yield Case(kind="correct", experiment=experiment, dtype=dtype, seed=RUNS * seed + run)
+                yield Trial(kind="correct", experiment=experiment, dtype=dtype, seed=RUNS * seed + run)
 
 
-def _singles(dtypes: Sequence[str], seed: int) -> Iterator[Case]:
+def _singles(dtypes: Sequence[str], seed: int) -> Iterator[Trial]:
     """Every mutant on every experiment that shows it; in bfloat16 all, whether it shows them or not."""
     for mutant in MUTANTS.values():
         for dtype in dtypes:
             if dtype in mutant.dtypes or dtype == "bfloat16":
                 for experiment in mutant.experiments:
-                    yield Case(kind="single", faults=(mutant.id,), experiment=experiment, dtype=dtype, seed=seed)
+                    yield Trial(kind="single", faults=(mutant.id,), experiment=experiment, dtype=dtype, seed=seed)
 
 
-def _pairs(dtypes: Sequence[str], seed: int) -> Iterator[Case]:
+def _pairs(dtypes: Sequence[str], seed: int) -> Iterator[Trial]:
     """A sample of those that can be named, each on one of the experiments that show both."""
     drawn = random.Random(seed)
     for pair in drawn.sample([pair for pair in pairs() if not set(pair) & set(NAMELESS)], PAIRS):
@@ -64,10 +64,10 @@ def _pairs(dtypes: Sequence[str], seed: int) -> Iterator[Case]:
         experiment = drawn.choice([name for name in first.experiments if name in second.experiments])
         for dtype in dtypes:
             if dtype in first.dtypes and dtype in second.dtypes:
-                yield Case(kind="pair", faults=pair, experiment=experiment, dtype=dtype, seed=seed)
+                yield Trial(kind="pair", faults=pair, experiment=experiment, dtype=dtype, seed=seed)
 
 
-def _smallest(dtypes: Sequence[str], seed: int) -> Iterator[Case]:
+def _smallest(dtypes: Sequence[str], seed: int) -> Iterator[Trial]:
     for dtype in dtypes:
         for experiment in EXPERIMENTS:
-            yield Case(kind="smallest", experiment=experiment, dtype=dtype, seed=seed)
+            yield Trial(kind="smallest", experiment=experiment, dtype=dtype, seed=seed)

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.power.case import Case, Cause, Result
+from benchmarks.power.case import Result, RightCause, Trial
 from benchmarks.power.measure import measure
 from benchmarks.power.summary import document
 from parity.errors import InputError
@@ -23,7 +23,7 @@ Progress = Callable[[Counter[str], int], None]
 
 
 def power(
-    wanted: Sequence[Case], *, jobs: int = 1, folder: Path, resume: bool = False, progress: Progress
+    wanted: Sequence[Trial], *, jobs: int = 1, folder: Path, resume: bool = False, progress: Progress
 ) -> dict[str, Any]:
     """Measure what is not in the folder's results yet, append each result as it comes, and return the document.
 
@@ -56,11 +56,11 @@ def exit_code(found: Mapping[str, Any]) -> int:
     return 2 if found["errors"] else 0
 
 
-def _broken(case: Case, why: str, seconds: float) -> Result:
+def _broken(case: Trial, why: str, seconds: float) -> Result:
     return Result(case=case, outcome="error", text=why, seconds=seconds)
 
 
-def _earlier(path: Path, wanted: Sequence[Case]) -> dict[str, Result]:
+def _earlier(path: Path, wanted: Sequence[Trial]) -> dict[str, Result]:
     """The results that an earlier run left, but for errors; a line that was cut off is measured again."""
     found: dict[str, Result] = {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
@@ -78,6 +78,6 @@ def _earlier(path: Path, wanted: Sequence[Case]) -> dict[str, Result]:
 def _parsed(record: dict[str, Any]) -> tuple[Result, str]:
     version, case, cause = record.pop("torch"), record.pop("case"), record.pop("cause")
     if cause is not None:
-        cause = Cause(**{**cause, "findings": tuple(cause["findings"])})
-    case = Case(**{**case, "faults": tuple(case["faults"])})
+        cause = RightCause(**{**cause, "findings": tuple(cause["findings"])})
+    case = Trial(**{**case, "faults": tuple(case["faults"])})
     return Result(**{**record, "case": case, "cause": cause, "unseen": tuple(record["unseen"])}), version

@@ -13,7 +13,7 @@ import torch
 from benchmarks.power.case import Result
 from benchmarks.power.causes import NAMELESS
 from benchmarks.power.mutants import FAMILIES, MUTANTS
-from parity.output import plain
+from parity.output import json_value
 
 FAMILY = {mutant.id: name for name, family in FAMILIES.items() for mutant in family}
 FIRST_CLASSES = FIRST_EXPLANATIONS = 3
@@ -37,7 +37,7 @@ def document(results: Sequence[Result]) -> dict[str, Any]:
         "smallest": [_smallest(r) for r in of["smallest"] if r.outcome == "measured"],
         "environment": environment(),
     }
-    plained: dict[str, Any] = plain(found)
+    plained: dict[str, Any] = json_value(found)
     return plained
 
 

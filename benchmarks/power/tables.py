@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.power.document import Case, Document, change, percent
+from benchmarks.power.document import Document, TrialReport, change, percent
 from parity.features.verify.document import number
 
 
@@ -124,19 +124,19 @@ def smallest(found: Document) -> Table:
     return Table("Smallest relative change that is seen", ("experiment", "number", *dtypes), rows)
 
 
-def unnamed(found: Document) -> list[Case]:
+def unnamed(found: Document) -> list[TrialReport]:
     """Single faults that were caught, but whose name is not in the first class."""
     return [case for case in found.singles if case.outcome == "caught"]
 
 
-def unpaired(found: Document) -> list[Case]:
+def unpaired(found: Document) -> list[TrialReport]:
     """Pairs that were caught, but that no explanation names."""
     return [case for case in found.doubles if case.caught and case.rank is None]
 
 
-def unseen(found: Document) -> dict[str, list[Case]]:
+def unseen(found: Document) -> dict[str, list[TrialReport]]:
     """Runs with a fault that lie within the tolerance of correct code, by fault and dtype."""
-    by_fault: dict[str, list[Case]] = {}
+    by_fault: dict[str, list[TrialReport]] = {}
     for case in found.singles:
         if case.outcome in ("undecidable", "equal"):
             by_fault.setdefault(case.faults[0], []).append(case)

@@ -74,7 +74,7 @@ def check_muon(update: Update, products: Sequence[Product]) -> Iterator[Expected
     direction = cast(optimizer.direction(gradient, buffer), NORMALISING)
     start = Rounding(NORMALISING).hyper(update.optimizer, 3).start(direction)
     steps = update.optimizer.ns_steps
-    yield counted(Quantity("products", name), number, len(products), 3 * steps)
+    yield equal_count(Quantity("products", name), number, len(products), 3 * steps)
     if len(products) != 3 * steps:
         return
     last = Bounded(start.value, start.error, update.profile)
@@ -200,13 +200,13 @@ def _check_memory(update: GroupUpdate) -> Iterator[Expected]:
     keys = ("old_dirs", "old_stps", "ro")
     kept = all(same(after[key], state[key]) for key in keys)
     if curved is not None:
-        yield counted(_of("remembers"), number, not kept, curved)
+        yield equal_count(_of("remembers"), number, not kept, curved)
     if kept or curved is False:
         yield handed_on(_of("H_diag"), number, after["H_diag"], state["H_diag"])
         return
     for key in keys:
         old = state[key][-(update.optimizer.history_size - 1) :] if update.optimizer.history_size > 1 else ()
-        yield counted(Quantity("count", key=key), number, len(after[key]), len(old) + 1)
+        yield equal_count(Quantity("count", key=key), number, len(after[key]), len(old) + 1)
         for i, (found, before) in enumerate(zip(after[key], old, strict=False)):
             yield handed_on(_of(key, i), number, found, before)
     yield expect_one(_of("y"), number, after["old_dirs"][-1], y, store)
@@ -223,7 +223,7 @@ def _check_loops(update: GroupUpdate, dots: Sequence[Product]) -> Iterator[Expec
     pairs = [tuple(map(tensor, pair)) for pair in zip(after["old_stps"], after["old_dirs"], after["ro"], strict=True)]
     g, H, m = tensor(update.evaluations[0].gradient), tensor(after["H_diag"]), len(pairs)
     loops = dots[_dots_before(update) :][: 2 * m]
-    yield counted(Quantity("count", key="dot products"), number, len(loops), 2 * m)
+    yield equal_count(Quantity("count", key="dot products"), number, len(loops), 2 * m)
     if len(loops) != 2 * m:
         return
     q = -g
@@ -303,10 +303,10 @@ def decision(condition: Any) -> bool | None:
 def decided(quantity: Quantity, number: int, candidate: bool, condition: Any) -> Expected:
     """A decision of the framework, held to the reference's where that is certain."""
     found = decision(condition)
-    return counted(quantity, number, candidate, candidate if found is None else found)
+    return equal_count(quantity, number, candidate, candidate if found is None else found)
 
 
-def counted(quantity: Quantity, number: int, candidate: float, wanted: float) -> Expected:
+def equal_count(quantity: Quantity, number: int, candidate: float, wanted: float) -> Expected:
     """A count, or a decision, held to equality."""
     return equal(quantity, number, np.array([[float(candidate)]]), wanted)
 

@@ -21,14 +21,14 @@ WITH_SUMS = ("Adafactor", "Muon", "LBFGS")
 
 def in_effect(kind: Any, group: Mapping[str, Any]) -> Optimizer:
     """A reference with the hyper-parameters that torch has in effect for a group."""
-    reference: Optimizer = kind(**{f.name: plain(group[f.name]) for f in fields(kind) if f.name in group})
+    reference: Optimizer = kind(**{f.name: python_value(group[f.name]) for f in fields(kind) if f.name in group})
     return reference
 
 
-def plain(value: Any) -> Any:
+def python_value(value: Any) -> Any:
     """A hyper-parameter as Python has it; a tensor is the number in it."""
     if isinstance(value, tuple | list):
-        return tuple(map(plain, value))
+        return tuple(map(python_value, value))
     return value.item() if isinstance(value, Tensor) else value
 
 

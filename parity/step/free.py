@@ -20,7 +20,7 @@ Push = Callable[[int, dict[str, Array]], dict[str, Array]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class FreeRun:
+class Simulation:
     """``weights`` by parameter ``(K + 1, runs, …)``; ``loss`` and ``objective`` of each batch ``(K, runs)``; ``norm``
     of the weights ``(K + 1, runs)``."""
 
@@ -30,7 +30,7 @@ class FreeRun:
     norm: Array
 
 
-def simulate(design: Design, *, runs: int = 1, push: Push | None = None) -> FreeRun:
+def simulate(design: Design, *, runs: int = 1, push: Push | None = None) -> Simulation:
     """Train; ``push(step, weights)`` returns the weights to go on with, to study how errors grow."""
     inputs = {"X": design.material.dataset.X, "y": design.material.dataset.y}
     start = {name: np.repeat(values, runs, axis=0) for name, values in design.material.params.items()}
@@ -40,7 +40,7 @@ def simulate(design: Design, *, runs: int = 1, push: Push | None = None) -> Free
         norms = [norm(*(each[name] for name in design.form.in_gradient.model.weights)) for each in weights]
     joined = {name: np.stack([each[name] for each in weights]) for name in start}
     losses, objectives = [loss for _, loss, _ in moments], [objective for *_, objective in moments]
-    return FreeRun(weights=joined, loss=np.stack(losses), objective=np.stack(objectives), norm=np.stack(norms))
+    return Simulation(weights=joined, loss=np.stack(losses), objective=np.stack(objectives), norm=np.stack(norms))
 
 
 def trained(

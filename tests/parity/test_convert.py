@@ -19,8 +19,8 @@ from parity.errors import InputError
 from parity.features.convert.convert import convert, read
 from parity.features.convert.prove import keras_peer, statsmodels_peer
 from parity.features.convert.prove import proof as proving
-from parity.features.convert.prove.evidence import direct_bound
 from parity.features.convert.prove.minimum import minimum
+from parity.features.convert.prove.peer_run import direct_bound
 from parity.features.convert.prove.proof import PEERS, PENALTIES, exit_code, prove, prove_all
 from parity.features.convert.prove.sample import Sample, draw
 from parity.features.convert.show import explained, to_json

@@ -26,7 +26,7 @@ from rich.console import Console
 
 from parity.errors import InputError
 from parity.features.verify import heatmap
-from parity.features.verify.document import LOOKS, cells, number, read, words
+from parity.features.verify.document import LOOKS, cells, in_words, number, read
 from parity.features.verify.heatmap import draw
 from parity.features.verify.junit import to_junit
 from parity.features.verify.page import to_html
@@ -256,7 +256,7 @@ def test_a_share_takes_at_most_five_characters(used: float | None, text: str) ->
 
 
 def test_options_and_shapes_are_put_in_words() -> None:
-    assert [words(x) for x in ({"lr": 0.1, "betas": (0.9, 0.99)}, [3, 5], 17, "x", None)] == [
+    assert [in_words(x) for x in ({"lr": 0.1, "betas": (0.9, 0.99)}, [3, 5], 17, "x", None)] == [
         *("lr=0.1, betas=(0.9, 0.99)", "3×5", "17", "x", "")
     ]
 
@@ -296,7 +296,7 @@ class Page(HTMLParser):
 def test_the_page_carries_every_case_and_every_row_of_the_coverage(big: dict[str, Any]) -> None:
     page = Page(to_html(big))
     for got, want in zip(page.rows("cases"), big["cases"], strict=True):
-        assert got == want | {"options": words(want["options"]), "size": words(want["size"])}
+        assert got == want | {"options": in_words(want["options"]), "size": in_words(want["size"])}
     assert page.rows("coverage") == big["coverage"]["rows"]
 
 
@@ -656,7 +656,7 @@ def test_a_cell_opens_its_cases_with_numbers_text_and_command(tab: Tab, big: dic
     assert worst["verdict"] == "disagree"
     assert tab.texts(".body p") == [worst["text"]] and tab.texts(".body code") == [worst["rerun"]]
     facts = dict(zip(tab.texts(".facts dt"), tab.texts(".facts dd"), strict=True))
-    assert facts["options"] == words(worst["options"]) and facts["situation"] == worst["situation"]
+    assert facts["options"] == in_words(worst["options"]) and facts["situation"] == worst["situation"]
     assert float(facts["error ÷ tolerance"]) == float(worst["used"])
     tab.click(".command button")
     assert tab.texts(".command button") in (["Copied"], ["Selected"])

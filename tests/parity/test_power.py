@@ -18,7 +18,7 @@ import parity
 from benchmarks.power import measure as measuring
 from benchmarks.power import run as running
 from benchmarks.power.__main__ import app
-from benchmarks.power.case import Case, Cause, Result
+from benchmarks.power.case import Result, RightCause, Trial
 from benchmarks.power.causes import cause
 from benchmarks.power.checks import checks
 from benchmarks.power.document import change, percent, read
@@ -42,7 +42,7 @@ from parity.step.recording import recording_of
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "benchmarks" / "results" / "power.json"
 BLIND = PUBLISHED.with_name("blind.json")
-SINGLE = Case(kind="single", faults=("loss-halved",), experiment="check-sgd", dtype="float32")
+SINGLE = Trial(kind="single", faults=("loss-halved",), experiment="check-sgd", dtype="float32")
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_quick_has_some_of_each_kind_and_correct_code_of_every_experiment() -> N
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("experiment", ["check-sgd", "check-adam"])
 def test_every_check_of_correct_code_is_within_its_tolerance(experiment: str, dtype: str) -> None:
-    result = measure(Case(kind="correct", experiment=experiment, dtype=dtype, seed=3))
+    result = measure(Trial(kind="correct", experiment=experiment, dtype=dtype, seed=3))
     assert result.outcome == "quiet", result.text
     assert set(result.checks) == {"initial", "steps", "weight", "bias", "loss", "links"}
     assert 0 < max(result.checks.values()) <= 1
@@ -173,12 +173,12 @@ def test_faults_count_as_named_where_one_explanation_has_all_of_them(
 def test_a_fault_that_changes_no_number_of_a_dtype_is_equal_and_one_below_its_rounding_undecidable() -> None:
     narrow = replace(SINGLE, dtype="bfloat16", faults=("precision-bfloat16-weights",))
     assert measure(narrow).outcome == "equal"
-    small = measure(Case(kind="single", faults=("eps-inside-root",), experiment="check-adam", dtype="bfloat16"))
+    small = measure(Trial(kind="single", faults=("eps-inside-root",), experiment="check-adam", dtype="bfloat16"))
     assert small.outcome == "undecidable" and max(small.checks.values()) <= 1
 
 
 def test_a_judge_that_accuses_is_an_alarm_and_one_that_says_nothing_has_missed(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = Case(kind="correct", experiment="check-sgd", dtype="float64")
+    right = Trial(kind="correct", experiment="check-sgd", dtype="float64")
     honest = diagnose
     monkeypatch.setattr(
         measuring, "diagnose", lambda *given, **more: replace(honest(*given, **more), verdict="disagree")
@@ -277,9 +277,9 @@ def test_an_interrupted_measurement_goes_on_where_it_was(
     assert json.loads(to_json(found)) == json.loads((quick / "report.json").read_text(encoding="utf-8"))
 
 
-def measured(line: str) -> Case:
+def measured(line: str) -> Trial:
     case = json.loads(line)["case"]
-    return Case(**{**case, "faults": tuple(case["faults"])})
+    return Trial(**{**case, "faults": tuple(case["faults"])})
 
 
 def test_a_new_measurement_keeps_the_earlier_one_and_another_torch_is_not_mixed_in(tmp_path: Path) -> None:
@@ -312,8 +312,8 @@ def test_words_that_make_no_sense_are_refused_in_one_line(
 
 def result(outcome: Any, *faults: str, dtype: str = "float32", **parts: Any) -> Result:
     kind: Any = {0: "correct", 1: "single", 2: "pair"}[len(faults)]
-    found = Cause(named=len(faults), rank=1, place=1, size=1, findings=faults)
-    case = Case(kind=kind, faults=faults, experiment="check-sgd", dtype=dtype)
+    found = RightCause(named=len(faults), rank=1, place=1, size=1, findings=faults)
+    case = Trial(kind=kind, faults=faults, experiment="check-sgd", dtype=dtype)
     defaults: dict[str, Any] = {"cause": found if faults else None, "checks": {"initial": 0.0, "weight": 30.0}}
     return Result(case=case, outcome=outcome, **{**defaults, **parts})
 
@@ -340,8 +340,8 @@ def test_the_exit_code_is_1_on_an_alarm_or_an_uncaught_mutant_and_2_on_an_error(
 
 
 def one_of_each() -> Iterator[Result]:
-    missing = Cause(named=0, rank=None, place=None, size=1, findings=("lr-halved",))
-    one = Cause(named=1, rank=2, place=4, size=2, findings=("lr-other", "maximize"))
+    missing = RightCause(named=0, rank=None, place=None, size=1, findings=("lr-halved",))
+    one = RightCause(named=1, rank=2, place=4, size=2, findings=("lr-other", "maximize"))
     yield result("named", "lr-halved")
     yield result("caught", "lr-other", cause=missing)
     yield result("undecidable", "maximize", dtype="bfloat16", checks={"weight": 0.5})
@@ -349,7 +349,7 @@ def one_of_each() -> Iterator[Result]:
     yield result("caught", "lr-other", "full-batch", cause=one)
     yield result("caught", "maximize", "full-batch", cause=missing)
     yield Result(
-        case=Case(kind="smallest", experiment="check-sgd", dtype="float32"),
+        case=Trial(kind="smallest", experiment="check-sgd", dtype="float32"),
         outcome="measured",
         smallest={"lr": 3.21e-7, "eps": None},
     )

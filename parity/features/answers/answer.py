@@ -10,7 +10,7 @@ Cell: TypeAlias = str | int | float
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
+class Reply:
     """``text``: the explanation in Markdown, its numbers computed; ``columns`` and ``rows``: a table of numbers."""
 
     text: str
@@ -34,4 +34,4 @@ class Answer:
     why: str
     experiments: tuple[str, ...] = ()
     commands: tuple[str, ...]
-    evidence: Callable[[], Evidence]
+    evidence: Callable[[], Reply]

@@ -28,7 +28,7 @@ from parity.features.answers import (
     weight_decay,
     which_lam,
 )
-from parity.features.answers.answer import Answer, Evidence
+from parity.features.answers.answer import Answer, Reply
 
 ANSWERS: dict[str, Answer] = {
     "s0-nine-times": s0_nine_times.ANSWER,
@@ -57,4 +57,4 @@ ANSWERS: dict[str, Answer] = {
     "priors": priors.ANSWER,
 }
 
-__all__ = ["ANSWERS", "Answer", "Evidence"]
+__all__ = ["ANSWERS", "Answer", "Reply"]

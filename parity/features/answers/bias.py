@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Evidence
+from parity.features.answers.answer import Answer, Reply
 from parity.features.answers.runs import entry, minimiser
 from parity.features.known.known import KNOWN
 from refimpl.penalties import L2
@@ -14,7 +14,7 @@ from refimpl.penalties import L2
 LAM = 3.0
 
 
-def evidence() -> Evidence:
+def evidence() -> Reply:
     base = entry("s0-scratch-lam3")
     rows = []
     for level in (0.05, 1.0, 10.0):
@@ -27,7 +27,7 @@ def evidence() -> Evidence:
             beyond = experiment.model.forward(best, data.X_validation) - data.y_validation
             found = float(best["bias"][0, 0]), round(float(residual.mean()), 12) + 0.0, float(np.mean(beyond**2) / 2)
             rows.append((level, label, *found))
-    return Evidence(
+    return Reply(
         text=f"""\
 It pulls all predictions towards 0. ∂J/∂b = 0 reads mean(r) = 0 without decay on the bias, and mean(r) = −λb
 with it (for the loss ½·mean(r²)): predictions are off by λb on average, the more the larger the targets are.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Evidence
+from parity.features.answers.answer import Answer, Reply
 
 
-def evidence() -> Evidence:
+def evidence() -> Reply:
     A = np.random.default_rng(0).integers(-9, 9, (4, 3), endpoint=True)
     sums = int((A**2).sum()), int(np.trace(A.T @ A)), int(np.trace(A @ A.T))
     rotation, _ = np.linalg.qr(np.random.default_rng(1).standard_normal((4, 4)))
-    return Evidence(
+    return Reply(
         text="""\
 The j-th diagonal element of AᵀA is Σᵢ aᵢⱼ², the squared length of column j; their sum is over all elements. So
 the Frobenius norm of a weight matrix is the Euclidean norm of all its numbers in a row, which is what

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Evidence
+from parity.features.answers.answer import Answer, Reply
 from parity.features.answers.runs import entry, final, run
 from refimpl.batches import Batches
 from refimpl.exact.lasso import lasso
@@ -18,7 +18,7 @@ from refimpl.penalties import L1
 LAM, LR, EPOCHS = 0.01, 0.02, 400
 
 
-def evidence() -> Evidence:
+def evidence() -> Reply:
     base = entry("s0-scratch-lam0", penalties=(L1(strength=LAM),), batches=Batches(size=0), epochs=EPOCHS)
     data, loss = base.draw().dataset, base.loss
     assert isinstance(loss, SquaredError)
@@ -39,7 +39,7 @@ def evidence() -> Evidence:
             float(np.mean(best**2) / 2 + LAM * np.abs(exact).sum()),
         )
     )
-    return Evidence(
+    return Reply(
         text=f"""\
 Add `lam * w.abs().sum()` to the loss: autograd takes λ·sign(w), with 0 at 0, and any optimizer goes on from
 there. That finds small weights but no zeros, because each step moves a weight by ηλ past 0 and back. To have

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Evidence
+from parity.features.answers.answer import Answer, Reply
 from refimpl.optimizers import SGD, ProximalSGD
 from refimpl.penalties import L1, L2
 
@@ -13,7 +13,7 @@ WEIGHTS = (0.8, -0.3, 0.04, 0.0, 0.0)
 GRADIENTS = (0.2, -0.1, 0.1, 0.3, -0.9)
 
 
-def evidence() -> Evidence:
+def evidence() -> Reply:
     w, g = np.array([[WEIGHTS]]), np.array([[GRADIENTS]])
     penalty = L1(strength=LAM)
     subgradient, _ = SGD(lr=LR).step(w, g + penalty.subgradient(w), {})
@@ -21,7 +21,7 @@ def evidence() -> Evidence:
     decayed, _ = SGD(lr=LR).step(w, g + L2(strength=LAM).subgradient(w), {})
     steps = [np.round(step[0, 0], 12) + 0.0 for step in (subgradient, proximal, decayed)]
     rows = [(*pair, *map(float, row)) for *pair, row in zip(WEIGHTS, GRADIENTS, np.stack(steps, axis=1), strict=True)]
-    return Evidence(
+    return Reply(
         text=f"""\
 With the gradient g of the loss alone:
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from parity.experiment import Experiment
-from parity.features.answers.answer import Answer, Evidence
+from parity.features.answers.answer import Answer, Reply
 from parity.features.answers.runs import entry, run
 from refimpl.batches import Batches
 from refimpl.datasets import Dataset, Gaussian
@@ -25,7 +25,7 @@ LOSS = SquaredError(factor=0.5, reduction="mean")
 STRENGTHS = np.geomspace(1e-1, 1e2, 31)
 
 
-def evidence() -> Evidence:
+def evidence() -> Reply:
     stopped, penalised, others = [], [], []
     for seed in range(SEEDS):
         noisy = _textbook(seed)
@@ -45,7 +45,7 @@ def evidence() -> Evidence:
     by_step, by_lam = np.mean(stopped, axis=0), np.mean(penalised, axis=0)
     nothing, dropout, with_more = (float(value) for value in np.mean(others, axis=0))
     stop, best = int(np.argmin(by_step)), int(np.argmin(by_lam))
-    return Evidence(
+    return Reply(
         text=f"""\
 All of these but more data are shrinkage towards 0 and close relatives. Gradient descent from 0 has fitted,
 after k steps, the share 1 − (1 − ηκ)ᵏ of each direction, where ridge has κ/(κ + λ): stopping early is a λ of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Evidence
+from parity.features.answers.answer import Answer, Reply
 from parity.features.answers.runs import entry
 from refimpl.exact.lasso import lasso
 from refimpl.exact.ridge import ridge
@@ -14,7 +14,7 @@ NOISE = 0.01
 LOSS = SquaredError(factor=0.5, reduction="mean")
 
 
-def evidence() -> Evidence:
+def evidence() -> Reply:
     data = entry("s0-scratch-lam3").draw().dataset
     n = data.X.shape[1]
     rows, slopes = [], []
@@ -30,7 +30,7 @@ def evidence() -> Evidence:
         rows.append((width, gauss, float(np.linalg.norm(w["weight"])), laplace, zeros))
     digits = min(8, int(-np.log10(max(slopes))))  # more are there; how many, depends on the machine
     implied = NOISE / np.sqrt(n * 3)
-    return Evidence(
+    return Reply(
         text=f"""\
 Take −log of P(w | X, y) ∝ P(y | X, w)·P(w). Noise N(0, σ²) gives Σr²/(2σ²). A Gaussian prior N(0, τ²) adds
 ‖w‖²/(2τ²), a Laplace prior of scale s adds ‖w‖₁/s. Times σ²/n that is ½·mean(r²) plus

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Evidence
+from parity.features.answers.answer import Answer, Reply
 from parity.features.answers.runs import entry, run
 
 SEEDS = 20
 PRINTED = {"s0-scratch-lam0": "0.00922", "s0-scratch-lam3": "0.00162", "s0-concise-lazy-lam3": "0.01408"}
 
 
-def evidence() -> Evidence:
+def evidence() -> Reply:
     found = {}
     for name in ("s0-scratch-lam0", "s0-scratch-lam3", "s0-concise-lam3", "s0-concise-lazy-lam3"):
         norms = np.array([run(replace(entry(name), seed=seed)).norm[-1, 0] for seed in range(SEEDS)])
@@ -28,7 +28,7 @@ def evidence() -> Evidence:
     left = (1 - n / p) / 3 * kept**2 / 2  # E‖w₀‖² = p·(1/p)/3, of which the rows see n of p directions
     described = found["s0-concise-lam3"].mean() / found["s0-scratch-lam3"].mean()
     executed = found["s0-concise-lazy-lam3"].mean() / found["s0-scratch-lam3"].mean()
-    return Evidence(
+    return Reply(
         text=f"""\
 Not λ, but where the weights start. A lazily shaped layer has no weights yet when its constructor sets them to
 N(0, 0.01²); they are drawn at the first input, from the layer's own U(−1/√p, 1/√p), with ‖w₀‖² = 1/3 on average

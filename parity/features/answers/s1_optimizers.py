@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from parity.backends.reference import run_reference
-from parity.features.answers.answer import Answer, Evidence
+from parity.features.answers.answer import Answer, Reply
 from parity.features.answers.runs import entry
 from refimpl.optimizers import AdamW
 
 
-def evidence() -> Evidence:
+def evidence() -> Reply:
     rows = []
     largest = 0.0
     for name in ("s1-sgd-decay", "s1-adam-decay"):
@@ -27,7 +27,7 @@ def evidence() -> Evidence:
     rows.append((f"AdamW, weight_decay = {lam:g}", _length(run_reference(decoupled, "loss"))))
     parted = " to 12 digits" if largest < 1e-12 else f" but for {largest:.1g}"
     start = _length(run_reference(adam, "loss"), 0)
-    return Evidence(
+    return Reply(
         text=f"""\
 Both `weight_decay` add λp to the gradient, which is the gradient of λ/2·Σp²: with the penalty in the loss the
 weights are the same{parted}. For SGD that is all. Adam then divides the sum by √v, its running size: a small λp

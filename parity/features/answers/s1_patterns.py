@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Evidence
+from parity.features.answers.answer import Answer, Reply
 from parity.features.answers.runs import entry, final, run
 
 
-def evidence() -> Evidence:
+def evidence() -> Reply:
     rows = []
     for name, term in (("s1-xor-lam0", "none"), ("s1-pattern-l2", "0.01·Σp²"), ("s1-pattern-l1", "0.005·Σ|p|")):
         recorded = run(entry(name))
         weight, bias = recorded.params["weight"][-1][0, 0], recorded.params["bias"][-1][0, 0]
         rows.append((term, final(recorded.train_loss), float(np.linalg.norm(weight)), float(bias)))
-    return Evidence(
+    return Reply(
         text="""\
 In this project's convention, `λ/2·‖w‖²` and `λ·‖w‖₁`, they are λ = 0.02 (its gradient is 2·0.01·p) and λ =
 0.005, on weight and bias. What `weight_decay` does is the first, with weight_decay = 0.02. Both pull on the

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Evidence
+from parity.features.answers.answer import Answer, Reply
 from parity.features.answers.runs import entry
 from parity.features.known.known import KNOWN
 from refimpl.exact.quadratic import quadratic
 from refimpl.problem import Problem
 
 
-def evidence() -> Evidence:
+def evidence() -> Reply:
     experiment = entry("s1-xor-lam0")
     dataset = experiment.draw().dataset
     whole = quadratic(Problem(model=experiment.model, loss=experiment.loss), dataset.X, dataset.y)
@@ -22,7 +22,7 @@ def evidence() -> Evidence:
         w1, w2, b = (float(x) for x in np.round(np.linalg.solve(H, q - lam), 12) + 0.0)  # Hθ − q + λ1 = 0
         loss = np.mean((dataset.X[0] @ [w1, w2] + b - dataset.y[0, :, 0]) ** 2)
         rows.append((lam, w1, w2, b, float(loss)))
-    return Evidence(
+    return Reply(
         text=f"""\
 As written it fails: `{KNOWN["torch-sum-takes-no-generator"].observe().text}`. Python's own `sum` would run, and
 would be wrong: `λΣp` has the constant gradient λ, whatever p is. It does not pull towards 0, it pushes every

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Cell, Evidence
+from parity.features.answers.answer import Answer, Cell, Reply
 from parity.features.answers.runs import entry, final, minimiser, run
 from refimpl.problem import Problem
 from refimpl.types import Params
 
 
-def evidence() -> Evidence:
+def evidence() -> Reply:
     rows: list[tuple[Cell, ...]] = []
     for name, label in (("s1-xor-lam0", "λ = 0"), ("s1-xor", "0.1·Σp²")):
         experiment = entry(name)
@@ -20,7 +20,7 @@ def evidence() -> Evidence:
         rows.append(_row(f"{label}, best in closed form", best))
         rows.append(_row(f"{label}, after {experiment.epochs} epochs", reached))
     weight = final(run(entry("s1-xor-lam0")).norm)
-    return Evidence(
+    return Reply(
         text=f"""\
 The best linear model says ½ to everything. With centred inputs `u = x − ½` the four products `uᵢ(y − ½)` add up
 to 0 for each input (XOR is uncorrelated with either), so `∂J/∂w = 0` at w = 0, and `b = mean(y) = ½`. Every

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Evidence
+from parity.features.answers.answer import Answer, Reply
 from refimpl.schedules import Step
 
 TENSORS = {"fc1.weight": (128 * 784, 784), "fc1.bias": (128, 784), "fc2.weight": (1280, 128), "fc2.bias": (10, 128)}
 """Numbers in each parameter, and the inputs of its layer."""
 
 
-def evidence() -> Evidence:
+def evidence() -> Reply:
     squares = {name: numbers / (3 * inputs) for name, (numbers, inputs) in TENSORS.items()}  # of U(−1/√p, 1/√p)
     schedule = Step(step_size=5, gamma=0.7)
     rates = [float(schedule.at(epoch, {"lr": 0.001}).get("lr", 0.001)) for epoch in (0, 4, 5, 9)]
     penalty, chance = 0.01 * sum(squares.values()), float(np.log(10))
-    return Evidence(
+    return Reply(
         text=f"""\
 The penalty must be summed within each tensor (s2-no-scalar); meant is 0.01·Σp² over
 {sum(n for n, _ in TENSORS.values()):,} numbers, λ = 0.02 here. A layer starts at U(−1/√p, 1/√p) for p inputs,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from parity.features.answers.answer import Answer, Evidence
+from parity.features.answers.answer import Answer, Reply
 from parity.features.known.known import KNOWN
 
 SHAPES = ((128, 784), (128,), (10, 128), (10,))
 """Of the network 784 → 128 → 10."""
 
 
-def evidence() -> Evidence:
+def evidence() -> Reply:
     sizes = {" × ".join(map(str, shape)): _size(shape) for shape in SHAPES}
-    return Evidence(
+    return Reply(
         text=f"""\
 As written it fails: `{KNOWN["sum-over-parameters-is-no-scalar"].observe().text}`. Each `p²` has the shape of
 its tensor; they must be summed within each tensor first, `sum((p * p).sum() for p in net.parameters())`. Meant

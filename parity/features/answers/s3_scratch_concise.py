@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Evidence
+from parity.features.answers.answer import Answer, Reply
 from parity.features.answers.runs import entry, final, run, unseen
 from refimpl.exact.ridge import ridge
 from refimpl.losses import SquaredError
 from refimpl.penalties import L2
 
 
-def evidence() -> Evidence:
+def evidence() -> Reply:
     rows = []
     for name in ("s3-scratch-lam0", "s3-scratch-lam3", "s3-concise-lam0", "s3-concise-lam3"):
         recorded = run(entry(name))
@@ -28,7 +28,7 @@ def evidence() -> Evidence:
         assert isinstance(loss, SquaredError) and isinstance(penalty, L2)
         solution = ridge(data.X, data.y, loss, penalty.strength)
         best[name] = float(np.linalg.norm(solution.params["weight"]))
-    return Evidence(
+    return Reply(
         text=f"""\
 From scratch, the penalty is added to each row's loss, the rows are summed, and the step divides by their
 number: `1/m Σ(½rᵢ² + λ/2·‖w‖²) = ½·mean(r²) + λ/2·‖w‖²`, the usual objective. Concise, MSELoss has no ½: the

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Evidence
+from parity.features.answers.answer import Answer, Reply
 from parity.features.answers.runs import entry, final, run, with_l2
 from refimpl.trajectory import Trajectory
 from refimpl.types import Array
@@ -15,7 +15,7 @@ SEEDS = 20
 STRENGTHS = (1, 2, 3, 5, 8, 10)
 
 
-def evidence() -> Evidence:
+def evidence() -> Reply:
     data = entry("s4-accuracy").draw().dataset
     assert data.X_validation is not None and data.y_validation is not None
     rows = []
@@ -33,7 +33,7 @@ def evidence() -> Evidence:
         drawn = other.draw().dataset
         assert drawn.X_validation is not None and drawn.y_validation is not None
         spread.append(accuracy(run(other), drawn.X_validation, drawn.y_validation))
-    return Evidence(
+    return Reply(
         text=f"""\
 `100·(1 − |mean(ŷ − y)/mean(y)|)` compares two means and nothing else. A model with w = 0 that says the mean of
 y to every row has {accuracy(nothing, data.X, data.y):.0f} on the training rows. The mean of ŷ is x̄·w + b, and

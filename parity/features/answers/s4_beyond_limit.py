@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from parity.features.answers.answer import Answer, Evidence
+from parity.features.answers.answer import Answer, Reply
 from parity.features.answers.runs import entry
 from parity.features.stability.stability import stability
 
 RATES = (0.003, 0.01, 0.02, 0.022, 0.023, 0.025, 0.03)
 
 
-def evidence() -> Evidence:
+def evidence() -> Reply:
     found = stability(entry("s4-beyond-limit"), RATES)
     low, high = found.curvature
-    return Evidence(
+    return Reply(
         text=f"""\
 A step multiplies the error along an eigenvector of the batch's Hessian by 1 − ηκ, which is below −1 for η >
 2/κ. Batches of 5 rows of 200 features have a largest curvature L of {low:.0f} to {high:.0f}

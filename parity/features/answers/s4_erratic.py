@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parity.features.answers.answer import Answer, Evidence
+from parity.features.answers.answer import Answer, Reply
 from parity.features.answers.runs import run, with_l2
 from parity.features.stability.stability import stability, stable_strengths
 from refimpl.batches import Batches
@@ -12,7 +12,7 @@ SETTLED = 50
 """Epochs after which only the fluctuation is left."""
 
 
-def evidence() -> Evidence:
+def evidence() -> Reply:
     found = stability(with_l2("s4-lam10", 10.0), [0.03])
     strengths = stable_strengths(with_l2("s4-lam10", 10.0))
     assert strengths is not None
@@ -23,7 +23,7 @@ def evidence() -> Evidence:
     fixed = run(with_l2("s4-lam10", 10.0, batches=Batches(size=5, order="fixed"))).train_loss[SETTLED:, 0]
     rows.append(("η = 0.03, the same batches each epoch", float(fixed.mean()), float(fixed.min()), float(fixed.max())))
     overshoot = 0.03 * (found.curvature[1] + 10) - 1
-    return Evidence(
+    return Reply(
         text=f"""\
 The two observations belong together. At η = 0.03 the run without penalty diverges; with λ = 10 it does not,
 although 2/(L + λ) = {found.batch_limit:.3g} is smaller still. What one batch stretches, by a factor up to ηκ −

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Cell, Evidence
+from parity.features.answers.answer import Answer, Cell, Reply
 from parity.features.answers.runs import entry, run
 from parity.features.stability.stability import stability
 from refimpl.optimizers import SGD
@@ -15,7 +15,7 @@ from refimpl.penalties import L1
 LR = 0.003
 
 
-def evidence() -> Evidence:
+def evidence() -> Reply:
     asked = entry("s4-l1-subtracted", epochs=40)
     predicted = stability(asked, [0.03])
     runs = {
@@ -29,7 +29,7 @@ def evidence() -> Evidence:
         every = len(experiment.draw().order[0])
         sizes = [float(np.abs(recorded.params["weight"][every * epoch]).sum()) for epoch in (0, 10, 20, 40)]
         rows.append((label, *sizes))
-    return Evidence(
+    return Reply(
         text=f"""\
 For two reasons, of which the first hides the second. η = 0.03 is beyond the limit {predicted.lr_limit:.3g} of
 these batches, as in s4-beyond-limit: errors grow by {predicted.growth.largest:.2f} per epoch, whatever the

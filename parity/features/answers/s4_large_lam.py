@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Evidence
+from parity.features.answers.answer import Answer, Reply
 from parity.features.answers.runs import entry, final, run, unseen, with_l2
 from parity.features.stability.stability import stable_strengths
 
 
-def evidence() -> Evidence:
+def evidence() -> Reply:
     strengths = stable_strengths(entry("s4-lam50"))
     assert strengths is not None
     data = entry("s4-lam50").draw().dataset
@@ -21,7 +21,7 @@ def evidence() -> Evidence:
         assert recorded.validation_loss is not None
         after = [float(recorded.validation_loss[epoch, 0]) for epoch in (0, 1, 10)]
         rows.append((lam, *after, abs(1 - 0.01 * lam), final(recorded.norm)))
-    return Evidence(
+    return Reply(
         text=f"""\
 Along directions that no row sees, a step multiplies w by 1 − ηλ, whatever the data are: beyond λ = 2/η = 200
 each step turns those weights around and makes them larger. Along the others the curvature of the batch is

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Evidence
+from parity.features.answers.answer import Answer, Reply
 from parity.features.answers.runs import entry, final, run, unseen, with_l2
 
 
-def evidence() -> Evidence:
+def evidence() -> Reply:
     lazy = entry("s4-lazy-lam01")
     material = lazy.draw()
     start, steps = material.params["weight"], sum(len(batches) for batches in material.order)
@@ -20,7 +20,7 @@ def evidence() -> Evidence:
         first, last = float(recorded.validation_loss[0, 0]), final(recorded.validation_loss)
         with_penalty = last + lam / 2 * final(recorded.norm) ** 2
         rows.append((lam, first, last, with_penalty, (1 - 0.01 * lam) ** steps))
-    return Evidence(
+    return Reply(
         text=f"""\
 The layer forgets the N(0, 0.01²) of its constructor and starts at U(−1/√p, 1/√p). {100 * hidden:.0f} % of ‖w₀‖²
 lies along directions that no training row sees, and makes up nearly all of the validation loss. Training cannot

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Cell, Evidence
+from parity.features.answers.answer import Answer, Cell, Reply
 from parity.features.answers.runs import entry, final, run
 from refimpl.exact.gradient_descent import stability_limit
 from refimpl.models import Linear
@@ -16,7 +16,7 @@ from refimpl.problem import Problem
 SEEDS = 10
 
 
-def evidence() -> Evidence:
+def evidence() -> Reply:
     plain, penalised = entry("s4-small-inputs-lam0"), entry("s4-small-inputs-norm")
     material = plain.draw()
     steps = sum(len(batches) for batches in material.order)
@@ -33,7 +33,7 @@ def evidence() -> Evidence:
         rows.append((label, length, data, data + lam * length, final(recorded.validation_loss)))
     seeds = [run(replace(plain, seed=seed)) for seed in range(SEEDS)]
     below = sum(final(recorded.validation_loss) < final(recorded.train_loss) for recorded in seeds)
-    return Evidence(
+    return Reply(
         text=f"""\
 The weights have learned nothing. Inputs of size 0.01 make their curvature 10⁴ times smaller, at most
 {of_weight:.2g}, while η stayed 0.003: in {steps} steps even the direction that the rows see best loses only

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Evidence
+from parity.features.answers.answer import Answer, Reply
 from parity.features.answers.runs import entry, final, run, unseen, with_l2
 
 THREAD = {
@@ -25,7 +25,7 @@ SMALLEST = 1e-20
 """Below it a loss is rounding."""
 
 
-def evidence() -> Evidence:
+def evidence() -> Reply:
     rows = []
     for lam, (train, test) in THREAD.items():
         recorded = run(with_l2("s4-sweep", lam))
@@ -36,7 +36,7 @@ def evidence() -> Evidence:
     floor = float(np.sum(unseen(data.X, data.truth["weight"]) ** 2))  # ‖P⊥w*‖²
     spread = np.sqrt((THREAD[0][1] - floor) / (p - n))  # test(0) = (p − n)·std² + floor
     travelled = -np.log((THREAD[1][1] - THREAD[4][1]) / (THREAD[0][1] - floor)) / 2  # = Σ(1 − ηλ)^{2K}
-    return Evidence(
+    return Reply(
         text=f"""\
 The shape is that of a start that decays. With 20 rows of 200 features, 180 directions are seen by no row. Along
 them the true weights cannot be known, which costs ‖unseen part of w*‖² = {floor:.3g} and is the floor of the

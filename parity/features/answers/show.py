@@ -18,7 +18,7 @@ from rich.table import Table
 from parity.output import to_json as as_json
 
 if TYPE_CHECKING:
-    from parity.features.answers.answer import Answer, Cell, Evidence
+    from parity.features.answers.answer import Answer, Cell, Reply
 
 QUESTIONS = """\
 # Questions and answers
@@ -53,7 +53,7 @@ def print_list(answers: Iterable[Answer], console: Console) -> None:
     console.print("parity answer ID computes the answer", highlight=False)
 
 
-def print_answer(answer: Answer, evidence: Evidence, console: Console) -> None:
+def print_answer(answer: Answer, evidence: Reply, console: Console) -> None:
     """The question, what was seen, the answer with its table, and the commands that show more."""
     console.print(f"[bold]{escape(answer.id)}[/] ({escape(answer.source)}): {escape(answer.asked)}", highlight=False)
     if answer.seen:
@@ -71,7 +71,7 @@ def print_answer(answer: Answer, evidence: Evidence, console: Console) -> None:
         console.print(f"  {escape(command)}", highlight=False, soft_wrap=True)
 
 
-def to_json(answer: Answer, evidence: Evidence) -> str:
+def to_json(answer: Answer, evidence: Reply) -> str:
     """``{"schema": 1, "id": …, "answer": …, "columns": …, "rows": …}``."""
     document = {
         "schema": 1,
@@ -145,7 +145,7 @@ def number(cell: Cell) -> str:
     return f"{cell:.3g}" if isinstance(cell, float) else str(cell)
 
 
-def _words(evidence: Evidence, column: int) -> bool:
+def _words(evidence: Reply, column: int) -> bool:
     return isinstance(evidence.rows[0][column], str)
 
 

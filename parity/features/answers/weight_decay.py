@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from parity.backends.reference import run_reference
-from parity.features.answers.answer import Answer, Evidence
+from parity.features.answers.answer import Answer, Reply
 from parity.features.answers.runs import entry
 from refimpl.optimizers import SGD, SGDW, Adam, AdamW
 from refimpl.training import Group
@@ -16,7 +16,7 @@ from refimpl.training import Group
 LAM = 3.0
 
 
-def evidence() -> Evidence:
+def evidence() -> Reply:
     base = entry("s0-scratch-lam3")
     free = replace(base, penalties=())
     pairs: dict[str, tuple[Any, Any]] = {
@@ -38,7 +38,7 @@ def evidence() -> Evidence:
                 round(float(np.linalg.norm(beside[-1] - inside[-1]) / size), 12),
             )
         )
-    return Evidence(
+    return Reply(
         text="""\
 L2 only. `weight_decay` adds λw to the gradient (coupled) or takes ηλw off the weights beside the step
 (decoupled). A penalty whose gradient is λw is λ/2·‖w‖² and, but for a constant, no other: L1 has λ·sign(w), the

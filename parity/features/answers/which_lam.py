@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Evidence
+from parity.features.answers.answer import Answer, Reply
 from parity.features.answers.runs import entry
 from refimpl.exact.ridge import ridge
 from refimpl.exact.selection import expected_square, scores, strength_of_prior
@@ -14,7 +14,7 @@ from refimpl.types import Array
 STRENGTHS = np.geomspace(1e-3, 1e2, 101)
 
 
-def evidence() -> Evidence:
+def evidence() -> Reply:
     data = entry("s0-scratch-lam3").draw().dataset
     loss = SquaredError(factor=0.5, reduction="mean")
     assert data.X_validation is not None and data.y_validation is not None and data.truth is not None
@@ -32,7 +32,7 @@ def evidence() -> Evidence:
         "held-out truth": int(np.argmin(risk)),
     }
     rows = tuple((by, float(STRENGTHS[i]), float(risk[i])) for by, i in chosen.items())
-    return Evidence(
+    return Reply(
         text=f"""\
 On these data it hardly matters. The expected squared error of the exact ridge solutions on new rows goes from
 {_range(risk)} over five decades of λ: 20 rows tell little about 200 weights, and the part of w* that they do

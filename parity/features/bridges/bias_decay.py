@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity.features.bridges.bridge import LOSS, Evidence, Identity, textbook
+from parity.features.bridges.bridge import LOSS, Computation, Identity, textbook
 from refimpl.datasets.dataset import Dataset
 from refimpl.exact.quadratic import quadratic, unflatten
 from refimpl.exact.ridge import ridge
@@ -40,7 +40,7 @@ SHIFT = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class BiasDecay(Evidence):
+class BiasDecay(Computation):
     """``shifts`` t of the targets with the ``validation_loss`` for κ in ``bias_strengths``, ``(3, m)``.
 
     ``targets``: validation targets + 1; ``predictions`` for them, without and with the bias decayed, ``(2, n)``.

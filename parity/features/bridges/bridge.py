@@ -48,7 +48,7 @@ class Identity:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Evidence:
+class Computation:
     """The numbers of a bridge; each bridge has its own, with the arrays of its picture as further fields.
 
     ``identities``: the two sides of each equation. ``facts``: what else is to be seen, by the words that say it.
@@ -63,7 +63,7 @@ class Bridge:
     """``text``: title, statement and proof, a paragraph each and more; ``compute``: the evidence, from a seed."""
 
     text: str
-    compute: Callable[[int], Evidence]
+    compute: Callable[[int], Computation]
 
     @property
     def title(self) -> str:

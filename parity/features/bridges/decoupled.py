@@ -36,7 +36,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import root
 
-from parity.features.bridges.bridge import LOSS, Evidence, Identity, centred, textbook
+from parity.features.bridges.bridge import LOSS, Computation, Identity, centred, textbook
 from refimpl.datasets.dataset import Dataset
 from refimpl.exact.ridge import ridge
 from refimpl.models.linear import Linear
@@ -55,7 +55,7 @@ STEPS, ADAM_STEPS = 800, 4000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Decoupled(Evidence):
+class Decoupled(Computation):
     """``norms``: ‖w_k‖₂ before each step and at the end, by the name of the run; ``limits``: of the exact minimisers.
 
     ``grid``: λ|w|; ``wall``: Ω(w)·λ/ε there; ``parabola``: that of the ridge with ελ.

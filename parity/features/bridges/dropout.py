@@ -27,7 +27,7 @@ from itertools import product
 
 import numpy as np
 
-from parity.features.bridges.bridge import LOSS, Evidence, Identity, textbook
+from parity.features.bridges.bridge import LOSS, Computation, Identity, textbook
 from refimpl.exact.ridge import ridge
 from refimpl.types import Array
 
@@ -38,7 +38,7 @@ COPIES = 2 ** np.arange(2, 11)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Dropout(Evidence):
+class Dropout(Computation):
     """``weights``: of the ridge for each q in ``rates``, ``(m, p)``; ``trained``: with masks, for ``trained_rates``.
 
     ``distances``: ‖w − w_ridge‖ ÷ ‖w_ridge‖ with that many ``copies`` of the rows, root mean square of 8 repetitions.

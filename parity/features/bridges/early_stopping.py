@@ -30,7 +30,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from parity.features.bridges.bridge import LOSS, Evidence, Identity, centred, textbook
+from parity.features.bridges.bridge import LOSS, Computation, Identity, centred, textbook
 from refimpl.exact.gradient_descent import iterate
 from refimpl.exact.ridge import ridge
 from refimpl.models.linear import Linear
@@ -45,7 +45,7 @@ SHORT, LONG = 60, 4000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class EarlyStopping(Evidence):
+class EarlyStopping(Computation):
     """``steps`` k and ``strengths`` λ, both ``(m,)``: where the two validation losses are taken.
 
     ``directions``: s of the strongest, the middle and the weakest direction; ``effective``: λ_k(s), ``(3, m)``.

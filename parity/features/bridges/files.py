@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from parity.features.bridges.bridge import Bridge, Evidence
+from parity.features.bridges.bridge import Bridge, Computation
 from parity.features.bridges.page import page
 from parity.features.bridges.pictures import draw
 from parity.output import make_folder, write_whole
 from parity.output import to_json as as_json
 
 
-def write_bridge(id: str, bridge: Bridge, evidence: Evidence, seed: int, folder: Path) -> list[Path]:
+def write_bridge(id: str, bridge: Bridge, evidence: Computation, seed: int, folder: Path) -> list[Path]:
     """``bridge-ID.png`` and ``bridge-ID.json``. Raises :class:`InputError` where they cannot be written."""
     picture, document = places(id, folder)
     text = to_json(id, bridge, evidence, seed) + "\n"
@@ -30,7 +30,7 @@ def places(id: str, folder: Path) -> tuple[Path, Path]:
     return folder / picture, folder / document
 
 
-def write_page(evidence: Mapping[str, Evidence], bridges: Mapping[str, Bridge], folder: Path) -> None:
+def write_page(evidence: Mapping[str, Computation], bridges: Mapping[str, Bridge], folder: Path) -> None:
     """``bridges.md`` and ``images/bridge-*.png``."""
     make_folder(folder / "images")
     for id, found in evidence.items():
@@ -38,7 +38,7 @@ def write_page(evidence: Mapping[str, Evidence], bridges: Mapping[str, Bridge], 
     write_whole(folder / "bridges.md", page(evidence, bridges))
 
 
-def to_json(id: str, bridge: Bridge, evidence: Evidence, seed: int) -> str:
+def to_json(id: str, bridge: Bridge, evidence: Computation, seed: int) -> str:
     """``{"schema": 1, "bridge": ID, …, "identities": […], "facts": {…}, "picture": {…}}``, arrays as lists."""
     common = {"identities", "facts"}
     document = {

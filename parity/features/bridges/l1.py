@@ -34,7 +34,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity.features.bridges.bridge import LOSS, Evidence, Identity, centred, textbook
+from parity.features.bridges.bridge import LOSS, Computation, Identity, centred, textbook
 from refimpl.datasets.dataset import Dataset
 from refimpl.exact.lasso import lasso
 from refimpl.models.linear import Linear
@@ -54,7 +54,7 @@ LAST = 40
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class L1Steps(Evidence):
+class L1Steps(Computation):
     """After each step k, by the name of the run: ``zeros``: how many weights are exactly 0; ``distances``:
     ‖w_k − w_lasso‖ ÷ ‖w_lasso‖; ``last``: a weight that the lasso sets to 0, in units of ηλ, in the last steps.
     ``lasso_zeros``: how many weights the lasso sets to 0.

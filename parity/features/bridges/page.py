@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from parity.features.bridges.bridge import Bridge, Evidence
+from parity.features.bridges.bridge import Bridge, Computation
 from parity.features.bridges.pictures import caption
 
 INTRODUCTION = """\
@@ -21,7 +21,7 @@ command prints how many they are on yours.
 """
 
 
-def page(evidence: Mapping[str, Evidence], bridges: Mapping[str, Bridge]) -> str:
+def page(evidence: Mapping[str, Computation], bridges: Mapping[str, Bridge]) -> str:
     """The whole page. Numbers have four digits and no measured rounding errors: they are the same everywhere."""
     index = "".join(f"* [{bridge.title}](#{id})\n" for id, bridge in bridges.items())
     return "\n".join([INTRODUCTION, index, *(_section(id, bridges[id], found) for id, found in evidence.items())])
@@ -32,7 +32,7 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if value == round(value) and abs(value) < 1e6 else f"{value:.4g}"
 
 
-def _section(id: str, bridge: Bridge, found: Evidence) -> str:
+def _section(id: str, bridge: Bridge, found: Computation) -> str:
     identities = [(identity.claim, *identity.ways, str(identity.promised)) for identity in found.identities]
     facts = [(what, number(value)) for what, value in found.facts.items()]
     parts = [

@@ -30,7 +30,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity.features.bridges.bridge import LOSS, Evidence, Identity, textbook
+from parity.features.bridges.bridge import LOSS, Computation, Identity, textbook
 from refimpl.datasets.dataset import Dataset
 from refimpl.exact.lasso import lasso
 from refimpl.exact.lasso_path import lasso_path
@@ -41,7 +41,7 @@ TRUTH = 0.01 * np.array([4, -2.5, 1.5, -0.75, 0, 0, 0, 0])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Paths(Evidence):
+class Paths(Computation):
     """``ridge_weights`` ``(m, p)`` for each of ``strengths``, ``lasso_weights`` ``(k, p)`` at the ``corners``."""
 
     strengths: Array

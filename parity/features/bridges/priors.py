@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import Bounds, minimize, minimize_scalar
 
-from parity.features.bridges.bridge import LOSS, Evidence, Identity, textbook
+from parity.features.bridges.bridge import LOSS, Computation, Identity, textbook
 from refimpl.exact.lasso import lasso
 from refimpl.exact.ridge import ridge
 from refimpl.types import Array
@@ -46,7 +46,7 @@ TRUTHS = 60
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Priors(Evidence):
+class Priors(Computation):
     """``widths``: standard deviation of the prior, with λ ``from_gaussian`` and ``from_laplace``, n = 20, loss ½·mean.
 
     ``errors``: ‖ŵ − w‖² ÷ ‖w‖² of the ridge for each of ``strengths``, mean over drawn truths; ``expected``: its

@@ -34,7 +34,7 @@ from itertools import permutations
 import numpy as np
 import numpy.typing as npt
 
-from parity.features.bridges.bridge import LOSS, Evidence, Identity, centred, textbook
+from parity.features.bridges.bridge import LOSS, Computation, Identity, centred, textbook
 from refimpl.exact.epoch_map import epoch_map
 from refimpl.exact.ridge import ridge
 from refimpl.models.linear import Linear
@@ -51,7 +51,7 @@ EPOCHS = 300
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class SgdFixedPoint(Evidence):
+class SgdFixedPoint(Computation):
     """``distances``: ‖w* − w_ridge‖ ÷ ‖w_ridge‖ for each of ``rates``; ``first_order``: η‖δ‖ ÷ ‖w_ridge‖.
 
     ``approach``: the same distance before each epoch and at the end, for each of ``run_rates``, ``(3, E + 1)``;

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from parity.features.bridges.bridge import Bridge, Evidence
+from parity.features.bridges.bridge import Bridge, Computation
 from parity.features.bridges.page import number
 
 
@@ -24,7 +24,7 @@ def print_bridges(bridges: Mapping[str, Bridge], console: Console) -> None:
     console.print("parity bridge ID shows one: statement, numbers and picture")
 
 
-def print_bridge(bridge: Bridge, evidence: Evidence, console: Console) -> None:
+def print_bridge(bridge: Bridge, evidence: Computation, console: Console) -> None:
     """Statement, both sides of each identity with the digits that they agree to, and what else is to be seen."""
     console.print(f"[bold]{escape(bridge.title)}.[/] {escape(bridge.statement)}", highlight=False)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))

@@ -102,7 +102,7 @@ def read_facts(rows: str | None, sd_y: str | None) -> Facts:
     """What is known of the data. Raises :class:`InputError`."""
     try:
         return Facts(
-            rows=None if rows is None else int(plain(rows)),
+            rows=None if rows is None else int(ascii_digits(rows)),
             sd_y=None if sd_y is None else decimal("sd-y", sd_y),
         )
     except RefimplError as error:
@@ -135,12 +135,12 @@ def option(field: str) -> str:
 
 def decimal(word: str, value: str) -> float:
     try:
-        return float(plain(value))
+        return float(ascii_digits(value))
     except ValueError:
         raise InputError(f"--{word} {value}: not a number; give one such as 0.1 or 1e-3") from None
 
 
-def plain(value: str) -> str:
+def ascii_digits(value: str) -> str:
     """``value``; raises ``ValueError`` where only Python would read it as a number: 1_000, other alphabets' digits."""
     if "_" in value or not value.isascii():
         raise ValueError(value)

@@ -59,17 +59,17 @@ class Traced(NDArrayOperatorsMixin):
         if method != "__call__" or kwargs or (ufunc not in OPERATORS and ufunc not in FUNCTIONS):
             return NotImplemented
         kind, compute = OPERATORS.get(ufunc, (ufunc.__name__, ufunc))
-        return Traced(compute(*map(plain, inputs)), kind=kind, operands=inputs)
+        return Traced(compute(*map(untraced, inputs)), kind=kind, operands=inputs)
 
     def __array_function__(self, function: Any, types: Any, args: Sequence[Any], kwargs: Any) -> Any:
         if function is np.concatenate:
-            value = np.concatenate([plain(part) for part in args[0]], *args[1:], **kwargs)
+            value = np.concatenate([untraced(part) for part in args[0]], *args[1:], **kwargs)
             return Traced(value, kind="join", operands=args[0], detail=kwargs or {"axis": args[1] if args[1:] else 0})
         if function is not np.where or len(args) != 3 or kwargs:
             return NotImplemented
         condition, *branches = args
-        value = np.where(*map(plain, args))
-        for branch, taken in zip(branches, (np.all(plain(condition)), not np.any(plain(condition))), strict=True):
+        value = np.where(*map(untraced, args))
+        for branch, taken in zip(branches, (np.all(untraced(condition)), not np.any(untraced(condition))), strict=True):
             same_type = isinstance(branch, Traced) and getattr(branch.value, "dtype", None) == value.dtype
             if taken and same_type and branch.shape == value.shape and not isinstance(condition, Traced):
                 return branch
@@ -149,6 +149,6 @@ def traced(x: Any) -> Traced:
     return x if isinstance(x, Traced) else Traced(x)
 
 
-def plain(x: Any) -> Any:
+def untraced(x: Any) -> Any:
     """What a formula would compute with."""
     return x.value if isinstance(x, Traced) else x

@@ -46,7 +46,7 @@ LOOKS: dict[Verdict, Look] = {
 FAILURES: tuple[Verdict, ...] = ("disagree", "error", "fixed")
 
 
-class Case(msgspec.Struct, frozen=True, kw_only=True):
+class CaseReport(msgspec.Struct, frozen=True, kw_only=True):
     """One case of the matrix. ``used`` is the largest error ÷ tolerance; JSON spells infinity ``"inf"``."""
 
     id: str
@@ -101,7 +101,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     """Schema 1."""
 
     schema: Literal[1]
-    cases: list[Case]
+    cases: list[CaseReport]
     coverage: Coverage
     environment: dict[str, Any]
     counts: dict[Verdict, int]
@@ -138,7 +138,7 @@ def _printable(value: Any) -> Any:
 _UNPRINTABLE = re.compile("[^\t\n\u0020-\u007e\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, no C1
 
 
-def summary(cases: Iterable[Case]) -> Cell:
+def summary(cases: Iterable[CaseReport]) -> Cell:
     """The worst verdict and the largest share of all."""
     some = list(cases)
     present = {one.verdict for one in some}
@@ -146,9 +146,9 @@ def summary(cases: Iterable[Case]) -> Cell:
     return Cell(next(name for name in LOOKS if name in present), max(shares, default=None), len(some))
 
 
-def cells(cases: Iterable[Case], *axes: str) -> dict[tuple[str, ...], Cell]:
+def cells(cases: Iterable[CaseReport], *axes: str) -> dict[tuple[str, ...], Cell]:
     """A summary for each combination of the fields named, such as ``cells(cases, "optimizer", "dtype")``."""
-    groups: dict[tuple[str, ...], list[Case]] = {}
+    groups: dict[tuple[str, ...], list[CaseReport]] = {}
     for one in cases:
         groups.setdefault(tuple(getattr(one, axis) for axis in axes), []).append(one)
     return {key: summary(group) for key, group in groups.items()}
@@ -171,7 +171,7 @@ def number(used: float | None) -> str:
     return f"{digit}e{int(exponent)}"
 
 
-def words(value: Any) -> str:
+def in_words(value: Any) -> str:
     """``{"lr": 0.1, "maximize": True}`` as ``lr=0.1, maximize=True``, ``[3, 5]`` as ``3×5``, None as nothing."""
     if isinstance(value, Mapping):
         return ", ".join(f"{name}={item}" for name, item in value.items())

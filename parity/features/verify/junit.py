@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
 
-from parity.features.verify.document import Case, Document, number, read, words
+from parity.features.verify.document import CaseReport, Document, in_words, number, read
 
 OUTCOME = {"disagree": "failure", "fixed": "failure", "error": "error", "unsupported": "skipped"}  # the others pass
 
@@ -26,7 +26,7 @@ def to_junit(document: Mapping[str, Any]) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def _totals(cases: list[Case]) -> dict[str, Any]:
+def _totals(cases: list[CaseReport]) -> dict[str, Any]:
     outcomes = Counter(OUTCOME.get(one.verdict) for one in cases)
     return {
         "tests": str(len(cases)),
@@ -36,12 +36,12 @@ def _totals(cases: list[Case]) -> dict[str, Any]:
     }
 
 
-def _suite(optimizer: str, cases: list[Case], found: Document) -> ElementTree.Element:
+def _suite(optimizer: str, cases: list[CaseReport], found: Document) -> ElementTree.Element:
     skipped = sum(OUTCOME.get(one.verdict) == "skipped" for one in cases)
     suite = ElementTree.Element("testsuite", name=optimizer, **_totals(cases), skipped=str(skipped))
     properties = ElementTree.SubElement(suite, "properties")
     for name, value in found.environment.items():
-        ElementTree.SubElement(properties, "property", name=name, value=words(value))
+        ElementTree.SubElement(properties, "property", name=name, value=in_words(value))
     for one in cases:
         if one.verdict == "known":
             ElementTree.SubElement(properties, "property", name=f"known: {one.id}", value=one.text)
@@ -49,7 +49,7 @@ def _suite(optimizer: str, cases: list[Case], found: Document) -> ElementTree.El
     return suite
 
 
-def _case(one: Case) -> ElementTree.Element:
+def _case(one: CaseReport) -> ElementTree.Element:
     classname = f"{one.optimizer}.{one.implementation}.{one.dtype}"
     case = ElementTree.Element("testcase", classname=classname, name=one.id, time=_seconds(one.seconds or 0))
     if one.verdict in OUTCOME:
@@ -62,7 +62,7 @@ def _case(one: Case) -> ElementTree.Element:
     return case
 
 
-def _story(one: Case) -> str:
+def _story(one: CaseReport) -> str:
     lines = [one.text, f"decided by: {one.check}" if one.check else ""]
     lines.append(f"error ÷ tolerance: {number(one.share)}" if one.share is not None else "")
     lines.append(f"rerun: {one.rerun}" if one.rerun else "")

@@ -16,7 +16,7 @@ from parity.features.known.fact import STATES
 from parity.features.known.known import KNOWN
 from parity.features.verify.case import Case, Result
 from parity.features.verify.options import OPTIONS
-from parity.features.verify.situations.reload import other
+from parity.features.verify.situations.reload import other_implementation
 
 LOW = ("bfloat16", "float16")
 STRIDED = ("strided", "transposed", "strided-gradient")
@@ -39,7 +39,9 @@ class Shows:
 
 def running(case: Case) -> set[str]:
     """The implementations that make steps in a case."""
-    return {case.implementation} | ({other(case.implementation)} if case.situation == "reload-other" else set())
+    return {case.implementation} | (
+        {other_implementation(case.implementation)} if case.situation == "reload-other" else set()
+    )
 
 
 def option(case: Case, name: str) -> bool:

@@ -11,7 +11,16 @@ from typing import Any
 import jinja2
 import msgspec
 
-from parity.features.verify.document import DTYPES, FAILURES, IMPLEMENTATIONS, LOOKS, Case, in_order, read, words
+from parity.features.verify.document import (
+    DTYPES,
+    FAILURES,
+    IMPLEMENTATIONS,
+    LOOKS,
+    CaseReport,
+    in_order,
+    in_words,
+    read,
+)
 
 
 def to_html(document: Mapping[str, Any]) -> str:
@@ -31,15 +40,15 @@ def to_html(document: Mapping[str, Any]) -> str:
         counts=found.counts,
         total=len(found.cases),
         coverage=found.coverage,
-        environment={name: words(value) for name, value in found.environment.items()},
+        environment={name: in_words(value) for name, value in found.environment.items()},
         data=data,
     )
 
 
-def _plain(one: Case) -> dict[str, Any]:
+def _plain(one: CaseReport) -> dict[str, Any]:
     """A case with its numbers as JSON has them and its options and size in words."""
     used = "inf" if one.share == math.inf else one.share
-    return {**msgspec.structs.asdict(one), "used": used, "options": words(one.options), "size": words(one.size)}
+    return {**msgspec.structs.asdict(one), "used": used, "options": in_words(one.options), "size": in_words(one.size)}
 
 
 def _columns(rows: list[dict[str, Any]]) -> dict[str, Any]:

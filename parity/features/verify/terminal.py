@@ -19,9 +19,9 @@ from parity.features.verify.document import (
     Document,
     cells,
     in_order,
+    in_words,
     number,
     read,
-    words,
 )
 
 STYLE = {
@@ -43,7 +43,7 @@ def print_matrix(document: Mapping[str, Any], console: Console) -> None:
         console.print(_table(found))
     _print_failures(found, console)
     console.print(_coverage(found.coverage), soft_wrap=True)
-    versions = ", ".join(f"{name} {words(value)}" for name, value in found.environment.items())
+    versions = ", ".join(f"{name} {in_words(value)}" for name, value in found.environment.items())
     console.print(f"[dim]{escape(versions)}[/]", soft_wrap=True)
     counts = [f"[{STYLE[name]}]{found.counts[name]:,} {name}[/]" for name in LOOKS if found.counts.get(name)]
     console.print(f"{len(found.cases):,} cases: {', '.join(counts)}", soft_wrap=True)

@@ -21,7 +21,7 @@ from parity.errors import InputError
 from parity.features.watch.elements import chosen
 from parity.features.watch.record import WHOLE, Record, on_device, profile_for, unscaled_gradient
 from parity.features.watch.references import Reference
-from parity.features.watch.report import Report, Violated, Violation, counted
+from parity.features.watch.report import Violated, Violation, WatchReport, listed
 from parity.judge.stages import Product
 from parity.record.products import Products
 from parity.record.snapshot import Snapshot
@@ -48,7 +48,7 @@ class Watch:
     ) -> None:
         self.optimizer, self.reference, self.names = optimizer, reference, names
         self.every, self.on_violation, self.elements, self.seed = every, on_violation, elements, seed
-        self.report = Report(optimizer=type(optimizer).__name__)
+        self.report = WatchReport(optimizer=type(optimizer).__name__)
         self.call: FrameType | None = None
         self.records: list[Record] = []
         self.products = contextlib.ExitStack()
@@ -86,9 +86,9 @@ class Watch:
         self.report.judged += 1
         self.report.violations += violations
         if violations and self.on_violation == "raise":
-            raise Violated(counted(violations), self.report)
+            raise Violated(listed(violations), self.report)
         if violations and self.on_violation == "warn":
-            warnings.warn(counted(violations), stacklevel=3)
+            warnings.warn(listed(violations), stacklevel=3)
 
     def let_go(self) -> None:
         """Forget a step, and keep its products no longer."""

@@ -38,7 +38,7 @@ class Violation:
 
 
 @dataclass(kw_only=True)
-class Report:
+class WatchReport:
     """``optimizer``: its class. ``steps``: made while it was watched; ``judged``: of these, the sampled ones.
 
     ``numbers``: compared; ``unbounded``: which no correct implementation can be held to, because they may overflow or a
@@ -66,7 +66,7 @@ class Report:
             lines.append(f"largest share of the tolerance: {shares}")
         lines += [f"unsupported: {text}" for text in self.unsupported]
         if self.numbers:
-            lines.append(counted(self.violations) if self.violations else "no violation")
+            lines.append(listed(self.violations) if self.violations else "no violation")
         else:
             lines.append("nothing was judged")
         return "\n".join(lines)
@@ -75,12 +75,12 @@ class Report:
 class Violated(AssertionError):
     """A step left numbers that no correct implementation can have; ``report`` has all of them."""
 
-    def __init__(self, text: str, report: Report) -> None:
+    def __init__(self, text: str, report: WatchReport) -> None:
         super().__init__(text)
         self.report = report
 
 
-def counted(violations: list[Violation]) -> str:
+def listed(violations: list[Violation]) -> str:
     """How many, and the first of them, a line each."""
     count = len(violations)
     shown = [f"  {violation}" for violation in violations[:SHOWN]]

@@ -22,13 +22,13 @@ from parity.explain.catalogue import NAMES
 from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis
 from parity.step.design import as_asked
-from parity.step.free import FreeRun, simulate
+from parity.step.free import Simulation, simulate
 
 SGD = "check-sgd"
 
 
 @cache
-def run(name: str = SGD, fault: str = "", value: float = np.nan) -> FreeRun:
+def run(name: str = SGD, fault: str = "", value: float = np.nan) -> Simulation:
     """A free run of correct code, or with a fault."""
     design = as_asked(parity.load(name))
     faulty = NAMES[fault].apply(design, value) if fault else design
@@ -36,7 +36,7 @@ def run(name: str = SGD, fault: str = "", value: float = np.nan) -> FreeRun:
     return simulate(faulty)
 
 
-def columns(one: FreeRun, *, weights: bool) -> dict[str, np.ndarray]:
+def columns(one: Simulation, *, weights: bool) -> dict[str, np.ndarray]:
     found = {"loss": one.loss[:, 0], "norm": one.norm[1:, 0]}
     if weights:
         found |= {f"weight[{i}]": column for i, column in enumerate(one.weights["weight"][1:, 0, 0].T)}
@@ -209,7 +209,7 @@ def test_a_gradient_that_counts_four_times_is_named_where_the_loss_is_logged_as_
 # -- what training functions report ----------------------------------------------------------------------------------
 
 
-def reports(one: FreeRun, losses: np.ndarray, rows: Any = slice(None)) -> Records:
+def reports(one: Simulation, losses: np.ndarray, rows: Any = slice(None)) -> Records:
     weights = [{name: values[k] for name, values in one.weights.items()} for k in range(21)]
     return list(zip(np.array(weights)[rows].tolist(), [None if np.isnan(x) else float(x) for x in losses], strict=True))
 

@@ -16,7 +16,7 @@ import pytest
 import parity
 from parity import gallery
 from parity.cli import main
-from parity.features.answers.answer import Answer, Evidence
+from parity.features.answers.answer import Answer, Reply
 from parity.features.answers.answers import ANSWERS
 from parity.features.answers.show import gallery_page, questions_page
 from parity.features.bridges.bridges import BRIDGES
@@ -44,11 +44,11 @@ def computed() -> Mapping[str, Answer]:
 
 
 @pytest.fixture(scope="module")
-def evidence(computed: Mapping[str, Answer]) -> Mapping[str, Evidence]:
+def evidence(computed: Mapping[str, Answer]) -> Mapping[str, Reply]:
     return {name: answer.evidence() for name, answer in computed.items()}
 
 
-def column(found: Evidence, name: str) -> list[Any]:
+def column(found: Reply, name: str) -> list[Any]:
     return [row[found.columns.index(name)] for row in found.rows]
 
 
@@ -71,7 +71,7 @@ def test_every_entry_of_the_sources_in_the_gallery_belongs_to_an_answer() -> Non
 
 
 @pytest.mark.parametrize("answer", ASKED, ids=lambda answer: answer.id)
-def test_every_answer_has_words_and_rows_that_fit_its_columns(answer: Answer, evidence: Mapping[str, Evidence]) -> None:
+def test_every_answer_has_words_and_rows_that_fit_its_columns(answer: Answer, evidence: Mapping[str, Reply]) -> None:
     found = evidence[answer.id]
     assert answer.asked[-1] in "?." and answer.why[-1] not in ".?" and answer.seen[-1:] not in tuple(".?")
     assert len(found.text) > 200 and "nan" not in found.text.split() and "inf" not in found.text.split()
@@ -97,7 +97,7 @@ def test_the_page_of_the_gallery_is_the_registry() -> None:
 # -- what the answers claim, in another way -----------------------------------------------------------------------
 
 
-def test_the_best_linear_model_of_xor_is_one_half_by_ridge_too(evidence: Mapping[str, Evidence]) -> None:
+def test_the_best_linear_model_of_xor_is_one_half_by_ridge_too(evidence: Mapping[str, Reply]) -> None:
     data = parity.load("s1-xor").draw().dataset
     loss = SquaredError(factor=1.0, reduction="mean")
     best = ridge(data.X, data.y, loss, 0.0).params
@@ -107,25 +107,25 @@ def test_the_best_linear_model_of_xor_is_one_half_by_ridge_too(evidence: Mapping
     assert np.abs(free["weight"]).max() < 1e-15 and free["bias"].item() == pytest.approx(0.5, abs=1e-15)
 
 
-def test_the_penalised_xor_solves_the_normal_equations_by_hand(evidence: Mapping[str, Evidence]) -> None:
+def test_the_penalised_xor_solves_the_normal_equations_by_hand(evidence: Mapping[str, Reply]) -> None:
     """½[X 1]ᵀ[X 1]θ + 0.2θ = ½[X 1]ᵀy, with the sums of the four rows."""
     H = np.array([[2.0, 1.0, 2.0], [1.0, 2.0, 2.0], [2.0, 2.0, 4.0]]) / 2
     theta = np.linalg.solve(H + 0.2 * np.eye(3), np.array([1.0, 1.0, 2.0]) / 2)
     assert evidence["s1-xor"].rows[2][1:4] == pytest.approx(tuple(theta), rel=1e-9)
 
 
-def test_a_plain_sum_moves_the_minimiser_by_the_inverse_hessian(evidence: Mapping[str, Evidence]) -> None:
+def test_a_plain_sum_moves_the_minimiser_by_the_inverse_hessian(evidence: Mapping[str, Reply]) -> None:
     """On XOR by hand: H⁻¹1 = (1, 1, −½), so w = −λ and b = ½ + λ/2."""
     for lam, w1, w2, b, _ in evidence["s1-sum-of-parameters"].rows:
         assert (w1, w2, b) == pytest.approx((-lam, -lam, 0.5 + lam / 2), rel=1e-9)
 
 
-def test_the_printed_norms_lie_within_three_standard_deviations(evidence: Mapping[str, Evidence]) -> None:
+def test_the_printed_norms_lie_within_three_standard_deviations(evidence: Mapping[str, Reply]) -> None:
     for _, mean, deviation, printed in evidence["s0-nine-times"].rows:
         assert printed == "" or abs(float(printed) - mean) < 3 * deviation
 
 
-def test_what_is_predicted_to_diverge_does(evidence: Mapping[str, Evidence]) -> None:
+def test_what_is_predicted_to_diverge_does(evidence: Mapping[str, Reply]) -> None:
     losses = dict(zip(column(evidence["s4-beyond-limit"], "η"), evidence["s4-beyond-limit"].rows, strict=True))
     assert losses[0.003][2] == losses[0.022][2] == "converges" and losses[0.023][2] == losses[0.03][2] == "diverges"
     assert losses[0.022][3] < 179 < losses[0.023][3] < losses[0.03][3]
@@ -146,19 +146,19 @@ def test_the_floor_of_the_validation_loss_is_met_by_the_exact_minimisers_of_ever
     assert np.all(np.mean(risks, axis=0) > 0.009)
 
 
-def test_a_lazy_start_is_left_by_the_share_that_the_decay_leaves(evidence: Mapping[str, Evidence]) -> None:
+def test_a_lazy_start_is_left_by_the_share_that_the_decay_leaves(evidence: Mapping[str, Reply]) -> None:
     for lam, first, last, *_ in evidence["s4-lazy"].rows:
         if lam <= 1:
             noise = 0.02  # of what no start of the weights makes: the unseen part of w* and the noise
             assert last - noise == pytest.approx(0.95 * (first - noise) * (1 - 0.01 * lam) ** 80, rel=0.1)
 
 
-def test_weights_that_are_0_come_from_the_proximal_step_alone(evidence: Mapping[str, Evidence]) -> None:
+def test_weights_that_are_0_come_from_the_proximal_step_alone(evidence: Mapping[str, Reply]) -> None:
     zeros = dict(zip(column(evidence["l1"], "method"), column(evidence["l1"], "weights that are 0"), strict=True))
     assert zeros["subgradient"] == 0 < zeros["proximal"] <= zeros["exact"]
 
 
-def test_a_decayed_bias_leaves_a_mean_residual_of_minus_lambda_times_b(evidence: Mapping[str, Evidence]) -> None:
+def test_a_decayed_bias_leaves_a_mean_residual_of_minus_lambda_times_b(evidence: Mapping[str, Reply]) -> None:
     for _, decayed, b, residual, _ in evidence["bias"].rows:
         assert residual == pytest.approx(-3 * b if "bias" in decayed else 0, abs=1e-9)
 

@@ -28,7 +28,7 @@ from parity.features.bridges import (
     priors,
     sgd_fixed_point,
 )
-from parity.features.bridges.bridge import LOSS, Bridge, Evidence, Identity, centred, textbook
+from parity.features.bridges.bridge import LOSS, Bridge, Computation, Identity, centred, textbook
 from parity.features.bridges.bridges import BRIDGES
 from parity.features.bridges.page import page
 from parity.features.bridges.pictures import PICTURES, caption
@@ -222,9 +222,9 @@ def shallow(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """A bridge that does not hold, and the seeds that it was asked for."""
     seeds: list[int] = []
 
-    def compute(seed: int) -> Evidence:
+    def compute(seed: int) -> Computation:
         seeds.append(seed)
-        return Evidence(identities=(identity(1.0, 1.1),), facts={})
+        return Computation(identities=(identity(1.0, 1.1),), facts={})
 
     monkeypatch.setitem(BRIDGES, "shallow", Bridge("A [bold] claim.\n\nIt is wrong.\n\nNo proof.", compute))
     monkeypatch.setitem(PICTURES, "shallow", lambda _: new_figure(1, 1, "none")[0])

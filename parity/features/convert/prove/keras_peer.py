@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.features.convert.prove.evidence import SINGLE, Evidence, rest
+from parity.features.convert.prove.peer_run import SINGLE, PeerRun, rest
 from parity.features.convert.prove.sample import Sample
 from refimpl.conventions.keras import Keras
 from refimpl.objective import Facts
@@ -20,7 +20,7 @@ from refimpl.types import Array
 TEXT = "one batch of SGD from the minimiser, in float32"
 
 
-def run(convention: Keras, facts: Facts, sample: Sample) -> Evidence:
+def run(convention: Keras, facts: Facts, sample: Sample) -> PeerRun:
     os.environ.setdefault("KERAS_BACKEND", "torch")
     keras: Any = import_module("keras")
     reduction = "sum_over_batch_size" if convention.loss == "mse" else "sum"

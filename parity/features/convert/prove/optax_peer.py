@@ -5,14 +5,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from parity.features.convert.prove.evidence import Evidence, rest
+from parity.features.convert.prove.peer_run import PeerRun, rest
 from parity.features.convert.prove.sample import Sample
 from refimpl.conventions.optax import Optax
 from refimpl.objective import Facts
 from refimpl.types import Array
 
 
-def run(convention: Optax, facts: Facts, sample: Sample) -> Evidence:
+def run(convention: Optax, facts: Facts, sample: Sample) -> PeerRun:
     import jax
     import numpy as np
 

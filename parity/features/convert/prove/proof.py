@@ -22,13 +22,13 @@ from parity.features.convert.prove import (
     statsmodels_peer,
     torch_peer,
 )
-from parity.features.convert.prove.evidence import Evidence, absent
+from parity.features.convert.prove.peer_run import PeerRun, absent
 from parity.features.convert.prove.sample import Sample, draw
 from refimpl.conventions import CONVENTIONS
 from refimpl.errors import ParameterError
 from refimpl.objective import LOSSES, Convention, Facts, Objective
 
-PEERS: dict[str, tuple[str, Callable[[Any, Facts, Sample], Evidence]]] = {
+PEERS: dict[str, tuple[str, Callable[[Any, Facts, Sample], PeerRun]]] = {
     "torch": ("torch", torch_peer.run),
     "sklearn.Ridge": ("sklearn", sklearn_peer.run_ridge),
     "sklearn.Lasso": ("sklearn", sklearn_peer.run_lasso),
@@ -53,8 +53,8 @@ class Proof:
     """Evidence for the source and for the target; ``seen``: how far doubling the strengths moves the minimiser."""
 
     conversion: Conversion
-    source: Evidence
-    target: Evidence
+    source: PeerRun
+    target: PeerRun
     seen: float
     seed: int
 
@@ -97,7 +97,7 @@ def exit_code(proofs: Sequence[Proof]) -> int:
     return 0 if any(proof.judged for proof in proofs) else 2
 
 
-def examine(convention: Convention, facts: Facts, sample: Sample) -> Evidence:
+def examine(convention: Convention, facts: Facts, sample: Sample) -> PeerRun:
     """Run one library, where it is installed."""
     if convention.name not in PEERS:
         return recorded.run(convention)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.features.convert.prove.evidence import Evidence, direct_bound
+from parity.features.convert.prove.peer_run import PeerRun, direct_bound
 from parity.features.convert.prove.sample import Sample, solved
 from refimpl.conventions import CONVENTIONS
 from refimpl.objective import Convention, Facts
@@ -26,20 +26,20 @@ RECORD = Path(__file__).with_name("recorded.json")
 THRESHOLD = 1e-30
 
 
-def run(convention: Convention) -> Evidence:
+def run(convention: Convention) -> PeerRun:
     """The worst of the recorded runs of this library."""
     return _worst(convention.name, RECORD)
 
 
 @cache
-def _worst(name: str, path: Path) -> Evidence:
+def _worst(name: str, path: Path) -> PeerRun:
     record = json.loads(path.read_text(encoding="utf-8"))
     X, y = np.array(record["X"]), np.array(record["y"])
     entries = [one for one in record["runs"] if one["library"] == name]
     found = [_distance(CONVENTIONS[name](**one["options"]), one["coefficients"], X, y) for one in entries]
     distance, allowed = max(found, key=lambda pair: pair[0] / pair[1])
     package, versions = {"glmnet": "glmnet", "MASS.lm.ridge": "MASS"}[name], record["versions"]
-    return Evidence(
+    return PeerRun(
         library=name,
         how="recorded",
         text=f"not run here: {len(found)} results recorded from {package} {versions[package]}, R {versions['R']}",

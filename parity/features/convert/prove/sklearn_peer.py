@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from parity.features.convert.prove.evidence import Evidence, direct, direct_bound, solved
+from parity.features.convert.prove.peer_run import PeerRun, direct, direct_bound, solved
 from parity.features.convert.prove.sample import Sample
 from refimpl.conventions.sklearn_coordinate_descent import ElasticNet, Lasso
 from refimpl.conventions.sklearn_ridge import Ridge
@@ -15,7 +15,7 @@ from refimpl.objective import Facts
 TOLERANCE = 1e-12  # of the duality gap, relative to ‖y‖²: not below what rounding leaves of a gap
 
 
-def run_ridge(convention: Ridge, facts: Facts, sample: Sample) -> Evidence:
+def run_ridge(convention: Ridge, facts: Facts, sample: Sample) -> PeerRun:
     from sklearn.linear_model import Ridge as Peer
 
     fitted = Peer(alpha=convention.alpha, solver="svd").fit(sample.X, sample.y)
@@ -23,19 +23,19 @@ def run_ridge(convention: Ridge, facts: Facts, sample: Sample) -> Evidence:
     return direct(convention.name, text, convention.ours(facts), sample, fitted.coef_, float(fitted.intercept_))
 
 
-def run_lasso(convention: Lasso, facts: Facts, sample: Sample) -> Evidence:
+def run_lasso(convention: Lasso, facts: Facts, sample: Sample) -> PeerRun:
     same = ElasticNet(alpha=convention.alpha, l1_ratio=1.0)
     return _descend("Lasso", {"alpha": convention.alpha}, same, convention.name, facts, sample)
 
 
-def run_elastic_net(convention: ElasticNet, facts: Facts, sample: Sample) -> Evidence:
+def run_elastic_net(convention: ElasticNet, facts: Facts, sample: Sample) -> PeerRun:
     numbers = {"alpha": convention.alpha, "l1_ratio": convention.l1_ratio}
     return _descend("ElasticNet", numbers, convention, convention.name, facts, sample)
 
 
 def _descend(
     estimator: str, numbers: dict[str, float], same: ElasticNet, name: str, facts: Facts, sample: Sample
-) -> Evidence:
+) -> PeerRun:
     """Coordinate descent until its duality gap is small.
 
     It stops at ``gap ≤ tol·‖y_c‖²`` in the scale of ``½Σr² + …``, or where rounding lets the gap fall no further, and

@@ -18,7 +18,7 @@ from math import factorial
 
 import numpy as np
 
-from parity.features.convert.prove.evidence import UNIT, Evidence, rest
+from parity.features.convert.prove.peer_run import UNIT, PeerRun, rest
 from parity.features.convert.prove.sample import Sample
 from refimpl.conventions.sklearn_sgd import SGDRegressor
 from refimpl.objective import Facts
@@ -28,7 +28,7 @@ RATES = 5  # K
 SMALL = 1e-2  # nη₀L
 
 
-def run(convention: SGDRegressor, facts: Facts, sample: Sample) -> Evidence:
+def run(convention: SGDRegressor, facts: Facts, sample: Sample) -> PeerRun:
     from sklearn.linear_model import SGDRegressor as Peer
 
     objective = convention.ours(facts)

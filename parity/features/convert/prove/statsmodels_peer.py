@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from parity.features.convert.prove.evidence import Evidence, direct_bound, solved
+from parity.features.convert.prove.peer_run import PeerRun, direct_bound, solved
 from parity.features.convert.prove.sample import Sample
 from refimpl.conventions.statsmodels import FitRegularized
 from refimpl.objective import Facts, Objective
@@ -20,7 +20,7 @@ TOLERANCE = 1e-12
 AGAIN = 100
 
 
-def run(convention: FitRegularized, facts: Facts, sample: Sample) -> Evidence:
+def run(convention: FitRegularized, facts: Facts, sample: Sample) -> PeerRun:
     peer: Any = import_module("statsmodels.regression.linear_model")
     n, p = sample.X.shape
     model = peer.OLS(sample.y, np.column_stack([np.ones(n), sample.X]))
@@ -29,7 +29,7 @@ def run(convention: FitRegularized, facts: Facts, sample: Sample) -> Evidence:
     return method(convention, convention.ours(facts), sample, partial(model.fit_regularized, alpha=alpha))
 
 
-def _solve(convention: FitRegularized, objective: Objective, sample: Sample, fit: Fit) -> Evidence:
+def _solve(convention: FitRegularized, objective: Objective, sample: Sample, fit: Fit) -> PeerRun:
     """A direct solve of the normal equations of [1 X] as it is.
 
     Rounding is relative to the largest square, so where a column is smaller than the largest by a factor f, it is f²
@@ -41,7 +41,7 @@ def _solve(convention: FitRegularized, objective: Objective, sample: Sample, fit
     return solved(convention.name, "solved by its SVD", sample, found[1:], float(found[0]), allowed)
 
 
-def _descend(convention: FitRegularized, objective: Objective, sample: Sample, fit: Fit) -> Evidence:
+def _descend(convention: FitRegularized, objective: Objective, sample: Sample, fit: Fit) -> PeerRun:
     """Coordinate descent, again from where it ended until it stays there.
 
     It stops when a sweep moved no coordinate by more than tol. Coordinate k was at its own minimum when it was moved;

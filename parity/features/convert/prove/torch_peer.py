@@ -6,14 +6,14 @@ same J by another path (tests/parity/test_convert.py: each rests where ∂J = 0)
 
 from __future__ import annotations
 
-from parity.features.convert.prove.evidence import Evidence, rest
+from parity.features.convert.prove.peer_run import PeerRun, rest
 from parity.features.convert.prove.sample import Sample
 from refimpl.conventions.torch import Torch
 from refimpl.objective import Facts
 from refimpl.types import Array
 
 
-def run(convention: Torch, facts: Facts, sample: Sample) -> Evidence:
+def run(convention: Torch, facts: Facts, sample: Sample) -> PeerRun:
     import torch
 
     reduction = "mean" if convention.loss.endswith("mse") else "sum"

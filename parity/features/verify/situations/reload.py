@@ -33,10 +33,10 @@ def reload(session: Session) -> Iterator[Expected]:
 
 def reload_other(session: Session) -> Iterator[Expected]:
     """Saved by another implementation: one optimizer's state is the other's."""
-    yield from around(session, other(session.case.implementation))
+    yield from around(session, other_implementation(session.case.implementation))
 
 
-def other(implementation: str) -> str:
+def other_implementation(implementation: str) -> str:
     """The implementation that saves what this one loads."""
     return "foreach" if implementation == "for-loop" else "for-loop"
 

@@ -34,7 +34,7 @@ How = Literal["run", "recorded", "not installed"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
+class PeerRun:
     """``distance`` and ``allowed`` are relative, ‖Δ(w, b)‖/‖(w, b)‖, and None where nothing was run or overflowed."""
 
     library: str
@@ -54,12 +54,12 @@ class Evidence:
         return None if self.distance is None else float(-np.log10(max(self.distance, 1e-16)))
 
 
-def absent(library: str, package: str) -> Evidence:
+def absent(library: str, package: str) -> PeerRun:
     """Nothing was run."""
-    return Evidence(library=library, how="not installed", text=f"{package} is not installed: by its formula alone")
+    return PeerRun(library=library, how="not installed", text=f"{package} is not installed: by its formula alone")
 
 
-def direct(library: str, text: str, objective: Objective, sample: Sample, weight: Array, bias: float) -> Evidence:
+def direct(library: str, text: str, objective: Objective, sample: Sample, weight: Array, bias: float) -> PeerRun:
     """A minimiser from a direct solver."""
     return solved(library, text, sample, weight, bias, direct_bound(objective, sample))
 
@@ -69,9 +69,9 @@ def direct_bound(objective: Objective, sample: Sample) -> float:
     return gamma(DIRECT * sample.X.size) * float(np.linalg.cond(sample.hessian(objective)))
 
 
-def solved(library: str, text: str, sample: Sample, weight: Array, bias: float, allowed: float) -> Evidence:
+def solved(library: str, text: str, sample: Sample, weight: Array, bias: float, allowed: float) -> PeerRun:
     """A minimiser from a solver with the relative bound ``allowed`` of its own."""
-    return Evidence(library=library, how="run", text=text, distance=sample.away(weight, bias), allowed=allowed)
+    return PeerRun(library=library, how="run", text=text, distance=sample.away(weight, bias), allowed=allowed)
 
 
 def rest(
@@ -81,7 +81,7 @@ def rest(
     sample: Sample,
     step: Callable[[Array, float], tuple[Array, float]],
     unit: float = UNIT,
-) -> Evidence:
+) -> PeerRun:
     """One step with rate 1 from the exact minimiser: ``step(w, b)`` returns the parameters after it.
 
     Where wⱼ = 0 and ‖w‖₁ has a kink, it starts just beside, on both sides: 0 ∈ ∂J says that the slopes there are of
@@ -99,7 +99,7 @@ def rest(
     hessian = sample.hessian(objective)
     modulus = float(np.linalg.eigvalsh(hessian)[0])  # m
     bound = rounding(objective, sample, unit) / sample.units + np.abs(hessian) @ (sample.units * np.append(beside, 0))
-    return Evidence(
+    return PeerRun(
         library=library,
         how="run",
         text=text,
