@@ -262,7 +262,7 @@ def test_options_and_shapes_are_put_in_words() -> None:
 
 
 def test_no_report_loads_torch() -> None:
-    modules = ", ".join(f"parity.features.verify.{name}" for name in ("html", "junit", "heatmap", "terminal"))
+    modules = ", ".join(f"parity.features.verify.{name}" for name in ("page", "junit", "heatmap", "terminal"))
     program = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
