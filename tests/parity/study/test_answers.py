@@ -58,7 +58,8 @@ def column(found: Reply, name: str) -> list[Any]:
 def test_each_file_is_one_answer_under_its_own_id() -> None:
     files = {path.stem for path in (ROOT / "parity" / "features" / "answers").glob("*.py")}
     assert {name: answer.id for name, answer in ANSWERS.items()} == {name: name for name in ANSWERS}
-    assert {name.replace("-", "_") for name in ANSWERS} == files - {"__init__", "answer", "answers", "command", "runs", "show"}
+    others = {"__init__", "answer", "answers", "command", "runs", "show"}
+    assert {name.replace("-", "_") for name in ANSWERS} == files - others
 
 
 def test_every_entry_of_the_sources_in_the_gallery_belongs_to_an_answer() -> None:

@@ -249,7 +249,10 @@ def test_an_identity_that_does_not_hold_ends_with_exit_code_1(
             "early-stoping: no such bridge; `parity bridge` lists them; did you mean 'early-stopping'?",
         ),
         (["--out", "x"], "--out x: without a bridge nothing is written; give its id, `parity bridge` lists them"),
-        (["l1", "--out", "file/below"], "file/below: cannot be made (Not a directory); choose another folder with --out"),
+        (
+            ["l1", "--out", "file/below"],
+            "file/below: cannot be made (Not a directory); choose another folder with --out",
+        ),
         (["l1", "--out", ""], "--out: given no name; give a folder, or leave --out away"),
         (["l1", "--seed", "-1"], "Invalid value for '--seed'"),
     ],
