@@ -1,27 +1,77 @@
-"""The catalogue of named faults: each a change of the design of a correct run."""
+"""The catalogue of named faults: each a change of the design of a correct run. Their words are in ``names.toml``."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from __future__ import annotations
 
-from parity.explain.catalogue.data import DATA
-from parity.explain.catalogue.gradients import GRADIENTS
-from parity.explain.catalogue.losses import LOSSES
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.resources import files
+from typing import Any, get_args
+
+import msgspec
+
+from parity.explain.catalogue import data, decays, gradients, losses, optimizers, penalties, schedules
 from parity.explain.catalogue.name import Kind, Name
-from parity.explain.catalogue.optimizers import OPTIMIZER
-from parity.explain.catalogue.penalties import PENALTIES
-from parity.explain.catalogue.precision import PRECISION
-from parity.explain.catalogue.schedules import SCHEDULES
+from parity.explain.update.named import words_of
+from parity.step.design import Design
 
-GROUPS: Mapping[Kind, Mapping[str, Name]] = {
-    "loss": LOSSES,
-    "penalty": PENALTIES,
-    "optimizer": OPTIMIZER,
-    "gradient": GRADIENTS,
-    "data": DATA,
-    "schedule": SCHEDULES,
-    "precision": PRECISION,
+OPERATIONS: Mapping[str, Callable[..., Design | None]] = {
+    each.__name__: each
+    for each in (
+        *(losses.scaled_loss, losses.other_loss),
+        *(penalties.penalty_times, penalties.other_penalty, penalties.extra_penalty, penalties.without_penalty),
+        *(penalties.penalty_in_loss_too, penalties.penalty_on_bias, penalties.penalty_not_on_bias),
+        *(decays.decayed, decays.coupled, decays.extra_decay),
+        *(optimizers.number, optimizers.option, optimizers.beta, optimizers.betas_swapped, optimizers.edited),
+        *(optimizers.without_momentum, optimizers.weight_norm, optimizers.state_reset, optimizers.stepped_twice),
+        *(gradients.stale, gradients.accumulated, gradients.of_two_batches, gradients.previous_batch),
+        *(gradients.times, gradients.twisted),
+        *(data.batches, data.targets_moved, data.standardised, data.bias_frozen),
+        *(schedules.advanced, schedules.schedule_ignored, schedules.extra_schedule),
+        *(schedules.narrow_passes, schedules.kept),
+    )
 }
-EVERY = {id: replace(name, id=id, kind=kind) for kind, group in GROUPS.items() for id, name in group.items()}
+"""What a fault does to a design, by its name in ``names.toml``; its options follow the design and the number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A fault as it is written; see the head of ``names.toml``."""
+
+    id: str
+    probe: str
+    text: str = ""
+    change: str = "make each line of the update as asked"
+    operation: str = "edited"
+    options: dict[str, Any] = field(default_factory=dict)
+    values: tuple[float, ...] = (math.nan,)
+    free: bool = False
+    rare: bool = False
+
+    def named(self, kind: Kind) -> Name:
+        """With its operation in the place of its name."""
+        options = self.options or ({"edit": self.id} if self.operation == "edited" else {})
+        return Name(
+            id=self.id,
+            kind=kind,
+            text=self.text or words_of(self.id),
+            change=self.change,
+            probe=self.probe,
+            apply=partial(OPERATIONS[self.operation], **options),
+            values=self.values,
+            free=self.free,
+            rare=self.rare,
+        )
+
+
+def _read() -> dict[str, Name]:
+    source = files(__package__).joinpath("names.toml").read_text(encoding="utf-8")
+    entries = msgspec.toml.decode(source, type=dict[Kind, tuple[Entry, ...]])
+    return {entry.id: entry.named(kind) for kind in get_args(Kind) for entry in entries[kind]}
+
+
+EVERY = _read()
 NAMES: Mapping[str, Name] = {id: name for id, name in EVERY.items() if name.kind != "precision"}
 """Faults that change what is computed."""
 NARROWER: Mapping[str, Name] = {id: name for id, name in EVERY.items() if name.kind == "precision"}

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from parity.explain.catalogue import NAMES
-from parity.explain.catalogue.name import l2_strength
+from parity.explain.catalogue.decays import l2_strength
 from parity.explain.cause import Cause
 from parity.explain.measure.chain import SLACK, Chain
 from parity.explain.measure.series import Series, steps_text
