@@ -10,7 +10,7 @@ import numpy as np
 
 from parity.experiment import Experiment
 from parity.explain.effects import Change, Effects, effects
-from parity.explain.finding import CheckVerdict, Diagnosis, Finding
+from parity.explain.finding import CheckVerdict, Diagnosis, Finding, finding
 from parity.explain.initial import Start, starts
 from parity.explain.measure.chain import chain_of, decays_itself
 from parity.explain.measure.summary import Link, summary
@@ -205,30 +205,16 @@ class _Diagnosing:
         used = self.observed.optimizer.get("weight", "") if self.observed is not None else ""
         if used and used.lower() != asked.lower():
             gradient = f"the optimizer is {used}, asked {asked}; {gradient}"
-        return [
-            Finding(
-                id="update-other",
-                text=f"{gradient}: {'; '.join(explained.structure)}",
-                evidence=f"correct code is off by {self.share:.3g} times the tolerance, and nothing that "
-                "is known explains it",
-                change="look at what the optimizer, and all that writes the weights, does in these steps",
-            )
-        ]
+        evidence = f"correct code is off by {self.share:.3g} times the tolerance, and nothing that is known explains it"
+        return [finding("update-other", evidence, gradient=gradient, structure="; ".join(explained.structure))]
 
     def _averaged(self) -> list[Finding]:
         """Whether a running average of weights that are as asked was recorded."""
         for words, trained in readings(self.design, self.engine):
             share = Engine(trained).share(self.design, enough=1.0)
             if share <= 1:
-                return [
-                    Finding(
-                        id="weights-averaged",
-                        text=f"what was recorded is {words}, and not the trained weights, which step as asked",
-                        evidence=f"correct code is off by {self.share:.3g} times the tolerance; the weights that these "
-                        f"averages are of use {share:.2f} of it",
-                        change="record the model that is trained, and not its average",
-                    )
-                ]
+                evidence = f"correct code is off by {self.share:.3g} times the tolerance; the weights that these "
+                return [finding("weights-averaged", f"{evidence}averages are of use {share:.2f} of it", words=words)]
         return []
 
     def _alike(self, best: Explanation, position: int) -> dict[str, str]:
@@ -247,14 +233,9 @@ class _Diagnosing:
         if self.recording.dtype == self.said.dtype:
             return []
         numbers = sum(values.size for values in self.said.weights.values())
-        return [
-            Finding(
-                id=f"precision-{self.recording.dtype}",
-                text=f"the weights are kept in {self.recording.dtype}, not in {self.said.dtype}",
-                evidence=f"each of the {numbers:,} recorded numbers is a {self.recording.dtype} number",
-                change=f"make model and data {self.said.dtype}: dtype=torch.{self.said.dtype}",
-            )
-        ]
+        kept, said = self.recording.dtype, self.said.dtype
+        evidence = f"each of the {numbers:,} recorded numbers is a {kept} number"
+        return [finding(f"precision-{kept}", evidence, of="precision", kept=kept, said=said)]
 
     def _stopped(self) -> list[Finding]:
         """Elements that never moved and should have, by the explanation of all others."""
@@ -276,14 +257,8 @@ class _Diagnosing:
         if any((piece.share > 1).any() for piece in pieces if int(piece.steps[0]) > 0):
             return []
         worst = max(float(np.max(piece.share, initial=0)) for piece in pieces if int(piece.steps[0]) == 0)
-        return [
-            Finding(
-                id="initial-unreported",
-                text="it does not start from the weights that were handed out",
-                evidence=f"the first step is off by {worst:.3g} times the tolerance, all later ones lie within it",
-                change="copy task.weight and task.bias into the model, and call task.record(net) before the first step",
-            )
-        ]
+        evidence = f"the first step is off by {worst:.3g} times the tolerance, all later ones lie within it"
+        return [finding("initial-unreported", evidence)]
 
     def _unseen(self) -> tuple[str, ...]:
         """Hyper-parameters that could have a neutral value without leaving the tolerance."""
@@ -365,20 +340,13 @@ def _form(trajectory: Trajectory) -> list[str]:
 
 
 def _never_moved(name: str, chosen: Array, share: float) -> Finding:
-    return Finding(
-        id=f"elements-not-updated ({name})",
-        text=f"{which(chosen)} of {name} is never updated",
-        evidence=f"it has its initial value to the end, which is off by {share:.3g} times the tolerance",
-        change="look for an index that stops short, a mask, or a kernel that skips a remainder",
-    )
+    id = "elements-not-updated"
+    evidence = f"it has its initial value to the end, which is off by {share:.3g} times the tolerance"
+    return finding(f"{id} ({name})", evidence, of=id, elements=which(chosen), name=name)
 
 
 def _start(start: Start) -> Finding:
-    change = (
-        f"set {start.parameter} once the layer has its shape (in its constructor a lazy layer has none), and look at "
-        "it before the first step"
-    )
-    return Finding(id=f"{start.id} ({start.parameter})", text=start.text, evidence=start.evidence, change=change)
+    return finding(f"{start.id} ({start.parameter})", start.evidence, of="initial", start=start)
 
 
 def _weight(did: Effects, id: str) -> float:

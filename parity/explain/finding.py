@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from parity.explain.effects import Effects
 from parity.explain.measure.summary import Link
 from parity.explain.pattern import Pattern
 from parity.explain.why import Explanation
+from parity.explain.words import words_of
 from refimpl.types import Array
 
 CheckVerdict = Literal["agree", "disagree", "undecidable", "unsupported", "error"]
@@ -29,6 +30,12 @@ class Finding:
     change: str = ""
     probe: str = ""
     alike: Mapping[str, str] = field(default_factory=dict)
+
+
+def finding(id: str, evidence: str, *, of: str = "", **measured: Any) -> Finding:
+    """A difference by its name; ``of``: the entry of the words where it is not the name's own."""
+    words = words_of(of or id, measured)
+    return Finding(id=id, text=words.text, evidence=evidence, change=words.change, probe=words.probe)
 
 
 @dataclass(frozen=True, kw_only=True)

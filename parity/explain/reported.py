@@ -8,7 +8,7 @@ import numpy as np
 
 from parity.explain.catalogue import NAMES
 from parity.explain.cause import cause_of
-from parity.explain.finding import Finding
+from parity.explain.finding import Finding, finding
 from parity.explain.readings import usual_loss
 from parity.step.design import Design
 from parity.step.engine import Engine
@@ -29,8 +29,7 @@ def reported(design: Design, engine: Engine) -> tuple[list[Finding], list[str]]:
         if changed is not None and _explains(design, changed, engine):
             text = f"of the loss that was reported, not of the steps: {fault.text}"
             return [Finding(id=name.id, text=text, evidence=evidence, change=name.change)], []
-    text = "the reported loss is neither the data loss nor the objective of the batch before the step"
-    return [Finding(id="loss-reported", text=text, evidence=evidence, change="report the loss of the step's batch")], []
+    return [finding("loss-reported", evidence)], []
 
 
 def _explains(design: Design, changed: Design, engine: Engine) -> bool:

@@ -33,7 +33,7 @@ from parity.explain.names import (
     state,
     update,
 )
-from parity.explain.names.option import PARTS, Option, covers
+from parity.explain.names.option import PARTS, Option, covers, held
 from parity.explain.observed import Observed
 from parity.step.design import Design
 from parity.step.engine import Engine
@@ -235,9 +235,9 @@ def gradient(chain: Chain, *, nested: bool = False) -> Iterator[tuple[Cause, ...
     if chain.given.source != "optimizer":
         yield ()  # the update may be what differs, or not be made of these gradients
     every = list(known.options(chain))
-    for file in (scale, points, leftover, passes, rounded, seen, batches, dropout):
-        every += [Option(cause, frozenset(PARTS)) for cause in file.causes(chain)]
-    every += [Option(cause, frozenset(PARTS)) for cause in penalty.elementwise(chain)]
+    files = (scale, points, leftover, passes, rounded, seen, batches, dropout)
+    proposed = (cause for causes in (*(file.causes for file in files), penalty.elementwise) for cause in causes(chain))
+    every += [Option(cause, frozenset(PARTS)) for cause in held(chain, proposed)]
     whole = [option for option in every if option.parts == frozenset(PARTS)]
     for option in sorted(whole, key=lambda one: (not one.cause.named, one.cause.numbers)):
         yield (option.cause,)

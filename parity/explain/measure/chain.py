@@ -34,6 +34,12 @@ class Parts:
     weight: Array
     total_bias: Array | None
 
+    @property
+    def whole(self) -> dict[str, Array]:
+        """The sums of the parameters that there are."""
+        sums = {"weight": self.weight, "bias": self.total_bias}
+        return {name: values for name, values in sums.items() if values is not None}
+
 
 @dataclass(frozen=True)
 class Chain:
@@ -81,6 +87,12 @@ class Chain:
         weights = self.engine.recording.weights
         given = {name: each.reshape(weights[name][1:].shape) for name, each in self.given.value.items()}
         return replace(changed, given=given)
+
+    @property
+    def unit(self) -> float:
+        """The largest unit roundoff of the recorded weights."""
+        recording = self.engine.recording
+        return max(recording.format(name).u for name in recording.weights)
 
     def outputs(self, k: int, rows: Array, at: int | None = None) -> Array:
         """ŷ of some rows at the weights of step k, or of another one."""
@@ -151,6 +163,7 @@ class Chain:
         return self._cache[key][1]
 
     def _parts(self, design: Design) -> Parts | None:
+        """Computed at the recorded weights."""
         if design.steps != self.steps:
             return None
         with np.errstate(all="ignore"):

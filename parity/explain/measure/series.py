@@ -51,6 +51,19 @@ class Series:
         return ", ".join(shown[:FEW]) + (" …" if len(shown) > FEW else "")
 
 
+def multiple(value: Array, of: Array, error: Array) -> Series | None:
+    """c_k of ``value ± error = c_k·of``, ``(K, n)`` each; None where that does not hold in every step::
+
+    c = ⟨value, of⟩/⟨of, of⟩,    |Δc| ≤ ⟨error, |of|⟩/⟨of, of⟩
+    """
+    square = np.sum(of**2, axis=1)
+    if np.any(square == 0):
+        return None
+    c, room = np.sum(value * of, axis=1) / square, np.sum(np.abs(of) * error, axis=1) / square
+    off = np.abs(value - c[:, None] * of) > error + np.abs(of) * room[:, None]
+    return None if off.any() else Series(c, room)
+
+
 def steps_text(chosen: Array, epoch: Array) -> str:
     """Which steps, by the structure of the run where it has one: ``the first step of each epoch``, ``every second``."""
     steps = np.flatnonzero(chosen)

@@ -13,7 +13,7 @@ from parity.explain.cause import Cause, cause_of
 from parity.explain.measure.chain import SLACK, Chain
 from parity.explain.measure.rows import measure
 from parity.explain.measure.series import listed
-from parity.explain.names.option import holds
+from parity.explain.words import cause
 from parity.step.design import Design
 from refimpl.batches import Order
 from refimpl.types import Array
@@ -34,43 +34,27 @@ def bases(chain: Chain) -> Iterator[Cause]:
     """Other rows and inputs that may be in the batches, beside which more may differ."""
     for id in ROWS:
         yield from (cause_of(NAMES[id], value) for value in NAMES[id].values)
-    yield from _centred_batches(chain, unproven=True)
-    yield from _other_rows(chain, unproven=True)
-
-
-def causes(chain: Chain) -> Iterator[Cause]:
-    """Every such cause whose gradient is the measured one."""
     yield from _centred_batches(chain)
-    yield from _padded(chain)
     yield from _other_rows(chain)
 
 
-def _centred_batches(chain: Chain, *, unproven: bool = False) -> Iterator[Cause]:
+def causes(chain: Chain) -> Iterator[Cause]:
+    """Other rows and inputs, and short batches that are filled up."""
+    for file in (_centred_batches, _padded, _other_rows):
+        yield from file(chain)
+
+
+def _centred_batches(chain: Chain) -> Iterator[Cause]:
     """Inputs from which each batch's own mean was subtracted, and perhaps divided by its deviation."""
     order, dataset = chain.design.material.order, chain.design.material.dataset
-    for id, words, divided in (
-        ("features-centred-per-batch", "the mean of each batch is subtracted from its inputs", False),
-        (
-            "features-standardised-per-batch",
-            "the inputs of each batch are centred and divided by their deviation",
-            True,
-        ),
-    ):
+    for id, divided in (("features-centred-per-batch", False), ("features-standardised-per-batch", True)):
         with np.errstate(all="ignore"):
             batches = [_normalised(dataset.X[0, rows], divided) for epoch in order for rows in epoch]
         if not all(np.isfinite(each).all() for each in batches):
             continue
         X, y, new = batch_by_batch(chain.design, batches)
         roundings = 4.0 * max(map(len, batches))
-        cause = Cause(
-            id=id,
-            text=words,
-            change="train on the data as they are, or normalise them once, with numbers of all rows",
-            probe="batches of one row",
-            apply=partial(other_inputs, X=X, y=y, order=new, roundings=roundings),
-        )
-        if unproven or holds(chain, cause):
-            yield cause
+        yield cause(id, partial(other_inputs, X=X, y=y, order=new, roundings=roundings))
 
 
 def _padded(chain: Chain) -> Iterator[Cause]:
@@ -81,16 +65,7 @@ def _padded(chain: Chain) -> Iterator[Cause]:
         return
     filled = tuple(tuple(np.append(rows, np.full(size - len(rows), n)) for rows in epoch) for epoch in order)
     X, y = (np.concatenate([each, 0 * each[:, :1]], axis=1) for each in (dataset.X, dataset.y))
-    cause = Cause(
-        id="batches-padded",
-        text=f"short batches are padded with rows of zeros to {size} rows, which are not masked: they count in the "
-        "mean, and have the bias as their residual",
-        change="mask the padding, and divide by the number of true rows",
-        probe="batches of one size",
-        apply=partial(other_inputs, X=X, y=y, order=filled, roundings=0.0),
-    )
-    if holds(chain, cause):
-        yield cause
+    yield cause("batches-padded", partial(other_inputs, X=X, y=y, order=filled, roundings=0.0), size=size)
 
 
 def _normalised(X: Array, divided: bool) -> Array:
@@ -112,7 +87,7 @@ def other_inputs(design: Design, *, X: Array, y: Array, order: Order, roundings:
     return design.with_data(roundings, X=X, y=y).with_order(order)
 
 
-def _other_rows(chain: Chain, *, unproven: bool = False) -> Iterator[Cause]:
+def _other_rows(chain: Chain) -> Iterator[Cause]:
     """Which rows of all the data took part, and how often: δ is solved for over all of them."""
     n, p = chain.X.shape
     if chain.given is None or n + 2 >= p or (chain.rows is not None and chain.rows.explained):
@@ -136,21 +111,15 @@ def _other_rows(chain: Chain, *, unproven: bool = False) -> Iterator[Cause]:
     ends = np.cumsum([0, *(len(epoch) for epoch in chain.design.material.order)])
     new = tuple(tuple(batches[a:b]) for a, b in pairwise(ends))
     first = next(k for k in range(chain.steps) if set(batches[k]) != set(chain.design.rows[k]))
-    text = (
-        f"batches have other rows than those that were handed out: step {first} has the rows {listed(batches[first])}, "
-        f"asked {listed(chain.design.rows[first])}"
-    )
     known = _pattern(batches, chain.design.rows, new, chain.design.material.order)
-    text = f"{known}: {text}" if known else text
-    cause = Cause(
-        id="batches-other-order",
-        text=text,
-        change="take the batches as they are handed out, to compare step by step",
-        probe="the full batch, where the order of rows makes no difference",
-        apply=lambda design: design.with_order(new),
+    yield cause(
+        "batches-other-order",
+        lambda design: design.with_order(new),
+        known=f"{known}: " if known else "",
+        step=first,
+        rows=listed(batches[first]),
+        asked=listed(chain.design.rows[first]),
     )
-    if unproven or holds(chain, cause):
-        yield cause
 
 
 def _pattern(executed: Sequence[Array], asked: Sequence[Array], by_epoch: Order, order: Order) -> str:

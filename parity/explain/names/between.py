@@ -15,57 +15,47 @@ from parity.explain.cause import Cause
 from parity.explain.measure.chain import Chain
 from parity.explain.measure.series import steps_text
 from parity.explain.names import history
+from parity.explain.words import cause
 from parity.step.design import Design
 from refimpl.types import Array
-
-CHANGE = (
-    "look for what writes the weights outside of the optimizer: averages that stay in the model after an evaluation, "
-    "clamps, loads of a checkpoint"
-)
 
 
 def causes(chain: Chain, design: Design) -> Iterator[Cause]:
     """The steps before which something else wrote the weights, from where the steps are then judged."""
-    observed = chain.observed
+    observed, weights = chain.observed, chain.engine.recording.weights
     if observed is None or design.begins:
         return
-    weights = chain.engine.recording.weights
     last = {n: np.asarray(observed.calls.get(n, np.ones(chain.steps))) == 1 for n in weights}  # else it is of the last
     begins, written = _off(chain, observed.before, {name: values[:-1] for name, values in weights.items()}, last)
     if not begins or written[0]:
         return
     recorded = _flat({name: weights[name] for name in begins})
     moments = [recorded[: k + 1] for k in range(chain.steps)]
-    how = history.said(_flat(begins), moments, np.flatnonzero(written), _u(chain))
-    yield Cause(
-        id="weights-written-between-steps",
-        text=f"{_what(begins)} written outside of the optimizer before {steps_text(written, design.epoch)}"
-        + (f": {how}" if how else ""),
-        change=CHANGE,
-        apply=lambda d: replace(d, begins={**d.begins, **begins}),
+    yield cause(
+        "weights-written-between-steps",
+        lambda d: replace(d, begins={**d.begins, **begins}),
+        where=_where(chain, begins, written, "before"),
+        how=_how(chain, _flat(begins), moments, written),
         evidence="the weights at the end of a step and at the beginning of the next are not the same",
     )
 
 
 def late(chain: Chain, design: Design) -> Iterator[Cause]:
     """The steps after which something else wrote the weights before they were recorded."""
-    observed = chain.observed
+    observed, weights = chain.observed, chain.engine.recording.weights
     if observed is None or design.ends:
         return
-    weights = chain.engine.recording.weights
     ends, written = _off(chain, observed.after, {name: values[1:] for name, values in weights.items()}, {})
     if not ends:
         return
-    of = {name: weights[name] for name in ends}
-    left = np.concatenate([_flat({name: values[:1] for name, values in of.items()}), _flat(ends)])
+    recorded = _flat({name: weights[name] for name in ends})
+    left = np.concatenate([recorded[:1], _flat(ends)])
     moments = [left[: k + 2] for k in range(chain.steps)]
-    how = history.said(_flat(of)[1:], moments, np.flatnonzero(written), _u(chain))
-    yield Cause(
-        id="weights-written-after-step",
-        text=f"{_what(ends)} written outside of the optimizer after {steps_text(written, design.epoch)}"
-        + (f": {how}" if how else ""),
-        change=CHANGE,
-        apply=lambda d: replace(d, ends={**d.ends, **ends}),
+    yield cause(
+        "weights-written-after-step",
+        lambda d: replace(d, ends={**d.ends, **ends}),
+        where=_where(chain, ends, written, "after"),
+        how=_how(chain, recorded[1:], moments, written),
         evidence="what the optimizer left and what was recorded next are not the same",
     )
 
@@ -93,9 +83,13 @@ def _flat(values: Mapping[str, Array]) -> Array:
     return np.concatenate([each.reshape(len(each), -1) for each in values.values()], axis=1)
 
 
-def _u(chain: Chain) -> float:
-    return max(chain.engine.recording.format(name).u for name in chain.engine.recording.weights)
+def _where(chain: Chain, values: Mapping[str, Array], written: Array, when: str) -> str:
+    """Which parameters were written, and in which steps."""
+    what = f"{' and '.join(values)} {'are' if len(values) > 1 else 'is'}"
+    return f"{what} written outside of the optimizer {when} {steps_text(written, chain.design.epoch)}"
 
 
-def _what(values: Mapping[str, Array]) -> str:
-    return f"{' and '.join(values)} {'are' if len(values) > 1 else 'is'}"
+def _how(chain: Chain, new: Array, moments: list[Array], written: Array) -> str:
+    """What the written weights were made of, where that is known."""
+    how = history.said(new, moments, np.flatnonzero(written), chain.unit)
+    return f": {how}" if how else ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,8 @@ from parity.explain.measure.chain import SLACK, Chain
 from parity.explain.measure.laws import shortest
 from parity.explain.measure.series import Series, listed
 from parity.explain.names.penalty import asked_decay
+from parity.explain.words import cause
+from parity.step.design import Design
 from refimpl.types import Array
 
 
@@ -30,22 +31,18 @@ def causes(chain: Chain) -> Iterator[Cause]:
     same = lam.is_(asked_decay(chain)) and asked_decay(chain) > 0  # then the catalogue says it: like the weight
     if not same and (constant := lam.constant) is not None:
         value = float(f"{constant:.6g}")
-        yield Cause(
-            id="bias-decayed",
-            text=f"the bias is decayed with λ = {lam.text()} beside what was asked",
-            change="give the bias a parameter group with weight_decay=0, and leave it out of the penalty",
-            apply=lambda design: replace(design, added={**design.added, "bias": np.full(design.steps, value)}),
+        yield cause(
+            "bias-decayed",
+            lambda design: replace(design, added={**design.added, "bias": np.full(design.steps, value)}),
             numbers=1,
+            lam=lam.text(),
         )
-    text = "the bias's gradient is {} times what the rows give"
     if factor.is_(1 / sizes):
-        mean = "the bias's gradient is the mean over the batch's rows of δ, not their sum: it is divided by the number "
-        yield _times(1 / sizes, "bias-gradient-mean", mean + "of rows once more")
+        yield _times(1 / sizes, "bias-gradient-mean")
     elif (constant := factor.constant) is not None:
-        alike = np.full(len(sums), float(f"{constant:.6g}"))
-        yield _times(alike, "bias-gradient-factor", text.format(factor.text()), 1)
+        yield _times(np.full(len(sums), float(f"{constant:.6g}")), "bias-gradient-factor", factor.text(), 1)
     yield from _by_place(chain, beside)
-    yield _times(factor.value, "bias-gradient-as-measured", text.format(factor.text()), len(sums))
+    yield _times(factor.value, "bias-gradient-as-measured", factor.text(), len(sums))
 
 
 def _by_place(chain: Chain, beside: Series) -> Iterator[Cause]:
@@ -69,13 +66,13 @@ def _by_place(chain: Chain, beside: Series) -> Iterator[Cause]:
             words.append(f"those at the places {listed(left)} of a batch of {size} are left out")
         elif np.any(c != 1):
             words.append(f"in a batch of {size} they count {', '.join(f'{each:.4g}' for each in c)} times")
-    text = f"the bias's gradient is not that of all rows of the batch: {'; '.join(words)}"
-    yield _times(times, "bias-gradient-of-some-rows", text)
+    yield _times(times, "bias-gradient-of-some-rows", "; ".join(words))
 
 
-def _times(times: Array, id: str, text: str, numbers: int = 0) -> Cause:
-    def apply(design: Any) -> Any:
+def _times(times: Array, id: str, what: str = "", numbers: int = 0) -> Cause:
+    """The gradient of the bias multiplied in each step."""
+
+    def apply(design: Design) -> Design:
         return replace(design, scale={**design.scale, "bias": times})
 
-    change = "look at how the gradient of the bias is made: it is Σδ over all rows of the batch"
-    return Cause(id=id, text=text, change=change, apply=apply, numbers=numbers, named=numbers <= 1)
+    return cause(id, apply, numbers=numbers, named=numbers <= 1, what=what)

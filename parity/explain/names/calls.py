@@ -12,6 +12,7 @@ from parity.explain.cause import Cause
 from parity.explain.measure.chain import COUPLED, Chain
 from parity.explain.measure.series import steps_text
 from parity.explain.observed import Observed
+from parity.explain.words import cause
 from parity.step.design import Design
 from refimpl.types import Array
 
@@ -35,20 +36,19 @@ def causes(chain: Chain, design: Design) -> Iterator[Cause]:
             return  # something else wrote it
     said = [_said("" if alike else f" for the {name}", each, design.epoch) for name, each in counts.items()]
     said = [text for text in said[: 1 if alike else None] if text]
-    id, change = "steps-other-count", "call optimizer.step() once for each batch"
+    id = "steps-other-count"
     if alike and (first == 2).all():
         id = "step-twice"
     elif alike and set(first.tolist()) == {0, 1}:
         id = "steps-skipped"
         said = [said[0] + _condition(chain, first)]
     elif not alike:
-        id, change = "optimizers-alternate", "step the optimizers of all parameters at every batch"
-    yield Cause(
-        id=id,
-        text="; ".join(said),
-        change=change,
-        apply=lambda d: replace(d, calls=counts, splits=_decaying(observed, d, counts)),
+        id = "optimizers-alternate"
+    yield cause(
+        id,
+        lambda d: replace(d, calls=counts, splits=_decaying(observed, d, counts)),
         evidence="the calls of optimizer.step() were counted",
+        said="; ".join(said),
     )
 
 
@@ -73,13 +73,12 @@ def split(chain: Chain, design: Design) -> Iterator[Cause]:
     if not twice or design.calls is not None or {name for name, _ in design.form.in_gradient.terms} != set(twice):
         return
     for words, shares in SPLITS.items():
-        yield Cause(
-            id="step-at-each-backward",
-            text=f"optimizer.step() is called twice for the {' and '.join(twice)} in every step, {words} (a hook that "
-            "steps at every backward pass)",
-            change="add loss and penalty, and go backward once",
-            apply=partial(replace, calls=counts, splits=dict.fromkeys(twice, shares)),
+        yield cause(
+            "step-at-each-backward",
+            partial(replace, calls=counts, splits=dict.fromkeys(twice, shares)),
             evidence="the calls of optimizer.step() were counted",
+            parameters=" and ".join(twice),
+            words=words,
         )
 
 

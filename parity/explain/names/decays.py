@@ -10,6 +10,7 @@ import numpy as np
 from parity.explain.cause import Cause
 from parity.explain.measure.chain import Chain
 from parity.explain.measure.series import Series, steps_text
+from parity.explain.words import cause
 from parity.step.design import Design
 from refimpl.types import Array
 
@@ -45,18 +46,16 @@ def causes(chain: Chain, seen: Design) -> Iterator[Cause]:
         named &= few
         numbers += 1 if few else len(value)
     after = {one.parameter for one in changed if one.after}
-    yield Cause(
-        id="weights-shrink-after-step" if after else "weights-shrink",
-        text="; ".join(texts),
-        change="look for what multiplies the weights outside of the optimizer's step, or decays a "
-        "parameter that it should not",
-        apply=lambda design: replace(
+    yield cause(
+        "weights-shrink-after-step" if after else "weights-shrink",
+        lambda design: replace(
             design,
             shrink={**design.shrink, **{name: each for name, each in values.items() if name in after}},
             beside={**design.beside, **{name: each for name, each in values.items() if name not in after}},
         ),
         numbers=numbers,
         named=named,
+        said="; ".join(texts),
     )
 
 
@@ -85,9 +84,7 @@ def measure(chain: Chain, seen: Design, name: str) -> Shrinking | None:
         if not alone:
             s[k], s_bar[k] = found[0], bars[0]
     scale, share = Series(s, s_bar), Series(beta, bar)
-    if (
-        alone and asked.any() and w.shape[1] == 1
-    ):  # one equation a step: after or beside cannot be told, but by the others
+    if alone and asked.any() and w.shape[1] == 1:  # one equation a step does not tell after from beside
         return Shrinking(name, scale, share, after=False)
     after = bool(np.all(np.abs(s - (1 - beta)) <= s_bar + bar)) and not share.is_(0.0) and not scale.is_(1.0)
     return Shrinking(name, scale, share, after=after)

@@ -16,7 +16,7 @@ import numpy as np
 from parity.explain.cause import Cause
 from parity.explain.measure.chain import SLACK, Chain
 from parity.explain.names.batches import batch_by_batch, other_inputs
-from parity.explain.names.option import holds
+from parity.explain.words import cause
 from refimpl.types import Array
 
 TRIES = 2000
@@ -42,21 +42,17 @@ def causes(chain: Chain) -> Iterator[Cause]:
         times.append(float(found[1].sum() / given.value["bias"][k, 0]))
     rate = 1 - 1 / float(np.median(times))
     share = 1 - float(np.mean(np.concatenate([mask.ravel() for mask in masks])))
-    for p in (float(f"{rate:.{digits}g}") for digits in (1, 2, 3, 6) if 0.001 < rate < 0.9):
+    for p in dict.fromkeys(float(f"{rate:.{digits}g}") for digits in (1, 2, 3, 6) if 0.001 < rate < 0.9):
         inputs = [mask * chain.X[some] / (1 - p) for mask, some in zip(masks, rows, strict=True)]
         X, y, order = batch_by_batch(chain.design, inputs)
-        cause = Cause(
-            id="inputs-dropout",
-            text=f"dropout is left on at the inputs: in each step other {100 * share:.0f} % of them are 0, and the "
-            f"rest is multiplied by {1 / (1 - p):.4g}, which is 1/(1 − {p:g})",
-            change="leave the dropout out, or call net.eval()",
-            probe="whether two passes of one batch give the same loss",
-            apply=partial(other_inputs, X=X, y=y, order=order, roundings=4.0),
+        yield cause(
+            "inputs-dropout",
+            partial(other_inputs, X=X, y=y, order=order, roundings=4.0),
             evidence="each column of the gradient tells which of its inputs were 0",
+            share=100 * share,
+            times=1 / (1 - p),
+            p=p,
         )
-        if holds(chain, cause):
-            yield cause
-            return
 
 
 def _zeros(X: Array, g: Array, bar: Array) -> tuple[Array, Array] | None:

@@ -8,11 +8,11 @@ from functools import partial
 
 import numpy as np
 
-from parity.explain.catalogue import NAMES
 from parity.explain.catalogue.decays import l2_strength
 from parity.explain.cause import Cause
 from parity.explain.measure.chain import SLACK, Chain
 from parity.explain.measure.series import Series, steps_text
+from parity.explain.words import cause
 from parity.step.design import Design
 from refimpl.types import Array
 
@@ -23,8 +23,7 @@ def causes(chain: Chain) -> Iterator[Cause]:
     A decay that the optimizer adds is not left over: it is taken from both sides, and added after the mixing.
     """
     assert chain.given is not None
-    parts = [name for name in ("weight", "bias") if name in chain.given.value]
-    asked = [each for each in (chain.asked.weight, chain.asked.total_bias) if each is not None]
+    parts, asked = [*chain.asked.whole], [*chain.asked.whole.values()]
     decay = [each for each in (chain.asked.penalty, chain.asked.bias) if each is not None]
     own = any(np.any(each) for each in decay) and len(decay) == len(asked)
     for after_mixing in (False, True) if own and np.isfinite(decay[0]).all() else (False,):
@@ -63,23 +62,14 @@ def _accumulated(chain: Chain, c: Array, before: Series, *, after_mixing: bool) 
     kept = c != 0
     exact = bool(np.all((c == 0) | (c == 1)))
     every = exact and bool(kept[1:].all())
-    steps = steps_text(kept, chain.design.epoch)
-    if every:
-        text = NAMES["gradient-accumulated"].text
-    elif exact:
-        text = f"gradients are not set to zero before each backward pass: that of the step before is left in {steps}"
-    else:
-        text = f"the gradient holds {before.text()} times that of the step before, in {steps}"
-    return Cause(
-        id="gradient-accumulated" if every else "gradient-left-over",
-        text=text,
-        change="call optimizer.zero_grad() before every backward()"
-        if exact
-        else "take no part of the gradient of the step before",
+    return cause(
+        "gradient-accumulated" if every else "gradient-left-over",
+        partial(_mixed, kept=c, after_mixing=after_mixing),
+        of="gradient-accumulated" if every else "gradient-left-over" if exact else "gradient-partly-left-over",
         named=exact,
-        probe="the second step",
-        apply=partial(_mixed, kept=c, after_mixing=after_mixing),
         numbers=0 if exact else int(kept.sum()),
+        times=before.text(),
+        steps=steps_text(kept, chain.design.epoch),
     )
 
 

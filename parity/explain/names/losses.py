@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,22 +12,9 @@ import numpy as np
 from parity.explain.cause import Cause
 from parity.explain.faults.losses import Absolute, LogCosh, Rectified, Variance
 from parity.explain.measure.chain import SLACK, Chain
+from parity.explain.words import cause
 from parity.step.design import Design
 from refimpl.losses import SquaredError
-
-WORDS: Mapping[str, tuple[str, str]] = {
-    "loss-variance": (
-        "the loss is the variance of the residuals, mean (r − r̄)², and not their mean square: the rows' "
-        "parts add up to 0",
-        "use the mean square: do not subtract the mean of the residuals",
-    ),
-    "loss-rectified-output": (
-        "the output goes through a ReLU: rows with a prediction below 0 count as 0 and give no gradient",
-        "leave the activation away from the output of a regression",
-    ),
-    "loss-log-cosh": ("the loss is the mean of log cosh r: its derivative is tanh r", "use MSELoss"),
-    "loss-absolute": ("the loss is the mean of |r| (L1Loss): δ has the sign of r alone", "use MSELoss"),
-}
 
 
 def causes(chain: Chain) -> Iterator[Cause]:
@@ -37,9 +25,8 @@ def causes(chain: Chain) -> Iterator[Cause]:
     for factor in (1.0, 2.0, 0.5):
         for id, loss in _others(asked, factor).items():
             if _bears(chain, loss):
-                text, change = WORDS[id]
-                times = "" if factor == 1 else f", times {factor:g}"
-                yield Cause(id=id, text=text + times, change=change, apply=partial(Design.with_loss, loss=loss))
+                made = cause(id, partial(Design.with_loss, loss=loss))
+                yield made if factor == 1 else replace(made, text=f"{made.text}, times {factor:g}")
     yield from _huber(chain)
 
 
@@ -85,12 +72,5 @@ def _huber(chain: Chain) -> Iterator[Cause]:
         edge, factor = float(f"{edge:.3g}"), float(f"{factor:.3g}")
         loss = Absolute(edge=edge, factor=factor)
         if edge > 0 and np.any(r > edge) and _bears(chain, loss):
-            yield Cause(
-                id="loss-huber",
-                text=f"the loss is that of Huber with edge {edge:g} (SmoothL1Loss), where squares were asked",
-                change="use MSELoss",
-                probe="large residuals: beyond the edge the pull does not grow with r",
-                apply=partial(Design.with_loss, loss=loss),
-                numbers=1,
-            )
+            yield cause("loss-huber", partial(Design.with_loss, loss=loss), numbers=1, value=edge)
             return

@@ -44,6 +44,4 @@ def causes(chain: Chain) -> Iterator[Cause]:
         t[k], bars[k] = times[best], np.sum(np.abs(v[best]) * bar) / (square[best] or 1.0)
         q.append((asked + times[best] * v[best]) / asked)
     lam = Series((1 + np.sqrt(np.maximum(1 - 4 * t, 0))) / 2, bars / np.sqrt(np.maximum(1 - 4 * t, bars)))
-    text = f"mixup is left on: inputs and targets are λ of the row and 1 − λ of another of the batch, λ = {lam.text()}"
-    change = "train on the rows as they are, or ask for the mixture"
-    yield counted(q, "rows-mixed", text, change, numbers=1 if lam.constant is not None else chain.steps)
+    yield counted(q, "rows-mixed", numbers=1 if lam.constant is not None else chain.steps, lam=lam.text())

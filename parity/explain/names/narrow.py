@@ -10,14 +10,12 @@ import numpy as np
 
 from parity.explain.catalogue import NARROWER
 from parity.explain.cause import Cause, cause_of
+from parity.explain.names.nearest import nearest
+from parity.explain.words import cause
 from parity.step.design import Design
 from parity.step.engine import Engine
 from parity.step.recording import narrower
 from refimpl.arithmetic.formats import FORMATS
-from refimpl.types import Array
-
-PROPOSED = 5
-"""Formats and places, the nearest first."""
 
 
 def weights(engine: Engine) -> Iterator[Cause]:
@@ -45,29 +43,18 @@ def steps(engine: Engine) -> Iterator[Cause]:
             chance += float(np.sum(np.log(room[told] / half[told])))
         else:
             if chance < np.log(max(engine.recording.format(parameter).u for parameter in engine.recording.weights)):
-                yield Cause(
-                    id=f"precision-{name}-update",
-                    text=f"the optimizer keeps its state (momentum, averages) in {name} and computes its steps in it, "
-                    f"and adds them to weights in {engine.recording.dtype}",
-                    change="make the buffers with torch.zeros_like(p), in the dtype of the weights",
-                    apply=partial(replace, update_format=name),
+                yield cause(
+                    f"precision-{name}-update",
+                    partial(replace, update_format=name),
+                    of="precision-update",
                     evidence=f"every step w' − w is a {name} number to the last digit",
+                    name=name,
+                    dtype=engine.recording.dtype,
                 )
                 return
 
 
 def causes(design: Design, engine: Engine) -> Iterator[Cause]:
     """Those whose steps are nearest to the recorded ones: by the median, as few roundings that differ are large."""
-    if design.steps != engine.recording.steps:
-        return
-    every = [cause_of(one) for one in NARROWER.values()]
-    made = [(cause, changed) for cause in every if (changed := cause.to(design)) is not None]
-    with np.errstate(all="ignore"):
-        predicted = engine.weights([design, *(changed for _, changed in made)])
-    distances = np.zeros(len(made) + 1)
-    for name, values in predicted.items():
-        off: Array = np.abs(values - engine.recording.weights[name][1:]).reshape(len(values), -1)
-        distances += np.where(np.isfinite(off).all(axis=1), np.median(off, axis=1), np.inf)
-    for i in np.argsort(distances[1:], kind="stable")[:PROPOSED]:
-        if distances[1 + i] < distances[0] or distances[0] == 0:
-            yield made[i][0]
+    if design.steps == engine.recording.steps:
+        yield from nearest(engine, design, map(cause_of, NARROWER.values()), size=np.median)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -32,6 +32,11 @@ def covers(options: Sequence[Option], deviating: frozenset[str]) -> Iterator[tup
                 made.append(tuple(option.cause for option in some))
     made.sort(key=lambda causes: (sum(not c.named for c in causes), len(causes), sum(c.numbers for c in causes)))
     yield from made
+
+
+def held(chain: Chain, causes: Iterable[Cause]) -> Iterator[Cause]:
+    """Those of some causes that give the measured gradient."""
+    yield from (cause for cause in causes if holds(chain, cause))
 
 
 def holds(chain: Chain, cause: Cause) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from parity.explain.catalogue import NAMES
 from parity.explain.cause import Cause, cause_of
+from parity.explain.words import cause
 from parity.step.design import Design
 from parity.step.engine import Engine
 
@@ -18,11 +19,9 @@ def options(design: Design, engine: Engine) -> Iterator[tuple[Cause, ...]]:
     steps = engine.recording.steps
     for name in NAMES.values():
         for value in name.values if name.kind == "data" else ():
-            cause = cause_of(name, value)
-            changed = cause.to(design)
+            known = cause_of(name, value)
+            changed = known.to(design)
             if changed is not None and changed.steps == steps:
-                yield (cause,)
+                yield (known,)
     if steps < design.steps:
-        text = f"it stops after {steps} of {design.steps} steps"
-        change = "train for all epochs, or hold it to an experiment of fewer"
-        yield (Cause(id="stopped-early", text=text, change=change, apply=lambda d: d.first(steps)),)
+        yield (cause("stopped-early", lambda d: d.first(steps), steps=steps, asked=design.steps),)

@@ -11,10 +11,10 @@ import numpy as np
 from parity.explain.cause import Cause
 from parity.explain.measure.chain import SLACK, Chain
 from parity.explain.measure.laws import shortest
-from parity.explain.measure.series import Series, steps_text
+from parity.explain.measure.series import Series, multiple, steps_text
 from parity.explain.readings import all_rows
+from parity.explain.words import cause
 from parity.step.design import Design
-from refimpl.types import Array
 
 
 def causes(chain: Chain) -> Iterator[Cause]:
@@ -35,15 +35,13 @@ def causes(chain: Chain) -> Iterator[Cause]:
             continue
         bar = float(np.min(share.error[there]))
         times = np.where(there, shortest(constant - bar, constant + bar), 0.0)
-        count = "" if times.max() == 1 else f"{times.max():g} times "
-        where = steps_text(there, chain.design.epoch)
-        yield Cause(
-            id="gradient-of-other-pass",
-            text=f"in {where} the gradient holds, beside that of the batch, {count}that of {words} at the same "
-            "weights: a backward pass of an evaluation or a log, whose gradient was not set to zero",
-            change="call zero_grad() after a backward() that is not for the step, or take it with torch.autograd.grad",
-            apply=partial(replace, also=((other, times),)),
+        yield cause(
+            "gradient-of-other-pass",
+            partial(replace, also=((other, times),)),
             numbers=int(times.max() != 1),
+            steps=steps_text(there, chain.design.epoch),
+            count="" if times.max() == 1 else f"{times.max():g} times ",
+            words=words,
         )
 
 
@@ -61,15 +59,7 @@ def _share(chain: Chain, other: Design) -> Series | None:
     parts = chain.parts(other)
     if parts is None or chain.given is None:
         return None
-    value, error = chain.given.value, chain.given.error
-    of = {"weight": (chain.asked.weight, parts.weight), "bias": (chain.asked.total_bias, parts.total_bias)}
-    pairs = [(value[name] - asked, its, error[name]) for name, (asked, its) in of.items() if name in value]
-    rest, its, bar = (np.concatenate([*each], axis=1) for each in zip(*pairs, strict=True))
-    square = np.sum(its**2, axis=1)
-    if np.any(square == 0):
-        return None
-    c = np.sum(rest * its, axis=1) / square
-    room: Array = SLACK * np.sum(np.abs(its) * bar, axis=1) / square
-    off = np.abs(rest - c[:, None] * its) > SLACK * bar + np.abs(its) * room[:, None]
-    share = Series(c, room)
-    return None if off.any() or share.is_(0.0) else share
+    value, error, its = chain.given.value, chain.given.error, parts.whole
+    triples = [(value[name] - asked, its[name], SLACK * error[name]) for name, asked in chain.asked.whole.items()]
+    share = multiple(*(np.concatenate(each, axis=1) for each in zip(*triples, strict=True)))
+    return None if share is None or share.is_(0.0) else share

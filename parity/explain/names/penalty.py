@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -14,11 +14,9 @@ from parity.explain.faults.penalties import absolute_sum, centred, power, smooth
 from parity.explain.measure.chain import SLACK, Chain
 from parity.explain.measure.laws import laws, shortest
 from parity.explain.measure.series import Series, steps_text
-from parity.explain.names.option import holds
+from parity.explain.words import cause
 from parity.step.design import Design
 from refimpl.types import Array
-
-CHANGE = "look for what else adds to the gradient, or shrinks the weights, in proportion to them"
 
 
 def causes(chain: Chain) -> Iterator[Cause]:
@@ -41,15 +39,17 @@ def _of_weights(chain: Chain, lam: Series) -> Iterator[Cause]:
     """λ_k as a number, as a function of what else is known of the step, or as it was measured."""
     asked, epoch = asked_decay(chain), chain.design.epoch
     for law in laws(lam, _features(chain)):
-        text = f"λ as executed is {law.words}, asked {asked:g}"
-        yield _added(law.made - asked, "penalty-of-step", text, "add the penalty once to the loss of each batch", 1)
-    changed = ~(np.abs(lam.value - asked) <= lam.error)
-    text = f"λ as executed is {lam.text()} in {steps_text(changed, epoch)}, asked {asked:g}"
-    if asked and lam.is_(1.0):
-        text += ": the factor λ before the penalty is lost"
-    numbers = 1 if lam.constant is not None else chain.steps
-    cause = _added(lam.value - asked, "penalty-as-measured", text, CHANGE, numbers)
-    yield replace(cause, named=lam.constant is not None)
+        yield cause("penalty-of-step", _adding(law.made - asked), numbers=1, lam=law.words, asked=asked)
+    yield cause(
+        "penalty-as-measured",
+        _adding(lam.value - asked),
+        numbers=1 if lam.constant is not None else chain.steps,
+        named=lam.constant is not None,
+        lam=lam.text(),
+        steps=steps_text(~(np.abs(lam.value - asked) <= lam.error), epoch),
+        asked=asked,
+        hint=": the factor λ before the penalty is lost" if asked and lam.is_(1.0) else "",
+    )
 
 
 def _features(chain: Chain) -> dict[str, Array]:
@@ -76,14 +76,9 @@ def _features(chain: Chain) -> dict[str, Array]:
     return made
 
 
-def _added(values: Array, id: str, text: str, change: str, numbers: int) -> Cause:
-    return Cause(
-        id=id,
-        text=text,
-        change=change,
-        apply=lambda design: replace(design, added={**design.added, "weight": values}),
-        numbers=numbers,
-    )
+def _adding(values: Array) -> Callable[[Design], Design]:
+    """So many times the weights are added to their gradient in each step."""
+    return lambda design: replace(design, added={**design.added, "weight": values})
 
 
 def _towards_start(chain: Chain, lam: Series, beside: Series) -> Iterator[Cause]:
@@ -93,13 +88,7 @@ def _towards_start(chain: Chain, lam: Series, beside: Series) -> Iterator[Cause]
     if later.constant is not None and middle.is_(1.0):
         start = chain.engine.recording.weights["weight"][:1]
         pull = centred(float(f"{later.constant:.6g}"), start)
-        yield Cause(
-            id="penalty-towards-start",
-            text=f"the weights are pulled towards their initial values, with λ = {later.text()}, and not towards 0",
-            change="penalise w itself, not its distance from where it started",
-            apply=partial(_instead, penalty=pull),
-            numbers=1,
-        )
+        yield cause("penalty-towards-start", partial(_instead, penalty=pull), numbers=1, lam=later.text())
 
 
 def _of_sum(chain: Chain, lam: Series, beside: Series) -> Iterator[Cause]:
@@ -108,14 +97,7 @@ def _of_sum(chain: Chain, lam: Series, beside: Series) -> Iterator[Cause]:
     strength = beside.over(signs).constant
     if lam.is_(0.0) and strength is not None:
         value = float(f"{strength:.6g}")
-        yield Cause(
-            id="penalty-absolute-sum",
-            text=f"the penalty is {value:g}·|Σw|, the absolute value of the sum and not the sum of the absolute "
-            "values: every weight is pushed the same way, by the sign of their sum",
-            change="take the absolute values first: w.abs().sum()",
-            probe="weights of both signs: all are pushed the same way",
-            apply=partial(_instead, penalty=absolute_sum(value)),
-        )
+        yield cause("penalty-absolute-sum", partial(_instead, penalty=absolute_sum(value)), value=value)
 
 
 def elementwise(chain: Chain) -> Iterator[Cause]:
@@ -141,11 +123,7 @@ def elementwise(chain: Chain) -> Iterator[Cause]:
             words = f"λ·w/√(w² + {eps:g}), that of the smoothed λ·Σ√(w² + {eps:g})"
             found.append(("penalty-smoothed", smoothed(lam, eps), words))
     for id, penalty, words in found:
-        text = f"the gradient of the penalty is {words}, in the place of what was asked"
-        change = "look at how the penalty is written"
-        cause = Cause(id=id, text=text, change=change, apply=partial(_instead, penalty=penalty), numbers=1)
-        if holds(chain, cause):
-            yield cause
+        yield cause(id, partial(_instead, penalty=penalty), numbers=1, words=words)
 
 
 def _instead(design: Design, penalty: Any) -> Design:

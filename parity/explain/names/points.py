@@ -11,7 +11,7 @@ import numpy as np
 from parity.explain.cause import Cause
 from parity.explain.measure.chain import Chain
 from parity.explain.names import history
-from parity.explain.names.option import holds
+from parity.explain.words import cause
 from parity.step.design import Design
 from refimpl.types import Array
 
@@ -37,15 +37,12 @@ def recorded(chain: Chain, design: Design) -> Iterator[Cause]:
         return
     where, id = _displaced(chain, at)
     for back in (False, True):
-        yield Cause(
-            id=id if back else f"{id}-not-moved-back",
-            text=f"the gradient is taken at {where}"
-            + ("" if back else "; the weights are moved there and not moved back: the step is made from there"),
-            change="take the gradient at the weights that are stepped, or ask for it"
-            if back
-            else "put the weights back to what they were before the step is made",
-            apply=partial(replace, at=at) if back else partial(replace, begins=at),
+        yield cause(
+            id if back else f"{id}-not-moved-back",
+            partial(replace, at=at) if back else partial(replace, begins=at),
+            of="gradient-elsewhere" if back else "gradient-elsewhere-not-moved-back",
             evidence="the weights at the backward pass were recorded, and are not those before the step",
+            where=where,
         )
 
 
@@ -54,8 +51,7 @@ def _displaced(chain: Chain, at: dict[str, Array]) -> tuple[str, str]:
     flat = {name: each.reshape(len(each), -1) for name, each in chain.engine.recording.weights.items()}
     w = np.concatenate([*flat.values()], axis=1)
     point = np.concatenate([each.reshape(len(each), -1) for each in at.values()], axis=1)
-    asked = [chain.asked.weight, *([] if chain.asked.total_bias is None else [chain.asked.total_bias])]
-    g = np.concatenate(asked, axis=1)
+    g = np.concatenate([*chain.asked.whole.values()], axis=1)
     before = np.concatenate([w[:1], w[:-2]]) if len(w) > 2 else w[:-1]
     origin = np.concatenate([w[:1], point[:-1]])
     length = np.linalg.norm(g, axis=1, keepdims=True)
@@ -72,8 +68,7 @@ def _displaced(chain: Chain, at: dict[str, Array]) -> tuple[str, str]:
         if middle and np.ptp(c) <= SHORT * abs(middle) and off <= SHORT * np.abs(point - w[:-1]).max():
             return words.format(f"{middle:.4g}"), id
     steps = np.flatnonzero((point != w[:-1]).any(axis=1))
-    u = max(chain.engine.recording.format(name).u for name in at)
-    made = history.said(point, [w[: k + 1] for k in range(chain.steps)], steps, u)
+    made = history.said(point, [w[: k + 1] for k in range(chain.steps)], steps, chain.unit)
     return "other weights than those before the step" + (f": {made}" if made else ""), "gradient-elsewhere"
 
 
@@ -85,37 +80,23 @@ def causes(chain: Chain) -> Iterator[Cause]:
 
 def _earlier(chain: Chain) -> Iterator[Cause]:
     """∇J(w_{k−j}), or ∇J(w₀)."""
-    weights = chain.engine.recording.weights
+    weights, epoch = chain.engine.recording.weights, chain.design.epoch
     k = np.arange(chain.steps)
     late = {j: f"the weights of {j} steps before" for j in (2, 3)}
     for id, words, at in (
         ("gradient-at-weights-before", "the weights before the last step", np.maximum(k - 1, 0)),
         ("gradient-at-first-weights", "the initial weights, at every step", 0 * k),
-        ("gradient-at-weights-of-epoch", "the weights of the epoch's start", _begins(chain.design)),
+        ("gradient-at-weights-of-epoch", "the weights of the epoch's start", np.searchsorted(epoch, epoch)),
         *(("gradient-at-earlier-weights", words, np.maximum(k - j, 0)) for j, words in late.items()),
     ):
-        cause = Cause(
-            id=id,
-            text=f"the gradient is taken at {words}, and applied to those of now",
-            change="compute the loss with the weights that the step will change",
-            apply=partial(replace, at={name: values[at] for name, values in weights.items()}),
-        )
-        if holds(chain, cause):
-            yield cause
-
-
-def _begins(design: Design) -> Array:
-    """The first step of each step's epoch."""
-    first = np.searchsorted(design.epoch, design.epoch)
-    return np.asarray(first)
+        at_weights = {name: values[at] for name, values in weights.items()}
+        yield cause(id, partial(replace, at=at_weights), of="gradient-at-earlier-weights", words=words)
 
 
 def _perturbed(chain: Chain) -> Iterator[Cause]:
     """SAM: ∇J(w + ρ·g/‖g‖). With squares it is affine in ρ, so that ρ is read off."""
     assert chain.given is not None
-    recording = chain.engine.recording
-    asked = {"weight": chain.asked.weight, "bias": chain.asked.total_bias}
-    gradients = {name: each for name, each in asked.items() if each is not None}
+    recording, gradients = chain.engine.recording, chain.asked.whole
     length = np.sqrt(sum(np.sum(each**2, axis=1) for each in gradients.values()))
     if np.any(length == 0):
         return
@@ -135,14 +116,5 @@ def _perturbed(chain: Chain) -> Iterator[Cause]:
     rho = float(np.sum((chain.given.value["weight"] - chain.asked.weight) * slope) / square) if square else 0.0
     rho = float(f"{rho:.3g}")
     for eps in EPSILONS if rho else ():
-        cause = Cause(
-            id="gradient-sharpness-aware",
-            text=f"the gradient is taken at w + ρ·g/‖g‖ with ρ = {rho:g}: sharpness-aware minimisation (SAM)",
-            change="leave the perturbation out, or ask for it",
-            probe="a small gradient: the perturbation keeps its length",
-            apply=partial(moved, rho=rho, eps=eps),
-            numbers=1,
-            variant=eps,
-        )
-        if holds(chain, cause):
-            yield cause
+        apply = partial(moved, rho=rho, eps=eps)
+        yield cause("gradient-sharpness-aware", apply, numbers=1, variant=eps, rho=rho)

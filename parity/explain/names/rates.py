@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -13,12 +14,12 @@ from parity.explain.cause import Cause, cause_of
 from parity.explain.faults.schedules import Listed
 from parity.explain.measure.laws import laws
 from parity.explain.measure.series import Series, steps_text
+from parity.explain.words import cause
 from parity.step.design import Design
 from refimpl.schedules import Constant, Exponential, Step
 from refimpl.training import hyper_parameters, scheduled
 from refimpl.types import Array
 
-CHANGE = "print the learning rate of every step: optimizer.param_groups[0]['lr']"
 SHORT = 1e-4
 """Relative distance at which a rate of fewer digits is tried in the place of a measured one."""
 
@@ -38,29 +39,34 @@ def causes(design: Design, executed: Series, *, recorded: bool = False) -> Itera
             yield cause_of(NAMES["lr-other"], float(f"{constant:.{digits}g}"), numbers=1)
     yield from _counted(design, executed)
     for file in (_constant, _compounded, _of_sizes, _continuous, _late, _set_back, _ratio, _inverse_time):
-        for rates, cause in file(design, executed, asked):
+        for rates, known in file(design, executed, asked):
             if executed.is_(rates):
-                yield cause
+                yield known
     off = np.abs(executed.value - asked) > executed.error
-    words = Series(executed.value[off], executed.error[off]).text()
-    text = f"the learning rate as executed is {words} in {steps_text(off, design.epoch)}"
-    text += f", asked {Series(asked[off], 1e-12 * asked[off]).text()}"
-    last = listed(executed.value, "lr-as-executed", text, numbers=int(off.sum()))[1]
-    yield replace(last, named=recorded or constant is not None)
+    yield cause(
+        "lr-as-executed",
+        _listed(executed.value),
+        numbers=int(off.sum()),
+        named=recorded or constant is not None,
+        rates=Series(executed.value[off], executed.error[off]).text(),
+        steps=steps_text(off, design.epoch),
+        asked=Series(asked[off], 1e-12 * asked[off]).text(),
+    )
 
 
 Rates = tuple[Array, Cause]
 """What the rates would be, and the cause that they show where the executed ones are these."""
 
 
-def listed(rates: Array, id: str, text: str, *, numbers: int = 0, change: str = CHANGE) -> Rates:
-    """The executed rates in the place of the schedule."""
+def listed(rates: Array, id: str, *, numbers: int = 0, **measured: Any) -> Rates:
+    """A name of the executed rates."""
+    return rates, cause(id, _listed(rates), numbers=numbers, **measured)
+
+
+def _listed(rates: Array) -> Callable[[Design], Design]:
+    """These rates in the place of the schedule."""
     schedule = Listed(tuple(map(float, rates)))
-
-    def apply(design: Design) -> Design:
-        return replace(design.with_schedule(schedule), counts=None)
-
-    return rates, Cause(id=id, text=text, change=change, apply=apply, numbers=numbers)
+    return lambda design: replace(design.with_schedule(schedule), counts=None)
 
 
 # -- the asked schedule, counted otherwise ----------------------------------------------------------------------------
@@ -70,39 +76,32 @@ def _counted(design: Design, executed: Series) -> Iterator[Cause]:
     """Shifted, stretched, at another beat, begun anew, or not at all."""
     for id in ("schedule-ignored", "schedule-off-by-one", "schedule-per-epoch", "schedule-twice"):
         for value in NAMES[id].values:
-            cause = cause_of(NAMES[id], value)
-            changed = cause.to(design)
+            known = cause_of(NAMES[id], value)
+            changed = known.to(design)
             if changed is not None and executed.is_(changed.rates("weight")):
-                yield cause
+                yield known
     asked = design.rates("weight")
-    for counts, id, text, change in () if isinstance(design.form.schedule, Constant) else _counts(design):
+    for counts, id, measured in () if isinstance(design.form.schedule, Constant) else _counts(design):
         apply = partial(replace, counts=np.asarray(counts, int))
         with np.errstate(all="ignore"):
             rates = apply(design).rates("weight")
         if executed.is_(rates) and not np.array_equal(rates, asked):
-            yield Cause(id=id, text=text, change=change, apply=apply)
+            yield cause(id, apply, **measured)
 
 
-def _counts(design: Design) -> Iterator[tuple[Array, str, str, str]]:
-    """Numbers of advances before each step, with the name that they have, its words, and what to change."""
+def _counts(design: Design) -> Iterator[tuple[Array, str, dict[str, Any]]]:
+    """Numbers of advances before each step, with the name that they have, and what its words need."""
     advances = design.advances
     for times in range(2, 17):
-        once = "step the scheduler once, not once for each process or micro-batch"
-        text = "the schedule advances {} where it should advance {}"
-        yield times * advances, "schedule-stretched", text.format(f"{times} times", "once"), once
-        often = "step the scheduler as often as it was asked to count"
-        yield advances // times, "schedule-stretched", text.format("once", f"{times} times"), often
+        yield times * advances, "schedule-stretched", {"times": f"{times} times", "asked": "once"}
+        yield advances // times, "schedule-stretched", {"times": "once", "asked": f"{times} times"}
     for shift in (-3, -2, 2, 3):
-        text = f"the schedule is {abs(shift)} advances {'ahead' if shift > 0 else 'behind'}"
-        change = "look at what the schedule counted before the first step"
-        yield np.maximum(advances + shift, 0), "schedule-shifted", text, change
+        where = {"shift": abs(shift), "side": "ahead" if shift > 0 else "behind"}
+        yield np.maximum(advances + shift, 0), "schedule-shifted", where
     for k in np.flatnonzero(np.diff(advances)) + 1:
         again = np.where(np.arange(design.steps) >= k, advances - advances[k], advances)
-        text = f"the schedule begins anew at step {k}, as after a restart that made it anew"
-        change = "save the scheduler's state, too, and load it when training goes on"
-        yield again, "schedule-restarted", text, change
-        text, change = f"the schedule no longer advances from step {k} on", "call scheduler.step() to the end"
-        yield np.minimum(advances, advances[k - 1]), "schedule-stops", text, change
+        yield again, "schedule-restarted", {"step": k}
+        yield np.minimum(advances, advances[k - 1]), "schedule-stops", {"step": k}
 
 
 # -- other rates ------------------------------------------------------------------------------------------------------
@@ -118,14 +117,8 @@ def _compounded(design: Design, executed: Series, asked: Array) -> Iterator[Rate
         return
     factors = rates / rates[0]
     base = float(asked[0] / factors[design.advances[0]])
-    text = (
-        "each factor of the schedule is multiplied onto the rate of the advance before, not onto the first rate: they "
-        "compound, as when the function of LambdaLR is given to MultiplicativeLR"
-    )
-    change = "give the factor from advance to advance, or use LambdaLR"
-    yield listed(base * np.cumprod(factors)[design.advances], "schedule-compounded", text, change=change)
-    text, change = "the factor of the schedule counts twice, as its square", "keep one of two schedules"
-    yield listed(base * factors[design.advances] ** 2, "schedule-squared", text, change=change)
+    yield listed(base * np.cumprod(factors)[design.advances], "schedule-compounded")
+    yield listed(base * factors[design.advances] ** 2, "schedule-squared")
 
 
 def _of_sizes(design: Design, executed: Series, asked: Array) -> Iterator[Rates]:
@@ -135,8 +128,8 @@ def _of_sizes(design: Design, executed: Series, asked: Array) -> Iterator[Rates]
     for law in laws(executed.over(asked), {"n/n₀": sizes / sizes[0], "n": sizes}):
         if law.c == 1 or law.feature == "n":
             id = "lr-linear-scaling" if law.power == 1 else "lr-of-batch"
-            text = f"the learning rate is multiplied by {law.words}, {law.feature} being {words[law.feature]}"
-            yield listed(asked * law.made, id, text, change="leave the learning rate as it was asked")
+            what = f"{law.words}, {law.feature} being {words[law.feature]}"
+            yield listed(asked * law.made, id, what=what)
             return
 
 
@@ -150,9 +143,7 @@ def _continuous(design: Design, executed: Series, asked: Array) -> Iterator[Rate
     t = design.advances.astype(float)
     if schedule.per == "epoch":
         t, size = np.arange(design.steps, dtype=float), size * len(design.material.order[0])
-    text = f"the schedule is the continuous {gamma:g}^(t/{size:g}), and not the staircase {gamma:g}^⌊t/{size:g}⌋"
-    change = "use StepLR, or round t/step_size down"
-    yield listed(asked[0] * gamma ** (t / size), "schedule-continuous", text, change=change)
+    yield listed(asked[0] * gamma ** (t / size), "schedule-continuous", gamma=gamma, size=size)
 
 
 def _late(design: Design, executed: Series, asked: Array) -> Iterator[Rates]:
@@ -160,12 +151,8 @@ def _late(design: Design, executed: Series, asked: Array) -> Iterator[Rates]:
     idle = np.abs(executed.value) <= executed.error
     if not idle.any() or idle.all():
         return
-    text = f"the learning rate is 0 in {steps_text(idle, design.epoch)}: nothing is learnt there"
-    change = "look for skipped steps, and for a warm-up that starts at 0"
-    yield listed(np.where(idle, 0.0, asked), "steps-without-rate", text, change=change)
-    text = "the rates come one step late, after a first step with rate 0: its warm-up starts at 0"
-    change = "start the warm-up at 1/steps: (step + 1)/steps"
-    yield listed(np.append(0.0, asked[:-1]), "schedule-warm-up-from-zero", text, change=change)
+    yield listed(np.where(idle, 0.0, asked), "steps-without-rate", steps=steps_text(idle, design.epoch))
+    yield listed(np.append(0.0, asked[:-1]), "schedule-warm-up-from-zero")
 
 
 def _set_back(design: Design, executed: Series, asked: Array) -> Iterator[Rates]:
@@ -174,13 +161,8 @@ def _set_back(design: Design, executed: Series, asked: Array) -> Iterator[Rates]
     if not len(off) or not off[0] or len(off) != off[-1] - off[0] + 1 or len(set(design.advances[off])) != 1:
         return
     base = float(asked[0])
-    text = (
-        f"from step {off[0]} to {off[-1]} the learning rate is the first one again, {base:g}, asked {asked[off[0]]:g}: "
-        "the schedule was made anew there, which sets the rate back until it advances again"
-    )
     rates = np.where(np.isin(np.arange(design.steps), off), base, asked)
-    change = "load the scheduler's state at a restart, and do not make it anew"
-    yield listed(rates, "schedule-rebuilt", text, change=change)
+    yield listed(rates, "schedule-rebuilt", first=off[0], last=off[-1], base=base, asked=asked[off[0]])
 
 
 def _constant(design: Design, executed: Series, asked: Array) -> Iterator[Rates]:
@@ -189,8 +171,8 @@ def _constant(design: Design, executed: Series, asked: Array) -> Iterator[Rates]
     if value is not None and np.ptp(asked) > 0:
         times = float(f"{value / asked[0]:.6g}")
         of = "the first one that was asked" if times == 1 else f"{times:g} times the first one that was asked"
-        text = f"the learning rate is {value:g} in every step, {of}: the schedule does not move it"
-        yield listed(np.full(design.steps, times * asked[0]), "schedule-constant", text, numbers=int(times != 1))
+        rates = np.full(design.steps, times * asked[0])
+        yield listed(rates, "schedule-constant", numbers=int(times != 1), value=value, what=of)
 
 
 def _ratio(design: Design, executed: Series, _: Array) -> Iterator[Rates]:
@@ -202,9 +184,8 @@ def _ratio(design: Design, executed: Series, _: Array) -> Iterator[Rates]:
         last = int(counts[-1])
         gamma = float(f"{(executed.value[-1] / first) ** (1 / last):.6g}") if last else 1.0
         if gamma != 1:
-            text = f"η is multiplied by {gamma:g} after every {word}, where no such schedule was asked"
-            change, rates = "leave the scheduler out, or ask for it", first * gamma ** counts.astype(float)
-            yield listed(rates, f"schedule-extra-per-{word}", text, numbers=1, change=change)
+            rates = first * gamma ** counts.astype(float)
+            yield listed(rates, f"schedule-extra-per-{word}", numbers=1, value=gamma)
 
 
 def _inverse_time(design: Design, executed: Series, _: Array) -> Iterator[Rates]:
@@ -214,15 +195,11 @@ def _inverse_time(design: Design, executed: Series, _: Array) -> Iterator[Rates]
         return
     t = np.arange(design.steps, dtype=float)
     own = getattr(design.form.optimizers["weight"], "lr_decay", 0.0)
-    many = "lr_decay counts one step too many: the first step has η/(1 + lr_decay·1)"
-    few = "lr_decay counts one step too few: the second step has the rate of the first"
-    for late, text in ((1, many), (-1, few)) if own else ():
+    many, few = "many: the first step has η/(1 + lr_decay·1)", "few: the second step has the rate of the first"
+    for late, which in ((1, many), (-1, few)) if own else ():
         rates = asked * (1 + own * t) / (1 + own * np.maximum(t + late, 0))
-        change = "divide by 1 + (t − 1)·lr_decay with t = 1 at the first step"
-        yield listed(rates, "lr-decay-off-by-one", text, change=change)
+        yield listed(rates, "lr-decay-off-by-one", which=which)
     decay = float(f"{np.polyfit(t, 1 / executed.value, 1)[0] * asked:.4g}")
     for first in (0.0, 1.0, 2.0) if decay else ():
-        text = f"the learning rate is multiplied by 1/(1 + {decay:g}·t), with t = {first:g} at the first step, beside "
-        text += "what was asked"
-        change = "look at lr_decay, and at what its count starts with"
-        yield listed(asked / (1 + decay * (t + first)), "lr-inverse-time", text, numbers=1, change=change)
+        rates = asked / (1 + decay * (t + first))
+        yield listed(rates, "lr-inverse-time", numbers=1, decay=decay, first=first)

@@ -10,8 +10,8 @@ import numpy as np
 
 from parity.explain.cause import Cause
 from parity.explain.measure.chain import Chain
-from parity.explain.names.option import holds
 from parity.explain.names.seen import as_recorded
+from parity.explain.words import cause
 from parity.step.design import Design
 from refimpl.arithmetic.formats import FORMATS, Format
 from refimpl.types import Array
@@ -30,30 +30,21 @@ def causes(chain: Chain) -> Iterator[Cause]:
             ("inputs", "the inputs are", partial(_data, names=("X",), format=format)),
             ("targets", "the targets are", partial(_data, names=("y",), format=format)),
             ("data", "inputs and targets are", partial(_data, names=("X", "y"), format=format)),
-            (
-                "copy",
-                "the gradient is taken at a copy of the weights that is",
-                partial(_copy, chain=chain, format=format),
-            ),
+            ("copy", "the gradient is taken at a copy of the weights that is", partial(_copy, chain, format)),
         ):
-            cause = Cause(
-                id=f"{id}-{name}",
-                text=f"{what} rounded to {name}",
-                change=f"keep data, model and all copies in {chain.engine.recording.dtype}",
-                probe="small integers, which narrow formats hold exactly",
-                apply=apply,
-            )
-            if holds(chain, cause):
-                yield cause
+            dtype = chain.engine.recording.dtype
+            yield cause(f"{id}-{name}", apply, of="rounded", what=what, name=name, dtype=dtype)
 
 
 def _data(design: Design, names: tuple[str, ...], format: Format) -> Design:
+    """Rounded inputs or targets."""
     dataset = design.material.dataset
     X, y = (np.asarray(format.round(a) if n in names else a, float) for n, a in (("X", dataset.X), ("y", dataset.y)))
     return design.with_data(X=X, y=y)
 
 
-def _copy(design: Design, chain: Chain, format: Format) -> Design:
+def _copy(chain: Chain, format: Format, design: Design) -> Design:
+    """The gradient taken at rounded weights."""
     weights = chain.engine.recording.weights
     return replace(design, at={name: np.asarray(format.round(each[:-1]), float) for name, each in weights.items()})
 
@@ -63,18 +54,11 @@ def _gradients(chain: Chain, name: str, format: Format) -> Iterator[Cause]:
     observed = chain.observed
     if observed is None or chain.given is None or chain.given.source == "weights":
         return
-    data = {"weight": chain.asked.data, "bias": chain.asked.total_bias}
-    total = {"weight": chain.asked.weight, "bias": chain.asked.total_bias}
+    total = chain.asked.whole
+    data = {**total, "weight": chain.asked.data}
     for recorded, asked in ((r, a) for r in (observed.seen, observed.raw) for a in (data, total)):
-        if all(_rounded(recorded.get(n), each, format) for n, each in asked.items() if each is not None):
-            yield replace(
-                as_recorded(chain),
-                id=f"gradient-{name}",
-                text=f"gradients are rounded to {name} on their way to the optimizer: each is a {name} number",
-                change="keep gradients in the dtype of the weights",
-                numbers=0,
-                named=True,
-            )
+        if all(_rounded(recorded.get(n), each, format) for n, each in asked.items()):
+            yield cause(f"gradient-{name}", as_recorded(chain).apply, of="gradient-rounded", name=name)
             return
 
 

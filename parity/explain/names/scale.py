@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -11,8 +12,10 @@ from parity.explain.cause import Cause
 from parity.explain.faults.twists import ClipEach
 from parity.explain.measure.chain import SLACK, Chain
 from parity.explain.measure.laws import compounding
-from parity.explain.measure.series import Series
+from parity.explain.measure.series import Series, multiple
 from parity.explain.names import rates
+from parity.explain.names.seen import twisted
+from parity.explain.words import cause
 from parity.step.design import Design
 from refimpl.types import Array
 
@@ -20,19 +23,10 @@ from refimpl.types import Array
 def measure(chain: Chain) -> dict[str, Series] | None:
     """s_k of ``g = s_k·g_asked`` by parameter; None where a gradient is no multiple of the asked one."""
     assert chain.given is not None
-    found = {}
-    for name, asked in (("weight", chain.asked.weight), ("bias", chain.asked.total_bias)):
-        if asked is None:
-            continue
-        value, error = chain.given.value[name], chain.given.error[name]
-        square = np.sum(asked**2, axis=1)
-        if np.any(square == 0):
-            return None
-        s = np.sum(value * asked, axis=1) / square
-        if np.any(np.abs(value - s[:, None] * asked) > SLACK * error):
-            return None
-        found[name] = Series(s, SLACK * np.sum(np.abs(asked) * error, axis=1) / square)
-    return found
+    value, error = chain.given.value, chain.given.error
+    scales = {name: multiple(value[name], asked, SLACK * error[name]) for name, asked in chain.asked.whole.items()}
+    known = {name: scale for name, scale in scales.items() if scale is not None}
+    return known if known.keys() == scales.keys() else None
 
 
 def causes(chain: Chain) -> Iterator[Cause]:
@@ -46,27 +40,20 @@ def causes(chain: Chain) -> Iterator[Cause]:
         parts = [("", scales["weight"])]
     of = {name: f" of the {name}" if name else "" for name, _ in parts}
     constant = all(one.constant is not None for _, one in parts)
-    text = "; ".join(f"the gradient{of[name]} is multiplied by {one.text()}" for name, one in parts)
     if chain.given is not None and chain.given.source == "weights" and constant and parts[0][0] == "":
         asked, times = chain.design.rates("weight"), scales["weight"]  # weights alone show the product
         yield from rates.causes(chain.design, Series(times.value * asked, times.error * np.abs(asked)))
     anew = compounding(scales["weight"], chain.design.epoch) if parts[0][0] == "" else None
     if anew is not None:
-        yield Cause(
-            id="gradient-scale-compounds",
-            text=f"the gradient is multiplied by {anew.words}: once more by {anew.power:g} in every epoch, as by a "
-            "hook or a factor that each epoch adds to those before",
-            change="set it up once, before the first epoch",
-            apply=lambda design: _scaled(design, {name: Series(anew.made, 0 * anew.made) for name in scales}),
-            numbers=2,
-        )
-    yield Cause(
-        id="gradient-scaled",
-        text=text + (" in every step" if constant else ""),
-        change="look for a factor, a clipping or an averaging between the loss and the optimizer",
-        apply=lambda design: _scaled(design, scales),
+        made = {name: Series(anew.made, 0 * anew.made) for name in scales}
+        yield cause("gradient-scale-compounds", partial(_scaled, scales=made), numbers=2, law=anew, what="the gradient")
+    yield cause(
+        "gradient-scaled",
+        partial(_scaled, scales=scales),
         numbers=len(parts) * (1 if constant else chain.steps),
         named=constant,
+        said="; ".join(f"the gradient{of[name]} is multiplied by {one.text()}" for name, one in parts),
+        when=" in every step" if constant else "",
     )
 
 
@@ -92,15 +79,6 @@ def _clipped_each(chain: Chain, scales: dict[str, Series]) -> Iterator[Cause]:
     if not len(reached):
         return
     limit = float(f"{np.max(reached):.3g}")
-    if not limit:
+    if not limit or np.any(np.abs(reached - limit) > 1e-3 * limit):
         return  # a gradient of 0 is not a clipped one
-    if np.any(np.abs(reached - limit) > 1e-3 * limit):
-        return
-    yield Cause(
-        id="gradient-clipped-each",
-        text=f"the gradient of each parameter is clipped for itself, to the norm {limit:g}",
-        change="pass all parameters to clip_grad_norm_ at once, or remove it",
-        probe="gradients of which one parameter's is small and the other's large",
-        apply=lambda design: replace(design, twists=(*design.twists, ClipEach(limit))),
-        numbers=1,
-    )
+    yield cause("gradient-clipped-each", partial(twisted, twist=ClipEach(limit)), numbers=1, limit=limit)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from parity.explain.catalogue import NAMES
 from parity.explain.cause import Cause
 from parity.explain.measure.chain import Chain
 from parity.explain.measure.series import steps_text
+from parity.explain.words import cause
 from parity.step.design import Design
 from refimpl.types import Array
 
@@ -60,24 +61,18 @@ def _cause(design: Design, resets: Array, forgets: frozenset[str]) -> Cause:
     rates = design.rates("weight")
     new_rate = np.diff(rates, prepend=rates[0]) != 0
     new_epoch = np.diff(design.epoch, prepend=0) > 0
-    every, id = NAMES["state-reset-each-epoch"], "state-lost"
-    change = "save the optimizer's state, too, and load it when training goes on"
-    what = f"of the optimizer's state {next(iter(forgets))}" if forgets else "the optimizer's state"
-    kept = ", while the rest of it is kept" if forgets else ""
-    if resets.sum() == 1:
-        text = f"{what} begins anew at step {int(np.argmax(resets))}{kept}, as after a restart that did not load it"
-    elif np.array_equal(resets, new_epoch) and not forgets:
-        id, text, change = every.id, every.text, every.change
-    else:
-        change = "make the optimizer once, and change the rate in its parameter groups"
-        text = f"{what} begins anew at {steps_text(resets, design.epoch)}{kept}"
-        if np.array_equal(resets, new_rate):
-            text += ", at every change of the learning rate: a new optimizer is made for the new rate"
-        elif not forgets:
-            text += ": the optimizer is made anew there"
-    return Cause(
-        id=id,
-        text=text,
-        change=change,
-        apply=lambda d: replace(d, resets=resets, forgets=forgets),
+    apply = partial(replace, resets=resets, forgets=forgets)
+    if np.array_equal(resets, new_epoch) and not forgets and resets.sum() > 1:
+        return cause("state-reset-each-epoch", apply)
+    why = "" if forgets else ": the optimizer is made anew there"
+    if np.array_equal(resets, new_rate):
+        why = ", at every change of the learning rate: a new optimizer is made for the new rate"
+    return cause(
+        "state-lost",
+        apply,
+        of="state-lost" if resets.sum() == 1 else "state-lost-again",
+        what=f"of the optimizer's state {next(iter(forgets))}" if forgets else "the optimizer's state",
+        steps=steps_text(resets, design.epoch),
+        kept=", while the rest of it is kept" if forgets else "",
+        why=why,
     )

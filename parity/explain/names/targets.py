@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import numpy as np
 
 from parity.explain.cause import Cause
 from parity.explain.measure.chain import SLACK, Chain
 from parity.explain.names import visits
+from parity.explain.words import cause
 from parity.step.design import Design
 from refimpl.losses import SquaredError
 from refimpl.types import Array
 
 CHANGED: Mapping[str, tuple[str, Callable[[Array], Array]]] = {
-    "targets-truncated": ("targets are cut to whole numbers, towards 0 (y.long(), int)", np.trunc),
-    "targets-rounded": ("targets are rounded to whole numbers", np.rint),
-    "targets-floored": ("targets are rounded down to whole numbers", np.floor),
-    "targets-absolute": ("targets have lost their sign", np.abs),
-    "targets-clipped-below": ("targets below 0 count as 0", lambda y: np.maximum(y, 0)),
-    "targets-in-unit-range": ("targets are cut off at 0 and 1", lambda y: np.clip(y, 0, 1)),
-    "targets-sign": ("only the sign of the targets is used", np.sign),
-    "targets-negated": ("targets have the wrong sign", lambda y: -y),
-    "targets-zero": ("targets are 0: they take no part", lambda y: 0 * y),
+    "targets-truncated": ("are cut to whole numbers, towards 0 (y.long(), int)", np.trunc),
+    "targets-rounded": ("are rounded to whole numbers", np.rint),
+    "targets-floored": ("are rounded down to whole numbers", np.floor),
+    "targets-absolute": ("have lost their sign", np.abs),
+    "targets-clipped-below": ("below 0 count as 0", lambda y: np.maximum(y, 0)),
+    "targets-in-unit-range": ("are cut off at 0 and 1", lambda y: np.clip(y, 0, 1)),
+    "targets-sign": ("have the size 1: only their sign is used", np.sign),
+    "targets-negated": ("have the wrong sign", lambda y: -y),
+    "targets-zero": ("are 0: they take no part", lambda y: 0 * y),
 }
-CHANGE = "look at what is done to the targets between the data and the loss: casts, scaling, indexing"
+"""What may have been done to each target, in words that follow *targets*."""
 
 
 def causes(chain: Chain) -> Iterator[Cause]:
@@ -60,7 +62,7 @@ def causes(chain: Chain) -> Iterator[Cause]:
         shared = len(set(nearest.tolist())) < n
         kind = "targets-of-other-rows" if shared else "targets-shuffled"
         how = "some of them several times" if shared else "they are the right numbers in another order"
-        yield _cause(kind, f"targets belong to other rows: {how} ({told} …)", chain.y[nearest])
+        yield _cause(kind, f"belong to other rows: {how} ({told} …)", chain.y[nearest])
         return
     slope, intercept = np.polyfit(chain.y, best, 1)
     slope, intercept = float(f"{slope:.4g}"), float(f"{intercept:.4g}")
@@ -69,34 +71,23 @@ def causes(chain: Chain) -> Iterator[Cause]:
     made = slope * chain.y + intercept
     if np.all((low <= made) & (made <= high)):
         shift = "" if intercept == 0 else f" plus {intercept:g}"
-        yield _cause("targets-scaled", f"targets are {slope:g} times those of the data{shift}", made, numbers=2)
+        yield _cause("targets-scaled", f"are {slope:g} times those of the data{shift}", made, numbers=2)
         return
-    off = np.flatnonzero((chain.y < low) | (chain.y > high))
+    wrong = (chain.y < low) | (chain.y > high)
+    off = np.flatnonzero(wrong)
+    told = "; ".join(f"row {i}: {best[i]:.4g} for {chain.y[i]:.4g}" for i in off[:4]) + " …" * (len(off) > 4)
     if 2 * len(off) <= n:
-        words = "; ".join(f"row {i}: {best[i]:.4g} for {chain.y[i]:.4g}" for i in off[:4])
-        text = (
-            f"{len(off)} of {n} rows have another target, the same in every epoch "
-            f"({words}{' …' if len(off) > 4 else ''})"
-        )
-        yield _cause(
-            "targets-other", text, np.where((chain.y < low) | (chain.y > high), best, chain.y), numbers=len(off)
-        )
+        words = f"of {len(off)} of {n} rows are others than those of the data, the same in every epoch ({told})"
+        yield _cause("targets-other", words, np.where(wrong, best, chain.y), numbers=len(off))
     else:
-        words = "; ".join(f"row {i}: {best[i]:.4g} for {chain.y[i]:.4g}" for i in off[:4])
-        text = f"the targets are other numbers than those of the data, the same in every epoch ({words} …)"
-        yield _cause("targets-as-measured", text, best, numbers=n, named=False)
+        words = f"are other numbers than those of the data, the same in every epoch ({told})"
+        yield _cause("targets-as-measured", words, best, numbers=n, named=False)
 
 
-def _cause(id: str, text: str, y: Array, *, numbers: int = 0, named: bool = True) -> Cause:
-    return Cause(
-        id=id,
-        text=text,
-        change=CHANGE,
-        probe="one row: its target",
-        apply=lambda design: design.with_data(y=y[None, :, None]),
-        numbers=numbers,
-        named=named,
-    )
+def _cause(id: str, words: str, y: Array, *, numbers: int = 0, named: bool = True) -> Cause:
+    """Other targets in the data."""
+    apply = partial(Design.with_data, y=y[None, :, None])
+    return cause(id, apply, of="targets", numbers=numbers, named=named, words=words)
 
 
 def _of_batch(chain: Chain) -> Iterator[Cause]:
@@ -123,12 +114,7 @@ def _of_batch(chain: Chain) -> Iterator[Cause]:
     shifts = {j - i for i, j in enumerate(full) if j >= 0}
     id = "targets-shifted-in-batch" if len(shifts) == 1 else "targets-mixed-in-batch"
     how = f"shifted by {next(iter(shifts)):+d}" if len(shifts) == 1 else "mixed"
-    yield Cause(
-        id=id,
-        text=f"within each batch the targets are {how} against the rows ({words})",
-        change="index X and y with the same rows; look for slices such as y[1:] and y_hat[:-1]",
-        apply=lambda design: _mixed(design, places),
-    )
+    yield cause(id, lambda design: _mixed(design, places), of="targets-mixed-in-batch", how=how, words=words)
 
 
 def _mixed(design: Design, places: Mapping[int, list[int]]) -> Design:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from functools import partial
 from typing import Any
@@ -14,62 +14,43 @@ from parity.explain.cause import Cause, cause_of
 from parity.explain.measure.chain import Chain
 from parity.explain.measure.series import Series
 from parity.explain.motion import Motion, rate_factor
-from parity.explain.names import calls, decays, rates
+from parity.explain.names import calls, decays, rates, state
+from parity.explain.names.nearest import nearest
 from parity.explain.update import UpdateExplanation, explain_update
+from parity.explain.words import cause
 from parity.step.design import Design
 from refimpl.arithmetic.bounded import Bounded
 from refimpl.optimizers import OPTIMIZERS
 from refimpl.types import Array, number_fields
 
-CANDIDATES = 6
-"""Recurrences, the nearest first, that are proposed to be proven."""
-
 
 def options(chain: Chain, changed: Design) -> Iterator[tuple[Cause, ...]]:
     """What explains the update, the gradient being that of ``changed``."""
-    seen = _with_record(chain, changed)
+    seen = chain.seen(changed)
     starts: list[tuple[tuple[Cause, ...], Design, Design]] = [((), changed, seen)]
-    for cause in calls.causes(chain, changed):
-        yield (cause,)
-        applied, its = cause.to(changed), cause.to(seen)
+    for called in calls.causes(chain, changed):
+        yield (called,)
+        applied, its = called.to(changed), called.to(seen)
         if applied is not None and its is not None:
-            starts.insert(0, ((cause,), applied, its))
-    yield from ((cause,) for cause in _stale(chain))
+            starts.insert(0, ((called,), applied, its))
+    yield from ((one,) for one in _stale(chain))
     for begin, base, its in starts:
         for of_numbers in numbers(chain, base):
             yield (*begin, *of_numbers)
         executed = _rates(chain, its)
         if executed is not None:
-            yield from ((*begin, cause) for cause in rates.causes(base, executed))
-        yield from ((*begin, cause) for cause in decays.causes(chain, its))
-        yield from ((*begin, cause) for cause in _state_lost(chain, its))
-        yield from ((*begin, cause) for cause in recurrences(chain, its))
+            yield from ((*begin, one) for one in rates.causes(base, executed))
+        yield from ((*begin, one) for one in decays.causes(chain, its))
+        if begin:  # without it was tried before
+            yield from ((*begin, one) for one in state.causes(chain, its))
+        yield from ((*begin, one) for one in nearest(chain.engine, its, _recurrences(), within=0.1))
 
 
-def _state_lost(chain: Chain, seen: Design) -> Iterator[Cause]:
-    """A state that begins anew at the first step that is not as asked."""
-    if seen.resets is not None or seen.steps != chain.engine.recording.steps:
-        return
-    wrong = [int(piece.steps[0]) for piece in chain.engine.pieces(seen) if (piece.share > 1).any()]
-    first = min(wrong, default=0)
-    if not first:
-        return
-    resets = np.arange(seen.steps) == first
-    yield Cause(
-        id="state-lost",
-        text=f"the optimizer's state begins anew at step {first}, as after a restart that did not load it",
-        change="save the optimizer's state, too, and load it when training goes on",
-        apply=lambda design: replace(design, resets=resets),
-    )
-
-
-def _with_record(chain: Chain, changed: Design) -> Design:
-    """The gradient that was recorded in the place of all before the optimizer."""
-    if chain.given is None or chain.given.source == "weights":
-        return changed
-    weights = chain.engine.recording.weights
-    given = {name: each.reshape(weights[name][1:].shape) for name, each in chain.given.value.items()}
-    return replace(changed, given=given)
+def _recurrences() -> Iterator[Cause]:
+    """The catalogue's optimizers, schedules, decays and orders, where no number of theirs is free."""
+    for name in NAMES.values():
+        if name.kind in ("optimizer", "schedule", "penalty", "data") and not name.free:
+            yield from (cause_of(name, value) for value in name.values)
 
 
 def _stale(chain: Chain) -> Iterator[Cause]:
@@ -156,12 +137,12 @@ def _differences(design: Design, executed: Mapping[str, Any]) -> Iterator[Cause]
         if known.kind not in ("optimizer", "penalty"):
             continue
         for value in _values_of(executed, asked) if known.free else known.values:
-            cause = cause_of(known, value, numbers=int(known.free))
-            changed = cause.to(design)
+            one = cause_of(known, value, numbers=int(known.free))
+            changed = one.to(design)
             if changed is None or changed.form.optimizers != dict(executed):
                 continue
             if replace(changed, form=design.form) == replace(design, form=design.form):
-                yield cause
+                yield one
                 return
     said = []
     for name, optimizer in executed.items():
@@ -174,12 +155,7 @@ def _differences(design: Design, executed: Mapping[str, Any]) -> Iterator[Cause]
             for key, value in vars(optimizer).items()
             if value != getattr(its, key)
         ]
-    yield Cause(
-        id="optimizer-numbers",
-        text="; ".join(said),
-        change="make the optimizer with the numbers that were asked, for every parameter group",
-        apply=lambda d: replace(d, form=replace(d.form, optimizers=dict(executed))),
-    )
+    yield cause("optimizer-numbers", partial(_with_rules, rules=executed), said="; ".join(said))
 
 
 def _values_of(executed: Mapping[str, Any], asked: Mapping[str, Any]) -> list[float]:
@@ -236,28 +212,7 @@ def _rates(chain: Chain, seen: Design) -> Series | None:
     return Series((low + high) / 2 * rate, (high - low) / 2 * np.abs(rate))
 
 
-# -- the recurrence ----------------------------------------------------------------------------------------------------
-
-
-def recurrences(chain: Chain, seen: Design) -> Iterator[Cause]:
-    """The catalogue's optimizers, schedules and decays whose steps are next to the recorded ones."""
-    causes: list[Cause] = []
-    designs: list[Design] = []
-    for name in NAMES.values():
-        if name.kind in ("optimizer", "schedule", "penalty", "data") and not name.free:
-            for value in name.values:
-                cause = cause_of(name, value)
-                made = cause.to(seen)
-                if made is not None and made.steps == seen.steps and made.consistent and _only_update(seen, made):
-                    causes.append(cause)
-                    designs.append(made)
-    if not designs:
-        return
-    errors = _distances(chain, [seen, *designs])
-    order = np.argsort(errors[1:], kind="stable")
-    for i in order[:CANDIDATES]:
-        if errors[1 + i] < 0.1 * errors[0]:
-            yield causes[i]
+# -- the rule ---------------------------------------------------------------------------------------------------------
 
 
 def rules(chain: Chain, changed: Design) -> Iterator[tuple[Cause, ...]]:
@@ -289,7 +244,7 @@ def rule_of(chain: Chain, changed: Design) -> UpdateExplanation | None:
 def _rule_of(chain: Chain, changed: Design) -> UpdateExplanation | None:
     recording = chain.engine.recording
     update, loss = recording.profiles["update"], chain.engine.arithmetic("loss")
-    gradients = chain.engine.gradients(_with_record(chain, changed), loss)
+    gradients = chain.engine.gradients(chain.seen(changed), loss)
     motions = [
         Motion(
             parameter=name,
@@ -307,25 +262,3 @@ def _rule_of(chain: Chain, changed: Design) -> UpdateExplanation | None:
 
 def _with_rules(design: Design, rules: Mapping[str, Any]) -> Design:
     return replace(design, form=replace(design.form, optimizers={**design.form.optimizers, **rules}))
-
-
-def _only_update(seen: Design, made: Design) -> bool:
-    """Whether a name leaves the gradient as it was recorded; where none was, it may do what it likes."""
-    if not seen.given:
-        return True
-    return made.material is seen.material and made.form.in_gradient == seen.form.in_gradient
-
-
-def _distances(chain: Chain, designs: Sequence[Design]) -> Array:
-    """The largest |predicted − recorded| ÷ the largest move, of each design."""
-    engine = chain.engine
-    with np.errstate(all="ignore"):
-        predicted = engine.weights(designs)
-    worst = np.zeros(len(designs))
-    for name, values in predicted.items():
-        recorded = engine.recording.weights[name]
-        reached = np.stack([engine.candidate(design, name) for design in designs])
-        scale = np.max(np.abs(np.diff(recorded, axis=0))) or 1.0
-        off = np.abs(values - reached).reshape(len(designs), -1).max(axis=1) / scale
-        worst = np.maximum(worst, np.where(np.isfinite(off), off, np.inf))
-    return worst

@@ -11,6 +11,7 @@ from parity.explain.cause import Cause
 from parity.explain.measure.chain import Chain
 from parity.explain.measure.laws import shortest
 from parity.explain.names.batches import batch_by_batch, other_inputs
+from parity.explain.words import cause
 from refimpl.types import Array
 
 ROUNDINGS = 8.0
@@ -43,27 +44,20 @@ def causes(chain: Chain, executed: Sequence[tuple[Array, Array]]) -> Iterator[Ca
     if np.any(np.abs(A @ c - goal) > (1 + np.abs(c).sum()) * room) or np.array_equal(c, [1, 0, 0, 0]):
         return
     terms = [f"{value:g}·{name}" for value, name in zip(c, ("y", "ŷ₋", "y′₋", "1"), strict=True) if value]
-    text = (
-        f"from its second visit on the target of a row is {' + '.join(terms)}, with ŷ₋ and y′₋ the prediction and the "
-        "target of the visit before"
-    )
-    if np.array_equal(c, [0, -1, 1, 0]):
-        text += ": the residual is formed in place, in the memory of the targets"
-    if c[3] and np.array_equal(c[:3], [0, 0, 1]):
-        text = (
-            f"the target of a row is {'lower' if c[3] < 0 else 'higher'} by {abs(c[3]):.6g} at each further visit: the "
-            "same is subtracted from the targets in place whenever they are read"
-        )
+    lower = bool(c[3]) and np.array_equal(c[:3], [0, 0, 1])
+    in_place = np.array_equal(c, [0, -1, 1, 0])
     made = _targets(chain, c)
     visits = int(np.max(np.bincount(np.concatenate(chain.design.rows))))
     X, _, order = batch_by_batch(chain.design, [chain.X[some] for some in chain.design.rows])
-    yield Cause(
-        id="targets-from-visit-before",
-        text=text,
-        change="do not write into the targets: look for in-place operations on a view of them",
-        probe="one epoch, in which no row comes twice",
-        apply=partial(other_inputs, X=X, y=made, order=order, roundings=ROUNDINGS * (1 + visits)),
+    yield cause(
+        "targets-from-visit-before",
+        partial(other_inputs, X=X, y=made, order=order, roundings=ROUNDINGS * (1 + visits)),
+        of="targets-moved-at-each-visit" if lower else "targets-from-visit-before",
         numbers=int(np.count_nonzero(~np.isin(c, (-1, 0, 1)))),
+        terms=" + ".join(terms),
+        why=": the residual is formed in place, in the memory of the targets" if in_place else "",
+        side="lower" if c[3] < 0 else "higher",
+        by=abs(c[3]),
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +14,7 @@ from parity.explain.cause import Cause
 from parity.explain.measure.chain import SLACK, Chain
 from parity.explain.measure.laws import compounding, laws, shortest
 from parity.explain.measure.series import Series, listed, steps_text
+from parity.explain.words import cause
 from refimpl.types import Array
 
 
@@ -26,28 +29,13 @@ def causes(chain: Chain) -> Iterator[Cause]:
     yield from _by_row(chain, q, bars)
     yield from _by_sample(chain, q, bars)
     off = [k for k, (times, bar) in enumerate(zip(q, bars, strict=True)) if np.any(np.abs(times - 1) > bar)][:2]
-    yield counted(
-        q,
-        "rows-as-measured",
-        "the rows of the batch do not count as asked: "
-        + ", ".join(f"in step {k} {_numbers(q[k])} times" for k in off or [0]),
-        "look at how the losses of the rows are put together, and which rows and targets they are of",
-        numbers=sum(map(len, q)),
-        named=False,
-    )
+    times = ", ".join(f"in step {k} {_numbers(q[k])} times" for k in off or [0])
+    yield counted(q, "rows-as-measured", numbers=sum(map(len, q)), named=False, times=times)
 
 
-def counted(q: Sequence[Array], id: str, text: str, change: str, *, numbers: int = 0, named: bool = True) -> Cause:
-    """Rows that count q times."""
-    times = tuple(np.asarray(each, float) for each in q)
-    return Cause(
-        id=id,
-        text=text,
-        change=change,
-        apply=lambda design: replace(design, row_times=times),
-        numbers=numbers,
-        named=named,
-    )
+def counted(q: Sequence[Array], id: str, **words: Any) -> Cause:
+    """Rows that count q times; what :func:`~parity.explain.words.cause` takes beside."""
+    return cause(id, partial(replace, row_times=tuple(np.asarray(each, float) for each in q)), **words)
 
 
 def _numbers(q: Array) -> str:
@@ -73,33 +61,30 @@ def _by_step(chain: Chain, q: Sequence[Array], bars: Sequence[Array]) -> Iterato
         return [np.full(size, value) for size, value in zip(sizes, values, strict=True)]
 
     if c.is_(n / total):
-        text = f"the sum over the batch is divided by the number of all training rows, {total}, and not by the batch's"
-        yield counted(each(n / total), "loss-over-all-rows", text, "divide by the number of rows of the batch")
+        yield counted(each(n / total), "loss-over-all-rows", total=total)
     for micro in range(1, most):
         windows = np.ceil(sizes / micro) / math.ceil(most / micro)
         if c.is_(windows) and np.any(windows != 1):
-            text = (
-                f"a last, short accumulation window is divided by the full count: windows of {most} rows are made of "
-                f"micro-batches of {micro}, those with fewer rows count "
-                f"{_numbers(np.unique(windows[windows != 1]))} times"
-            )
-            change = "divide by the number of micro-batches that the window has, or by its rows"
-            yield counted(each(windows), "accumulation-short-window", text, change)
+            times = _numbers(np.unique(windows[windows != 1]))
+            yield counted(each(windows), "accumulation-short-window", most=most, micro=micro, times=times)
             return
     yield from _of_step(chain, c)
     if (constant := c.constant) is None:
         odd = np.abs(c.value - 1) > c.error
-        when = steps_text(odd, chain.design.epoch)
-        text = f"the data's part of the gradient is multiplied by {Series(c.value[odd], c.error[odd]).text()} in {when}"
-        change = "look for a factor of the loss that changes from step to step"
-        yield counted(each(c.value), "loss-factor-as-measured", text, change, numbers=int(odd.sum()), named=False)
+        yield counted(
+            each(c.value),
+            "loss-factor-as-measured",
+            numbers=int(odd.sum()),
+            named=False,
+            times=Series(c.value[odd], c.error[odd]).text(),
+            steps=steps_text(odd, chain.design.epoch),
+        )
     elif abs(constant - 1) > np.min(c.error):
         value = shortest(float(np.max(low)), float(np.min(high)))
         shares = chain.engine.loss_shares(chain.design)
         as_reported = ", whose value is as reported" if shares and min(shares.values()) <= 1 else ""
-        text = f"the rows' part of the gradient is {value:.6g} times that of the loss{as_reported}"
-        change = "look for a detached factor, a hook on the gradient, or a custom backward pass"
-        yield counted(each(np.full(len(n), value)), "loss-gradient-factor", text, change, numbers=1)
+        alike = each(np.full(len(n), value))
+        yield counted(alike, "loss-gradient-factor", numbers=1, value=value, as_reported=as_reported)
 
 
 def _of_step(chain: Chain, c: Series) -> Iterator[Cause]:
@@ -107,22 +92,15 @@ def _of_step(chain: Chain, c: Series) -> Iterator[Cause]:
     anew = compounding(c, chain.design.epoch)
     if anew is not None:
         q = [np.full(len(some), value) for some, value in zip(chain.design.rows, anew.made, strict=True)]
-        text = (
-            f"the data's part of the gradient is multiplied by {anew.words}: once more by {anew.power:g} in every "
-            "epoch, as by a hook or a factor that each epoch adds to those before"
-        )
-        yield counted(q, "loss-factor-compounds", text, "set it up once, before the first epoch", numbers=2)
+        what = "the data's part of the gradient"
+        yield counted(q, "loss-factor-compounds", of="gradient-scale-compounds", numbers=2, law=anew, what=what)
     data = [np.append(d @ chain.X[some], d.sum()) for d, some in zip(chain.delta, chain.design.rows, strict=True)]
     for law in laws(c, {"‖∇L‖": np.array([np.linalg.norm(each) for each in data])}):
         q = [np.full(len(some), value) for some, value in zip(chain.design.rows, law.made, strict=True)]
         if law.form == "power":
-            text = f"the gradient of the loss is multiplied by {law.words}"
-            yield counted(q, "loss-gradient-of-norm", text, "step along the gradient itself", numbers=1)
-            continue
-        text = f"the gradient of the loss is clipped to the norm {law.c:g}, and the decay is added to it afterwards, "
-        text += f"as asked{still_scaled(law.c)}"
-        change = "remove clip_grad_norm_, or ask for it; with weight_decay in the optimizer the decay is not clipped"
-        yield counted(q, "gradient-clipped-before-decay", text, change, numbers=1)
+            yield counted(q, "loss-gradient-of-norm", numbers=1, law=law)
+        else:
+            yield counted(q, "gradient-clipped-before-decay", numbers=1, law=law, hint=still_scaled(law.c))
 
 
 def still_scaled(limit: float) -> str:
@@ -153,14 +131,9 @@ def _by_sample(chain: Chain, q: Sequence[Array], bars: Sequence[Array]) -> Itera
     edges = np.cumsum([len(some) for some in q])[:-1]
     series = Series(np.concatenate(q), np.concatenate(bars))
     for law in laws(series, {name: np.concatenate(values) for name, values in features.items()}):
-        times, change = np.split(law.made, edges), "average the gradients of the rows as they are"
-        id, text = "rows-weighted-by-feature", f"each row counts {law.words} times what was asked"
-        if "g" in law.feature:
-            id = "gradient-per-sample"
-            how = f"clipped to the norm {law.c:g}" if law.form == "clip" else "divided by its norm"
-            text = f"the gradient of each row is {how} for itself before they are averaged (per-sample gradients, as "
-            text += f"for DP-SGD): row i counts {law.words} times what was asked"
-        yield counted(times, id, text, change, numbers=1)
+        id = "gradient-per-sample" if "g" in law.feature else "rows-weighted-by-feature"
+        how = f"clipped to the norm {law.c:g}" if law.form == "clip" else "divided by its norm"
+        yield counted(np.split(law.made, edges), id, numbers=1, law=law, how=how)
 
 
 def _by_place(q: Sequence[Array], bars: Sequence[Array]) -> Iterator[Cause]:
@@ -177,19 +150,17 @@ def _by_place(q: Sequence[Array], bars: Sequence[Array]) -> Iterator[Cause]:
     full = pattern[max(pattern)]
     if np.ptp(full) < 1e-6:
         return
-    text, id, change = _of_places(full, low, high)
-    yield counted([pattern[len(each)] for each in q], id, text, change)
+    id, words = _of_places(full, low, high)
+    yield counted([pattern[len(each)] for each in q], id, n=len(full), times=_numbers(full), **words)
 
 
-def _of_places(q: Array, low: Array, high: Array) -> tuple[str, str, str]:
-    """Weights by place in the batch, in words: a name only where what it says lies between ``low`` and ``high``."""
+def _of_places(q: Array, low: Array, high: Array) -> tuple[str, dict[str, Any]]:
+    """Weights by place in the batch: a name only where what it says lies between ``low`` and ``high``."""
     n = len(q)
     zero = np.flatnonzero(np.abs(q) < 1e-6)
     if len(zero):
         rest = q[np.abs(q) >= 1e-6]
-        how = f"the others count {_numbers(np.unique(np.round(rest, 6)))} times"
-        text = f"rows at the places {listed(zero)} of each batch of {n} do not count; {how}"
-        return text, "rows-dropped", "look for a slice, a mask, or a rank whose part is not counted"
+        return "rows-dropped", {"places": listed(zero), "others": _numbers(np.unique(np.round(rest, 6)))}
     groups = _groups(q)
     m = len(groups)
     expected = np.concatenate([np.full(size, n / (m * size)) for size, _ in groups])
@@ -198,39 +169,18 @@ def _of_places(q: Array, low: Array, high: Array) -> tuple[str, str, str]:
     even = all(size == groups[0][0] for size, _ in groups[:-1]) and groups[-1][0] <= groups[0][0]
     if twice and not even:
         again = np.flatnonzero(counts > 1)
-        times = "twice" if (counts[again] == 2).all() else f"{_numbers(counts[again])} times"
-        text = (
-            f"rows at the places {listed(again)} of each batch of {n} are in it {times}: the mean is over "
-            f"{int(counts.sum())} "
-            f"rows ({_numbers(q)} times what was asked)"
-        )
-        return text, "rows-repeated", "look for a sampler that pads batches or shards with copies of rows"
+        often = "twice" if (counts[again] == 2).all() else f"{_numbers(counts[again])} times"
+        return "rows-repeated", {"places": listed(again), "often": often, "rows": int(counts.sum())}
     if m > 1 and _within(expected, low, high):
-        sizes = ", ".join(str(size) for size, _ in groups)
-        text = (
-            f"mean of means: a batch of {n} is cut into parts of {sizes} rows, and the means of the parts "
-            "count alike, so "
-            f"that rows of a smaller part count more ({_numbers(q)} times)"
-        )
-        return (
-            text,
-            "rows-mean-of-means",
-            "weight each part's mean by its number of rows, or divide their sum by the rows",
-        )
+        return "rows-mean-of-means", {"sizes": ", ".join(str(size) for size, _ in groups)}
     for ranks in range(2, n):
         shards = np.array([len(range(r, n, ranks)) for r in range(ranks)])
         if np.ptp(shards) and _within(n / (ranks * shards[np.arange(n) % ranks]), low, high):
-            text = (
-                f"mean of means: the rows are dealt to {ranks} ranks, which have {listed(shards)} of {n}, "
-                "and the ranks' means "
-                f"count alike ({_numbers(q)} times)"
-            )
-            return text, "rows-ranks-unequal", "weight each rank's mean by its number of rows"
+            return "rows-ranks-unequal", {"ranks": ranks, "shards": listed(shards)}
     doubled = np.flatnonzero(q > 1.5 * np.min(q))
-    text = f"the rows of a batch count by their place in it: {_numbers(q)} times"
-    if len(doubled) and _within(counts[doubled] * np.min(q), low[doubled], high[doubled]):
-        text += f"; those at the places {listed(doubled)} count several times the others"
-    return text, "rows-by-place", "look at how the batch is put together: padding, repeated rows, weights"
+    several = len(doubled) and _within(counts[doubled] * np.min(q), low[doubled], high[doubled])
+    more = f"; those at the places {listed(doubled)} count several times the others" if several else ""
+    return "rows-by-place", {"more": more}
 
 
 def _within(expected: Array, low: Array, high: Array) -> bool:
@@ -267,9 +217,6 @@ def _by_row(chain: Chain, q: Sequence[Array], bars: Sequence[Array]) -> Iterator
     other = np.flatnonzero(np.abs(weight - 1) > 1e-6)
     if np.ptp(weight) < 1e-6:
         return
-    if len({len(epoch) for epoch in chain.design.material.order}) and len(chain.design.material.order) > 1:
-        words = ", ".join(f"row {i}: {weight[i]:.4g}" for i in other[:6])
-        text = f"rows of the data count for themselves, each the same in every epoch: {words}"
-        text += " times" + (" …" if len(other) > 6 else "")
-        change = "look for weights of samples or classes, and for rows that are masked out"
-        yield counted([weight[some] for some in chain.design.rows], "rows-weighted", text, change, numbers=len(other))
+    if len(chain.design.material.order) > 1:
+        words = ", ".join(f"row {i}: {weight[i]:.4g}" for i in other[:6]) + " times" + " …" * (len(other) > 6)
+        yield counted([weight[some] for some in chain.design.rows], "rows-weighted", numbers=len(other), words=words)
