@@ -11,7 +11,7 @@ import numpy as np
 from parity.experiment import Experiment
 from parity.explain.effects import Change, Effects, effects
 from parity.explain.finding import CheckVerdict, Diagnosis, Finding, finding
-from parity.explain.initial import Start, starts
+from parity.explain.initial import Start, nearly, starts
 from parity.explain.measure.chain import chain_of, decays_itself
 from parity.explain.measure.summary import Link, summary
 from parity.explain.names.averaged import readings
@@ -152,7 +152,7 @@ class _Diagnosing:
         features = self.design.material.dataset.X.shape[2]
         found = starts(asked, first, features, recording.dtype)
         near = [
-            one for one in found if _roundings(asked[one.parameter], first[one.parameter], recording, one.parameter)
+            one for one in found if nearly(asked[one.parameter], first[one.parameter], recording.format(one.parameter))
         ]
         words = [f"{one.parameter} starts some roundings off what was asked, and is taken from there" for one in near]
         return [one for one in found if one not in near], words
@@ -316,16 +316,6 @@ class _Diagnosing:
             steps = f"{self.recording.steps} steps were recorded, the experiment has {self.design.steps}"
             return f"{steps}, and nothing known explains it"
         return f"off by {self.share:.3g} times the tolerance, and nothing known explains it"
-
-
-ROUNDINGS = 4
-"""Of the initial weights that may lie between what was asked and what was recorded: a layer that is w = 3u has two."""
-
-
-def _roundings(asked: Array, found: Array, recording: Recording, name: str) -> bool:
-    """Whether weights are some roundings off what was asked."""
-    room = ROUNDINGS * recording.format(name).half_ulp(np.asarray(asked, float))
-    return bool(np.all(np.abs(found - asked) <= room))
 
 
 def _without(ids: tuple[str, ...], position: int) -> tuple[str, ...]:

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from parity.step.rounding import stored
-from refimpl.arithmetic.formats import FORMATS
+from refimpl.arithmetic.formats import FORMATS, Format
 from refimpl.types import Array
 
+ROUNDINGS = 4
+"""Roundings that may lie between what was asked and what was recorded: a layer that is w = 3u has two."""
 CLEARLY = math.log(100)
 """How much likelier the one distribution must be than the other."""
 
@@ -45,6 +47,11 @@ def starts(asked: Mapping[str, Array], found: Mapping[str, Array], features: int
 def started(asked: Array, found: Array, dtype: str) -> bool:
     """True where it started at what was asked, rounded to the dtype directly or by way of float32."""
     return bool(np.all(found == stored(asked, found, FORMATS[dtype])))
+
+
+def nearly(asked: Array, found: Array, format: Format) -> bool:
+    """Whether a parameter is some roundings off what was asked."""
+    return bool(np.all(np.abs(found - asked) <= ROUNDINGS * format.half_ulp(np.asarray(asked, float))))
 
 
 def _origin(name: str, asked: Array, found: Array, features: int) -> Start:

@@ -24,7 +24,7 @@ class Pattern:
 
 
 def patterns(pieces: Sequence[Expected]) -> list[Pattern]:
-    """Of every parameter that has an error beyond its allowance."""
+    """The pattern of every parameter that has an error beyond its allowance."""
     by_parameter: dict[str, list[Expected]] = {}
     for piece in pieces:
         by_parameter.setdefault(piece.quantity.parameter, []).append(piece)

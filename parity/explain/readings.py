@@ -23,7 +23,7 @@ from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.types import Array
 
 FACTORS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
-"""Of exponential moving averages that people report."""
+"""Factors of exponential moving averages that people report."""
 
 
 # -- the loss --------------------------------------------------------------------------------------------------------
@@ -133,7 +133,7 @@ NORMS: tuple[Form, ...] = (
     ("‖w‖²", lambda n: n * n, lambda n: 2 * n),
     ("½‖w‖", lambda n: n / 2, lambda n: np.full_like(n, 0.5)),
 )
-"""What people log as the norm of w, and its derivative."""
+"""The forms in which people log the norm of w, and their derivatives."""
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,7 @@ def misses(
 def _missed(
     optimizer: Optimizer, motion: Motion, numbers: Mapping[Slot, Array], runs: int, first: int | None, dtype: Any
 ) -> Array:
-    """The same for one parameter."""
+    """The misses of one parameter."""
     ones = (1,) * (motion.weights.ndim - 1)
     shaped = {slot: values.astype(dtype).reshape(-1, *ones) for slot, values in numbers.items()}
     tried: Any = with_numbers(optimizer, shaped, checked=False)

@@ -144,7 +144,7 @@ def _state(chain: Chain, changed: Design) -> Iterator[tuple[Cause, ...]]:
 
 
 class Kept(Iterable[T]):
-    """What a generator yields, computed once and when it is asked for."""
+    """The values that a generator yields, computed once and when they are asked for."""
 
     def __init__(self, source: Iterator[T]) -> None:
         self.source = source

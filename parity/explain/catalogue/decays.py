@@ -21,7 +21,7 @@ RATES: Mapping[str, Callable[[Array], Array]] = {
     "none": lambda eta: 1 / eta,
     "squared": lambda eta: eta,
 }
-"""What λ is multiplied by in the place of η_k: η_k itself, η₀, nothing or η_k²; over η_k."""
+"""λ is multiplied by η_k itself, η₀, nothing or η_k²: each function gives that factor ÷ η_k."""
 
 
 def decayed(design: Design, value: float, *, rate: str, place: int | None = None) -> Design | None:

@@ -1,4 +1,4 @@
-"""What reaches the optimizer in place of the gradient."""
+"""Faults by which the optimizer is given another gradient."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a named fault is."""
+"""The form of a named fault."""
 
 from __future__ import annotations
 

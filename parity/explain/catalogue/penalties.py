@@ -22,7 +22,7 @@ TIMES: Mapping[str, Callable[[Design], Any]] = {
     "first of epoch": lambda design: np.diff(design.epoch, prepend=-1) > 0,
     "last of epoch": lambda design: np.diff(design.epoch, append=design.epoch[-1] + 1) > 0,
 }
-"""What λ is multiplied by: a number, or one for each step."""
+"""λ is multiplied by these: each gives a number, or one for each step."""
 
 
 def _batch_sizes(design: Design) -> Array:

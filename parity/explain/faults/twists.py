@@ -26,7 +26,7 @@ class ClipNorm:
 
 @dataclass(frozen=True)
 class ClipEach:
-    """The same with the norm of each parameter for itself."""
+    """Clipping by the norm of each parameter for itself."""
 
     limit: float
 

@@ -72,7 +72,7 @@ class Chain:
 
     @cached_property
     def b(self) -> Array:
-        """The same of the bias ``(K,)``, zeros where the model has none."""
+        """The bias at which the gradient of each step is asked for ``(K,)``, zeros where the model has none."""
         bias = self.engine.passes.weights(self.design, slice(None), PLAIN).get("bias")
         return np.zeros(len(self.w)) if bias is None else bias.reshape(-1)
 
@@ -262,7 +262,7 @@ def chain_of(design: Design, engine: Engine, observed: Observed | None) -> Chain
 
 
 def with_design(chain: Chain, design: Design) -> Chain:
-    """The same record beside another design of as many steps."""
+    """The chain of the same record beside another design of as many steps."""
     return Chain(design, chain.engine, chain.given, chain.observed)
 
 

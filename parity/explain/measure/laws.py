@@ -18,7 +18,7 @@ from refimpl.types import Array
 
 POWERS = {1.0: "{c}·{f}", -1.0: "{c}/{f}", 0.5: "{c}·√{f}", -0.5: "{c}/√{f}", 2.0: "{c}·{f}²", -2.0: "{c}/{f}²"}
 EPSILONS = (0.0, 1e-6, 1e-8, 1e-12)
-"""What people add to a norm that they divide by."""
+"""Numbers that people add to a norm that they divide by."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What was measured of a run, link by link, in a line each."""
+"""The links of a run as they were measured, a line each."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Link:
 
 
 COARSE = 0.01
-"""Of a measured number: error bars from which on they are said."""
+"""Relative error bar of a measured number from which on the bar is said."""
 HIDDEN = "cannot be told: rounding errors may be as large"
 STATES = {True: "as asked", False: "not as asked", None: "as asked, as far as rounding errors tell"}
 FAR = {True: "", None: ", as far as rounding errors tell"}
@@ -136,7 +136,7 @@ def _strength(penalty: object) -> str:
 
 
 def _bias(chain: Chain) -> Link:
-    """What the bias got beside Σδ."""
+    """The link of the bias: what it got beside Σδ."""
     whole = _as_asked(chain, "bias")
     if whole is not False:
         return Link("bias", f"gets Σδ of the rows, as asked{FAR[whole]}", whole)

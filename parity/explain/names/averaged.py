@@ -17,7 +17,7 @@ from parity.step.recording import Recording
 from refimpl.types import Array
 
 DIGITS = 3
-"""Of β."""
+"""Significant digits of β."""
 
 
 def readings(design: Design, engine: Engine) -> Iterator[tuple[str, Recording]]:

@@ -90,6 +90,6 @@ def _where(chain: Chain, values: Mapping[str, Array], written: Array, when: str)
 
 
 def _how(chain: Chain, new: Array, moments: list[Array], written: Array) -> str:
-    """What the written weights were made of, where that is known."""
+    """Say what the written weights were made of, where that is known."""
     how = history.said(new, moments, np.flatnonzero(written), chain.unit)
     return f": {how}" if how else ""

@@ -18,7 +18,7 @@ from refimpl.types import Array
 
 
 def causes(chain: Chain, design: Design) -> Iterator[Cause]:
-    """What the counts are, where they are not 1 in every step."""
+    """Name the counts, where they are not 1 in every step."""
     observed = chain.observed
     if observed is None or design.calls is not None:
         return

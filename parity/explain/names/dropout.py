@@ -22,7 +22,7 @@ from refimpl.types import Array
 TRIES = 2000
 """Sets of columns that are tried: with p = 0.2 one of 500 sets of 5 columns in 30 has no zero."""
 ROWS = 8
-"""Of a batch at most: there are 2ⁿ sets of zeros."""
+"""Most rows that a batch may have: there are 2ⁿ sets of zeros."""
 
 
 def causes(chain: Chain) -> Iterator[Cause]:

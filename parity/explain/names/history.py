@@ -18,7 +18,7 @@ from parity.explain.measure.series import listed
 from refimpl.types import Array
 
 ROUNDINGS = 64
-"""Of a sum over the moments of a run."""
+"""Roundings that a sum over the moments of a run may have."""
 
 
 def said(new: Array, moments: Sequence[Array], steps: Array, u: float) -> str:
@@ -80,7 +80,7 @@ def _of_elements(new: Array, there: dict[int, Array], steps: Array, room: float)
 
 
 def _combined(c: Array, moments: Sequence[Array]) -> Iterator[tuple[str, Made]]:
-    """What the coefficients of the first written step show."""
+    """Name what the coefficients of the first written step show."""
     k = len(c) - 1
     for digits in (1, 2, 3, 4):
         d = float(f"{c[k - 1] / c[k]:.{digits}g}") if k > 1 and c[k] else float(f"{c[0]:.{digits}g}")

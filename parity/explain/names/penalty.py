@@ -53,7 +53,7 @@ def _of_weights(chain: Chain, lam: Series) -> Iterator[Cause]:
 
 
 def _features(chain: Chain) -> dict[str, Array]:
-    """What λ_k may be a function of."""
+    """List the quantities of which λ_k may be a function."""
     sizes = np.array([len(some) for some in chain.design.rows])
     epoch = chain.design.epoch
     made = {"e, the number of the epoch from 1 on": epoch + 1.0}

@@ -16,7 +16,7 @@ from parity.step.design import Design
 from refimpl.types import Array
 
 EPSILONS = (0.0, 1e-12, 1e-8, 1e-6)
-"""What people add to a norm that they divide by."""
+"""Numbers that people add to a norm that they divide by."""
 SHORT = 1e-4
 """Relative spread of numbers that are said to be one: what is put in is what was recorded."""
 

@@ -34,7 +34,7 @@ def causes(chain: Chain, changed: Design) -> Iterator[Cause]:
 
 
 def _keys(optimizer: Any, chain: Chain, name: str) -> set[str]:
-    """What an optimizer keeps of a parameter."""
+    """List what an optimizer keeps of a parameter."""
     w = chain.engine.recording.weights[name][:1]
     return set(optimizer.step(w, np.zeros_like(w), optimizer.init(w))[1])
 

@@ -25,7 +25,7 @@ from refimpl.types import Array, number_fields
 
 
 def options(chain: Chain, changed: Design) -> Iterator[tuple[Cause, ...]]:
-    """What explains the update, the gradient being that of ``changed``."""
+    """Sets of causes that explain the update, the gradient being that of ``changed``."""
     seen = chain.seen(changed)
     starts: list[tuple[tuple[Cause, ...], Design, Design]] = [((), changed, seen)]
     for called in calls.causes(chain, changed):

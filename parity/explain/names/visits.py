@@ -15,7 +15,7 @@ from parity.explain.words import cause
 from refimpl.types import Array
 
 ROUNDINGS = 8.0
-"""Of a target at each visit."""
+"""Roundings of a target at each visit."""
 
 
 def causes(chain: Chain, executed: Sequence[tuple[Array, Array]]) -> Iterator[Cause]:

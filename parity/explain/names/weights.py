@@ -137,7 +137,7 @@ def _by_sample(chain: Chain, q: Sequence[Array], bars: Sequence[Array]) -> Itera
 
 
 def _by_place(q: Sequence[Array], bars: Sequence[Array]) -> Iterator[Cause]:
-    """The same weights in every batch of a size."""
+    """Rows count by their place, the same in every batch of a size."""
     pattern: dict[int, Array] = {}
     low = high = np.zeros(0)
     for size in sorted({len(each) for each in q}):
@@ -206,7 +206,7 @@ def _groups(q: Array) -> list[tuple[int, float]]:
 
 
 def _by_row(chain: Chain, q: Sequence[Array], bars: Sequence[Array]) -> Iterator[Cause]:
-    """The same weight for a row of the data whenever it comes."""
+    """A row of the data counts the same whenever it comes."""
     n = len(chain.y)
     low, high = np.full(n, -np.inf), np.full(n, np.inf)
     for k, some in enumerate(chain.design.rows):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from torch import nn
 
 import parity
 from parity.check.in_process import trajectory_here
+from parity.explain import words
 from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis
 
@@ -67,3 +70,12 @@ def test_recorded_rates_of_one_group_are_said_as_they_are(dtype: str) -> None:
         optimizer.param_groups[1]["lr"] = 0.012
 
     assert diagnosed(change, dtype).text == "lr of the bias is 0.012, asked 0.03"
+
+
+def test_every_entry_of_the_words_is_said_of_something_and_has_places_for_what_is_measured() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in Path(words.__file__).parent.rglob("*.py")]
+    entries = set(tomllib.loads(Path(words.__file__).with_name("words.toml").read_text(encoding="utf-8")))
+    assert not {id for id in entries if not any(f'"{id}"' in source for source in sources)}
+    with pytest.raises(KeyError):
+        words.words_of("gradient-clipped-each", {})
+    assert words.words_of("gradient-clipped-each", {"limit": 0.5}).text.endswith("to the norm 0.5")
