@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,8 +37,13 @@ class Cause:
             return None
 
 
+def causes_of(name: Any) -> Iterator[Cause]:
+    """A name of the catalogue with each of its own numbers."""
+    yield from (cause_of(name, value) for value in name.values)
+
+
 def cause_of(name: Any, value: float = math.nan, *, numbers: int = 0) -> Cause:
-    """A name of the catalogue, with its number."""
+    """A name of the catalogue, with a number."""
     return Cause(
         id=name.id,
         text=name.text.format(value=value),

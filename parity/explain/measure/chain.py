@@ -11,6 +11,7 @@ import numpy as np
 
 from parity.explain.measure.given import Given, inverted, recorded
 from parity.explain.measure.rows import Rows, measure
+from parity.explain.measure.series import Series
 from parity.explain.observed import Observed
 from parity.step.arithmetics import PLAIN
 from parity.step.design import Design
@@ -138,6 +139,30 @@ class Chain:
             )
             found.append(slope * (p + 8) * self.given.unit * size)
         return tuple(found)
+
+    @cached_property
+    def counts(self) -> tuple[list[Array], list[Array]]:
+        """How often each row of every batch counted, δ ÷ the asked δ, with its bars."""
+        rows = self.rows
+        assert rows is not None
+        with np.errstate(all="ignore"):
+            q = [d / a for d, a in zip(rows.delta, self.delta, strict=True)]
+            return q, [SLACK * e / np.abs(a) for e, a in zip(rows.delta_error, self.delta, strict=True)]
+
+    @cached_property
+    def alike(self) -> Series | None:
+        """How often all rows of a step counted; None where they may not count alike."""
+        pairs = [*zip(*self.counts, strict=True)]
+        low = np.array([np.max(q - bar) for q, bar in pairs])
+        high = np.array([np.min(q + bar) for q, bar in pairs])
+        return Series((low + high) / 2, (high - low) / 2) if np.all(low <= high) else None
+
+    @property
+    def norm(self) -> Array:
+        """‖g‖ of the gradient that is explained, of all parameters together ``(K,)``."""
+        assert self.given is not None
+        norm: Array = np.linalg.norm(np.concatenate([*self.given.value.values()], axis=1), axis=1)
+        return norm
 
     @cached_property
     def asked(self) -> Parts:

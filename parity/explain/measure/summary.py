@@ -82,11 +82,7 @@ def _calls(chain: Chain) -> Iterator[Link]:
 def _counted(chain: Chain) -> Link:
     """δ ÷ the asked δ."""
     whole = _as_asked(chain, "data")
-    rows = chain.rows
-    assert rows is not None
-    with np.errstate(all="ignore"):
-        q = [d / a for d, a in zip(rows.delta, chain.delta, strict=True)]
-        bars = [SLACK * e / np.abs(a) for e, a in zip(rows.delta_error, chain.delta, strict=True)]
+    q, bars = chain.counts
     if whole is not False:
         known = float(np.median(np.concatenate(bars)))
         if known >= 1:
@@ -94,11 +90,8 @@ def _counted(chain: Chain) -> Link:
         whole = whole if known < COARSE else None
         room = f": ± {100 * known:.1g} %" if whole is None else ""
         return Link("rows", f"each row counts as asked{FAR[whole]}{room}", whole)
-    low = np.array([np.max(each - bar) for each, bar in zip(q, bars, strict=True)])
-    high = np.array([np.min(each + bar) for each, bar in zip(q, bars, strict=True)])
-    if np.all(low <= high):
-        times = Series((low + high) / 2, (high - low) / 2)
-        return Link("rows", f"all rows of a step count alike, {times.text()} times what was asked", False)
+    if chain.alike is not None:
+        return Link("rows", f"all rows of a step count alike, {chain.alike.text()} times what was asked", False)
     off = [bool(np.any(np.abs(each - 1) > bar)) for each, bar in zip(q, bars, strict=True)]
     step = off.index(True) if any(off) else 0
     first = ", ".join(

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from parity.explain.catalogue import NAMES
-from parity.explain.cause import Cause, cause_of
+from parity.explain.cause import Cause, causes_of
 from parity.explain.measure.chain import SLACK, Chain
 from parity.explain.measure.rows import measure
 from parity.explain.measure.series import listed
@@ -33,7 +33,7 @@ ROWS = (
 def bases(chain: Chain) -> Iterator[Cause]:
     """Other rows and inputs that may be in the batches, beside which more may differ."""
     for id in ROWS:
-        yield from (cause_of(NAMES[id], value) for value in NAMES[id].values)
+        yield from causes_of(NAMES[id])
     yield from _centred_batches(chain)
     yield from _other_rows(chain)
 

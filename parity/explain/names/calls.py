@@ -97,6 +97,7 @@ def _decaying(observed: Observed, design: Design, counts: Mapping[str, Array]) -
 
 
 def _said(of: str, counts: Array, epoch: Array) -> str:
+    """Say how often and when the optimizer is called; nothing where it is once in every step."""
     if (counts == 1).all():
         return ""
     if len(set(counts.tolist())) == 1:
@@ -108,6 +109,7 @@ def _said(of: str, counts: Array, epoch: Array) -> str:
 
 
 def _times(count: int) -> str:
+    """A number of calls in words."""
     return {2: "twice", 3: "three times"}.get(count, f"{count} times")
 
 
@@ -115,7 +117,8 @@ def _condition(chain: Chain, counts: Array) -> str:
     """Whether the skipped steps are those of a large loss or a large gradient."""
     loss = chain.engine.recording.loss
     idle = counts == 0
-    for what, values in (("loss", loss), ("norm of the gradient", _norm(chain))):
+    norm = None if chain.given is None else chain.norm
+    for what, values in (("loss", loss), ("norm of the gradient", norm)):
         if values is None:
             continue
         if np.min(values[idle]) > np.max(values[~idle]):
@@ -123,10 +126,3 @@ def _condition(chain: Chain, counts: Array) -> str:
         if np.max(values[idle]) < np.min(values[~idle]):
             return f": those whose {what} is below {np.min(values[~idle]):.3g}"
     return ""
-
-
-def _norm(chain: Chain) -> Array | None:
-    if chain.given is None:
-        return None
-    total: Array = np.sqrt(sum(np.sum(each**2, axis=1) for each in chain.given.value.values()))
-    return total

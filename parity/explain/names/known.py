@@ -78,7 +78,7 @@ def estimate(id: str, chain: Chain) -> float | None:
     if given is None or measured is None:
         return None
     if id == "gradient-clipped-by-norm":
-        return float(np.max(_norms(given.value)))
+        return float(np.max(chain.norm))
     if id == "gradient-clipped-by-value":
         return float(max(np.max(np.abs(each)) for each in given.value.values()))
     if rows is None or not rows.explained:
@@ -87,21 +87,11 @@ def estimate(id: str, chain: Chain) -> float | None:
         return _middle(rows.decay, rows.decay_error)
     if id == "penalty-extra-l1" and "sign w" in rows.further:
         return _middle(*rows.further["sign w"])
-    if id == "penalty-other-strength" and not _nothing(measured.penalty, chain.bars.penalty):
+    if id == "penalty-other-strength" and np.any(np.abs(measured.penalty) > chain.bars.penalty):
         return _ratio(measured.penalty, chain.asked.penalty)
     if id == "loss-other-factor":
         return _ratio(measured.data, chain.asked.data)
     return None
-
-
-def _nothing(value: Array, bar: Array) -> bool:
-    """Whether all numbers may be 0."""
-    return bool(np.all(np.abs(value) <= bar))
-
-
-def _norms(values: object) -> Array:
-    arrays = list(values.values())  # type: ignore[attr-defined]
-    return np.sqrt(sum(np.sum(each**2, axis=1) for each in arrays))  # type: ignore[no-any-return]
 
 
 def _middle(value: Array, error: Array) -> float:

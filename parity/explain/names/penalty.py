@@ -69,10 +69,7 @@ def _features(chain: Chain) -> dict[str, Array]:
     made["n, the rows of the batch"] = sizes.astype(float)
     made["‖w‖"] = np.linalg.norm(chain.w, axis=1)
     made["η"] = chain.design.rates("weight")
-    rows = chain.rows
-    assert rows is not None
-    weights = [np.mean(d / a) for d, a in zip(rows.delta, chain.delta, strict=True)]
-    made["the mean of what the rows of the batch count"] = np.array(weights)
+    made["the mean of what the rows of the batch count"] = np.array([np.mean(q) for q in chain.counts[0]])
     return made
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from parity.explain.catalogue import NAMES
-from parity.explain.cause import Cause, cause_of
+from parity.explain.cause import Cause, cause_of, causes_of
 from parity.explain.faults.schedules import Listed
 from parity.explain.measure.laws import laws
 from parity.explain.measure.series import Series, steps_text
@@ -75,8 +75,7 @@ def _listed(rates: Array) -> Callable[[Design], Design]:
 def _counted(design: Design, executed: Series) -> Iterator[Cause]:
     """Shifted, stretched, at another beat, begun anew, or not at all."""
     for id in ("schedule-ignored", "schedule-off-by-one", "schedule-per-epoch", "schedule-twice"):
-        for value in NAMES[id].values:
-            known = cause_of(NAMES[id], value)
+        for known in causes_of(NAMES[id]):
             changed = known.to(design)
             if changed is not None and executed.is_(changed.rates("weight")):
                 yield known

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from parity.explain.catalogue import NAMES
-from parity.explain.cause import Cause, cause_of
+from parity.explain.cause import Cause, cause_of, causes_of
 from parity.explain.measure.chain import Chain
 from parity.explain.measure.series import Series
 from parity.explain.motion import Motion, rate_factor
@@ -50,7 +50,7 @@ def _recurrences() -> Iterator[Cause]:
     """The catalogue's optimizers, schedules, decays and orders, where no number of theirs is free."""
     for name in NAMES.values():
         if name.kind in ("optimizer", "schedule", "penalty", "data") and not name.free:
-            yield from (cause_of(name, value) for value in name.values)
+            yield from causes_of(name)
 
 
 def _stale(chain: Chain) -> Iterator[Cause]:

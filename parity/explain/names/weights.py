@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from parity.explain.cause import Cause
-from parity.explain.measure.chain import SLACK, Chain
+from parity.explain.measure.chain import Chain
 from parity.explain.measure.laws import compounding, laws, shortest
 from parity.explain.measure.series import Series, listed, steps_text
 from parity.explain.words import cause
@@ -20,11 +20,9 @@ from refimpl.types import Array
 
 def causes(chain: Chain) -> Iterator[Cause]:
     """The first pattern that holds: a number for each step, for each place in the batch, for each row; else all."""
-    rows = chain.rows
-    assert rows is not None
-    q = [d / a for d, a in zip(rows.delta, chain.delta, strict=True)]
-    bars = [SLACK * e / np.abs(a) for e, a in zip(rows.delta_error, chain.delta, strict=True)]
-    yield from _by_step(chain, q, bars)
+    q, bars = chain.counts
+    if chain.alike is not None:
+        yield from _by_step(chain, chain.alike)
     yield from _by_place(q, bars)
     yield from _by_row(chain, q, bars)
     yield from _by_sample(chain, q, bars)
@@ -47,17 +45,13 @@ def _numbers(q: Array) -> str:
     return ", ".join(f"{each:.{digits}g}" for each in shown) + (" …" if len(q) > 6 else "")
 
 
-def _by_step(chain: Chain, q: Sequence[Array], bars: Sequence[Array]) -> Iterator[Cause]:
-    """All rows of a step alike."""
-    low = np.array([np.max(a - e) for a, e in zip(q, bars, strict=True)])
-    high = np.array([np.min(a + e) for a, e in zip(q, bars, strict=True)])
-    if np.any(low > high):
-        return
-    c = Series((low + high) / 2, (high - low) / 2)
-    sizes = np.array([len(each) for each in q])
+def _by_step(chain: Chain, c: Series) -> Iterator[Cause]:
+    """All rows of a step count c times."""
+    sizes = np.array([len(some) for some in chain.design.rows])
     n, total, most = sizes.astype(float), len(chain.y), int(sizes.max())
 
     def each(values: Array) -> list[Array]:
+        """One value for all rows of a step."""
         return [np.full(size, value) for size, value in zip(sizes, values, strict=True)]
 
     if c.is_(n / total):
@@ -80,7 +74,7 @@ def _by_step(chain: Chain, q: Sequence[Array], bars: Sequence[Array]) -> Iterato
             steps=steps_text(odd, chain.design.epoch),
         )
     elif abs(constant - 1) > np.min(c.error):
-        value = shortest(float(np.max(low)), float(np.min(high)))
+        value = shortest(float(np.max(c.value - c.error)), float(np.min(c.value + c.error)))
         shares = chain.engine.loss_shares(chain.design)
         as_reported = ", whose value is as reported" if shares and min(shares.values()) <= 1 else ""
         alike = each(np.full(len(n), value))
