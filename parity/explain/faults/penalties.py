@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from parity.explain.faults.twists import beside
 from refimpl.reductions import norm, total
 from refimpl.types import Array, Finite, Number, check_fields
 
@@ -42,17 +43,12 @@ class Shaped:
         return distance
 
 
-def _like(numbers: Any, w: Array) -> Any:
-    """One number a run, shaped to meet w."""
-    return numbers.reshape(-1, *(1,) * (w.ndim - 1))
-
-
 Parameters = tuple[str, ...]
 
 
 def unsquared(*, strength: Finite, parameters: Parameters = ("weight",)) -> Shaped:
     """‖w‖₂ itself: its gradient w/‖w‖ does not fade where w is small."""
-    return Shaped(strength=strength, of=norm, slope=lambda w: w / _like(norm(w), w), parameters=parameters)
+    return Shaped(strength=strength, of=norm, slope=lambda w: w / beside(w, norm(w)), parameters=parameters)
 
 
 def plain_sum(*, strength: Finite, parameters: Parameters = ("weight",)) -> Shaped:
@@ -63,7 +59,7 @@ def plain_sum(*, strength: Finite, parameters: Parameters = ("weight",)) -> Shap
 def absolute_sum(strength: Finite) -> Shaped:
     """|Σwᵢ|: every element has the gradient sign(Σwᵢ)."""
     return Shaped(
-        strength=strength, of=lambda w: np.abs(total(w)), slope=lambda w: _like(np.sign(total(w)), w) * (1 + 0 * w)
+        strength=strength, of=lambda w: np.abs(total(w)), slope=lambda w: beside(w, np.sign(total(w))) * (1 + 0 * w)
     )
 
 

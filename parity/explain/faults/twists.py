@@ -21,7 +21,7 @@ class ClipNorm:
 
     def __call__(self, gradient: Gradients) -> Gradients:
         factor = np.minimum(1, self.limit / (norm(*gradient.values()) + 1e-6))
-        return {name: g * _beside(g, factor) for name, g in gradient.items()}
+        return {name: g * beside(g, factor) for name, g in gradient.items()}
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Normalised:
 
     def __call__(self, gradient: Gradients) -> Gradients:
         every = gradient.values()
-        return {name: g / _beside(g, norm(*every) if self.together else norm(g)) for name, g in gradient.items()}
+        return {name: g / beside(g, norm(*every) if self.together else norm(g)) for name, g in gradient.items()}
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Centralised:
     def __call__(self, gradient: Gradients) -> Gradients:
         g = gradient["weight"]
         mean = g.reshape(len(g), -1).sum(axis=1) / g[0].size
-        return {**gradient, "weight": g - _beside(g, mean)}
+        return {**gradient, "weight": g - beside(g, mean)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +94,6 @@ class Masked:
         return {**gradient, "weight": g * self.mask.reshape(g.shape[1:])}
 
 
-def _beside(g: Any, numbers: Any) -> Any:
-    """One number for each run, shaped to meet g."""
+def beside(g: Any, numbers: Any) -> Any:
+    """One number for each run, shaped to meet g, in the arithmetic of the number."""
     return numbers.reshape(-1, *(1,) * (g.ndim - 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from parity.explain.faults.twists import beside
 from refimpl.optimizers import SGD
 from refimpl.reductions import norm, total
 from refimpl.types import Array, State
@@ -19,10 +20,10 @@ class WeightNormSGD(SGD):
     """
 
     def step(self, param: Array, grad: Array, state: State) -> tuple[Array, State]:
-        length = norm(param).reshape(-1, *(1,) * (param.ndim - 1))
+        length = beside(param, norm(param))
         of_v = state.get("length", length)
         unit = param / length
-        along = total(unit * grad).reshape(length.shape)
+        along = beside(param, total(unit * grad))
         v = of_v * unit - self.lr * (length / of_v) * (grad - along * unit)
-        new = norm(v).reshape(length.shape)
+        new = beside(param, norm(v))
         return (length - self.lr * along) * (v / new), {"length": new}
