@@ -235,9 +235,10 @@ def gradient(chain: Chain, *, nested: bool = False) -> Iterator[tuple[Cause, ...
     if chain.given.source != "optimizer":
         yield ()  # the update may be what differs, or not be made of these gradients
     every = list(known.options(chain))
-    files = (scale, points, leftover, passes, rounded, seen, batches, dropout)
+    files = (points, leftover, passes, rounded, seen, batches, dropout)
     proposed = (cause for causes in (*(file.causes for file in files), penalty.elementwise) for cause in causes(chain))
-    every += [Option(cause, frozenset(PARTS)) for cause in held(chain, proposed)]
+    as_measured = (*scale.causes(chain), *held(chain, proposed))  # a rate scales the step and not the gradient
+    every += [Option(cause, frozenset(PARTS)) for cause in as_measured]
     whole = [option for option in every if option.parts == frozenset(PARTS)]
     for option in sorted(whole, key=lambda one: (not one.cause.named, one.cause.numbers)):
         yield (option.cause,)
