@@ -163,7 +163,7 @@ def run(name: str, dtype: str, *faults: str) -> Trajectory:
 @pytest.mark.parametrize(("off", "name"), [(0.0, "rows-mean-of-means"), (4e-6, "rows-by-place")])
 def test_weights_are_those_of_a_mean_of_means_only_within_their_bars(off: float, name: str) -> None:
     q = np.array([5 / 6] * 4 + [5 / 3]) * (1 + off * np.array([1, -1, 1, -1, 1]))
-    assert _of_places(q, q - 1e-12, q + 1e-12)[1] == name
+    assert _of_places(q, q - 1e-12, q + 1e-12)[0] == name
 
 
 def test_a_cause_that_leaves_a_number_outside_its_bound_is_not_proven() -> None:
