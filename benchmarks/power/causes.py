@@ -20,6 +20,11 @@ ANSWERS: Mapping[str, str] = {
     "precision-float16-weights": "precision-float16",
 }
 """The right name, where it is not the fault's own, or another that is as right."""
+NUMBERS: Mapping[str, str] = {
+    "penalty-other-strength": "weight_decay of the weight",
+    "decay-extra": "weight_decay of the weight",
+}
+"""Faults that are numbers of a parameter group, as ``optimizer-numbers`` reads them off where they were recorded."""
 NAMELESS = ("gradient-noise",)
 """Faults that nothing can name: the right answer is a description without a name."""
 
@@ -30,6 +35,8 @@ def cause(faults: tuple[str, ...], diagnosis: Diagnosis) -> RightCause:
     classes = classes_of(diagnosis.explanations)
     searched = set(classes[0][0].ids) if classes else set()
     beside = {_answer(_name(finding.id)) for finding in diagnosis.findings if finding.id not in searched}
+    read = " ".join(finding.text for finding in diagnosis.findings if finding.id == "optimizer-numbers")
+    beside |= {fault for fault, words in NUMBERS.items() if words in read}
     explanations = [[beside | set(map(_answer, one.ids)) for one in group] for group in classes] or [[beside]]
     hits = [(i, wanted <= one) for i, group in enumerate(explanations, 1) for one in group]
     named = [(rank, place) for place, (rank, hit) in enumerate(hits, 1) if hit]

@@ -149,11 +149,10 @@ def _differences(design: Design, executed: Mapping[str, Any]) -> Iterator[Cause]
         its = asked[name]
         if type(optimizer) is not type(its):
             said.append(f"{type(optimizer).__name__} steps the {name}, {type(its).__name__} was asked")
-            continue
         said += [
             f"{key} of the {name} is {value!r}, asked {getattr(its, key)!r}"
             for key, value in vars(optimizer).items()
-            if value != getattr(its, key)
+            if value != getattr(its, key, value)
         ]
     yield cause("optimizer-numbers", partial(_with_rules, rules=executed), said="; ".join(said))
 
