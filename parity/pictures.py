@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -13,9 +13,11 @@ from parity.errors import InputError
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe & Ito: told apart by everyone
 
 
-def new_figure(rows: int, columns: int, title: str) -> tuple[Figure, list[Any]]:
+def new_figure(
+    rows: int, columns: int, title: str, *, layout: Literal["constrained", "none"] = "constrained"
+) -> tuple[Figure, list[Any]]:
     """White ground, so that a picture reads the same on a light and on a dark page."""
-    figure = Figure(figsize=(1 + 4.6 * columns, 4.2 * rows), dpi=130, layout="constrained", facecolor="white")
+    figure = Figure(figsize=(1 + 4.6 * columns, 4.2 * rows), dpi=130, layout=layout, facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, columns, squeeze=False)
     for axis in axes.flat:

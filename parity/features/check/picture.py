@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.ticker import NullLocator
 
-from parity.pictures import COLOURS, legend_below, new_figure, save
+from parity.pictures import COLOURS, new_figure, save
 
 if TYPE_CHECKING:
     from parity.explain.finding import Diagnosis
 
 LOWEST = 1e-3
 """Smaller shares are drawn here, so that equality has a place on a logarithmic axis."""
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+COLUMNS = 3
+"""Labels in a row of the legend."""
 
 
 def draw(target: str, diagnosis: Diagnosis, path: Path) -> Path | None:
@@ -21,18 +25,22 @@ def draw(target: str, diagnosis: Diagnosis, path: Path) -> Path | None:
     if not diagnosis.residual:
         return None
     maps = diagnosis.patterns[:1]
-    figure, axes = new_figure(1, 1 + len(maps), f"{target}: error ÷ tolerance of each step (1 is the limit)")
+    title = f"{target}: error ÷ tolerance of each step (1 is the limit)"
+    figure, axes = new_figure(1, 1 + len(maps), title, layout="none")
     axis = axes[0]
     for colour, marker, (label, share) in zip(COLOURS, "os^vD*", diagnosis.residual.items(), strict=False):
         drawn = np.clip(share, LOWEST, 1e18)
         axis.plot(np.arange(len(drawn)), drawn, marker=marker, ms=4, lw=1.2, color=colour, label=label)
     axis.axhline(1, color="#b00020", lw=1.5, label="limit")
     axis.set_yscale("log")
+    axis.yaxis.set_minor_locator(NullLocator())
+    axis.yaxis.set_major_formatter(_power_of_ten)
     axis.set_ylim(bottom=LOWEST / 2)
     axis.set_xlabel("step")
     axis.set_ylabel("largest error ÷ tolerance")
     axis.xaxis.get_major_locator().set_params(integer=True)
-    legend_below(figure, axis, columns=3)
+    handles, labels = axis.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="lower center", ncols=COLUMNS, fontsize=9, frameon=False)
     for axis, pattern in zip(axes[1:], maps, strict=True):
         exponent = np.log10(np.clip(pattern.share, LOWEST, 1e18)).T
         image = axis.imshow(exponent, aspect="auto", origin="lower", cmap="cividis", interpolation="nearest")
@@ -41,4 +49,13 @@ def draw(target: str, diagnosis: Diagnosis, path: Path) -> Path | None:
         axis.set_ylabel("element")
         axis.grid(False)
         figure.colorbar(image, ax=axis, label="log₁₀(error ÷ tolerance), unexplained above 0")
+    # Margins of fixed size: to find the tightest ones takes as long as to draw twice more.
+    rows, width = -(-len(labels) // COLUMNS), figure.get_figwidth()
+    figure.subplots_adjust(0.75 / width, 0.14 + 0.05 * rows, 1 - 0.2 / width, 0.9, wspace=0.2)
     return save(figure, path)
+
+
+def _power_of_ten(value: float, position: Any) -> str:
+    """``10⁻³``, in characters that need no setting of formulas."""
+    del position
+    return f"10{str(round(np.log10(value))).translate(RAISED)}"
