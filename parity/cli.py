@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import typer
+from typer.main import get_group
 
 from parity.errors import InputError
 from parity.features.answers.command import answer_command
@@ -20,27 +25,37 @@ from parity.features.trace.command import trace_command
 from parity.features.verify.command import verify_command
 from parity.output import Interrupted
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    help="Hold PyTorch's training step to a hand-derived reference, within tolerances that are derived.",
-)
-
-app.command("run")(run_command)
-app.command("verify")(verify_command)
-app.command("check")(check_command)
-app.command("trace")(trace_command)
-app.command("convert", context_settings=OWN_OPTIONS)(convert_command)
-app.command("bridge")(bridge_command)
-app.command("known")(known_command)
-app.command("stability")(stability_command)
-app.command("sweep")(sweep_command)
-app.command("answer")(answer_command)
-app.command("list")(list_command)
-app.command("show")(show_command)
-
+COMMANDS: dict[str, Callable[..., None]] = {
+    "run": run_command,
+    "verify": verify_command,
+    "check": check_command,
+    "trace": trace_command,
+    "convert": convert_command,
+    "bridge": bridge_command,
+    "known": known_command,
+    "stability": stability_command,
+    "sweep": sweep_command,
+    "answer": answer_command,
+    "list": list_command,
+    "show": show_command,
+}
+SETTINGS = {"convert": OWN_OPTIONS}
+SELDOM = 100_000
+"""Objects that are made between two searches for garbage: imports make many, and hardly any of them is garbage."""
 INTERRUPTED = 130
+
+
+def app(arguments: list[str]) -> Any:
+    """The command that the first word names; typer takes longer to prepare all of them than to import NumPy."""
+    described = typer.Typer(
+        add_completion=False,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        help="Hold PyTorch's training step to a hand-derived reference, within tolerances that are derived.",
+    )
+    for name in arguments[:1] if arguments and arguments[0] in COMMANDS else COMMANDS:
+        described.command(name, context_settings=SETTINGS.get(name))(COMMANDS[name])
+    return get_group(described)(args=arguments, standalone_mode=False)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,10 +63,20 @@ def main(arguments: list[str] | None = None) -> int:
     return end(app, arguments)
 
 
-def end(app: typer.Typer, arguments: list[str] | None = None) -> int:
+def end(app: Callable[[list[str]], Any], arguments: list[str] | None = None) -> int:
     """The exit code of a command line: one line for bad input and 2, 130 when interrupted."""
+    often = gc.get_threshold()
+    gc.set_threshold(SELDOM, *often[1:])
+    atexit.register(gc.freeze)  # the end of the process is the end of all objects, whether they are garbage or not
     try:
-        code = int(app(args=arguments, standalone_mode=False) or 0)
+        return _run(app, sys.argv[1:] if arguments is None else arguments)
+    finally:
+        gc.set_threshold(*often)
+
+
+def _run(app: Callable[[list[str]], Any], arguments: list[str]) -> int:
+    try:
+        code = int(app(arguments) or 0)
     except typer.TyperException as error:  # of the words on the command line; empty where the help was printed
         return _say(f"{message}; see parity --help" if (message := error.format_message()) else "")
     except InputError as error:

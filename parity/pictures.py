@@ -14,7 +14,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # 
 
 
 def new_figure(
-    rows: int, columns: int, title: str, *, layout: Literal["constrained", "none"] = "constrained"
+    rows: int, columns: int, title: str, *, layout: Literal["constrained"] | None = "constrained"
 ) -> tuple[Figure, list[Any]]:
     """White ground, so that a picture reads the same on a light and on a dark page."""
     figure = Figure(figsize=(1 + 4.6 * columns, 4.2 * rows), dpi=130, layout=layout, facecolor="white")

@@ -26,7 +26,7 @@ def draw(target: str, diagnosis: Diagnosis, path: Path) -> Path | None:
         return None
     maps = diagnosis.patterns[:1]
     title = f"{target}: error ÷ tolerance of each step (1 is the limit)"
-    figure, axes = new_figure(1, 1 + len(maps), title, layout="none")
+    figure, axes = new_figure(1, 1 + len(maps), title, layout=None)
     axis = axes[0]
     for colour, marker, (label, share) in zip(COLOURS, "os^vD*", diagnosis.residual.items(), strict=False):
         drawn = np.clip(share, LOWEST, 1e18)
