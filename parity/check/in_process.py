@@ -11,6 +11,7 @@ from parity.check.examine import examine
 from parity.check.held import parse_against
 from parity.check.optimizer import conclude
 from parity.check.recorded import record_function
+from parity.check.task_data import task_data
 from parity.check.training import as_trajectory
 from parity.errors import InputError
 from parity.experiment import Experiment
@@ -29,7 +30,7 @@ def trajectory_here(train: Callable[..., Any], experiment: Experiment, dtype: st
     """
     _demand_known(dtype)
     check_linear(experiment)
-    return as_trajectory(experiment, record_function(train, experiment, dtype))
+    return as_trajectory(experiment, record_function(train, task_data(experiment), dtype))
 
 
 def check_class_here(cls: type, hyper: Mapping[str, Any], against: str, dtypes: Sequence[str]) -> Diagnosis:

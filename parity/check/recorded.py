@@ -15,19 +15,19 @@ from parity.check.hooks import Log, recording
 from parity.check.put_off import put_off_dynamo
 from parity.check.target import Target, load
 from parity.check.task import Task, exact
+from parity.check.task_data import TaskData
 from parity.errors import InputError
-from parity.experiment import Experiment
 from parity.explain.observed import Observed
 from refimpl.types import Array
 
 Start = Mapping[str, Array]
 
 
-def record_target(target: Target, experiment: Experiment, dtype: str, device: str) -> Recorded:
+def record_target(target: Target, data: TaskData, dtype: str, device: str) -> Recorded:
     """In the process of their code, from the import of their file on."""
     put_off_dynamo()
     sys.argv[:] = [target.place]  # for code that reads its command line
-    task = Task(experiment, dtype, device)
+    task = Task(data, dtype, device)
     with recording(task.features) as log:
         train = load(target)
         if not callable(train) or isinstance(train, type):
@@ -35,9 +35,9 @@ def record_target(target: Target, experiment: Experiment, dtype: str, device: st
         return _record(train, task, log)
 
 
-def record_function(train: Callable[..., Any], experiment: Experiment, dtype: str) -> Recorded:
+def record_function(train: Callable[..., Any], data: TaskData, dtype: str) -> Recorded:
     """A function run here and now. Raises what it raises."""
-    task = Task(experiment, dtype, "cpu")
+    task = Task(data, dtype, "cpu")
     with recording(task.features) as log:
         return _record(train, task, log)
 

@@ -23,18 +23,21 @@ Instead of calling ``record`` a function may yield, after every step, what it wo
 from __future__ import annotations
 
 import math
+import pickle
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from parity.check.events import Records
 from parity.errors import InputError
-from parity.experiment import Experiment
-from refimpl.penalties import L1, L2, ElasticNet
-from refimpl.training import hyper_parameters
 from refimpl.types import Array
+
+if TYPE_CHECKING:
+    from parity.check.task_data import TaskData
+    from parity.experiment import Experiment
 
 
 class Task:
@@ -47,28 +50,30 @@ class Task:
     penalties on the weight, λ of λ/2·‖w‖² and of λ·‖w‖₁. ``dtype``, ``device``: of all tensors.
     """
 
-    def __init__(self, experiment: Experiment, dtype: str = "float64", device: str = "cpu") -> None:
-        material = experiment.draw()
-        self.experiment = experiment
+    def __init__(self, data: TaskData, dtype: str = "float64", device: str = "cpu") -> None:
+        self._data = data
         self.dtype: torch.dtype = getattr(torch, dtype)
         self.device = device
-        self._inputs = {name: self._tensor(array[0]) for name, array in material.inputs.items()}
-        self._params = {name: self._tensor(array[0]) for name, array in material.params.items()}
-        self.rows = [[torch.tensor(rows, device=device) for rows in batches] for batches in material.order]
-        self.epochs = experiment.epochs
+        self._inputs = {name: self._tensor(array) for name, array in data.inputs.items()}
+        self._params = {name: self._tensor(array) for name, array in data.params.items()}
+        self.rows = [[torch.tensor(rows, device=device) for rows in batches] for batches in data.order]
+        self.epochs = data.epochs
         self.batch_size = len(self.rows[0][0])
-        self.hyper: dict[str, Any] = {
-            name: value for name, value in vars(experiment.optimizer).items() if name != "penalty"
-        }
-        self.lr = float(hyper_parameters(experiment.optimizer)["lr"])
-        strengths = [_strengths(penalty) for penalty in experiment.penalties if "weight" in penalty.parameters]
-        self.l1, self.l2 = (float(sum(pair[i] for pair in strengths)) for i in (0, 1))
+        self.hyper = dict(data.hyper)
+        self.lr, self.l1, self.l2 = data.lr, data.l1, data.l2
         self.loader = Loader(self)
         self.records: Records = []
         self.noted: Callable[[Mapping[str, Tensor]], None] | None = None
 
     def _tensor(self, array: Array) -> Tensor:
         return torch.tensor(array, dtype=torch.float64).to(self.device, self.dtype)
+
+    @cached_property
+    def experiment(self) -> Experiment:
+        """What the data are of."""
+        asked = self._data.experiment
+        experiment: Experiment = pickle.loads(asked) if isinstance(asked, bytes) else asked
+        return experiment
 
     @property
     def X(self) -> Tensor:
@@ -169,11 +174,3 @@ def _named(parameters: tuple[Any, ...]) -> dict[str, Tensor]:
 
 def _size(what: Any) -> int:
     return what.numel() if isinstance(what, Tensor) else 0
-
-
-def _strengths(penalty: Any) -> tuple[Any, Any]:
-    if isinstance(penalty, L1):
-        return penalty.strength, 0.0
-    if isinstance(penalty, L2):
-        return 0.0, penalty.strength
-    return (penalty.l1, penalty.l2) if isinstance(penalty, ElasticNet) else (0.0, 0.0)

@@ -9,6 +9,7 @@ import numpy as np
 
 from parity.check.events import Recorded, Records
 from parity.check.target import Target
+from parity.check.task_data import task_data
 from parity.check.worker import run
 from parity.errors import InputError
 from parity.experiment import Experiment
@@ -39,7 +40,7 @@ def check_training(
     no optimizer is seen at work, or the experiment's model is not linear.
     """
     check_linear(experiment)
-    recorded = run("parity.check.recorded:record_target", target, experiment, dtype, device, limit=limit)
+    recorded = run("parity.check.recorded:record_target", target, task_data(experiment), dtype, device, limit=limit)
     trajectory, observed = as_trajectory(experiment, recorded)
     return diagnose(experiment, trajectory, observed=observed), trajectory, observed
 

@@ -21,6 +21,7 @@ from benchmarks.power.mutants.precision import TF32Product, tf32
 from parity import gallery
 from parity.backends.reference import run_reference
 from parity.check.task import Task
+from parity.check.task_data import task_data
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.types import Array
 
@@ -37,7 +38,7 @@ load = cache(parity.load)
 @cache
 def weights(experiment: str, dtype: str, *ids: str) -> Array:
     """Weight and bias after every step, ``(steps + 1, p + 1)``; 0 for a bias that is not there."""
-    task = Task(load(experiment), dtype)
+    task = Task(task_data(load(experiment)), dtype)
     program(*ids)(task)
     zero = np.zeros((1, 1))
     return np.array([np.hstack([params["weight"][0], params.get("bias", zero)])[0] for params, _ in task.records])
@@ -68,7 +69,7 @@ def test_every_kind_of_step_is_in_the_experiments_and_the_last_batch_of_an_epoch
     kinds = {type(load(name).optimizer).__name__ for name in EXPERIMENTS}
     assert kinds == {"SGD", "Adam", "AdamW", "RMSprop", "Adadelta", "Adagrad", "NAdam", "ASGD"}
     for name in EXPERIMENTS:
-        assert [len(rows) for rows in Task(load(name)).rows[0]] == [5, 5, 5, 5, 2]
+        assert [len(rows) for rows in Task(task_data(load(name))).rows[0]] == [5, 5, 5, 5, 2]
 
 
 OWN = [

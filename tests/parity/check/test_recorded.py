@@ -21,6 +21,7 @@ import parity
 from parity.check.in_process import trajectory_here
 from parity.check.run import check
 from parity.check.task import Task
+from parity.check.task_data import task_data
 from parity.errors import InputError
 from parity.experiment import Experiment
 from parity.explain.observed import Observed
@@ -234,7 +235,7 @@ def test_functions_that_torch_transforms_run_and_show_nothing(asked: Experiment)
 
 
 def test_recording_changes_nothing_and_leaves_no_hook(asked: Experiment) -> None:
-    task, nets = Task(asked), []
+    task, nets = Task(task_data(asked)), []
     alone = loop(task, lambda _, optimizer: optimizer.step(), torch.optim.Adam)
     before, state = (torch.autograd.backward, torch.autograd.grad), torch.get_rng_state()
 

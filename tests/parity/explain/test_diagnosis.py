@@ -17,6 +17,7 @@ from parity.backends.torch_backend import TorchBackend
 from parity.check.events import Records
 from parity.check.in_process import trajectory_here
 from parity.check.task import Task
+from parity.check.task_data import task_data
 from parity.check.training import trajectory_of
 from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis
@@ -170,7 +171,7 @@ def test_the_open_question_of_the_textbook_is_answered() -> None:
 def test_a_run_that_diverges_is_judged_up_to_where_it_does() -> None:
     experiment = parity.load("check-sgd")
     huge = replace(experiment, optimizer=replace(experiment.optimizer, lr=1e200))  # type: ignore[type-var]
-    task = Task(huge, "float64")
+    task = Task(task_data(huge), "float64")
     program()(task)
     records: Records = task.records
     diagnosis = diagnose(experiment, trajectory_of(experiment, records, "float64"))

@@ -14,6 +14,7 @@ import parity
 from benchmarks.power.mutants import program
 from parity.check.events import Records
 from parity.check.task import Task
+from parity.check.task_data import task_data
 from parity.check.training import trajectory_of
 from parity.explain.catalogue import NAMES
 from parity.explain.cause import Cause, cause_of
@@ -154,7 +155,7 @@ def test_parts_of_a_batch_are_found_by_the_weight_of_their_rows(sizes: list[int]
 
 def run(name: str, dtype: str, *faults: str) -> Trajectory:
     experiment = parity.load(name)
-    task = Task(experiment, dtype)
+    task = Task(task_data(experiment), dtype)
     program(*faults)(task)
     records: Records = task.records
     return trajectory_of(experiment, records, dtype)

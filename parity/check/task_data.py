@@ -1,0 +1,73 @@
+"""An experiment as arrays and numbers: what a training function is given, without the reference that it is held to."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from parity.errors import InputError
+from refimpl.errors import RefimplError
+from refimpl.types import Array
+
+if TYPE_CHECKING:
+    from parity.experiment import Experiment
+    from refimpl.batches import Order
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskData:
+    """``inputs`` and initial ``params`` by name, without the axis of runs; the ``order`` of the rows of each batch;
+    ``hyper``: numbers and options of the optimizer; ``l1``, ``l2``: strengths of the penalties on the weight.
+
+    ``experiment`` stays pickled in the process of the code: to read it is to import the whole reference, which few
+    functions need.
+    """
+
+    inputs: Mapping[str, Array]
+    params: Mapping[str, Array]
+    order: Order
+    epochs: int
+    hyper: Mapping[str, Any]
+    lr: float
+    l1: float
+    l2: float
+    experiment: Experiment | bytes
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"experiment": pickle.dumps(self.experiment)}
+
+
+def task_data(experiment: Experiment) -> TaskData:
+    """Draw an experiment. Raises :class:`InputError` where it cannot be drawn."""
+    from refimpl.training import hyper_parameters  # here, for the process of the code needs none of it
+
+    try:
+        material = experiment.draw()
+    except RefimplError as error:
+        raise InputError(f"{experiment.name}: {error}") from error
+    strengths = [_strengths(penalty) for penalty in experiment.penalties if "weight" in penalty.parameters]
+    l1, l2 = (float(sum(pair[i] for pair in strengths)) for i in (0, 1))
+    return TaskData(
+        inputs={name: array[0] for name, array in material.inputs.items()},
+        params={name: array[0] for name, array in material.params.items()},
+        order=material.order,
+        epochs=experiment.epochs,
+        hyper={name: value for name, value in vars(experiment.optimizer).items() if name != "penalty"},
+        lr=float(hyper_parameters(experiment.optimizer)["lr"]),
+        l1=l1,
+        l2=l2,
+        experiment=experiment,
+    )
+
+
+def _strengths(penalty: Any) -> tuple[Any, Any]:
+    """Those of λ‖w‖₁ and of λ/2·‖w‖²."""
+    from refimpl.penalties import L1, L2, ElasticNet
+
+    if isinstance(penalty, L1):
+        return penalty.strength, 0.0
+    if isinstance(penalty, L2):
+        return 0.0, penalty.strength
+    return (penalty.l1, penalty.l2) if isinstance(penalty, ElasticNet) else (0.0, 0.0)
