@@ -21,11 +21,14 @@ def in_effect(optimizer: Optimizer, schedule: Schedule, counts: Array, arithmeti
     With rounding they are bounded for a free run of either form: the closed form, its allowance widened by what a
     framework may have that makes each rate from the one before.
     """
-    lifted = arithmetic.hyper(optimizer)
     if not isinstance(arithmetic, Rounding):
-        return scheduled(lifted, arithmetic.hyper(schedule), counts)
+        return scheduled(arithmetic.hyper(optimizer), arithmetic.hyper(schedule), counts)
     plain = hyper_parameters(optimizer)
-    changes = arithmetic.hyper(schedule).at(counts, lifted_numbers(plain, arithmetic))
+    try:
+        lifted, of_schedule, base = _lifted(optimizer, schedule, arithmetic)
+    except TypeError:  # one value for each run cannot be hashed
+        lifted, of_schedule, base = _lifted.__wrapped__(optimizer, schedule, arithmetic)
+    changes = of_schedule.at(counts, base)
     recursive: Any = schedule
     if isinstance(schedule, Recursive) and "lr" in changes:
         last = 1 << int(np.max(counts)).bit_length()  # so that few are made for steps that are asked for one by one
@@ -36,6 +39,16 @@ def in_effect(optimizer: Optimizer, schedule: Schedule, counts: Array, arithmeti
         widened: Any = Bounded(closed.value, error, closed.profile, scalar=closed.scalar)
         changes["lr"] = widened
     return replace(lifted, **changes) if changes else lifted  # type: ignore[type-var]  # optimizers are dataclasses
+
+
+@lru_cache(maxsize=64)
+def _lifted(optimizer: Any, schedule: Any, arithmetic: Rounding) -> tuple[Any, Any, dict[str, Any]]:
+    """Both with their bounds, and the numbers of the optimizer by name: the same in every step."""
+    return (
+        arithmetic.hyper(optimizer),
+        arithmetic.hyper(schedule),
+        lifted_numbers(hyper_parameters(optimizer), arithmetic),
+    )
 
 
 @lru_cache(maxsize=64)

@@ -31,6 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -64,19 +65,32 @@ class Profile:
     flush: bool = False
     carrier: Any = CARRIER
 
-    @property
+    @cached_property
     def carrier_u(self) -> Any:
         """Unit roundoff of the carrier."""
         return np.finfo(self.carrier).eps / 2
 
     def u(self, format: Format) -> Any:
         """Unit roundoff of one operation, the carrier's own included."""
-        return self.carrier(self.form * format.u) + self.carrier_u
+        return self.limits(format)[0]
 
     def tau(self, format: Format) -> Any:
         """Largest absolute error of an underflow."""
-        smallest = self.carrier(format.smallest_normal if self.flush else format.tiny)
-        return smallest if smallest > 0 else np.finfo(self.carrier).smallest_subnormal
+        return self.limits(format)[1]
+
+    def limits(self, format: Format) -> tuple[Any, Any, Any]:
+        """u and τ of one operation, and the largest number, in the carrier."""
+        if format not in self._limits:
+            u = self.carrier(self.form * format.u) + self.carrier_u
+            smallest = self.carrier(format.smallest_normal if self.flush else format.tiny)
+            tau = smallest if smallest > 0 else np.finfo(self.carrier).smallest_subnormal
+            self._limits[format] = u, tau, self.carrier(format.largest)
+        return self._limits[format]
+
+    @cached_property
+    def _limits(self) -> dict[Format, tuple[Any, Any, Any]]:
+        """Those that were asked for: they are needed in every operation."""
+        return {}
 
     def widened(self, error: Any, roundings: int = ROUNDINGS) -> Any:
         """A bound that was itself computed with so many roundings, none of which may make it too small."""
@@ -107,7 +121,8 @@ class Bounded(NDArrayOperatorsMixin):
 
     def __init__(self, value: Any, error: Any, profile: Profile, *, scalar: bool = False) -> None:
         self.value: Array = np.asarray(value, profile.carrier)
-        self.error: Array = np.broadcast_to(np.asarray(error, profile.carrier), self.value.shape)
+        bound = np.asarray(error, profile.carrier)
+        self.error: Array = bound if bound.shape == self.value.shape else np.broadcast_to(bound, self.value.shape)
         self.profile, self.scalar = profile, scalar
 
     # -- making ---------------------------------------------------------------------------------------------------
@@ -125,11 +140,12 @@ class Bounded(NDArrayOperatorsMixin):
 
     def _rounded(self, value: Array, error: Array, *, format: Format, underflow: bool, times: Any = 1) -> Bounded:
         """The result of an operation, rounded to ``format`` ``times`` times; unbounded where it may overflow."""
+        u, tau, largest = self.profile.limits(format)
         magnitude = np.abs(value) + error
-        error = error + times * self.profile.u(format) * magnitude
+        error = error + times * u * magnitude
         if underflow:
-            error = error + times * self.profile.tau(format)
-        within = magnitude <= self.profile.carrier(format.largest)
+            error = error + times * tau
+        within = magnitude <= largest
         error = np.where(within & ~np.isnan(error), self.profile.widened(error), np.inf)
         return Bounded(value, error, self.profile, scalar=self.scalar)
 
@@ -140,8 +156,10 @@ class Bounded(NDArrayOperatorsMixin):
 
     def entering(self) -> Bounded:
         """This scalar as it is when it meets a tensor: rounded once to the compute precision, if that is lower."""
+        if not self.scalar:
+            return self
         compute = self.profile.compute
-        if not self.scalar or compute.digits >= self.profile.scalar.digits:
+        if compute.digits >= self.profile.scalar.digits:
             return Bounded(self.value, self.error, self.profile)
         known = np.abs(self.value - compute.round(self.value))  # an exact scalar's rounding is known exactly,
         near_subnormal = (

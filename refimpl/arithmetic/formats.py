@@ -8,6 +8,7 @@ Source: IEEE 754-2019, table 3.5; bfloat16 is float32 with 16 bits fewer; TF32 k
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,23 +24,23 @@ class Format:
     digits: int
     emin: int
 
-    @property
+    @cached_property
     def u(self) -> float:
         """Unit roundoff 2⁻ᵗ: half the distance from 1 to the next number."""
         return 2.0**-self.digits
 
-    @property
+    @cached_property
     def largest(self) -> Any:
         """The largest finite number, (2 − 2u)·2^emax with emax = 1 − emin."""
         return np.ldexp(np.longdouble(2 - 2 * np.longdouble(self.u)), 1 - self.emin)
 
-    @property
+    @cached_property
     def tiny(self) -> Any:
         """Half the smallest subnormal: the largest error of a rounding below the normal range."""
         half = np.ldexp(np.longdouble(1), self.emin - self.digits)
         return half if half > 0 else np.finfo(np.longdouble).smallest_subnormal
 
-    @property
+    @cached_property
     def smallest_normal(self) -> Any:
         """2^emin."""
         return np.ldexp(np.longdouble(1), self.emin)
