@@ -23,32 +23,42 @@ def in_effect(optimizer: Optimizer, schedule: Schedule, counts: Array, arithmeti
     """
     if not isinstance(arithmetic, Rounding):
         return scheduled(arithmetic.hyper(optimizer), arithmetic.hyper(schedule), counts)
-    plain = hyper_parameters(optimizer)
+    if counts.size > 1:
+        return _bounded(optimizer, schedule, counts, arithmetic)
     try:
-        lifted, of_schedule, base = _lifted(optimizer, schedule, arithmetic)
+        return _of_one_step(optimizer, schedule, int(counts.flat[0]), counts.ndim, arithmetic)
     except TypeError:  # one value for each run cannot be hashed
-        lifted, of_schedule, base = _lifted.__wrapped__(optimizer, schedule, arithmetic)
+        return _bounded(optimizer, schedule, counts, arithmetic)
+
+
+@lru_cache(maxsize=1024)
+def _of_one_step(optimizer: Any, schedule: Any, count: int, ndim: int, arithmetic: Rounding) -> Any:
+    """Designs share most of their rates, and are held to a run step by step."""
+    return _bounded(optimizer, schedule, np.full((1,) * ndim, count), arithmetic)
+
+
+def _bounded(optimizer: Any, schedule: Any, counts: Array, arithmetic: Rounding) -> Any:
+    try:
+        lifted, of_schedule, base, recursive = _lifted(optimizer, schedule, arithmetic)
+    except TypeError:
+        lifted, of_schedule, base, recursive = _lifted.__wrapped__(optimizer, schedule, arithmetic)
     changes = of_schedule.at(counts, base)
-    recursive: Any = schedule
-    if isinstance(schedule, Recursive) and "lr" in changes:
+    if recursive and "lr" in changes:
         last = 1 << int(np.max(counts)).bit_length()  # so that few are made for steps that are asked for one by one
-        rates = _recursion(recursive, tuple(plain.items()), last, arithmetic.profile)
+        rates = _recursion(schedule, tuple(hyper_parameters(optimizer).items()), last, arithmetic.profile)
         closed: Any = changes["lr"]
         away = np.abs(rates.value[counts] - closed.value) + rates.error[counts]
         error = np.maximum(closed.error, np.where(np.isnan(away), np.inf, away))
         widened: Any = Bounded(closed.value, error, closed.profile, scalar=closed.scalar)
         changes["lr"] = widened
-    return replace(lifted, **changes) if changes else lifted  # type: ignore[type-var]  # optimizers are dataclasses
+    return replace(lifted, **changes) if changes else lifted
 
 
 @lru_cache(maxsize=64)
-def _lifted(optimizer: Any, schedule: Any, arithmetic: Rounding) -> tuple[Any, Any, dict[str, Any]]:
-    """Both with their bounds, and the numbers of the optimizer by name: the same in every step."""
-    return (
-        arithmetic.hyper(optimizer),
-        arithmetic.hyper(schedule),
-        lifted_numbers(hyper_parameters(optimizer), arithmetic),
-    )
+def _lifted(optimizer: Any, schedule: Any, arithmetic: Rounding) -> tuple[Any, Any, dict[str, Any], bool]:
+    """Both with their bounds, the numbers of the optimizer by name, and whether rates are made one from another."""
+    base = lifted_numbers(hyper_parameters(optimizer), arithmetic)
+    return arithmetic.hyper(optimizer), arithmetic.hyper(schedule), base, isinstance(schedule, Recursive)
 
 
 @lru_cache(maxsize=64)

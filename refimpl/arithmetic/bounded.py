@@ -117,13 +117,14 @@ class Decision:
 class Bounded(NDArrayOperatorsMixin):
     """``value`` and ``error`` (of the carrier, same shape), under ``profile``; ``scalar`` for hyper-parameters."""
 
-    __slots__ = ("error", "profile", "scalar", "value")
+    __slots__ = ("_entered", "error", "profile", "scalar", "value")
 
     def __init__(self, value: Any, error: Any, profile: Profile, *, scalar: bool = False) -> None:
         self.value: Array = np.asarray(value, profile.carrier)
         bound = np.asarray(error, profile.carrier)
         self.error: Array = bound if bound.shape == self.value.shape else np.broadcast_to(bound, self.value.shape)
         self.profile, self.scalar = profile, scalar
+        self._entered: Bounded | None = None
 
     # -- making ---------------------------------------------------------------------------------------------------
 
@@ -158,6 +159,11 @@ class Bounded(NDArrayOperatorsMixin):
         """This scalar as it is when it meets a tensor: rounded once to the compute precision, if that is lower."""
         if not self.scalar:
             return self
+        if self._entered is None:
+            self._entered = self._as_tensor()
+        return self._entered
+
+    def _as_tensor(self) -> Bounded:
         compute = self.profile.compute
         if compute.digits >= self.profile.scalar.digits:
             return Bounded(self.value, self.error, self.profile)

@@ -17,7 +17,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -68,7 +68,7 @@ class Program:
         if known is not None:
             return known
         try:
-            tree = ast.parse(textwrap.dedent(inspect.getsource(kind.step)))
+            tree = ast.parse(_source(kind.step))
         except (OSError, TypeError):
             return None
         assert isinstance(tree.body[0], ast.FunctionDef)
@@ -147,6 +147,11 @@ class Program:
         for name, value in vars(self.asked).items():
             object.__setattr__(found, name, value)
         return found
+
+
+@lru_cache(maxsize=64)
+def _source(function: Any) -> str:
+    return textwrap.dedent(inspect.getsource(function))
 
 
 def _globals(optimizer: Any) -> dict[str, Any]:
