@@ -8,6 +8,7 @@ which all is as torch has it.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 from collections.abc import Callable
@@ -81,7 +82,13 @@ class Found(Loader):
 
 
 def the_real_one() -> ModuleType:
-    """Import it, in place of what stands for it."""
+    """Import it, in place of what stands for it, without searches for garbage among the many objects that it makes."""
     if isinstance(sys.modules.get(NAME), StandIn):
         del sys.modules[NAME]
-    return importlib.import_module(NAME)
+    searched = gc.isenabled()
+    gc.disable()
+    try:
+        return importlib.import_module(NAME)
+    finally:
+        if searched:
+            gc.enable()
