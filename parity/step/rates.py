@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, wraps
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from parity.step.arithmetics import Arithmetic, Rounding
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.training import hyper_parameters, scheduled
 from refimpl.types import Array, Optimizer, Recursive, Schedule
+
+T = TypeVar("T")
 
 
 def in_effect(optimizer: Optimizer, schedule: Schedule, counts: Array, arithmetic: Arithmetic) -> Any:
@@ -25,23 +27,35 @@ def in_effect(optimizer: Optimizer, schedule: Schedule, counts: Array, arithmeti
         return scheduled(arithmetic.hyper(optimizer), arithmetic.hyper(schedule), counts)
     if counts.size > 1:
         return _bounded(optimizer, schedule, counts, arithmetic)
-    try:
-        return _of_one_step(optimizer, schedule, int(counts.flat[0]), counts.ndim, arithmetic)
-    except TypeError:  # one value for each run cannot be hashed
-        return _bounded(optimizer, schedule, counts, arithmetic)
+    return _of_one_step(optimizer, schedule, int(counts.flat[0]), counts.ndim, arithmetic)
 
 
-@lru_cache(maxsize=1024)
+def _kept(most: int) -> Callable[[Callable[..., T]], Callable[..., T]]:
+    """Keeps so many results of a function; none where arguments, such as one value for each run, cannot be hashed."""
+
+    def keep(function: Callable[..., T]) -> Callable[..., T]:
+        known = lru_cache(maxsize=most)(function)
+
+        @wraps(function)
+        def call(*arguments: Any) -> T:
+            try:
+                return known(*arguments)
+            except TypeError:
+                return function(*arguments)
+
+        return call
+
+    return keep
+
+
+@_kept(1024)
 def _of_one_step(optimizer: Any, schedule: Any, count: int, ndim: int, arithmetic: Rounding) -> Any:
     """Designs share most of their rates, and are held to a run step by step."""
     return _bounded(optimizer, schedule, np.full((1,) * ndim, count), arithmetic)
 
 
 def _bounded(optimizer: Any, schedule: Any, counts: Array, arithmetic: Rounding) -> Any:
-    try:
-        lifted, of_schedule, base, recursive = _lifted(optimizer, schedule, arithmetic)
-    except TypeError:
-        lifted, of_schedule, base, recursive = _lifted.__wrapped__(optimizer, schedule, arithmetic)
+    lifted, of_schedule, base, recursive = _lifted(optimizer, schedule, arithmetic)
     changes = of_schedule.at(counts, base)
     if recursive and "lr" in changes:
         last = 1 << int(np.max(counts)).bit_length()  # so that few are made for steps that are asked for one by one
@@ -54,7 +68,7 @@ def _bounded(optimizer: Any, schedule: Any, counts: Array, arithmetic: Rounding)
     return replace(lifted, **changes) if changes else lifted
 
 
-@lru_cache(maxsize=64)
+@_kept(64)
 def _lifted(optimizer: Any, schedule: Any, arithmetic: Rounding) -> tuple[Any, Any, dict[str, Any], bool]:
     """Both with their bounds, the numbers of the optimizer by name, and whether rates are made one from another."""
     base = lifted_numbers(hyper_parameters(optimizer), arithmetic)
