@@ -32,7 +32,8 @@ from refimpl.arithmetic.bounded import Bounded
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.errors import RefimplError
 from refimpl.optimizers import LBFGS
-from refimpl.types import number_fields, off
+from refimpl.ranges import number_fields
+from refimpl.stepping import is_zero
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 LARGEST, SMALLEST = 1.0, 2.0**-54
@@ -68,7 +69,7 @@ def faults() -> Iterator[Fault]:
                 value = getattr(reference, hyper)
                 parts = enumerate(value) if isinstance(value, tuple) else [(None, value)]
                 for index, part in parts:
-                    if part is not None and not off(part) and (hyper in values or options == "defaults"):
+                    if part is not None and not is_zero(part) and (hyper in values or options == "defaults"):
                         key = (hyper, index)
                         if options != "defaults" or key not in chosen:
                             chosen[key] = options

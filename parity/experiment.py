@@ -27,9 +27,10 @@ from refimpl.errors import ParameterError
 from refimpl.initial_weights import Init, draw_all
 from refimpl.models import Linear
 from refimpl.problem import Problem
+from refimpl.ranges import number_fields
 from refimpl.schedules import Constant
 from refimpl.training import Group, draw_masks, scheduled
-from refimpl.types import Array, ClassLoss, Loss, Model, Optimizer, Penalty, Schedule, number_fields
+from refimpl.types import Array, ClassLoss, Loss, Model, Optimizer, Penalty, Schedule
 
 NAME = re.compile(r"[^\W_][\w .+=,-]{0,99}")
 

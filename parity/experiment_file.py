@@ -29,9 +29,9 @@ from refimpl.losses import LOSSES
 from refimpl.models import MODELS
 from refimpl.optimizers import OPTIMIZERS
 from refimpl.penalties import PENALTIES
+from refimpl.ranges import number_fields
 from refimpl.schedules import SCHEDULES
 from refimpl.training import Group
-from refimpl.types import number_fields
 
 REGISTRIES: dict[str, Mapping[str, type]] = {
     "data": DATASETS,

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from refimpl.errors import ParameterError
-from refimpl.types import check_fields
+from refimpl.ranges import check_fields
 
 Order = tuple[tuple[npt.NDArray[np.intp], ...], ...]
 """For each epoch, for each batch, the row numbers of the batch."""

@@ -9,7 +9,8 @@ from typing import Protocol
 import numpy as np
 
 from refimpl.errors import ParameterError, ShapeError
-from refimpl.types import Array, Finite, NonNegative, check_fields
+from refimpl.ranges import Finite, NonNegative, check_fields
+from refimpl.types import Array
 
 
 class Init(Protocol):

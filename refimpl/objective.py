@@ -19,7 +19,7 @@ from typing import Annotated, ClassVar, Protocol, Self, TypeAlias
 
 from refimpl.errors import ParameterError
 from refimpl.losses.squared_error import SquaredError
-from refimpl.types import Range, check_fields
+from refimpl.ranges import Range, check_fields
 
 Strength: TypeAlias = Annotated[float, Range(low=0)]
 Share: TypeAlias = Annotated[float, Range(low=0, high=1)]

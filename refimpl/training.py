@@ -22,20 +22,11 @@ from refimpl.arithmetic.lift import align
 from refimpl.batches import Order
 from refimpl.errors import ParameterError, ShapeError
 from refimpl.problem import Problem
+from refimpl.ranges import number_fields
 from refimpl.reductions import norm
+from refimpl.stepping import is_zero
 from refimpl.trajectory import Trajectory
-from refimpl.types import (
-    Array,
-    Dropping,
-    Model,
-    Number,
-    Optimizer,
-    Params,
-    Schedule,
-    State,
-    number_fields,
-    off,
-)
+from refimpl.types import Array, Dropping, Model, Number, Optimizer, Params, Schedule, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,7 +186,7 @@ class _Recorder:
 
 def draw_masks(model: Model, order: Order, rng: np.random.Generator) -> tuple[Array, ...]:
     """The mask of every step, in order; none for a model that drops nothing."""
-    if not isinstance(model, Dropping) or off(model.dropout):
+    if not isinstance(model, Dropping) or is_zero(model.dropout):
         return ()
     return tuple(model.draw_mask(len(rows), rng) for batches in order for rows in batches)
 

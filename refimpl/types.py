@@ -1,4 +1,4 @@
-"""The words of the project: arrays, parameters, hyper-parameters and the protocols.
+"""The words of the project: arrays, parameters, hyper-parameters and the protocols of what an experiment is made of.
 
 Every array carries one leading axis of independent runs, length 1 included: a linear weight is
 ``(runs, 1, p)``, a bias ``(runs, 1)``, inputs ``(runs or 1, n, p)``, targets ``(runs or 1, n, 1)``.
@@ -11,126 +11,17 @@ The formulas of the package are plain arithmetic, so the elements may be ``float
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from functools import cache
-from typing import Annotated, Any, Literal, Protocol, TypeAlias, get_args, get_type_hints, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
-
-from refimpl.errors import ParameterError
 
 Array: TypeAlias = npt.NDArray[Any]
 Params: TypeAlias = Mapping[str, Array]
 State: TypeAlias = Mapping[str, Array]
 Number: TypeAlias = float | Array
 """A hyper-parameter: a float, one value per run, or either of them lifted to another arithmetic."""
-
-
-@dataclass(frozen=True)
-class Range:
-    """The finite numbers that a hyper-parameter may take, both ends included unless ``open_high``.
-
-    ``optional``: or None, for a number that the formula finds by itself.
-    """
-
-    low: float = -math.inf
-    high: float = math.inf
-    open_high: bool = False
-    optional: bool = False
-
-    def holds(self, value: Number) -> bool:
-        values = np.asarray(value, dtype=float)
-        below = values < self.high if self.open_high else values <= self.high
-        return bool(np.all(np.isfinite(values) & (values >= self.low) & below))
-
-    def __str__(self) -> str:
-        if math.isinf(self.low) and math.isinf(self.high):
-            return "a finite number"
-        if math.isinf(self.low):
-            return f"a finite number ≤ {self.high:g}"
-        if math.isinf(self.high):
-            return f"a finite number ≥ {self.low:g}"
-        return f"a number from {self.low:g} to {self.high:g}{' (excluded)' if self.open_high else ''}"
-
-
-Finite: TypeAlias = Annotated[Number, Range()]
-NonNegative: TypeAlias = Annotated[Number, Range(low=0)]
-Portion: TypeAlias = Annotated[Number, Range(low=0, high=1)]
-Rate: TypeAlias = Annotated[Number, Range(low=0, high=1, open_high=True)]
-"""How much of a running average is kept."""
-Rates: TypeAlias = Annotated[tuple[Number, Number], Range(low=0, high=1, open_high=True)]
-
-
-@cache
-def number_fields(cls: Any) -> Mapping[str, Range]:
-    """The fields of a dataclass that hold numbers, with the range of each (``Annotated[…, Range]``)."""
-    found = {}
-    for name, hint in get_type_hints(cls, include_extras=True).items():
-        ranges = [extra for extra in get_args(hint)[1:] if isinstance(extra, Range)]
-        if ranges and name in {field.name for field in fields(cls)}:
-            found[name] = ranges[0]
-    return found
-
-
-@cache
-def choice_fields(cls: Any) -> Mapping[str, tuple[Any, ...]]:
-    """The fields of a dataclass that take one of a few named values (``Literal``)."""
-    hints = get_type_hints(cls)
-    return {
-        f.name: get_args(hints[f.name]) for f in fields(cls) if getattr(hints[f.name], "__origin__", None) is Literal
-    }
-
-
-def check_fields(self: Any) -> None:
-    """Raise :class:`ParameterError` for a number outside its range; used as ``__post_init__``.
-
-    Numbers that were lifted to another arithmetic were checked before and pass.
-    """
-    for name, allowed in number_fields(self.__class__).items():
-        value = getattr(self, name)
-        for each in value if isinstance(value, tuple) else (value,):
-            if each is None and allowed.optional:
-                continue
-            if isinstance(each, bool | str | None) or (plain(each) and not allowed.holds(each)):
-                raise ParameterError(name, given=repr(value), allowed=str(allowed), remedy=f"change {name}")
-    for name, choices in choice_fields(self.__class__).items():
-        if getattr(self, name) not in choices:
-            options = ", ".join(map(repr, choices))
-            raise ParameterError(name, given=repr(getattr(self, name)), allowed=options, remedy="choose one of them")
-
-
-def check_integers(self: Any, **least: int) -> None:
-    """Raise :class:`ParameterError` for a field that is no integer or less than its least."""
-    for name, low in least.items():
-        value = getattr(self, name)
-        if not isinstance(value, int) or isinstance(value, bool) or value < low:
-            raise ParameterError(name, given=repr(value), allowed=f"an integer ≥ {low}", remedy=f"change {name}")
-
-
-def plain(value: Any) -> bool:
-    """True for a number, or an array of them, that was not lifted to another arithmetic."""
-    array = isinstance(value, np.ndarray | np.generic)
-    return isinstance(value, int | float) or (array and value.dtype.kind in "fiub")
-
-
-def counted(state: State, param: Array) -> tuple[Array, Array]:
-    """The number of the step that is being made: ``(runs,)`` for the state, and t, shaped to meet ``param``.
-
-    It is kept under torch's key ``step`` as integers, which stay what they are in every arithmetic.
-    """
-    count = state.get("step", np.zeros(len(param), int)) + 1
-    return count, count.reshape(-1, *(1,) * (param.ndim - 1))
-
-
-def off(value: Number) -> bool:
-    """True for a hyper-parameter that is plainly 0, which switches its term off, as in torch.
-
-    Lifting keeps 0 as it is, because 0 is exact in every arithmetic; one value per run is never off.
-    """
-    return isinstance(value, int | float | np.number) and bool(value == 0)
 
 
 class Model(Protocol):
@@ -263,13 +154,6 @@ class Recursive(Schedule, Protocol):
         """
 
 
-def advanced(
-    schedule: Schedule, count: Any, current: Mapping[str, Number], base: Mapping[str, Number]
-) -> dict[str, Number]:
-    """The hyper-parameters that the schedule sets at its advance number ``count``, as frameworks come by them."""
-    return schedule.following(count, current, base) if isinstance(schedule, Recursive) else schedule.at(count, base)
-
-
 class Reactive(Protocol):
     """Hyper-parameters that follow a metric, such as the validation loss; both functions are pure."""
 
@@ -286,18 +170,3 @@ class Reactive(Protocol):
 
     def react(self, metric: Array, state: State) -> tuple[dict[str, Number], State]:
         """The hyper-parameters from here on and the state, after a metric ``(runs,)``."""
-
-
-def momentum_of(base: Mapping[str, Number], value: Number) -> dict[str, Number]:
-    """``value`` as the hyper-parameter in which an optimizer keeps its momentum: β₁ of ``betas``, or ``momentum``."""
-    betas: Any = base.get("betas")
-    if betas is not None:
-        return {"betas": (value, *betas[1:])}  # type: ignore[dict-item]  # a tuple of numbers
-    if "momentum" not in base:
-        raise ParameterError(
-            "cycle_momentum",
-            given=True,
-            allowed="an optimizer with momentum or betas",
-            remedy="set cycle_momentum = false",
-        )
-    return {"momentum": value}

@@ -15,7 +15,8 @@ from typing import Any
 from parity.step.design import Design
 from parity.step.engine import Engine
 from refimpl.errors import RefimplError
-from refimpl.types import number_fields, off
+from refimpl.ranges import number_fields
+from refimpl.stepping import is_zero
 
 FROM, TO = 2.0**-60, 0.5
 PRECISION = 1.1
@@ -90,9 +91,9 @@ def _numbers(obj: Any) -> Iterator[tuple[str, Times]]:
         value: Any = getattr(obj, name)
         if isinstance(value, tuple):
             for index, part in enumerate(value):
-                if not off(part):
+                if not is_zero(part):
                     yield f"{name}[{index}]", partial(_times, name, index)
-        elif not off(value):
+        elif not is_zero(value):
             yield name, partial(_times, name, None)
 
 

@@ -12,7 +12,8 @@ from parity.check.feeds import Played
 from parity.check.held import motions
 from parity.explain.replay import share_of
 from refimpl.arithmetic.bounded import Bounded
-from refimpl.types import Array, Finite, Optimizer, State
+from refimpl.ranges import Finite
+from refimpl.types import Array, Optimizer, State
 
 ALIKE = 1e-6
 """Relative difference up to which two directions are printed as the same: nothing is decided by it."""

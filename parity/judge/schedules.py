@@ -21,7 +21,8 @@ from parity.step.rates import lifted_numbers
 from refimpl.arithmetic.bounded import Bounded, Profile, Undecided
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.schedules import Constant, Exponential, MultiStep, Step
-from refimpl.types import Array, Number, Reactive, Schedule, advanced
+from refimpl.stepping import advanced
+from refimpl.types import Array, Number, Reactive, Schedule
 
 EXACT = (Constant, Step, MultiStep, Exponential)
 """Schedules of products alone: where their closed form is exact in a format, so is every way to compute it."""

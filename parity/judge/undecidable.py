@@ -15,9 +15,11 @@ from typing import Any
 
 from parity.formulation import Realised
 from refimpl.errors import RefimplError
+from refimpl.ranges import number_fields
 from refimpl.schedules import Cyclic, OneCycle
+from refimpl.stepping import is_zero
 from refimpl.training import hyper_parameters
-from refimpl.types import Optimizer, Schedule, number_fields, off
+from refimpl.types import Optimizer, Schedule
 
 VANISHING = ("weight_decay", "momentum", "strength", "l1", "l2")
 
@@ -74,9 +76,9 @@ def variants(obj: Any) -> Iterator[tuple[str, Any, Any]]:
         value = getattr(obj, hyper)
         if isinstance(value, tuple):
             for index, part in enumerate(value):
-                if part is not None and not off(part):
+                if part is not None and not is_zero(part):
                     yield f"{hyper}[{index}]", part, _changed(obj, hyper, part, index)
-        elif not off(value):
+        elif not is_zero(value):
             yield hyper, value, _changed(obj, hyper, value)
     penalty = getattr(obj, "penalty", None)  # of a proximal step
     if penalty is not None:

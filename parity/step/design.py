@@ -30,8 +30,9 @@ from refimpl.arithmetic.sums import add_in_any_order
 from refimpl.batches import Order
 from refimpl.penalties import L2
 from refimpl.problem import Problem
+from refimpl.stepping import is_zero
 from refimpl.training import hyper_parameters, scheduled
-from refimpl.types import Array, LinearModel, Loss, Model, Optimizer, Params, Penalty, Schedule, off
+from refimpl.types import Array, LinearModel, Loss, Model, Optimizer, Params, Penalty, Schedule
 
 Twist = Callable[[dict[str, Any]], dict[str, Any]]
 """From the gradients of all parameters to those that the optimizer is given."""
@@ -250,7 +251,7 @@ def as_asked(experiment: Experiment) -> Design:
     penalties, optimizers = list(form.in_gradient.penalties), dict(form.optimizers)
     for name, optimizer in form.optimizers.items():
         decay = getattr(optimizer, "weight_decay", 0.0)
-        if optimizer.decay == "coupled" and not off(decay) and not getattr(optimizer, "maximize", False):
+        if optimizer.decay == "coupled" and not is_zero(decay) and not getattr(optimizer, "maximize", False):
             penalties.append(L2(strength=decay, parameters=(name,)))
             optimizers[name] = replace(optimizer, weight_decay=0.0)  # type: ignore[type-var]  # a dataclass
     in_gradient = replace(form.in_gradient, penalties=tuple(penalties))

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from refimpl.types import number_fields, off
+from refimpl.ranges import number_fields
+from refimpl.stepping import is_zero
 
 T = TypeVar("T")
 
@@ -51,7 +52,7 @@ def lift(obj: T, number: Callable[[Any], Any]) -> T:
 
     A plain 0 becomes the integer 0, which is exact in every arithmetic: formulas use it to leave a term out.
     """
-    return map_numbers(obj, lambda value: 0 if off(value) else number(value))
+    return map_numbers(obj, lambda value: 0 if is_zero(value) else number(value))
 
 
 def align(obj: T, ndim: int) -> T:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
 
 from refimpl.objective import LOSSES, Facts, Objective, Strength, number, text
-from refimpl.types import check_fields
+from refimpl.ranges import check_fields
 
 WRITTEN = {"mse": "MeanSquaredError()", "sse": "MeanSquaredError(reduction='sum')"}
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from refimpl.objective import LOSSES, Facts, Objective, Share, Strength, number, ratio
-from refimpl.types import check_fields
+from refimpl.ranges import check_fields
 
 
 @dataclass(frozen=True, kw_only=True)

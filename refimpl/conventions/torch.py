@@ -27,7 +27,7 @@ from typing import ClassVar, Literal, Self
 
 from refimpl.errors import ParameterError
 from refimpl.objective import LOSSES, Facts, Objective, Strength, number, text
-from refimpl.types import check_fields
+from refimpl.ranges import check_fields
 
 COUPLED = ("sgd", "adam", "nadam", "radam", "adamax", "adagrad", "adadelta", "rmsprop")
 DECOUPLED = ("adamw", "muon", "adafactor")

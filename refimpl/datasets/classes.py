@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from refimpl.datasets.dataset import Dataset, check_integer, check_scalars, rows_apart
-from refimpl.types import NonNegative, check_fields
+from refimpl.ranges import NonNegative, check_fields
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from refimpl.errors import DataError, ParameterError, ShapeError
-from refimpl.types import Array, Params, number_fields
+from refimpl.ranges import number_fields
+from refimpl.types import Array, Params
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)  # eq=False: arrays have no single truth value

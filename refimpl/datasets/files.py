@@ -14,7 +14,8 @@ from refimpl.datasets.dataset import Dataset, check_integer, check_scalars
 from refimpl.datasets.npz import read_npz
 from refimpl.datasets.text import read_text
 from refimpl.errors import DataError, ParameterError
-from refimpl.types import Number, Range, check_fields
+from refimpl.ranges import Range, check_fields
+from refimpl.types import Number
 
 Names = tuple[str, ...]
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from refimpl.datasets.dataset import Dataset, check_integer, check_scalars
-from refimpl.types import Finite, NonNegative, check_fields
+from refimpl.ranges import Finite, NonNegative, check_fields
 
 
 @dataclass(frozen=True, kw_only=True)

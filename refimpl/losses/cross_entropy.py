@@ -25,7 +25,8 @@ import numpy as np
 from refimpl.arithmetic.elementary import integer
 from refimpl.arithmetic.kernels import either
 from refimpl.errors import DataError
-from refimpl.types import Array, check_fields
+from refimpl.ranges import check_fields
+from refimpl.types import Array
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,8 +19,9 @@ from typing import Annotated, Literal
 import numpy as np
 
 from refimpl.errors import ParameterError
+from refimpl.ranges import Range, check_fields
 from refimpl.reductions import squared_norm
-from refimpl.types import Array, Number, Range, check_fields
+from refimpl.types import Array, Number
 
 
 @dataclass(frozen=True, kw_only=True)

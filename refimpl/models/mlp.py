@@ -28,7 +28,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from refimpl.types import Array, Params, Rate, check_fields, check_integers
+from refimpl.ranges import Rate, check_fields, check_integers
+from refimpl.types import Array, Params
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,9 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 
-from refimpl.types import Array, Decay, NonNegative, Number, Range, State, check_fields, counted, off
+from refimpl.ranges import NonNegative, Range, check_fields
+from refimpl.stepping import count_step, is_zero
+from refimpl.types import Array, Decay, Number, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +46,10 @@ class Adadelta:
         return {}
 
     def step(self, param: Array, grad: Array, state: State) -> tuple[Array, State]:
-        count, _ = counted(state, param)
+        count, _ = count_step(state, param)
         u = state.get("acc_delta", np.zeros(param.shape))  # an array, so that ε meets the parameter's precision
         g = -grad if self.maximize else grad
-        if not off(self.weight_decay):
+        if not is_zero(self.weight_decay):
             g = g + self.weight_decay * param  # g + λw
         v = self.rho * state.get("square_avg", 0) + (1 - self.rho) * g * g  # ρv + (1 − ρ)g²
         d = np.sqrt(u + self.eps) / np.sqrt(v + self.eps) * g  # √(u + ε)/√(v + ε)·g

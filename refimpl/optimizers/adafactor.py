@@ -33,7 +33,9 @@ import numpy as np
 
 from refimpl.arithmetic.kernels import item, lerp, machine_epsilon, mean, norm
 from refimpl.errors import ParameterError
-from refimpl.types import Array, Decay, NonNegative, Number, Range, State, check_fields, counted, off
+from refimpl.ranges import NonNegative, Range, check_fields
+from refimpl.stepping import count_step, is_zero
+from refimpl.types import Array, Decay, Number, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,14 +64,14 @@ class Adafactor:
         return {}
 
     def step(self, param: Array, grad: Array, state: State) -> tuple[Array, State]:
-        count, t = counted(state, param)
+        count, t = count_step(state, param)
         eps1 = machine_epsilon(param) if self.eps[0] is None else self.eps[0]
         eps2 = self.eps[1]
         g = -grad if self.maximize else grad
         rate = t**self.beta2_decay  # 1 − β
         relative = self.lr / np.maximum(1, np.sqrt(self.lr * self.lr * t))  # min(η, 1/√t)
         alpha = np.maximum(eps2, rms(param)) * relative  # max(ε₂, RMS(w))·min(η, 1/√t)
-        if not off(self.weight_decay):
+        if not is_zero(self.weight_decay):
             param = param * (1 - self.lr * self.weight_decay)  # w(1 − ηλ)
         if grad.ndim > 2:
             rows = norm(g)[..., :, None]

@@ -20,7 +20,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from refimpl.types import Array, Decay, NonNegative, State, check_fields, counted, off
+from refimpl.ranges import NonNegative, check_fields
+from refimpl.stepping import count_step, is_zero
+from refimpl.types import Array, Decay, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +45,9 @@ class Adagrad:
         return {"step": np.zeros(len(param), int), "sum": start}
 
     def step(self, param: Array, grad: Array, state: State) -> tuple[Array, State]:
-        count, t = counted(state, param)
+        count, t = count_step(state, param)
         g = -grad if self.maximize else grad
-        if not off(self.weight_decay):
+        if not is_zero(self.weight_decay):
             g = g + self.weight_decay * param  # g + λw
         lr = self.lr / (1 + (t - 1) * self.lr_decay)  # η/(1 + (t − 1)·lr_decay)
         s = state["sum"] + g * g  # s + g²

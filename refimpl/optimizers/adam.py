@@ -20,7 +20,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from refimpl.types import Array, Decay, NonNegative, Rates, State, check_fields, counted, off
+from refimpl.ranges import NonNegative, Rates, check_fields
+from refimpl.stepping import count_step, is_zero
+from refimpl.types import Array, Decay, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +53,9 @@ class Adam:
 
     def step(self, param: Array, grad: Array, state: State) -> tuple[Array, State]:
         beta1, beta2 = self.betas
-        count, t = counted(state, param)
+        count, t = count_step(state, param)
         g = -grad if self.maximize else grad
-        if not off(self.weight_decay):
+        if not is_zero(self.weight_decay):
             if self.decoupled_weight_decay:
                 param = param * (1 - self.lr * self.weight_decay)  # w(1 − ηλ)
             else:

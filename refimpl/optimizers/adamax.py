@@ -19,7 +19,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from refimpl.types import Array, Decay, NonNegative, Rates, State, check_fields, counted, off
+from refimpl.ranges import NonNegative, Rates, check_fields
+from refimpl.stepping import count_step, is_zero
+from refimpl.types import Array, Decay, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +47,9 @@ class Adamax:
 
     def step(self, param: Array, grad: Array, state: State) -> tuple[Array, State]:
         beta1, beta2 = self.betas
-        count, t = counted(state, param)
+        count, t = count_step(state, param)
         g = -grad if self.maximize else grad
-        if not off(self.weight_decay):
+        if not is_zero(self.weight_decay):
             g = g + self.weight_decay * param  # g + λw
         m = beta1 * state.get("exp_avg", 0) + (1 - beta1) * g  # β₁m + (1 − β₁)g
         u = np.maximum(beta2 * state.get("exp_inf", 0), np.abs(g) + self.eps)  # max(β₂u, |g| + ε)

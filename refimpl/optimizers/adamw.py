@@ -23,7 +23,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from refimpl.types import Array, Decay, NonNegative, Rates, State, check_fields, counted
+from refimpl.ranges import NonNegative, Rates, check_fields
+from refimpl.stepping import count_step
+from refimpl.types import Array, Decay, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +52,7 @@ class AdamW:
 
     def step(self, param: Array, grad: Array, state: State) -> tuple[Array, State]:
         beta1, beta2 = self.betas
-        count, t = counted(state, param)
+        count, t = count_step(state, param)
         g = -grad if self.maximize else grad
         decayed = param * (1 - self.lr * self.weight_decay)  # w(1 − ηλ)
         m = beta1 * state.get("exp_avg", 0) + (1 - beta1) * g  # β₁m + (1 − β₁)g

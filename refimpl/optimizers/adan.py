@@ -30,7 +30,9 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 
-from refimpl.types import Array, Decay, NonNegative, Number, Range, State, check_fields, counted, off
+from refimpl.ranges import NonNegative, Range, check_fields
+from refimpl.stepping import count_step, is_zero
+from refimpl.types import Array, Decay, Number, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +59,7 @@ class Adan:
 
     def step(self, param: Array, grad: Array, state: State) -> tuple[Array, State]:
         beta1, beta2, beta3 = self.betas
-        count, t = counted(state, param)
+        count, t = count_step(state, param)
         difference = grad + state.get("neg_pre_grad", -grad)  # g − p
         m = beta1 * state.get("exp_avg", 0) + (1 - beta1) * grad  # β₁m + (1 − β₁)g
         v = beta2 * state.get("exp_avg_diff", 0) + (1 - beta2) * difference  # β₂v + (1 − β₂)δ
@@ -66,7 +68,7 @@ class Adan:
         after = {"step": count, "exp_avg": m, "exp_avg_diff": v, "exp_avg_sq": n, "neg_pre_grad": -grad}
         c1, c2, c3 = 1 - beta1**t, 1 - beta2**t, 1 - beta3**t  # 1 − βᵗ
         d = np.sqrt(n) / np.sqrt(c3) + self.eps  # √n/√c₃ + ε
-        decays = not off(self.weight_decay)
+        decays = not is_zero(self.weight_decay)
         if decays and self.no_prox:
             param = param * (1 - self.lr * self.weight_decay)  # w(1 − ηλ)
         param = param - self.lr / c1 * m / d - self.lr * beta2 / c2 * v / d  # w − η(m/c₁ + β₂·v/c₂)/d

@@ -29,7 +29,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from refimpl.arithmetic.kernels import either, item, kept
-from refimpl.types import Array, Decay, Finite, NonNegative, Number, State, check_fields, counted, off
+from refimpl.ranges import Finite, NonNegative, check_fields
+from refimpl.stepping import count_step, is_zero
+from refimpl.types import Array, Decay, Number, State
 
 
 def decayed(t: Array, lr: Number, lambd: Number, alpha: Number) -> Any:
@@ -60,12 +62,12 @@ class ASGD:
         return {}
 
     def step(self, param: Array, grad: Array, state: State) -> tuple[Array, State]:
-        count, t = counted(state, param)
+        count, t = count_step(state, param)
         eta = item(state["eta"]).reshape(t.shape) if "eta" in state else kept("float32", lambda lr: lr, self.lr)
         mu = item(state["mu"]).reshape(t.shape) if "mu" in state else 1
         ax = state.get("ax", 0)
         g = -grad if self.maximize else grad
-        if not off(self.weight_decay):
+        if not is_zero(self.weight_decay):
             g = g + self.weight_decay * param  # g + λw
         looped = param * (1 - self.lambd * eta) - eta * g  # w(1 − lambd·η) − ηg
         batched = param - eta * (g + self.lambd * param)  # w − η(g + lambd·w)

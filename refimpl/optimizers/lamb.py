@@ -30,7 +30,9 @@ from typing import ClassVar
 import numpy as np
 
 from refimpl.arithmetic.kernels import norm_of_run
-from refimpl.types import Array, Decay, NonNegative, Rates, State, check_fields, counted, off
+from refimpl.ranges import NonNegative, Rates, check_fields
+from refimpl.stepping import count_step, is_zero
+from refimpl.types import Array, Decay, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +59,7 @@ class LAMB:
 
     def step(self, param: Array, grad: Array, state: State) -> tuple[Array, State]:
         beta1, beta2 = self.betas
-        count, t = counted(state, param)
+        count, t = count_step(state, param)
         m = beta1 * state.get("exp_avg", 0) + (1 - beta1) * grad  # β₁m + (1 − β₁)g
         v = beta2 * state.get("exp_avg_sq", 0) + (1 - beta2) * grad * grad  # β₂v + (1 − β₂)g²
         if self.bias_correction:
@@ -65,9 +67,9 @@ class LAMB:
             u = m / c1 / (np.sqrt(v) / np.sqrt(c2) + self.eps)  # (m/c₁) / (√v/√c₂ + ε)
         else:
             u = m / (np.sqrt(v) + self.eps)  # m / (√v + ε)
-        if not off(self.weight_decay):
+        if not is_zero(self.weight_decay):
             u = u + self.weight_decay * param  # + λw
         size, length = norm_of_run(param), norm_of_run(u)  # ‖w‖, ‖u‖
-        phi = size if off(self.clamp_value) else np.minimum(size, self.clamp_value)  # φ(‖w‖)
+        phi = size if is_zero(self.clamp_value) else np.minimum(size, self.clamp_value)  # φ(‖w‖)
         ratio = np.where(size > 0, phi / np.where(length > 0, length, 1), 1)  # φ(‖w‖)/‖u‖ or 1
         return param - self.lr * (ratio * u), {"step": count, "exp_avg": m, "exp_avg_sq": v}  # w − η·φ(‖w‖)/‖u‖·u

@@ -28,7 +28,9 @@ from typing import ClassVar
 import numpy as np
 
 from refimpl.arithmetic.kernels import norm_of_run
-from refimpl.types import Array, Decay, NonNegative, State, check_fields, off
+from refimpl.ranges import NonNegative, check_fields
+from refimpl.stepping import is_zero
+from refimpl.types import Array, Decay, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +57,9 @@ class LARS:
         sum_of_norms = slope + self.weight_decay * size + self.eps  # ‖g‖ + λ‖w‖ + ε
         local = self.trust_coefficient * size / np.where(slope > 0, sum_of_norms, 1)  # η‖w‖ / (‖g‖ + λ‖w‖ + ε)
         local = np.where(size > 0, np.where(slope > 0, local, 1), 1)  # ρ
-        g = grad if off(self.weight_decay) else grad + self.weight_decay * param  # g + λw
+        g = grad if is_zero(self.weight_decay) else grad + self.weight_decay * param  # g + λw
         d = local * g  # ρ(g + λw)
-        if off(self.momentum):
+        if is_zero(self.momentum):
             return param - self.lr * d, {}  # w − γd
         d = self.lr * d if self.lr_in_buffer else d  # γd
         b = self.momentum * state["momentum_buffer"] + d if "momentum_buffer" in state else d  # μb + γd

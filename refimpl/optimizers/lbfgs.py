@@ -36,7 +36,8 @@ from typing import Any, Literal
 import numpy as np
 
 from refimpl.errors import ParameterError
-from refimpl.types import Array, NonNegative, Number, Params, check_fields, check_integers
+from refimpl.ranges import NonNegative, check_fields, check_integers
+from refimpl.types import Array, Number, Params
 
 LEAST_CURVATURE = 1e-10
 ARMIJO, CURVATURE = 1e-4, 0.9

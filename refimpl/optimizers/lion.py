@@ -22,7 +22,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from refimpl.types import Array, Decay, NonNegative, Rates, State, check_fields, off
+from refimpl.ranges import NonNegative, Rates, check_fields
+from refimpl.stepping import is_zero
+from refimpl.types import Array, Decay, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,6 @@ class Lion:
         beta1, beta2 = self.betas
         m = state.get("exp_avg", 0)
         u = np.sign(beta1 * m + (1 - beta1) * grad)  # sign(β₁m + (1 − β₁)g)
-        if not off(self.weight_decay):
+        if not is_zero(self.weight_decay):
             param = param * (1 - self.lr * self.weight_decay)  # w(1 − ηλ)
         return param - self.lr * u, {"exp_avg": beta2 * m + (1 - beta2) * grad}  # − ηu;  β₂m + (1 − β₂)g

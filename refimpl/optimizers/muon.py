@@ -36,7 +36,9 @@ import numpy as np
 
 from refimpl.arithmetic.kernels import lerp, norm
 from refimpl.errors import ParameterError
-from refimpl.types import Array, Decay, NonNegative, Number, Range, State, check_fields, check_integers, off
+from refimpl.ranges import NonNegative, Range, check_fields, check_integers
+from refimpl.stepping import is_zero
+from refimpl.types import Array, Decay, Number, State
 
 RMS_OF_ADAMW = 0.2
 """What RMS the steps of AdamW have, as measured by Liu et al.; the double that torch has for it."""
@@ -111,7 +113,7 @@ class Muon:
             rate = np.sqrt(self.lr * self.lr * max(rows, columns)) * RMS_OF_ADAMW  # η·0.2·√max(rows, columns)
         else:
             rate = np.sqrt(self.lr * self.lr * max(rows, columns) / columns)  # η·√max(1, rows/columns)
-        if not off(self.weight_decay):
+        if not is_zero(self.weight_decay):
             param = param * (1 - self.lr * self.weight_decay)  # w(1 − ηλ)
         return param - rate * O  # w − η′X
 

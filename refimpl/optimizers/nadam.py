@@ -25,7 +25,9 @@ from operator import mul
 import numpy as np
 
 from refimpl.arithmetic.kernels import item, kept
-from refimpl.types import Array, Decay, NonNegative, Number, Rates, State, check_fields, counted, off
+from refimpl.ranges import NonNegative, Rates, check_fields
+from refimpl.stepping import count_step, is_zero
+from refimpl.types import Array, Decay, Number, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,14 +58,14 @@ class NAdam:
 
     def momentum(self, t: Array) -> Number:
         """μₜ."""
-        power = 1 if off(self.momentum_decay) else (24 / 25) ** (t * self.momentum_decay)  # 0.96^{tψ}
+        power = 1 if is_zero(self.momentum_decay) else (24 / 25) ** (t * self.momentum_decay)  # 0.96^{tψ}
         return self.betas[0] * (1 - power / 2)  # β₁(1 − ½·0.96^{tψ})
 
     def step(self, param: Array, grad: Array, state: State) -> tuple[Array, State]:
         beta1, beta2 = self.betas
-        count, t = counted(state, param)
+        count, t = count_step(state, param)
         g = -grad if self.maximize else grad
-        if not off(self.weight_decay):
+        if not is_zero(self.weight_decay):
             if self.decoupled_weight_decay:
                 param = param * (1 - self.lr * self.weight_decay)  # w(1 − ηλ)
             else:

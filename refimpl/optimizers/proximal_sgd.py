@@ -13,7 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from refimpl.types import Array, Decay, NonNegative, Penalty, State, check_fields
+from refimpl.ranges import NonNegative, check_fields
+from refimpl.types import Array, Decay, Penalty, State
 
 
 @dataclass(frozen=True, kw_only=True)

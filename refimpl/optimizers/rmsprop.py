@@ -24,7 +24,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from refimpl.types import Array, Decay, NonNegative, Rate, State, check_fields, counted, off
+from refimpl.ranges import NonNegative, Rate, check_fields
+from refimpl.stepping import count_step, is_zero
+from refimpl.types import Array, Decay, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +53,9 @@ class RMSprop:
         return {}
 
     def step(self, param: Array, grad: Array, state: State) -> tuple[Array, State]:
-        count, _ = counted(state, param)
+        count, _ = count_step(state, param)
         g = -grad if self.maximize else grad
-        if not off(self.weight_decay):
+        if not is_zero(self.weight_decay):
             g = g + self.weight_decay * param  # g + λw
         v = self.alpha * state.get("square_avg", 0) + (1 - self.alpha) * g * g  # αv + (1 − α)g²
         after = {"step": count, "square_avg": v}
@@ -64,7 +66,7 @@ class RMSprop:
             v = v - m * m  # v − m²
             v = np.where(v < 0, np.nan, v)  # no clipping at 0
         direction = g / (np.sqrt(v) + self.eps)  # g/(√s + ε)
-        if not off(self.momentum):
+        if not is_zero(self.momentum):
             direction = self.momentum * state.get("momentum_buffer", 0) + direction  # μb + g/(√s + ε)
             after["momentum_buffer"] = direction
         return param - self.lr * direction, after  # w − ηd

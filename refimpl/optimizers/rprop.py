@@ -24,7 +24,9 @@ from typing import Annotated, ClassVar
 import numpy as np
 
 from refimpl.errors import ParameterError
-from refimpl.types import Array, Decay, NonNegative, Number, Range, State, check_fields, counted, plain
+from refimpl.ranges import NonNegative, Range, check_fields, is_number
+from refimpl.stepping import count_step
+from refimpl.types import Array, Decay, Number, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +46,7 @@ class Rprop:
     def __post_init__(self) -> None:
         check_fields(self)
         shrink, grow = self.etas
-        if plain(shrink) and plain(grow) and not np.all((shrink > 0) & (shrink < 1) & (grow > 1)):
+        if is_number(shrink) and is_number(grow) and not np.all((shrink > 0) & (shrink < 1) & (grow > 1)):
             raise ParameterError(
                 "etas", given=repr(self.etas), allowed="a factor from 0 to 1 and one above 1", remedy="change etas"
             )
@@ -54,7 +56,7 @@ class Rprop:
         return {}
 
     def step(self, param: Array, grad: Array, state: State) -> tuple[Array, State]:
-        count, _ = counted(state, param)
+        count, _ = count_step(state, param)
         shrink, grow = self.etas
         smallest, largest = self.step_sizes
         g = -grad if self.maximize else grad

@@ -30,7 +30,9 @@ import numpy as np
 
 from refimpl.arithmetic.kernels import item, lerp
 from refimpl.errors import ParameterError
-from refimpl.types import Array, Decay, Finite, NonNegative, Rates, State, check_fields, check_integers, counted, off
+from refimpl.ranges import Finite, NonNegative, Rates, check_fields, check_integers
+from refimpl.stepping import count_step, is_zero
+from refimpl.types import Array, Decay, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +55,7 @@ class ScheduleFreeAdamW:
     def __post_init__(self) -> None:
         check_fields(self)
         check_integers(self, warmup_steps=0)
-        if off(self.betas[0]):
+        if is_zero(self.betas[0]):
             raise ParameterError(
                 "betas",
                 given=repr(self.betas),
@@ -67,16 +69,16 @@ class ScheduleFreeAdamW:
 
     def step(self, param: Array, grad: Array, state: State) -> tuple[Array, State]:
         beta1, beta2 = self.betas
-        count, t = counted(state, param)
+        count, t = count_step(state, param)
         before = {key: item(state[key]).reshape(t.shape) if key in state else 0 * t for key in ("lr_max", "weight_sum")}
         z = state.get("z", param)
         v = beta2 * state.get("exp_avg_sq", 0) + (1 - beta2) * grad * grad  # β₂v + (1 − β₂)g²
         u = grad / (np.sqrt(v / (1 - beta2**t)) + self.eps)  # g / (√(v/c₂) + ε)
-        if not off(self.weight_decay):
+        if not is_zero(self.weight_decay):
             u = u + self.weight_decay * param  # + λy
         rate = self.lr * np.minimum(t, self.warmup_steps) / self.warmup_steps if self.warmup_steps else self.lr  # γ
         lr_max = np.maximum(before["lr_max"], rate)  # γ̂
-        weight = lr_max**self.weight_lr_power if off(self.r) else t**self.r * lr_max**self.weight_lr_power  # tʳ·γ̂^p
+        weight = lr_max**self.weight_lr_power if is_zero(self.r) else t**self.r * lr_max**self.weight_lr_power  # tʳ·γ̂^p
         weight_sum = before["weight_sum"] + weight  # Σω
         c = weight / np.where(weight_sum > 0, weight_sum, 1)  # ω/Σω, 0 as long as η is
         y = lerp(param, z, c) + rate * (beta1 * (1 - c) - 1) * u  # y + c(z − y) − γ(1 − β₁(1 − c))u

@@ -28,7 +28,9 @@ import numpy as np
 
 from refimpl.arithmetic.kernels import item, lerp
 from refimpl.errors import ParameterError
-from refimpl.types import Array, Decay, Finite, NonNegative, Rate, State, check_fields, check_integers, counted, off
+from refimpl.ranges import Finite, NonNegative, Rate, check_fields, check_integers
+from refimpl.stepping import count_step, is_zero
+from refimpl.types import Array, Decay, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +51,7 @@ class ScheduleFreeSGD:
     def __post_init__(self) -> None:
         check_fields(self)
         check_integers(self, warmup_steps=0)
-        if off(self.momentum):
+        if is_zero(self.momentum):
             raise ParameterError(
                 "momentum", given=0, allowed="a number between 0 and 1", remedy="use sgd: gradients would be taken at z"
             )
@@ -59,13 +61,13 @@ class ScheduleFreeSGD:
         return {}
 
     def step(self, param: Array, grad: Array, state: State) -> tuple[Array, State]:
-        count, t = counted(state, param)
+        count, t = count_step(state, param)
         before = {key: item(state[key]).reshape(t.shape) if key in state else 0 * t for key in ("lr_max", "weight_sum")}
         z = state.get("z", param)
-        g = grad if off(self.weight_decay) else grad + self.weight_decay * param  # g + λy
+        g = grad if is_zero(self.weight_decay) else grad + self.weight_decay * param  # g + λy
         rate = self.lr * np.minimum(t, self.warmup_steps) / self.warmup_steps if self.warmup_steps else self.lr  # γ
         lr_max = np.maximum(before["lr_max"], rate)  # γ̂
-        weight = lr_max**self.weight_lr_power if off(self.r) else t**self.r * lr_max**self.weight_lr_power  # tʳ·γ̂^p
+        weight = lr_max**self.weight_lr_power if is_zero(self.r) else t**self.r * lr_max**self.weight_lr_power  # tʳ·γ̂^p
         weight_sum = before["weight_sum"] + weight  # Σω
         c = weight / np.where(weight_sum > 0, weight_sum, 1)  # ω/Σω, 0 as long as η is
         y = lerp(param, z, c) + rate * (self.momentum * (1 - c) - 1) * g  # y + c(z − y) − γ(1 − β(1 − c))g

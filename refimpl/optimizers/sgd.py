@@ -22,7 +22,9 @@ from typing import Annotated, ClassVar
 import numpy as np
 
 from refimpl.errors import ParameterError
-from refimpl.types import Array, Decay, Finite, NonNegative, Number, Range, State, check_fields, off
+from refimpl.ranges import Finite, NonNegative, Range, check_fields
+from refimpl.stepping import is_zero
+from refimpl.types import Array, Decay, Number, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,14 +41,14 @@ class SGD:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if self.nesterov and (off(self.momentum) or not off(self.dampening)):
+        if self.nesterov and (is_zero(self.momentum) or not is_zero(self.dampening)):
             raise ParameterError(
                 "nesterov",
                 given=f"nesterov with momentum {self.momentum} and dampening {self.dampening}",
                 allowed="nesterov with momentum > 0 and dampening 0",
                 remedy="set momentum above 0 and dampening to 0, as torch demands",
             )
-        if isinstance(self.momentum, np.ndarray) and np.any(self.momentum == 0) and not off(self.dampening):
+        if isinstance(self.momentum, np.ndarray) and np.any(self.momentum == 0) and not is_zero(self.dampening):
             raise ParameterError(
                 "momentum",
                 given="a batch of runs of which some have momentum 0, with dampening",
@@ -60,9 +62,9 @@ class SGD:
 
     def step(self, param: Array, grad: Array, state: State) -> tuple[Array, State]:
         g = -grad if self.maximize else grad
-        if not off(self.weight_decay):
+        if not is_zero(self.weight_decay):
             g = g + self.weight_decay * param  # g + λw
-        if off(self.momentum):
+        if is_zero(self.momentum):
             return param - self.lr * g, {}  # w − ηg
         if "momentum_buffer" in state:
             b = self.momentum * state["momentum_buffer"] + (1 - self.dampening) * g  # μb + (1 − τ)g

@@ -20,7 +20,9 @@ from typing import ClassVar
 import numpy as np
 
 from refimpl.errors import ParameterError
-from refimpl.types import Array, Decay, Finite, NonNegative, State, check_fields, off
+from refimpl.ranges import Finite, NonNegative, check_fields
+from refimpl.stepping import is_zero
+from refimpl.types import Array, Decay, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +38,11 @@ class SGDW:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if self.nesterov and off(self.momentum):
+        if self.nesterov and is_zero(self.momentum):
             raise ParameterError(
                 "nesterov", given="nesterov without momentum", allowed="momentum > 0", remedy="set momentum above 0"
             )
-        if isinstance(self.momentum, np.ndarray) and np.any(self.momentum == 0) and not off(self.dampening):
+        if isinstance(self.momentum, np.ndarray) and np.any(self.momentum == 0) and not is_zero(self.dampening):
             raise ParameterError(
                 "momentum",
                 given="a batch of runs of which some have momentum 0, with dampening",
@@ -54,7 +56,7 @@ class SGDW:
 
     def step(self, param: Array, grad: Array, state: State) -> tuple[Array, State]:
         decayed = param * (1 - self.lr * self.weight_decay)  # w(1 − ηλ)
-        if off(self.momentum):
+        if is_zero(self.momentum):
             return decayed - self.lr * grad, {}  # − ηg
         if "momentum_buffer" in state:
             b = self.momentum * state["momentum_buffer"] + (1 - self.dampening) * grad  # μb + (1 − τ)g

@@ -23,7 +23,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from refimpl.types import Array, Decay, NonNegative, Rates, State, check_fields, counted
+from refimpl.ranges import NonNegative, Rates, check_fields
+from refimpl.stepping import count_step
+from refimpl.types import Array, Decay, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +59,7 @@ class SparseAdam:
         It broadcasts against the parameter: ``(runs, rows, 1)`` for a gradient that holds whole rows.
         """
         beta1, beta2 = self.betas
-        count, t = counted(state, param)
+        count, t = count_step(state, param)
         g = -grad if self.maximize else grad
         old_m, old_v = state.get("exp_avg", 0), state.get("exp_avg_sq", 0)
         m = old_m + (1 - beta1) * (g - old_m)  # m + (1 − β₁)(g − m)

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from refimpl.ranges import NonNegative, check_fields
 from refimpl.reductions import squared_norm
-from refimpl.types import Array, NonNegative, Number, check_fields
+from refimpl.types import Array, Number
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,9 @@ import numpy as np
 
 from refimpl.arithmetic.elementary import choose
 from refimpl.errors import ParameterError
-from refimpl.types import Number, Schedule, advanced, check_fields
+from refimpl.ranges import check_fields
+from refimpl.stepping import advanced
+from refimpl.types import Number, Schedule
 
 
 @dataclass(frozen=True, kw_only=True)

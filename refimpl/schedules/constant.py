@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from refimpl.types import Number, check_fields
+from refimpl.ranges import check_fields
+from refimpl.types import Number
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,9 @@ from typing import Any, Literal
 
 from refimpl.arithmetic.elementary import choose
 from refimpl.errors import ParameterError
-from refimpl.types import Number, Portion, check_fields, check_integers, off
+from refimpl.ranges import Portion, check_fields, check_integers
+from refimpl.stepping import is_zero
+from refimpl.types import Number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +30,7 @@ class ConstantFactor:
     def __post_init__(self) -> None:
         check_fields(self)
         check_integers(self, total_iters=1)
-        if off(self.factor):
+        if is_zero(self.factor):
             raise ParameterError("factor", given=0, allowed="above 0", remedy="torch divides by it")
 
     def at(self, count: Any, base: Mapping[str, Number]) -> dict[str, Number]:

@@ -19,7 +19,8 @@ from typing import Any, Literal
 import numpy as np
 
 from refimpl.arithmetic.elementary import choose, cos_pi, integer
-from refimpl.types import NonNegative, Number, check_fields, check_integers
+from refimpl.ranges import NonNegative, check_fields, check_integers
+from refimpl.types import Number
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,9 @@ from typing import Any, Literal
 
 from refimpl.arithmetic.elementary import choose, integer
 from refimpl.errors import ParameterError
-from refimpl.types import NonNegative, Number, Rate, check_fields, check_integers, momentum_of, off
+from refimpl.ranges import NonNegative, Rate, check_fields, check_integers
+from refimpl.stepping import is_zero, momentum_of
+from refimpl.types import Number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +53,7 @@ class Cyclic:
         if self.step_size_down is not None:
             check_integers(self, step_size_down=1)
         for name in ("base_momentum", "max_momentum"):
-            if off(getattr(self, name)) and self.cycle_momentum:
+            if is_zero(getattr(self, name)) and self.cycle_momentum:
                 raise ParameterError(name, given=0, allowed="above 0", remedy=f"change {name}")
 
     def at(self, count: Any, base: Mapping[str, Number]) -> dict[str, Number]:

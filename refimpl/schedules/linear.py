@@ -19,7 +19,9 @@ import numpy as np
 
 from refimpl.arithmetic.elementary import choose
 from refimpl.errors import ParameterError
-from refimpl.types import Number, Portion, check_fields, check_integers, off
+from refimpl.ranges import Portion, check_fields, check_integers
+from refimpl.stepping import is_zero
+from refimpl.types import Number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +36,7 @@ class Linear:
     def __post_init__(self) -> None:
         check_fields(self)
         check_integers(self, total_iters=1)
-        if off(self.start_factor):
+        if is_zero(self.start_factor):
             raise ParameterError("start_factor", given=0, allowed="above 0", remedy="torch divides by it")
 
     def at(self, count: Any, base: Mapping[str, Number]) -> dict[str, Number]:

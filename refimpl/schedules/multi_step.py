@@ -15,7 +15,8 @@ import numpy as np
 
 from refimpl.arithmetic.elementary import choose
 from refimpl.errors import ParameterError
-from refimpl.types import NonNegative, Number, check_fields
+from refimpl.ranges import NonNegative, check_fields
+from refimpl.types import Number
 
 
 @dataclass(frozen=True, kw_only=True)

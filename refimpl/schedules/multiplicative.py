@@ -13,7 +13,8 @@ from typing import Any, Literal
 import numpy as np
 
 from refimpl.arithmetic.elementary import choose
-from refimpl.types import Number, check_fields
+from refimpl.ranges import check_fields
+from refimpl.types import Number
 
 
 @dataclass(frozen=True, kw_only=True)

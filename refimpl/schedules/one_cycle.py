@@ -28,7 +28,9 @@ import numpy as np
 
 from refimpl.arithmetic.elementary import choose, cos_pi, integer
 from refimpl.errors import ParameterError
-from refimpl.types import NonNegative, Number, Rate, check_fields, check_integers, momentum_of, off
+from refimpl.ranges import NonNegative, Rate, check_fields, check_integers
+from refimpl.stepping import is_zero, momentum_of
+from refimpl.types import Number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +63,7 @@ class OneCycle:
             if self.steps < 2:
                 raise ParameterError("total_steps", given=self.steps, allowed="an integer ≥ 2", remedy="train longer")
         for name in ("div_factor", "final_div_factor", "base_momentum", "max_momentum"):
-            if off(getattr(self, name)) and (self.cycle_momentum or "factor" in name):
+            if is_zero(getattr(self, name)) and (self.cycle_momentum or "factor" in name):
                 raise ParameterError(name, given=0, allowed="above 0", remedy=f"change {name}")
         if isinstance(self.pct_start, float):
             if self.pct_start * self.steps == 1:

@@ -23,7 +23,8 @@ from typing import Any, Literal
 import numpy as np
 
 from refimpl.arithmetic.elementary import choose
-from refimpl.types import Array, NonNegative, Number, Rate, State, check_fields, check_integers
+from refimpl.ranges import NonNegative, Rate, check_fields, check_integers
+from refimpl.types import Array, Number, State
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from refimpl.arithmetic.elementary import choose
-from refimpl.types import NonNegative, Number, check_fields, check_integers
+from refimpl.ranges import NonNegative, check_fields, check_integers
+from refimpl.types import Number
 
 
 @dataclass(frozen=True, kw_only=True)

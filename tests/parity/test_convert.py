@@ -30,7 +30,7 @@ from refimpl.conventions.torch import COUPLED, Torch
 from refimpl.exact.ridge import ridge
 from refimpl.objective import LOSSES, Facts, Objective
 from refimpl.penalties import ElasticNet
-from refimpl.types import number_fields
+from refimpl.ranges import number_fields
 
 FACTS = Facts(rows=20, sd_y=2.0)
 FACTS_OF_ROWS = Facts(rows=20)

@@ -25,9 +25,10 @@ from refimpl.losses import SquaredError
 from refimpl.models import Linear
 from refimpl.optimizers import OPTIMIZERS, SGD, ProximalSGD
 from refimpl.penalties import L1
+from refimpl.ranges import NonNegative, check_fields, number_fields
 from refimpl.schedules import SCHEDULES
 from refimpl.training import Group
-from refimpl.types import Array, Decay, NonNegative, Number, State, check_fields, number_fields
+from refimpl.types import Array, Decay, Number, State
 
 XOR_TOML = """
 epochs = 2

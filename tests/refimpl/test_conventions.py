@@ -27,7 +27,7 @@ from refimpl.conventions.torch import COUPLED, DECOUPLED, Torch
 from refimpl.errors import ParameterError
 from refimpl.objective import LOSSES, Facts, Objective
 from refimpl.optimizers import OPTIMIZERS
-from refimpl.types import number_fields
+from refimpl.ranges import number_fields
 
 ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(0)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from refimpl.types import Optimizer, number_fields
+from refimpl.ranges import number_fields
+from refimpl.types import Optimizer
 
 KINDS = ["loss", "penalty", "optimizer", "schedule", "init"]
 

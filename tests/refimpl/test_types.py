@@ -10,7 +10,9 @@ import pytest
 
 from refimpl.arithmetic.exact import exact
 from refimpl.errors import DataError, ParameterError, RefimplError, ShapeError
-from refimpl.types import Finite, NonNegative, Number, Range, check_fields, choice_fields, number_fields, off
+from refimpl.ranges import Finite, NonNegative, Range, check_fields, choice_fields, number_fields
+from refimpl.stepping import is_zero
+from refimpl.types import Number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,11 +80,11 @@ def test_fields_are_found_by_their_annotation() -> None:
 
 @pytest.mark.parametrize(("value", "expected"), [(0, True), (0.0, True), (-0.0, True), (1e-300, False)])
 def test_a_plain_0_and_nothing_else_switches_a_term_off(value: float, expected: bool) -> None:
-    assert off(value) is expected
+    assert is_zero(value) is expected
 
 
 def test_one_value_per_run_is_never_off() -> None:
-    assert not off(np.zeros(2))
+    assert not is_zero(np.zeros(2))
 
 
 @pytest.mark.parametrize("error", [ParameterError, ShapeError, DataError])

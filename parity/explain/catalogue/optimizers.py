@@ -15,7 +15,8 @@ from parity.explain.update.edits import named_edit
 from parity.explain.update.program import Program
 from parity.step.design import Design
 from refimpl.optimizers import OPTIMIZERS, SGD, Adam, AdamW
-from refimpl.types import number_fields, off
+from refimpl.ranges import number_fields
+from refimpl.stepping import is_zero
 
 ADAM = (Adam, AdamW)
 NOWHERE: Mapping[str, bool] = {}
@@ -47,7 +48,7 @@ def number(
         if kind not in OPTIMIZERS.values() or name not in number_fields(kind) or (of and kind.__name__ not in of):
             return optimizer
         before = getattr(optimizer, name)
-        if before is None or (times and off(before)) or not _holds(optimizer, where):
+        if before is None or (times and is_zero(before)) or not _holds(optimizer, where):
             return optimizer
         return replace(optimizer, **{name: getattr(optimizer, to) if to else before * value if times else value})
 
@@ -61,7 +62,7 @@ def option(design: Design, _: float, *, name: str, to: bool, where: Mapping[str,
 
 def _holds(optimizer: Any, where: Mapping[str, bool]) -> bool:
     """Whether numbers are there, or off, as they must be."""
-    return all(off(getattr(optimizer, name)) is not there for name, there in where.items())
+    return all(is_zero(getattr(optimizer, name)) is not there for name, there in where.items())
 
 
 def without_momentum(design: Design, _: float) -> Design | None:

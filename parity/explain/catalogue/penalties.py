@@ -11,7 +11,8 @@ import numpy as np
 from parity.explain.faults.penalties import plain_sum, unsquared
 from parity.step.design import Design
 from refimpl.penalties import L1, L2
-from refimpl.types import Array, off
+from refimpl.stepping import is_zero
+from refimpl.types import Array
 
 KINDS: Mapping[str, Callable[..., Any]] = {"L1": L1, "L2": L2, "norm": unsquared, "sum": plain_sum}
 TIMES: Mapping[str, Callable[[Design], Any]] = {
@@ -33,7 +34,7 @@ def _batch_sizes(design: Design) -> Array:
 def own_decays(design: Design) -> dict[str, float]:
     """λ of the decay that optimizers have at work, by parameter; coupled decay is stated as a penalty."""
     lam = {name: getattr(optimizer, "weight_decay", 0.0) for name, optimizer in design.form.optimizers.items()}
-    return {name: float(strength) for name, strength in lam.items() if not off(strength)}
+    return {name: float(strength) for name, strength in lam.items() if not is_zero(strength)}
 
 
 def undecayed(design: Design, *names: str) -> Design:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from parity.explain.faults.twists import beside
+from refimpl.ranges import Finite, check_fields
 from refimpl.reductions import norm, total
-from refimpl.types import Array, Finite, Number, check_fields
+from refimpl.types import Array, Number
 
 Of = Callable[[Any], Any]
 

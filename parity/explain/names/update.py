@@ -21,7 +21,8 @@ from parity.explain.words import cause
 from parity.step.design import Design
 from refimpl.arithmetic.bounded import Bounded
 from refimpl.optimizers import OPTIMIZERS
-from refimpl.types import Array, number_fields
+from refimpl.ranges import number_fields
+from refimpl.types import Array
 
 
 def options(chain: Chain, changed: Design) -> Iterator[tuple[Cause, ...]]:

@@ -21,7 +21,7 @@ from parity.explain.update.stepped import Partly, Stepped, rate_of
 from parity.explain.update.trial import Record
 from refimpl.errors import RefimplError
 from refimpl.optimizers import OPTIMIZERS
-from refimpl.types import choice_fields
+from refimpl.ranges import choice_fields
 
 LEFT_OUT = ("muon", "lbfgs")
 """References that no single bound over a step is worth having of."""

@@ -18,7 +18,8 @@ from parity.explain.replay import Slot, with_numbers
 from parity.explain.replay import misses as missed
 from parity.explain.update.trial import Record, first_wrong
 from refimpl.errors import RefimplError
-from refimpl.types import Array, number_fields
+from refimpl.ranges import number_fields
+from refimpl.types import Array
 
 ITERATIONS, HALVINGS = 15, 6
 SLOW = 5

@@ -24,7 +24,8 @@ import numpy as np
 
 from parity.explain.update.helpers import HELPERS
 from parity.explain.update.rewrite import bind, matched
-from refimpl.types import Array, State, off
+from refimpl.stepping import is_zero
+from refimpl.types import Array, State
 
 DECAYED = ast.parse("param * (1 - self.lr * self.weight_decay)", mode="eval").body
 LAST = (
@@ -156,7 +157,8 @@ def _source(function: Any) -> str:
 
 def _globals(optimizer: Any) -> dict[str, Any]:
     """What the source of a reference refers to."""
-    return {**HELPERS, **inspect.getmodule(type(optimizer)).__dict__, "off": off, "base": getattr(optimizer, "lr", 1.0)}
+    own = {"is_zero": is_zero, "base": getattr(optimizer, "lr", 1.0)}
+    return {**HELPERS, **inspect.getmodule(type(optimizer)).__dict__, **own}
 
 
 def _compiled(lines: Sequence[str], names: Mapping[str, Any]) -> Callable[..., Any]:
@@ -206,7 +208,7 @@ def _simple(body: Sequence[ast.stmt], known: dict[str, Any]) -> Iterator[ast.stm
                 yield ast.Assign(ours.targets, ast.IfExp(folded.test, ours.value, theirs.value), lineno=0)
                 continue
         if isinstance(folded, ast.Assign) and isinstance(folded.targets[0], ast.Name):
-            value = _value(folded.value, {k: v for k, v in known.items() if k in ("self", "off")})
+            value = _value(folded.value, {k: v for k, v in known.items() if k in ("self", "is_zero")})
             if isinstance(folded.value, ast.UnaryOp | ast.BoolOp) and value is not None:
                 known[folded.targets[0].id] = value
         yield from _split(folded)

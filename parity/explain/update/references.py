@@ -22,7 +22,8 @@ from parity.explain.update.numbers import Solved, every_slot, slots, solve
 from parity.explain.update.trial import Record
 from refimpl.errors import RefimplError
 from refimpl.optimizers import OPTIMIZERS
-from refimpl.types import Optimizer, choice_fields, number_fields
+from refimpl.ranges import choice_fields, number_fields
+from refimpl.types import Optimizer
 
 BEYOND = {"muon": "a bound over a whole step of it is not worth having: it is judged in stages"}
 """References that are not replayed, and why."""

@@ -9,6 +9,8 @@ from functools import cache
 from typing import Any
 
 ANY = re.compile(r"[A-Z]$")
+OPAQUE = ("state.get", "count_step", "item", "kept", "rounded")
+"""Calls whose arguments are no quantities of their own."""
 
 
 @cache
@@ -64,7 +66,7 @@ def expressions(statement: ast.AST, *, kept: bool = True) -> Iterator[ast.expr]:
         match node:
             case ast.Assign():
                 waiting.append(node.value)
-            case ast.Call(func, args) if ast.unparse(func) not in ("state.get", "counted", "item", "kept", "rounded"):
+            case ast.Call(func, args) if ast.unparse(func) not in OPAQUE:
                 waiting += args
             case ast.Call() | ast.Attribute() | ast.Subscript() | ast.Compare():
                 continue

@@ -14,7 +14,8 @@ import numpy as np
 from parity.explain.motion import Motion
 from parity.explain.replay import Slot, with_numbers
 from refimpl.arithmetic.bounded import Bounded
-from refimpl.types import Array, Finite, State
+from refimpl.ranges import Finite
+from refimpl.types import Array, State
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,9 @@ from typing import Annotated, Any
 import numpy as np
 
 from parity.explain.replay import Slot, with_numbers
-from refimpl.types import Array, Decay, Finite, Number, Optimizer, Range, State, off
+from refimpl.ranges import Finite, Range
+from refimpl.stepping import is_zero
+from refimpl.types import Array, Decay, Number, Optimizer, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +47,7 @@ class Stepped:
         g: Any = grad
         if self.norms:
             g = g * (self.clip / np.maximum(self.norms[k], self.clip))  # min(1, c/‖g‖)
-        elif not off(self.clip):
+        elif not is_zero(self.clip):
             g = np.minimum(np.maximum(g, -self.clip), self.clip)
         rate = self.lr * self.scale[k] if self.scale else self.lr
         inner: Any = with_numbers(self.inner, {Slot("lr"): rate}, checked=False)
@@ -60,7 +62,7 @@ class Stepped:
 
 def decoupled(optimizer: Any) -> bool:
     """Whether the weights shrink beside the step."""
-    decays = not off(getattr(optimizer, "weight_decay", 0))
+    decays = not is_zero(getattr(optimizer, "weight_decay", 0))
     return decays and getattr(optimizer, "decay", "") == "decoupled"
 
 

@@ -14,7 +14,7 @@ from parity.errors import InputError, nearest
 from refimpl.conventions import CONVENTIONS
 from refimpl.errors import RefimplError
 from refimpl.objective import LOSSES, Convention, Facts, Objective, number, text
-from refimpl.types import choice_fields, number_fields
+from refimpl.ranges import choice_fields, number_fields
 
 LOST = 1e-6  # of λ₂, relatively: l1_ratio = λ₁/(λ₁ + λ₂) keeps 1e-16·λ₁/λ₂ of it
 

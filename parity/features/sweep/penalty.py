@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from parity.errors import InputError, nearest
 from parity.experiment import Experiment
 from refimpl.penalties import PENALTIES
-from refimpl.types import Number, Penalty, number_fields
+from refimpl.ranges import number_fields
+from refimpl.types import Number, Penalty
 
 P = TypeVar("P", bound=Penalty)
 

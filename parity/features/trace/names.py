@@ -14,7 +14,8 @@ from types import FrameType
 from typing import Any, TypeVar
 
 from parity.features.trace.arithmetic import Traced
-from refimpl.types import number_fields, off
+from refimpl.ranges import number_fields
+from refimpl.stepping import is_zero
 
 T = TypeVar("T")
 
@@ -129,7 +130,7 @@ def with_symbols(part: T, taken: Mapping[str, Any]) -> tuple[T, dict[str, Any]]:
     legend = dict(taken)
 
     def lifted(value: Any, symbol: str) -> Any:
-        if value is None or off(value):
+        if value is None or is_zero(value):
             return value
         while legend.setdefault(symbol, value) != value:
             symbol += "′"

@@ -18,7 +18,7 @@ from parity.record.refusals import Broken, Vacuous
 from parity.step.expected import Comparison, compare
 from parity.step.quantity import Quantity
 from refimpl.arithmetic.formats import FORMATS
-from refimpl.types import off
+from refimpl.stepping import is_zero
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
@@ -85,7 +85,8 @@ def agreement(comparisons: list[Comparison], worst: Comparison) -> str:
 
 def unseen_decay(updates: list[tuple[Update, Check]]) -> str:
     """Why the decay cannot be seen in any step, or "" where there is none or some step shows it."""
-    decayed = [(u, check) for u, check in updates if u.before.size and not off(getattr(u.optimizer, "weight_decay", 0))]
+    sized = [(update, check) for update, check in updates if update.before.size]
+    decayed = [(update, check) for update, check in sized if not is_zero(getattr(update.optimizer, "weight_decay", 0))]
     for update, check in decayed:
         if any(bool(np.any(piece.share > 1)) for piece in check(with_other(update, "weight_decay", 0.0))):
             return ""

@@ -18,8 +18,8 @@ from refimpl.models import Linear
 from refimpl.optimizers import SGD, ProximalSGD
 from refimpl.penalties import L1, L2
 from refimpl.problem import Problem
+from refimpl.ranges import NonNegative, Range, number_fields
 from refimpl.schedules import Step
-from refimpl.types import NonNegative, Range, number_fields
 
 
 @dataclass(frozen=True, kw_only=True)

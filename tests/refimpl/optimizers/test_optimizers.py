@@ -15,7 +15,7 @@ from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.arithmetic.lift import align, lift, map_numbers
 from refimpl.optimizers import LARS, Muon
-from refimpl.types import off
+from refimpl.stepping import is_zero
 
 Array = npt.NDArray[Any]
 RUNS, STEPS = 3, 6
@@ -91,9 +91,9 @@ def test_param_and_state_keep_the_shape_of_the_parameter(any_optimizer: Any) -> 
 def test_one_value_per_run_is_each_run_by_itself_bit_for_bit(any_optimizer: Any) -> None:
     param, gradients = material()
     factors = np.array([1.0, 0.875, 0.95])  # near 1, so that Rprop's larger factor stays above it
-    together = run(align(map_numbers(any_optimizer, lambda x: x if off(x) else x * factors), 3), param, gradients)
+    together = run(align(map_numbers(any_optimizer, lambda x: x if is_zero(x) else x * factors), 3), param, gradients)
     for index, factor in enumerate(factors):
-        alone = map_numbers(any_optimizer, lambda x, factor=factor: x if off(x) else float(x * factor))
+        alone = map_numbers(any_optimizer, lambda x, factor=factor: x if is_zero(x) else float(x * factor))
         one = slice(index, index + 1)
         for after, single in zip(together, run(alone, param[one], gradients[:, one]), strict=True):
             assert set(tensors(after)) == set(tensors(single))

@@ -20,8 +20,8 @@ from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.arithmetic.lift import align, lift
 from refimpl.penalties import Norm, SubtractedL1
+from refimpl.ranges import number_fields
 from refimpl.reductions import total
-from refimpl.types import number_fields
 
 Array = npt.NDArray[Any]
 NUMBERS = st.floats(-1e3, 1e3).map(lambda x: x if abs(x) > 1e-100 else 0.0)  # the square of a smaller one underflows

@@ -38,8 +38,9 @@ from refimpl.schedules import (
     Sequential,
     Step,
 )
+from refimpl.stepping import advanced
 from refimpl.training import scheduled
-from refimpl.types import Recursive, Schedule, advanced
+from refimpl.types import Recursive, Schedule
 
 FLOAT64 = Profile(compute=FORMATS["float64"], accumulate=FORMATS["float64"])
 COUNTS = range(41)
