@@ -41,7 +41,7 @@ class Undecidable(UserWarning):
 def assert_parity(
     train: Callable[..., Any], experiment: str | Path | Experiment, *, dtype: str = "float64", strict: bool = False
 ) -> None:
-    """Run ``train(task)`` (:class:`parity.check.task.Task`) and demand that every step is the one that was asked for.
+    """Run ``train(task)`` (:class:`parity.features.check.task.Task`) and demand that every step is as asked.
 
     ``experiment``: a name of ``parity list``, a ``.toml`` file, or the object. ``dtype``: of model and data.
     ``strict``: what cannot be decided fails; otherwise it is an :class:`Undecidable` warning.
@@ -49,8 +49,8 @@ def assert_parity(
     Raises :class:`Disagreement`, what ``train`` raises, and :class:`parity.errors.InputError` for bad input.
     """
     __tracebackhide__ = True
-    from parity.check.in_process import trajectory_here
     from parity.explain.diagnosis import diagnose
+    from parity.features.check.in_process import trajectory_here
 
     asked = _experiment(experiment)
     trajectory, observed = trajectory_here(train, asked, dtype)
@@ -70,7 +70,7 @@ def assert_optimizer(
     Raises :class:`Disagreement`, and :class:`parity.errors.InputError` for what is no optimizer class or no reference.
     """
     __tracebackhide__ = True
-    from parity.check.in_process import check_class_here
+    from parity.features.check.in_process import check_class_here
 
     _demand(check_class_here(cls, hyper, against, dtypes), _name(cls), strict)
 
@@ -79,7 +79,7 @@ def parity_trajectory(
     train: Callable[..., Any], experiment: str | Path | Experiment, *, dtype: str = "float64"
 ) -> Trajectory:
     """What ``train(task)`` reported: ``params`` by name ``(K + 1, 1, …)`` and ``loss`` ``(K, 1)``."""
-    from parity.check.in_process import trajectory_here
+    from parity.features.check.in_process import trajectory_here
 
     return trajectory_here(train, _experiment(experiment), dtype)[0]
 
@@ -124,7 +124,7 @@ def _name(code: Any) -> str:
 def _demand(found: Diagnosis, name: str, strict: bool) -> None:
     """Fail unless it agrees, or cannot be told from what agrees."""
     __tracebackhide__ = True
-    from parity.check.run import exit_code
+    from parity.features.check.run import exit_code
 
     if exit_code(found) != 0 or (strict and found.verdict == "undecidable"):
         raise Disagreement(_text(found, name))

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 import parity
-from parity.check import held
-from parity.check.in_process import trajectory_here
 from parity.cli import main
 from parity.experiment_file import from_dict
 from parity.explain.catalogue import NAMES
 from parity.explain.diagnosis import diagnose
+from parity.features.check import held
+from parity.features.check.in_process import trajectory_here
 from parity.pytest_plugin import assert_optimizer, assert_parity
 from refimpl.datasets import Gaussian
 from refimpl.initial_weights import Normal

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from parity.check.conduct import RULES
-from parity.check.held import parse_against
-from parity.check.run import hyper_parameters
-from parity.check.target import parse
+from parity.features.check.conduct import RULES
+from parity.features.check.held import parse_against
+from parity.features.check.run import hyper_parameters
+from parity.features.check.target import parse
 
 ROOT = Path(__file__).parents[1]
 ZOO = ROOT / "benchmarks" / "zoo"

@@ -16,11 +16,11 @@ from benchmarks.power.causes import cause
 from benchmarks.power.checks import checks
 from benchmarks.power.mutants import program
 from benchmarks.power.smallest import smallest_changes
-from parity.check.in_process import trajectory_here
 from parity.experiment import Experiment
 from parity.experiment_file import load
 from parity.explain.diagnosis import diagnose
 from parity.explain.observed import Observed
+from parity.features.check.in_process import trajectory_here
 from parity.gallery import find
 from parity.step.design import as_asked
 from parity.step.engine import Engine

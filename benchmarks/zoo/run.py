@@ -27,13 +27,13 @@ import torch
 import typer
 
 from benchmarks.zoo.catalogue import CATALOGUE, PACKAGES, Entry
-from parity.check.examine import examine
-from parity.check.examined import Examined
-from parity.check.held import demanded, parse_against
-from parity.check.identify import judge
-from parity.check.optimizer import conclude
-from parity.check.run import hyper_parameters
-from parity.check.target import load, parse
+from parity.features.check.examine import examine
+from parity.features.check.examined import Examined
+from parity.features.check.held import demanded, parse_against
+from parity.features.check.identify import judge
+from parity.features.check.optimizer import conclude
+from parity.features.check.run import hyper_parameters
+from parity.features.check.target import load, parse
 
 RESULTS = Path(__file__).parents[1] / "results" / "zoo.json"
 CHECKS = Path(tempfile.gettempdir()) / "zoo-checks.jsonl"

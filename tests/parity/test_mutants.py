@@ -20,8 +20,8 @@ from benchmarks.power.mutants.own_sgd import OwnSGD
 from benchmarks.power.mutants.precision import TF32Product, tf32
 from parity import gallery
 from parity.backends.reference import run_reference
-from parity.check.task import Task
-from parity.check.task_data import task_data
+from parity.features.check.task import Task
+from parity.features.check.task_data import task_data
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.types import Array
 

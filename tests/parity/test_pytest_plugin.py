@@ -19,8 +19,8 @@ import torch
 from torch import nn
 
 import parity
-from parity.check.task import Task
 from parity.errors import InputError
+from parity.features.check.task import Task
 from parity.gallery import FOLDER
 from parity.pytest_plugin import Disagreement, Undecidable, assert_optimizer, assert_parity, parity_trajectory
 from refimpl.penalties import L2

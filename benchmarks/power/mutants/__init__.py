@@ -24,7 +24,7 @@ from benchmarks.power.mutants import (
 )
 from benchmarks.power.mutants.mutant import Mutant
 from benchmarks.power.mutants.training import Training
-from parity.check.task import Task
+from parity.features.check.task import Task
 
 FAMILIES: Mapping[str, tuple[Mutant, ...]] = {
     "losses": losses.MUTANTS,

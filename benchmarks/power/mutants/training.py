@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, StepLR
 
-from parity.check.task import Task
+from parity.features.check.task import Task
 from refimpl.losses import SquaredError
 from refimpl.schedules import Step
 

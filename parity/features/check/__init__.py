@@ -1,1 +1,1 @@
-"""A training function, an optimizer class or a log held to an experiment: what is shown of it, and its command."""
+"""Anybody's optimizer class, training function or log, held to the reference."""

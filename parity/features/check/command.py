@@ -36,10 +36,10 @@ def check_command(
     json: Json = None,
 ) -> None:
     """Say what an optimizer class, a training function or a log computes, and why it differs."""
-    from parity.check.run import check, exit_code
-    from parity.check.worker import TheirError
     from parity.features.check.files import write_all
+    from parity.features.check.run import check, exit_code
     from parity.features.check.terminal import print_diagnosis
+    from parity.features.check.worker import TheirError
     from parity.output import Output
 
     choices("--dtype", [] if dtype is None else [dtype], DTYPE_NAMES)

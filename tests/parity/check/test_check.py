@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 import parity
-from parity.check.log import check_log
-from parity.check.run import check, hyper_parameters
-from parity.check.target import parse
-from parity.check.worker import TheirError, run
 from parity.cli import main
 from parity.errors import InputError
+from parity.features.check.log import check_log
+from parity.features.check.run import check, hyper_parameters
+from parity.features.check.target import parse
+from parity.features.check.worker import TheirError, run
 from parity.step.design import as_asked
 from parity.step.free import simulate
 
@@ -178,7 +178,7 @@ def test_the_worker_gives_back_what_was_returned() -> None:
 def test_a_training_function_is_checked_without_torch_in_this_process(tutorial: Path) -> None:
     script = (
         "import sys, parity\n"
-        "from parity.check.run import check\n"
+        "from parity.features.check.run import check\n"
         "if __name__ == '__main__':\n"
         f"    assert check({f'{tutorial}:train'!r}, experiment=parity.load('check-mse')).verdict == 'agree'\n"
         "    assert 'torch' not in sys.modules\n"

@@ -23,12 +23,12 @@ from rich.console import Console
 import parity
 from parity.backends import backend
 from parity.backends.base import Setting
-from parity.check import in_process
-from parity.check.log import check_log
-from parity.check.run import hyper_parameters
-from parity.check.target import load, parse
 from parity.explain.diagnosis import diagnose
+from parity.features.check import in_process
+from parity.features.check.log import check_log
 from parity.features.check.picture import draw
+from parity.features.check.run import hyper_parameters
+from parity.features.check.target import load, parse
 from parity.features.check.terminal import print_diagnosis
 
 ROOT = Path(__file__).parents[3]

@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import parity
-from parity.check.log import check_log
-from parity.check.logfile import read
-from parity.check.training import Records, trajectory_of
 from parity.errors import InputError
 from parity.explain.catalogue import NAMES
 from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis
+from parity.features.check.log import check_log
+from parity.features.check.logfile import read
+from parity.features.check.training import Records, trajectory_of
 from parity.step.design import as_asked
 from parity.step.free import Simulation, simulate
 

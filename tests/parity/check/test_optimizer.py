@@ -15,20 +15,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from parity.check import feeds
-from parity.check.conduct import RULES, faults
-from parity.check.drive import Driver
-from parity.check.examine import examine
-from parity.check.examined import Examined
-from parity.check.held import demanded, motions, parse_against
-from parity.check.identify import identify
-from parity.check.invariance import facts
-from parity.check.optimizer import check_optimizer, conclude
-from parity.check.rules import RULES as LINES
-from parity.check.target import Target
 from parity.errors import InputError
 from parity.explain.finding import Diagnosis
 from parity.explain.update.trial import Record
+from parity.features.check import feeds
+from parity.features.check.conduct import RULES, faults
+from parity.features.check.drive import Driver
+from parity.features.check.examine import examine
+from parity.features.check.examined import Examined
+from parity.features.check.held import demanded, motions, parse_against
+from parity.features.check.identify import identify
+from parity.features.check.invariance import facts
+from parity.features.check.optimizer import check_optimizer, conclude
+from parity.features.check.rules import RULES as LINES
+from parity.features.check.target import Target
 from refimpl.optimizers import OPTIMIZERS, Adam, AdamW
 
 Step = Callable[[Tensor, Tensor, dict[str, Any], dict[str, Any]], None]
@@ -531,5 +531,5 @@ def test_what_its_constructor_raises_is_an_error_in_its_own_words(tmp_path: Path
 
 
 def test_the_process_that_judges_needs_no_torch() -> None:
-    code = "import sys, parity.check.optimizer; sys.exit('torch' in sys.modules)"
+    code = "import sys, parity.features.check.optimizer; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -18,13 +18,13 @@ from torch import nn
 from torch.optim import optimizer as hooked
 
 import parity
-from parity.check.in_process import trajectory_here
-from parity.check.run import check
-from parity.check.task import Task
-from parity.check.task_data import task_data
 from parity.errors import InputError
 from parity.experiment import Experiment
 from parity.explain.observed import Observed
+from parity.features.check.in_process import trajectory_here
+from parity.features.check.run import check
+from parity.features.check.task import Task
+from parity.features.check.task_data import task_data
 from refimpl.trajectory import Trajectory
 
 

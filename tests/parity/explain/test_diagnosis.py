@@ -14,13 +14,13 @@ import parity
 from benchmarks.power.mutants import FAMILIES, MUTANTS, program
 from parity.backends.base import Setting
 from parity.backends.torch_backend import TorchBackend
-from parity.check.events import Records
-from parity.check.in_process import trajectory_here
-from parity.check.task import Task
-from parity.check.task_data import task_data
-from parity.check.training import trajectory_of
 from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis
+from parity.features.check.events import Records
+from parity.features.check.in_process import trajectory_here
+from parity.features.check.task import Task
+from parity.features.check.task_data import task_data
+from parity.features.check.training import trajectory_of
 from refimpl.trajectory import Trajectory
 
 UNNAMED = ("gradient-noise",)

@@ -12,10 +12,6 @@ from hypothesis import strategies as st
 
 import parity
 from benchmarks.power.mutants import program
-from parity.check.events import Records
-from parity.check.task import Task
-from parity.check.task_data import task_data
-from parity.check.training import trajectory_of
 from parity.explain.catalogue import NAMES
 from parity.explain.cause import Cause, cause_of
 from parity.explain.diagnosis import diagnose
@@ -24,6 +20,10 @@ from parity.explain.measure.rows import Rows, measure
 from parity.explain.measure.series import Series, steps_text
 from parity.explain.names.weights import _groups, _of_places
 from parity.explain.why import Proof, classes_of, explain
+from parity.features.check.events import Records
+from parity.features.check.task import Task
+from parity.features.check.task_data import task_data
+from parity.features.check.training import trajectory_of
 from parity.gallery import names
 from parity.step.design import as_asked
 from parity.step.engine import Engine

@@ -13,9 +13,9 @@ from torch.optim.lr_scheduler import LambdaLR
 
 import parity
 from benchmarks.power.mutants.training import Training
-from parity.check.in_process import trajectory_here
-from parity.check.task import Task
 from parity.explain.diagnosis import diagnose
+from parity.features.check.in_process import trajectory_here
+from parity.features.check.task import Task
 from refimpl.schedules import Linear
 
 Program = Callable[[Task], None]

@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 import parity
-from parity.check.in_process import trajectory_here
 from parity.explain import words
 from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis
+from parity.features.check.in_process import trajectory_here
 
 
 def diagnosed(change: Callable[..., Any], dtype: str = "float64") -> Diagnosis:

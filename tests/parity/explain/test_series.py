@@ -14,9 +14,9 @@ from torch.optim.lr_scheduler import MultiplicativeLR
 
 import parity
 from benchmarks.power.mutants.training import Training
-from parity.check.in_process import trajectory_here
-from parity.check.task import Task
 from parity.explain.diagnosis import diagnose
+from parity.features.check.in_process import trajectory_here
+from parity.features.check.task import Task
 
 Program = Callable[[Task], None]
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from parity.check.events import Backward, Event, History, Mark, Step
 from parity.errors import InputError
 from parity.explain.observed import Observed
+from parity.features.check.events import Backward, Event, History, Mark, Step
 from refimpl.types import Array
 
 Params = Mapping[str, Array]

@@ -31,13 +31,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from parity.check.events import Records
 from parity.errors import InputError
+from parity.features.check.events import Records
 from refimpl.types import Array
 
 if TYPE_CHECKING:
-    from parity.check.task_data import TaskData
     from parity.experiment import Experiment
+    from parity.features.check.task_data import TaskData
 
 
 class Task:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from parity.check.conduct.bench import Run, Shapes, apart_from
-from parity.check.drive import Driver
-from parity.check.feeds import drawn
-from parity.check.task import exact
+from parity.features.check.conduct.bench import Run, Shapes, apart_from
+from parity.features.check.drive import Driver
+from parity.features.check.feeds import drawn
+from parity.features.check.task import exact
 
 SIZES = (1, 3, 7, 8, 15, 16, 17, 31, 33, 100, 1000)
 """Vector kernels fail at the edges of their blocks."""

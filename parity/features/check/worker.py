@@ -67,7 +67,7 @@ def run(function: str | Callable[..., Any], *arguments: Any, limit: float) -> An
 @contextmanager
 def _started() -> Iterator[subprocess.Popen[bytes]]:
     """The process, waiting for what to run; it and all that it started are gone afterwards, whatever happens here."""
-    code = f"import sys; sys.path[:] = {sys.path!r}; from parity.check.worker import serve; serve()"
+    code = f"import sys; sys.path[:] = {sys.path!r}; from parity.features.check.worker import serve; serve()"
     pipe = subprocess.PIPE
     process = subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, start_new_session=True)
     guard = None

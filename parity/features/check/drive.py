@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from parity.check.feeds import Feed, Played
-from parity.check.task import exact
+from parity.features.check.feeds import Feed, Played
+from parity.features.check.task import exact
 from refimpl.types import Array
 
 Parameters = Mapping[str, Tensor]

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from parity.check.feeds import Played
-from parity.check.held import motions
 from parity.explain.replay import share_of
+from parity.features.check.feeds import Played
+from parity.features.check.held import motions
 from refimpl.arithmetic.bounded import Bounded
 from refimpl.ranges import Finite
 from refimpl.types import Array, Optimizer, State

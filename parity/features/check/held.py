@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from parity.check.examined import Examined
-from parity.check.feeds import Played
 from parity.errors import InputError, nearest
 from parity.explain.motion import Motion
+from parity.features.check.examined import Examined
+from parity.features.check.feeds import Played
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.errors import RefimplError

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from parity.check.target import Target
-from parity.check.task_data import task_data
-from parity.check.worker import TheirError, run
 from parity.errors import InputError
 from parity.experiment import Experiment
 from parity.experiment_file import load
 from parity.explain.observed import Observed
+from parity.features.check.target import Target
+from parity.features.check.task_data import task_data
+from parity.features.check.worker import TheirError, run
 from parity.gallery import find
 from refimpl.schedules import Constant
 
@@ -36,7 +36,9 @@ def ask_for_experiment(target: Target, dtype: str, device: str, limit: float) ->
     for name in TRIED:
         some = next(one for one in every if one.name == name)
         try:
-            recorded = run("parity.check.recorded:record_target", target, task_data(some), dtype, device, limit=limit)
+            recorded = run(
+                "parity.features.check.recorded:record_target", target, task_data(some), dtype, device, limit=limit
+            )
         except (InputError, TheirError) as error:
             failed = error
             continue

@@ -7,16 +7,16 @@ from typing import Any
 
 import torch
 
-from parity.check.examine import examine
-from parity.check.held import parse_against
-from parity.check.optimizer import conclude
-from parity.check.recorded import record_function
-from parity.check.task_data import task_data
-from parity.check.training import as_trajectory
 from parity.errors import InputError
 from parity.experiment import Experiment
 from parity.explain.finding import Diagnosis
 from parity.explain.observed import Observed
+from parity.features.check.examine import examine
+from parity.features.check.held import parse_against
+from parity.features.check.optimizer import conclude
+from parity.features.check.recorded import record_function
+from parity.features.check.task_data import task_data
+from parity.features.check.training import as_trajectory
 from parity.step.design import check_linear
 from refimpl.trajectory import Trajectory
 

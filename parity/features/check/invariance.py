@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.check.feeds import SCALE, Played
+from parity.features.check.feeds import SCALE, Played
 from refimpl.types import Array
 
 NEARLY = 1e-3

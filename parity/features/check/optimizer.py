@@ -1,7 +1,7 @@
 """Any optimizer class: which reference it is, what its decay is, and what else it does.
 
-The class runs in a process of its own (:mod:`parity.check.examine`) on a few feeds (:mod:`parity.check.feeds`); here
-only arrays arrive. Held to a reference by name, or to the one that fits, every recorded number must lie within its
+The class runs in a process of its own (:mod:`parity.features.check.examine`) on a few feeds
+(:mod:`parity.features.check.feeds`); here only arrays arrive. Held to a reference by name, or to the one that fits, every recorded number must lie within its
 tolerance, in each dtype. Where none fits, what was measured is said and nothing is judged.
 """
 
@@ -12,18 +12,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, replace
 from typing import Any
 
-from parity.check import findings
-from parity.check.examined import Examined
-from parity.check.feeds import decay_of, rate_of
-from parity.check.held import BY_NAME, demanded, known_numbers, motions, parse_against
-from parity.check.identify import Held, Identity, Judgement, identify, judge
-from parity.check.invariance import facts
-from parity.check.target import Target
-from parity.check.worker import TheirError, run
 from parity.errors import InputError
 from parity.explain.finding import CheckVerdict, Diagnosis, Finding
 from parity.explain.replay import share_of
 from parity.explain.update.references import shown
+from parity.features.check import findings
+from parity.features.check.examined import Examined
+from parity.features.check.feeds import decay_of, rate_of
+from parity.features.check.held import BY_NAME, demanded, known_numbers, motions, parse_against
+from parity.features.check.identify import Held, Identity, Judgement, identify, judge
+from parity.features.check.invariance import facts
+from parity.features.check.target import Target
+from parity.features.check.worker import TheirError, run
 from parity.judge.undecidable import variants
 from refimpl.errors import RefimplError
 from refimpl.types import Optimizer
@@ -47,7 +47,7 @@ def check_optimizer(
         parse_against(against)
     try:
         words = (target, dict(hyper), tuple(dtypes), device)
-        examined: Examined = run("parity.check.examine:examine_target", *words, limit=limit)
+        examined: Examined = run("parity.features.check.examine:examine_target", *words, limit=limit)
     except TheirError as error:
         said = str(error).splitlines()[-1]
         notes = (str(error),)

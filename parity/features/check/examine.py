@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from parity.check.conduct import faults
-from parity.check.drive import REFUSALS, Driver
-from parity.check.examined import Examined
-from parity.check.feeds import SHAPES, drawn, feeds, judged
-from parity.check.put_off import put_off_dynamo
-from parity.check.target import Target, load
 from parity.errors import InputError
+from parity.features.check.conduct import faults
+from parity.features.check.drive import REFUSALS, Driver
+from parity.features.check.examined import Examined
+from parity.features.check.feeds import SHAPES, drawn, feeds, judged
+from parity.features.check.put_off import put_off_dynamo
+from parity.features.check.target import Target, load
 
 
 def examine_target(target: Target, hyper: Mapping[str, Any], dtypes: Sequence[str], device: str) -> Examined:

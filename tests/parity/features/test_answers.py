@@ -245,7 +245,7 @@ def test_the_other_commands_run_as_the_page_says(
 
 
 def test_all_other_commands_are_bridges() -> None:
-    """tests/parity/study/test_bridges.py runs each of these."""
+    """tests/parity/features/test_bridges.py runs each of these."""
     for command in COMMANDS:
         if command not in RUNS + OTHERS:
             _, name, word = shlex.split(command)[:3]

@@ -9,15 +9,15 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from parity.check.align import observed_in, reports_of, roles_by_report, roles_by_start, steps_of
-from parity.check.events import History, Recorded, Records, Step
-from parity.check.hooks import Log, recording
-from parity.check.put_off import put_off_dynamo
-from parity.check.target import Target, load
-from parity.check.task import Task, exact
-from parity.check.task_data import TaskData
 from parity.errors import InputError
 from parity.explain.observed import Observed
+from parity.features.check.align import observed_in, reports_of, roles_by_report, roles_by_start, steps_of
+from parity.features.check.events import History, Recorded, Records, Step
+from parity.features.check.hooks import Log, recording
+from parity.features.check.put_off import put_off_dynamo
+from parity.features.check.target import Target, load
+from parity.features.check.task import Task, exact
+from parity.features.check.task_data import TaskData
 from refimpl.types import Array
 
 Start = Mapping[str, Array]

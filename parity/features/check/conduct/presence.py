@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from parity.check.conduct.bench import Run, Shapes, apart_from
-from parity.check.drive import REFUSALS, Driver
-from parity.check.feeds import drawn
-from parity.check.task import exact
+from parity.features.check.conduct.bench import Run, Shapes, apart_from
+from parity.features.check.drive import REFUSALS, Driver
+from parity.features.check.feeds import drawn
+from parity.features.check.task import exact
 from refimpl.types import Array
 
 

@@ -21,8 +21,8 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-from parity.check.events import Backward, Event, History, Mark, Seen, Step
-from parity.check.task import exact
+from parity.features.check.events import Backward, Event, History, Mark, Seen, Step
+from parity.features.check.task import exact
 from refimpl.types import Array
 
 

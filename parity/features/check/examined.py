@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from parity.check.feeds import Played
+from parity.features.check.feeds import Played
 
 
 @dataclass(frozen=True)

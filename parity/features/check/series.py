@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from parity.check.logfile import Log
-from parity.check.training import ACCUMULATE, UNKNOWN_FORM
 from parity.errors import InputError
 from parity.experiment import Experiment
 from parity.explain.finding import Diagnosis, Finding
 from parity.explain.free import Free, free
 from parity.explain.named import FAR, Named, named
 from parity.explain.readings import Layout, Series, factor, layouts, stacked, words
+from parity.features.check.logfile import Log
+from parity.features.check.training import ACCUMULATE, UNKNOWN_FORM
 from parity.step.design import Design, as_asked
 from refimpl.arithmetic.bounded import Profile
 from refimpl.arithmetic.formats import FORMATS

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from parity.check.elsewhere import shares, where
-from parity.check.examined import Examined
-from parity.check.feeds import Played
-from parity.check.held import key_of, motions
-from parity.check.identify import Held, Identity, Judgement
-from parity.check.rules import RULES
 from parity.explain.finding import Finding
 from parity.explain.update import explain_update
 from parity.explain.update.references import shown
+from parity.features.check.elsewhere import shares, where
+from parity.features.check.examined import Examined
+from parity.features.check.feeds import Played
+from parity.features.check.held import key_of, motions
+from parity.features.check.identify import Held, Identity, Judgement
+from parity.features.check.rules import RULES
 from refimpl.arithmetic.formats import FORMATS
 
 ENOUGH = 20

@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from parity.check.events import Records
-from parity.check.logfile import WEIGHTS, Log, read, saved
-from parity.check.series import judge_series
-from parity.check.training import misfit, trajectory_of
 from parity.errors import InputError
 from parity.experiment import Experiment
 from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis, Finding
 from parity.explain.readings import factor, norms
+from parity.features.check.events import Records
+from parity.features.check.logfile import WEIGHTS, Log, read, saved
+from parity.features.check.series import judge_series
+from parity.features.check.training import misfit, trajectory_of
 from parity.step.design import check_linear
 from parity.step.recording import profile_of
 from refimpl.arithmetic.bounded import Bounded, Profile

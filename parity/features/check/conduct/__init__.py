@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from parity.check.conduct import elements, presence, surroundings
-from parity.check.conduct.bench import Shapes
-from parity.check.drive import Driver
-from parity.check.examined import Fault
+from parity.features.check.conduct import elements, presence, surroundings
+from parity.features.check.conduct.bench import Shapes
+from parity.features.check.drive import Driver
+from parity.features.check.examined import Fault
 
 
 @dataclass(frozen=True)

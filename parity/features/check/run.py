@@ -6,10 +6,10 @@ import ast
 from collections.abc import Sequence
 from typing import Any
 
-from parity.check.target import parse
 from parity.errors import InputError
 from parity.experiment import Experiment
 from parity.explain.finding import Diagnosis
+from parity.features.check.target import parse
 
 
 def check(
@@ -30,7 +30,7 @@ def check(
     what = parse(target)
     options = hyper_parameters(hyper)
     if what.is_class:
-        from parity.check.optimizer import check_optimizer
+        from parity.features.check.optimizer import check_optimizer
 
         dtypes = tuple(dict.fromkeys(("float64", "float32", dtype or "float64")))
         return check_optimizer(what, options, against=against, dtypes=dtypes, device=device, limit=limit)
@@ -40,14 +40,14 @@ def check(
             f"{given}: is for optimizer classes, which begin with a capital; others are held to --experiment"
         )
     if experiment is None:
-        from parity.check.experiments import ask_for_experiment
+        from parity.features.check.experiments import ask_for_experiment
 
         raise ask_for_experiment(what, dtype or "float64", device, limit)
     if what.is_log:
-        from parity.check.log import check_log
+        from parity.features.check.log import check_log
 
         return check_log(what.place, experiment, dtype=dtype)
-    from parity.check.training import check_training
+    from parity.features.check.training import check_training
 
     found, _, _ = check_training(what, experiment, dtype=dtype or "float64", device=device, limit=limit)
     return found

@@ -7,10 +7,6 @@ from functools import partial
 
 import numpy as np
 
-from parity.check.events import Recorded, Records
-from parity.check.target import Target
-from parity.check.task_data import task_data
-from parity.check.worker import run
 from parity.errors import InputError
 from parity.experiment import Experiment
 from parity.explain.diagnosis import diagnose
@@ -18,6 +14,10 @@ from parity.explain.finding import Diagnosis
 from parity.explain.observed import Observed
 from parity.explain.readings import spacings
 from parity.explain.replayed_reports import replay
+from parity.features.check.events import Recorded, Records
+from parity.features.check.target import Target
+from parity.features.check.task_data import task_data
+from parity.features.check.worker import run
 from parity.step.design import as_asked, check_linear
 from parity.step.engine import Engine
 from parity.step.recording import recording_of
@@ -36,11 +36,13 @@ def check_training(
 ) -> tuple[Diagnosis, Trajectory, Observed]:
     """Run ``train(task)``, or ``main()``, in a process of its own and say what it computes.
 
-    Raises :class:`parity.check.worker.TheirError` where it raises, and :class:`InputError` where it reports nothing and
-    no optimizer is seen at work, or the experiment's model is not linear.
+    Raises :class:`parity.features.check.worker.TheirError` where it raises, and :class:`InputError` where it reports
+    nothing and no optimizer is seen at work, or the experiment's model is not linear.
     """
     check_linear(experiment)
-    recorded = run("parity.check.recorded:record_target", target, task_data(experiment), dtype, device, limit=limit)
+    recorded = run(
+        "parity.features.check.recorded:record_target", target, task_data(experiment), dtype, device, limit=limit
+    )
     trajectory, observed = as_trajectory(experiment, recorded)
     return diagnose(experiment, trajectory, observed=observed), trajectory, observed
 

@@ -1,7 +1,7 @@
 """Logs of a training run: ``.npz``, ``.csv`` or ``.jsonl`` with a row for each step.
 
-Columns by name (:mod:`parity.check.columns`): ``loss`` (of the batch, before the step), ``norm`` (of the weights, after
-the step), ``weight`` and ``bias`` (after the step): in a CSV one column for each number, ``weight[0]``, ``weight[1]``
+Columns by name (:mod:`parity.features.check.columns`): ``loss`` (of the batch, before the step), ``norm`` (of the
+weights, after the step), ``weight`` and ``bias`` (after the step): in a CSV one column for each number, ``weight[0]``, ``weight[1]``
 …; in JSON lines lists; in an ``.npz`` arrays. A trajectory that ``parity run`` saved is a log, too. One row more than
 there are steps has the initial weights first, and may have no loss.
 
@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from parity.check.columns import columns
 from parity.errors import InputError
+from parity.features.check.columns import columns
 from refimpl.errors import DataError
 from refimpl.trajectory import Trajectory
 from refimpl.types import Array

@@ -1,1 +1,0 @@
-"""Anybody's optimizer class, training function or log, held to the reference."""
