@@ -1,9 +1,9 @@
 """Logs of a training run: ``.npz``, ``.csv`` or ``.jsonl`` with a row for each step.
 
 Columns by name (:mod:`parity.features.check.columns`): ``loss`` (of the batch, before the step), ``norm`` (of the
-weights, after the step), ``weight`` and ``bias`` (after the step): in a CSV one column for each number, ``weight[0]``, ``weight[1]``
-…; in JSON lines lists; in an ``.npz`` arrays. A trajectory that ``parity run`` saved is a log, too. One row more than
-there are steps has the initial weights first, and may have no loss.
+weights, after the step), ``weight`` and ``bias`` (after the step): in a CSV one column for each number,
+``weight[0]``, ``weight[1]`` …; in JSON lines lists; in an ``.npz`` arrays. A trajectory that ``parity run`` saved is
+a log, too. One row more than there are steps has the initial weights first, and may have no loss.
 
 A number that is written with few digits is an interval: ``0.0140`` is 0.0140 ± 0.00005. What is no finite number is
 refused with its line.

@@ -1,8 +1,9 @@
 """Any optimizer class: which reference it is, what its decay is, and what else it does.
 
 The class runs in a process of its own (:mod:`parity.features.check.examine`) on a few feeds
-(:mod:`parity.features.check.feeds`); here only arrays arrive. Held to a reference by name, or to the one that fits, every recorded number must lie within its
-tolerance, in each dtype. Where none fits, what was measured is said and nothing is judged.
+(:mod:`parity.features.check.feeds`); here only arrays arrive. Held to a reference by name, or to the one that fits,
+every recorded number must lie within its tolerance, in each dtype. Where none fits, what was measured is said and
+nothing is judged.
 """
 
 from __future__ import annotations
