@@ -40,12 +40,9 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "show": show_command,
 }
 SETTINGS = {"convert": OWN_OPTIONS}
-SELDOM = 100_000
-"""Objects that are made between two searches for garbage: imports make many, and hardly any of them is garbage."""
-INTERRUPTED = 130
 
 
-def app(arguments: list[str]) -> Any:
+def app(args: list[str] | None, **options: Any) -> Any:
     """The command that the first word names; typer takes longer to prepare all of them than to import NumPy."""
     described = typer.Typer(
         add_completion=False,
@@ -53,30 +50,32 @@ def app(arguments: list[str]) -> Any:
         pretty_exceptions_enable=False,
         help="Hold PyTorch's training step to a hand-derived reference, within tolerances that are derived.",
     )
-    for name in arguments[:1] if arguments and arguments[0] in COMMANDS else COMMANDS:
+    words = sys.argv[1:] if args is None else args
+    for name in words[:1] if words and words[0] in COMMANDS else COMMANDS:
         described.command(name, context_settings=SETTINGS.get(name))(COMMANDS[name])
-    return get_group(described)(args=arguments, standalone_mode=False)
+    return get_group(described)(args=words, **options)
+
+
+SELDOM = 100_000
+"""Objects that are made between two searches for garbage: imports make many, and hardly any of them is garbage."""
+INTERRUPTED = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The console script: its exit code."""
-    return end(app, arguments)
-
-
-def end(app: Callable[[list[str]], Any], arguments: list[str] | None = None) -> int:
-    """The exit code of a command line: one line for bad input and 2, 130 when interrupted."""
     often = gc.get_threshold()
     gc.set_threshold(SELDOM, *often[1:])
     atexit.register(gc.freeze)  # the end of the process is the end of all objects, whether they are garbage or not
     try:
-        return _run(app, sys.argv[1:] if arguments is None else arguments)
+        return end(app, arguments)
     finally:
         gc.set_threshold(*often)
 
 
-def _run(app: Callable[[list[str]], Any], arguments: list[str]) -> int:
+def end(app: Callable[..., Any], arguments: list[str] | None = None) -> int:
+    """The exit code of a command line: one line for bad input and 2, 130 when interrupted."""
     try:
-        code = int(app(arguments) or 0)
+        code = int(app(args=arguments, standalone_mode=False) or 0)
     except typer.TyperException as error:  # of the words on the command line; empty where the help was printed
         return _say(f"{message}; see parity --help" if (message := error.format_message()) else "")
     except InputError as error:

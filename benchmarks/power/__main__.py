@@ -62,11 +62,6 @@ def page_command(
     write_page(read(document), folder, read(blind) if blind is not None and blind.is_file() else None)
 
 
-def run(arguments: list[str]) -> Any:
-    """The command that the words name."""
-    return app(args=arguments, standalone_mode=False)
-
-
 def read(path: Path) -> dict[str, Any]:
     """A JSON document."""
     found: dict[str, Any] = json_format.loads(path.read_text(encoding="utf-8"))
@@ -74,4 +69,4 @@ def read(path: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(end(run))
+    sys.exit(end(app))

@@ -123,7 +123,7 @@ def test_an_interrupt_of_a_command_that_keeps_nothing_says_no_more_than_that(
     monkeypatch.setattr("parity.features.gallery.command.load_all", interrupted)
     assert main(["list"]) == 130
     assert capsys.readouterr().err == "parity: interrupted\n"
-    monkeypatch.setattr("parity.cli.app", lambda _: interrupted())
+    monkeypatch.setattr("parity.cli.app", lambda **_: interrupted())
     assert main(["list"]) == 130
     assert capsys.readouterr().err == "parity: interrupted\n"
 

@@ -17,7 +17,7 @@ import pytest
 import parity
 from benchmarks.power import measure as measuring
 from benchmarks.power import run as running
-from benchmarks.power.__main__ import run as run_command
+from benchmarks.power.__main__ import app
 from benchmarks.power.case import Result, RightCause, Trial
 from benchmarks.power.causes import cause
 from benchmarks.power.checks import checks
@@ -31,10 +31,10 @@ from benchmarks.power.plan import DTYPES, EXPERIMENTS, plan
 from benchmarks.power.run import EARLIER, RESULTS, exit_code, power
 from benchmarks.power.smallest import PRECISION, numbers, smallest_change, smallest_changes
 from benchmarks.power.summary import document
+from parity.features.check.in_process import trajectory_here
 from parity.cli import end
 from parity.errors import InputError
 from parity.explain.diagnosis import diagnose
-from parity.features.check.in_process import trajectory_here
 from parity.step.design import as_asked
 from parity.step.engine import Engine
 from parity.step.recording import recording_of
@@ -49,7 +49,7 @@ SINGLE = Trial(kind="single", faults=("loss-halved",), experiment="check-sgd", d
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of one ``python -m benchmarks.power --quick``."""
     folder = tmp_path_factory.mktemp("power")
-    assert end(run_command, ["--quick", "--dtype", "float64", "--jobs", "2", "--out", str(folder)]) == 0
+    assert end(app, ["--quick", "--dtype", "float64", "--jobs", "2", "--out", str(folder)]) == 0
     return folder
 
 
@@ -303,7 +303,7 @@ WORDS = [
 def test_words_that_make_no_sense_are_refused_in_one_line(
     words: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert end(run_command, [*words]) == 2
+    assert end(app, [*words]) == 2
     assert capsys.readouterr().err.startswith(f"parity: {message}")
 
 
