@@ -31,10 +31,10 @@ from benchmarks.power.plan import DTYPES, EXPERIMENTS, plan
 from benchmarks.power.run import EARLIER, RESULTS, exit_code, power
 from benchmarks.power.smallest import PRECISION, numbers, smallest_change, smallest_changes
 from benchmarks.power.summary import document
-from parity.features.check.in_process import trajectory_here
 from parity.cli import end
 from parity.errors import InputError
 from parity.explain.diagnosis import diagnose
+from parity.features.check.in_process import trajectory_here
 from parity.step.design import as_asked
 from parity.step.engine import Engine
 from parity.step.recording import recording_of
