@@ -1,7 +1,8 @@
 """One example of every entry of every registry, and the arithmetics that formulas are run in.
 
 A test that names ``any_loss``, ``any_penalty``, ``any_optimizer``, ``any_schedule`` or ``any_init`` runs once for each
-example below; ``test_registries.py`` fails while an entry has none.
+example below; one that names ``every_optimizer``, ``every_schedule`` or ``every_penalty`` gets all of them by label.
+``test_registries.py`` fails while an entry has none.
 """
 
 from __future__ import annotations
@@ -264,15 +265,35 @@ OF_CLASSES = {"cross_entropy"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    for kind, registry in REGISTRIES.items():
+    for kind in REGISTRIES:
         if f"any_{kind}" in metafunc.fixturenames:
-            names = [name for name in registry if name not in OF_CLASSES]
-            made = [(f"{name}{i}", registry[name](**given)) for name in names for i, given in enumerated(kind, name)]
-            metafunc.parametrize(f"any_{kind}", [entry for _, entry in made], ids=[label for label, _ in made])
+            made = labelled(kind)
+            metafunc.parametrize(f"any_{kind}", made.values(), ids=made)
 
 
-def enumerated(kind: str, name: str) -> list[tuple[int, dict[str, Any]]]:
-    return list(enumerate(EXAMPLES[kind].get(name, [])))
+def labelled(kind: str) -> dict[str, Any]:
+    """Every example of a registry by its label, which is the entry's name and a number."""
+    return {
+        f"{name}{i}": entry(**arguments)
+        for name, entry in REGISTRIES[kind].items()
+        if name not in OF_CLASSES
+        for i, arguments in enumerate(EXAMPLES[kind].get(name, []))
+    }
+
+
+@pytest.fixture(scope="session")
+def every_optimizer() -> dict[str, Any]:
+    return labelled("optimizer")
+
+
+@pytest.fixture(scope="session")
+def every_schedule() -> dict[str, Any]:
+    return labelled("schedule")
+
+
+@pytest.fixture(scope="session")
+def every_penalty() -> dict[str, Any]:
+    return labelled("penalty")
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from refimpl.ranges import number_fields
-from refimpl.types import Optimizer
 
 KINDS = ["loss", "penalty", "optimizer", "schedule", "init"]
 
@@ -30,9 +29,10 @@ def test_every_entry_is_a_frozen_keyword_only_dataclass(kind: str, registries: A
         assert all(field.kw_only for field in dataclasses.fields(entry))
 
 
-def test_every_optimizer_says_what_it_does_with_a_penalty(any_optimizer: Optimizer) -> None:
-    assert any_optimizer.decay in {"coupled", "decoupled", "proximal"}
-    assert "decay" not in {field.name for field in dataclasses.fields(any_optimizer)}  # type: ignore[arg-type]
+def test_every_optimizer_says_what_it_does_with_a_penalty(every_optimizer: dict[str, Any]) -> None:
+    for label, optimizer in every_optimizer.items():
+        assert optimizer.decay in {"coupled", "decoupled", "proximal"}, label
+        assert "decay" not in {field.name for field in dataclasses.fields(optimizer)}, label
 
 
 @pytest.mark.parametrize("kind", ["loss", "penalty", "optimizer"])

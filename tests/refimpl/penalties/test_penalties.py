@@ -87,8 +87,9 @@ def test_the_subgradient_is_the_derivative_where_there_is_one(any_penalty: Any, 
     assert np.all(np.abs(found - slope)[smooth] <= 1e-15 * np.abs(slope)[smooth] + 1e-25)
 
 
-def test_the_subgradient_at_0_is_0(any_penalty: Any) -> None:
-    assert any_penalty.subgradient(np.zeros((1, 1, 2))).tolist() == [[[0.0, 0.0]]]
+def test_the_subgradient_at_0_is_0(every_penalty: dict[str, Any]) -> None:
+    for label, penalty in every_penalty.items():
+        assert penalty.subgradient(np.zeros((1, 1, 2))).tolist() == [[[0.0, 0.0]]], label
 
 
 @given(w=WEIGHTS, step=STEPS)
@@ -204,20 +205,21 @@ def test_one_strength_per_run_is_each_run_by_itself(any_penalty: Any) -> None:
         assert np.array_equal(align(batch, 3).distance(w, g)[one], alone.distance(w[one], g[one]))
 
 
-def test_the_inputs_stay_as_they_are(any_penalty: Any) -> None:
+def test_the_inputs_stay_as_they_are(every_penalty: dict[str, Any]) -> None:
     w, g = np.random.default_rng(0).standard_normal((2, 2, 1, 3))
     w[0, 0, 0] = 0
     before = w.copy(), g.copy()
-    any_penalty.value(w), any_penalty.subgradient(w), any_penalty.prox(w, 0.1), any_penalty.distance(w, g)
-    assert np.array_equal(w, before[0]) and np.array_equal(g, before[1])
+    for label, penalty in every_penalty.items():
+        penalty.value(w), penalty.subgradient(w), penalty.prox(w, 0.1), penalty.distance(w, g)
+        assert np.array_equal(w, before[0]) and np.array_equal(g, before[1]), label
 
 
-@pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf, True, "1", np.array([0.1, -0.1]), np.float32(-1)])
-def test_a_strength_outside_its_range_is_refused(any_penalty: Any, bad: Any) -> None:
+def test_a_strength_outside_its_range_is_refused(any_penalty: Any) -> None:
     for name in number_fields(type(any_penalty)):
-        with pytest.raises(ValueError, match=rf"^{name}: given .*; allowed: a finite number ≥ 0; change {name}$"):
-            replace(any_penalty, **{name: bad})
+        for bad in (-1.0, np.nan, np.inf, True, "1", np.array([0.1, -0.1]), np.float32(-1)):
+            with pytest.raises(ValueError, match=rf"^{name}: given .*; allowed: a finite number ≥ 0; change {name}$"):
+                replace(any_penalty, **{name: bad})
 
 
-def test_the_weight_alone_is_penalised_unless_told_otherwise(any_penalty: Any) -> None:
-    assert any_penalty.parameters == ("weight",)
+def test_the_weight_alone_is_penalised_unless_told_otherwise(every_penalty: dict[str, Any]) -> None:
+    assert all(penalty.parameters == ("weight",) for penalty in every_penalty.values())
