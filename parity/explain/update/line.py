@@ -30,6 +30,15 @@ WRAPS = {
     "rate": "self.lr * X",
 }
 """Functions that a tensor may go through where it should not."""
+SECOND = {
+    ast.Mult: "factor",
+    ast.Div: "divisor",
+    ast.FloorDiv: "divisor",
+    ast.Add: "term",
+    ast.Sub: "term",
+    ast.Pow: "power",
+}
+"""What the second operand of an operator is called."""
 
 
 @lru_cache(maxsize=128)
@@ -80,8 +89,7 @@ class Lines(Editor):
         """One side of an operator is missing, or the operator is another one."""
         match node:
             case ast.BinOp(left, op, right):
-                word = {ast.Mult: "factor", ast.Div: "divisor", ast.Add: "term", ast.Sub: "term", ast.Pow: "power"}
-                what = word[type(op)]
+                what = SECOND[type(op)]
                 yield "missing", self._with(i, node, ast.unparse(left)), f"the {what} {_source(right)} is missing"
                 if isinstance(op, ast.Mult | ast.Add):
                     yield "missing", self._with(i, node, ast.unparse(right)), f"the {what} {_source(left)} is missing"
