@@ -46,6 +46,7 @@ def record(
     steps: int = 12,
     sparse: bool = False,
     rates: Sequence[float] = (),
+    shapes: Sequence[tuple[int, ...]] = ((3, 5),),
 ) -> list[Motion]:
     """What an optimizer makes of drawn gradients."""
     rng = np.random.default_rng(7)
@@ -53,7 +54,7 @@ def record(
     def draw(shape: tuple[int, ...]) -> torch.Tensor:
         return torch.from_numpy(rng.standard_normal(shape)).to(getattr(torch, dtype))
 
-    params = [draw(shape).requires_grad_() for shape in ((3, 5), (7,), (1,))]
+    params = [draw(shape).requires_grad_() for shape in shapes]
     optimizer = make(params)
     weights, gradients = [[exact(p)] for p in params], [[] for _ in params]
     for k in range(steps):
@@ -88,11 +89,19 @@ def of(fits: Sequence[Fit], name: str) -> Fit:
     return next(each for each in fits if each.name == name)
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("name", list(TELLING))
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [
+        *((name, "float32") for name in TELLING),
+        *(pytest.param(name, "float64", marks=() if name == "SGD" else pytest.mark.slow) for name in TELLING),
+    ],
+)
 def test_every_optimizer_of_torch_is_recognised_by_name_and_options(name: str, dtype: str) -> None:
     options: Mapping[str, Any] = OPTIONS[name][TELLING[name]]
-    motions = record(lambda params: getattr(torch.optim, name)(params, **options), dtype, sparse=name == "SparseAdam")
+    shapes = ((3, 5), (7,), (1,))
+    motions = record(
+        lambda params: getattr(torch.optim, name)(params, **options), dtype, sparse=name == "SparseAdam", shapes=shapes
+    )
     first, *others = fit(motions, options)
     assert first.fits and type(first.optimizer).__name__ == name
     assert first.changed == ()
@@ -132,7 +141,14 @@ WRONG = {
 
 
 @pytest.mark.parametrize(
-    ("which", "dtype"), [*((which, "float64") for which in WRONG), ("rate", "float32"), ("momentum", "float32")]
+    ("which", "dtype"),
+    [
+        ("rate", "float32"),
+        ("average", "float64"),
+        ("momentum", "float64"),
+        *(pytest.param(which, "float64", marks=pytest.mark.slow) for which in ("rate", "decay", "lr_decay")),
+        pytest.param("momentum", "float32", marks=pytest.mark.slow),
+    ],
 )
 def test_a_number_that_was_not_asked_for_is_found_with_its_few_digits(which: str, dtype: str) -> None:
     wrong = WRONG[which]
@@ -145,9 +161,12 @@ def test_a_number_that_was_not_asked_for_is_found_with_its_few_digits(which: str
     assert (value[int(index)] if index else value) == wrong.value
 
 
-def test_an_option_that_was_not_asked_for_is_found_among_all_families() -> None:
+@pytest.mark.parametrize(
+    "families", [FEW, pytest.param(OPTIMIZERS, marks=pytest.mark.slow)], ids=["few families", "all families"]
+)
+def test_an_option_that_was_not_asked_for_is_found(families: Mapping[str, Any]) -> None:
     motions = record(lambda params: torch.optim.SGD(params, lr=0.1, momentum=0.9, nesterov=True))
-    first = fit(motions, {"lr": 0.1})[0]
+    first = fit(motions, {"lr": 0.1}, families)[0]
     assert first.optimizer == SGD(lr=0.1, momentum=0.9, nesterov=True)
     assert set(first.changed) == {"momentum", "nesterov"}
 
@@ -171,10 +190,24 @@ class Faulty(torch.optim.Optimizer):
             param -= 0.01 * (m / c1) / root
 
 
-@pytest.mark.parametrize("dtype", ["float64", pytest.param("float32", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("fault", [{"inside": True, "corrected": True}, {"inside": False, "corrected": False}], ids=str)
-def test_a_faulty_optimizer_fits_no_family_and_that_is_said(fault: Mapping[str, bool], dtype: str) -> None:
-    found = fit(record(lambda params: Faulty(params, **fault), dtype), {"lr": 0.01, "eps": 1e-3}, FEW)
+INSIDE, UNCORRECTED = {"inside": True, "corrected": True}, {"inside": False, "corrected": False}
+
+
+@pytest.mark.parametrize(
+    ("fault", "families", "dtype"),
+    [
+        (INSIDE, ("adam", "sgd"), "float64"),
+        pytest.param(INSIDE, FEW, "float32", marks=pytest.mark.slow),
+        pytest.param(UNCORRECTED, FEW, "float64", marks=pytest.mark.slow),
+        pytest.param(UNCORRECTED, FEW, "float32", marks=pytest.mark.slow),
+    ],
+    ids=["inside", "inside-float32", "uncorrected", "uncorrected-float32"],
+)
+def test_a_faulty_optimizer_fits_no_family_and_that_is_said(
+    fault: Mapping[str, bool], families: Sequence[str], dtype: str
+) -> None:
+    asked = {"lr": 0.01, "eps": 1e-3}
+    found = fit(record(lambda params: Faulty(params, **fault), dtype), asked, {name: FEW[name] for name in families})
     assert not any(each.fits for each in found)
     assert all(each.residual > 0 for each in found)
 
