@@ -214,7 +214,7 @@ def test_asgd_rests_elsewhere_and_is_refused() -> None:
 # -- numbers printed by R -----------------------------------------------------------------------------------------
 
 
-RECORD = json.loads((ROOT / "parity" / "prove" / "recorded.json").read_text(encoding="utf-8"))
+RECORD = json.loads((ROOT / "parity" / "features" / "convert" / "prove" / "recorded.json").read_text(encoding="utf-8"))
 
 
 def stationarity(objective: Objective, weight: np.ndarray) -> float:
