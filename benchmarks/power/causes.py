@@ -23,6 +23,7 @@ ANSWERS: Mapping[str, str] = {
 NUMBERS: Mapping[str, str] = {
     "penalty-other-strength": "weight_decay of the weight",
     "decay-extra": "weight_decay of the weight",
+    "maximize": "maximize of the weight is True",
 }
 """Faults that are numbers of a parameter group, as ``optimizer-numbers`` reads them off where they were recorded."""
 NAMELESS = ("gradient-noise",)

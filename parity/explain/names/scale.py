@@ -8,7 +8,8 @@ from functools import partial
 
 import numpy as np
 
-from parity.explain.cause import Cause
+from parity.explain.catalogue import NAMES
+from parity.explain.cause import Cause, cause_of
 from parity.explain.faults.twists import ClipEach
 from parity.explain.measure.chain import SLACK, Chain
 from parity.explain.measure.laws import compounding
@@ -38,6 +39,8 @@ def causes(chain: Chain) -> Iterator[Cause]:
     parts = [(name, one) for name, one in scales.items() if not one.is_(1.0)]
     if len(parts) == len(scales) and all(alike(one, scales["weight"]) for one in scales.values()):
         parts = [("", scales["weight"])]
+    if parts[0][0] == "" and parts[0][1].is_(-1.0):
+        yield from (cause_of(NAMES["maximize"], value) for value in NAMES["maximize"].values)
     of = {name: f" of the {name}" if name else "" for name, _ in parts}
     constant = all(one.constant is not None for _, one in parts)
     if chain.given is not None and chain.given.source == "weights" and constant and parts[0][0] == "":

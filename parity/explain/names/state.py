@@ -28,9 +28,14 @@ def causes(chain: Chain, changed: Design) -> Iterator[Cause]:
     keys = set.union(*(_keys(optimizer, chain, name) for name, optimizer in seen.form.optimizers.items()))
     for forgets in (frozenset[str](), *(frozenset({key}) for key in sorted(keys) if len(keys) > 1)):
         resets = _found(chain, seen, first, forgets)
-        if resets is not None:
+        if resets is not None and not _starts_late(resets, forgets):
             yield _cause(seen, resets, forgets)
             return
+
+
+def _starts_late(resets: Array, forgets: frozenset[str]) -> bool:
+    """Whether it is a counter that reads 1 twice, at the first two steps: nothing was lost, it starts a step late."""
+    return forgets == {"step"} and np.flatnonzero(resets).tolist() == [1]
 
 
 def _keys(optimizer: Any, chain: Chain, name: str) -> set[str]:
