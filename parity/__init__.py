@@ -19,15 +19,17 @@ if TYPE_CHECKING:
     from parity.features.run.results import Report, Run
     from parity.features.run.run import run
     from parity.features.watch.watch import watch
+    from parity.installed import __version__
     from parity.judge.verdict import Verdict
 
-__all__ = ["Experiment", "Report", "Run", "Verdict", "diagnose", "load", "run", "watch"]
+__all__ = ["Experiment", "Report", "Run", "Verdict", "__version__", "diagnose", "load", "run", "watch"]
 
 _HOME = {
     "Experiment": "parity.experiment",
     "Report": "parity.features.run.results",
     "Run": "parity.features.run.results",
     "Verdict": "parity.judge.verdict",
+    "__version__": "parity.installed",
     "diagnose": "parity.explain.diagnosis",
     "run": "parity.features.run.run",
     "watch": "parity.features.watch.watch",

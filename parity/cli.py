@@ -6,7 +6,7 @@ import atexit
 import gc
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.main import get_group
@@ -23,6 +23,7 @@ from parity.features.stability.command import stability_command
 from parity.features.sweep.command import sweep_command
 from parity.features.trace.command import trace_command
 from parity.features.verify.command import verify_command
+from parity.installed import __version__, clash
 from parity.output import Interrupted
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -42,6 +43,13 @@ COMMANDS: dict[str, Callable[..., None]] = {
 SETTINGS = {"convert": OWN_OPTIONS}
 
 
+def start(version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
+    """What comes before the command."""
+    if version:
+        print(f"parity {__version__}")
+        raise typer.Exit
+
+
 def app(args: list[str] | None, **options: Any) -> Any:
     """The command that the first word names; typer takes longer to prepare all of them than to import NumPy."""
     described = typer.Typer(
@@ -51,6 +59,7 @@ def app(args: list[str] | None, **options: Any) -> Any:
         help="Hold PyTorch's training step to a hand-derived reference, within tolerances that are derived.",
     )
     words = sys.argv[1:] if args is None else args
+    described.callback(invoke_without_command=True)(start)
     for name in words[:1] if words and words[0] in COMMANDS else COMMANDS:
         described.command(name, context_settings=SETTINGS.get(name))(COMMANDS[name])
     return get_group(described)(args=words, **options)
@@ -63,6 +72,8 @@ INTERRUPTED = 130
 
 def main(arguments: list[str] | None = None) -> int:
     """The console script: its exit code."""
+    if found := clash():
+        return _say(found)
     often = gc.get_threshold()
     gc.set_threshold(SELDOM, *often[1:])
     atexit.register(gc.freeze)  # the end of the process is the end of all objects, whether they are garbage or not

@@ -13,6 +13,7 @@ import torch
 from benchmarks.power.case import Result
 from benchmarks.power.causes import NAMELESS
 from benchmarks.power.mutants import FAMILIES, MUTANTS
+from parity.installed import __version__
 from parity.output import json_value
 
 FAMILY = {mutant.id: name for name, family in FAMILIES.items() for mutant in family}
@@ -44,7 +45,7 @@ def document(results: Sequence[Result]) -> dict[str, Any]:
 def environment() -> dict[str, str]:
     """Versions and machine."""
     return {
-        "parity": version("parity"),
+        "parity": __version__,
         "torch": torch.__version__,
         "numpy": version("numpy"),
         "python": platform.python_version(),

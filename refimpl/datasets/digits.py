@@ -83,7 +83,7 @@ def load() -> tuple[Array, Array]:
             "digits",
             given="no scikit-learn, which has the images",
             allowed="an installed scikit-learn",
-            remedy="pip install 'parity[data]', or train on synthetic classes with kind = \"classes\"",
+            remedy="pip install 'step-parity[data]', or train on synthetic classes with kind = \"classes\"",
         ) from error
     found = load_digits()
     return found.images.astype(float), found.target.astype(float)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tomllib
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -200,8 +199,3 @@ def test_the_start_of_pytest_and_the_fixtures_import_nothing(tmp_path: Path) -> 
     (tmp_path / "test_light.py").write_text(code, encoding="utf-8")
     ended = run("-W", "error", folder=tmp_path)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-
-
-def test_the_package_declares_the_plugin() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert project["entry-points"]["pytest11"] == {"parity": "parity.pytest_plugin"}

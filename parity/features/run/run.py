@@ -18,6 +18,7 @@ from parity.errors import InputError, Unsupported, nearest
 from parity.experiment import Experiment
 from parity.features.run.results import Reference, Report, Run
 from parity.formulation import FORMULATIONS, Formulation, realise
+from parity.installed import __version__
 from parity.judge.free_run import free_run
 from parity.judge.steps import Checks
 from parity.judge.verdict import Verdict, judge
@@ -211,9 +212,7 @@ def ridge_distance(experiment: Experiment, trajectory: Trajectory) -> float | No
 
 def _environment(runs: Sequence[Run]) -> dict[str, str]:
     """Versions and machine."""
-    from importlib.metadata import version
-
-    found = {"parity": version("parity"), "platform": platform.platform(), "machine": platform.machine()}
+    found = {"parity": __version__, "platform": platform.platform(), "machine": platform.machine()}
     for one in runs:
         if one.trajectory is not None:
             versions: dict[str, Any] = one.trajectory.meta.get("versions", {})

@@ -15,6 +15,7 @@ from parity.features.sweep.beside import Beside
 from parity.features.sweep.marks import Mark
 from parity.features.sweep.run import Sweep
 from parity.features.sweep.words import sentences
+from parity.installed import __version__
 from parity.output import to_json as as_json
 from refimpl.types import Array
 
@@ -36,7 +37,7 @@ def to_json(sweep: Sweep, found: Sequence[Mark], beside: Beside | None) -> str:
         "marks": [_mark(mark) for mark in found],
         "answer": sentences(sweep, found),
         "torch": None if beside is None else _beside(beside),
-        "environment": {name: version(name) for name in ("parity", "numpy", "scipy")},
+        "environment": {"parity": __version__} | {name: version(name) for name in ("numpy", "scipy")},
     }
     return as_json(document, indent=None).replace('], "', '],\n "') + "\n"
 

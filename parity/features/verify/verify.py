@@ -21,6 +21,7 @@ from parity.features.verify.known import as_known, with_fixed
 from parity.features.verify.options import OPTIONS
 from parity.features.verify.run_case import run_case
 from parity.features.verify.situations import SITUATIONS
+from parity.installed import __version__
 from parity.processes import work_all
 
 RESULTS, EARLIER = "results.jsonl", "results-earlier.jsonl"
@@ -160,7 +161,7 @@ def coverage(results: Iterable[Result]) -> Iterator[dict[str, Any]]:
 def environment(devices: Iterable[str]) -> dict[str, str]:
     """Versions and machine."""
     found = {
-        "parity": version("parity"),
+        "parity": __version__,
         "torch": torch.__version__,
         "numpy": version("numpy"),
         "python": platform.python_version(),

@@ -60,7 +60,7 @@ def test_the_same_seed_picks_the_same_digits_and_another_seed_others() -> None:
 def test_without_scikit_learn_the_way_out_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     load.cache_clear()
-    with pytest.raises(DataError, match=r"^digits: given no scikit-learn.*pip install 'parity\[data\]'.*\"classes\"$"):
+    with pytest.raises(DataError, match=r"^digits: given no scikit-learn.*'step-parity\[data\]'.*\"classes\"$"):
         made(Digits(train_rows=30))
     monkeypatch.undo()
     assert made(Digits(train_rows=30)).X.shape == (1, 30, 784)
