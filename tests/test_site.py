@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import ModuleType
 from urllib.parse import unquote
@@ -14,6 +17,7 @@ import pytest
 import yaml
 from math_core import LatexToMathML
 
+import parity
 from refimpl.losses import LOSSES
 from refimpl.models import MODELS
 from refimpl.optimizers import LBFGS, OPTIMIZERS
@@ -161,6 +165,33 @@ def test_lines_of_code_are_targets(site: Path) -> None:
     (line,) = re.findall(r'href="\.\./source/refimpl/optimizers/adam\.py\.html#L-(\d+)">\\?<math><mi>m', page)[:1]
     code = read(site / "source" / "refimpl" / "optimizers" / "adam.py.html")
     assert "β₁m + (1 − β₁)g" in code.split(f'id="L-{line}"')[1].split('id="L-')[0]
+
+
+def public_names(body: list[ast.stmt], inside: str) -> Iterator[str]:
+    """The dotted path of each class, function, constant, method and field without an underscore."""
+    for statement in body:
+        for name in LINKS.names(statement):
+            if not name.startswith("_") and name != "return":
+                yield f"{inside}.{name}"
+                if isinstance(statement, ast.ClassDef):
+                    yield from public_names(statement.body, f"{inside}.{name}")
+
+
+def test_the_api_has_every_public_name_and_field(site: Path) -> None:
+    shown = {name for page in (site / "api").glob("*.html") for name in re.findall(r'id="?([\w.]+)', read(page))}
+    modules = {path: path.relative_to(ROOT).with_suffix("") for path in (ROOT / "refimpl").rglob("*.py")}
+    wanted = {
+        name
+        for path, module in modules.items()
+        if module.name != "__main__"
+        for name in public_names(ast.parse(read(path)).body, ".".join(module.parts).removesuffix(".__init__"))
+    }
+    assert len(wanted) > 500
+    assert wanted <= shown, sorted(wanted - shown)
+    for name in parity.__all__:
+        promised = getattr(parity, name)
+        members = [field.name for field in fields(promised)] if is_dataclass(promised) else []
+        assert {f"parity.{name}", *(f"parity.{name}.{member}" for member in members)} <= shown, name
 
 
 def test_the_menu_has_every_page_once() -> None:

@@ -15,7 +15,8 @@ import numpy as np
 from refimpl.errors import DataError
 from refimpl.types import Array
 
-SMALLEST, LARGEST = 1e-60, 1e60
+SMALLEST = 1e-60
+LARGEST = 1e60
 
 
 def check_magnitudes(X: Array, y: Array) -> None:

@@ -40,7 +40,8 @@ from refimpl.ranges import NonNegative, check_fields, check_integers
 from refimpl.types import Array, Number, Params
 
 LEAST_CURVATURE = 1e-10
-ARMIJO, CURVATURE = 1e-4, 0.9
+ARMIJO = 1e-4
+CURVATURE = 0.9
 """Constants of torch, the doubles that it has for them."""
 
 
