@@ -27,7 +27,8 @@ from refimpl.schedules import PROGRAMMED, REACTIVE, SCHEDULES
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = [
-    *(ROOT / "README.md", ROOT / "benchmarks" / "README.md", ROOT / "examples" / "README.md"),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *(ROOT / folder / "README.md" for folder in ("benchmarks", "examples")),
     *sorted(DOCS.rglob("*.md")),
 ]
 IDS = [page.relative_to(ROOT).as_posix() for page in PAGES]

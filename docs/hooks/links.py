@@ -121,7 +121,8 @@ def shown(path: str, text: str) -> str:
     """A page that shows a file, each line a target."""
     from pygments import highlight
     from pygments.formatters import HtmlFormatter
-    from pygments.lexers import get_lexer_for_filename
+    from pygments.lexers import TextLexer, find_lexer_class_for_filename
 
-    code = highlight(text, get_lexer_for_filename(path), HtmlFormatter(linespans="L", cssclass="highlight source"))
+    lexer = find_lexer_class_for_filename(path) or TextLexer
+    code = highlight(text, lexer(), HtmlFormatter(linespans="L", cssclass="highlight source"))
     return f"---\ntitle: {path}\nhide: [navigation, toc]\nsearch:\n  exclude: true\n---\n\n# `{path}`\n\n{code}\n"
