@@ -66,6 +66,13 @@ def dies(task):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def reads_the_experiment(task):
+    import sys
+    assert "refimpl.optimizers" not in sys.modules  # the process of this code imports it when it is asked for
+    assert task.experiment.name == "check-sgd"
+    assert "refimpl.optimizers" in sys.modules
+
+
 constant = 3
 """
 
@@ -109,6 +116,7 @@ def test_a_generator_may_yield_what_it_would_record(tmp_path: Path) -> None:
         ("silent", "0 reports; call task.record"),
         ("swapped", "weight has 1 numbers; allowed: 30, the weight first"),
         ("number", "returned a int and reported nothing"),
+        ("reads_the_experiment", "0 reports; call task.record"),
         ("constant", "is a int and no function"),
         ("missing", "has no missing; it has"),
         ("dies", "was killed by SIGKILL"),
