@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +15,13 @@ import pytest
 import parity
 from parity.cli import main
 from parity.errors import InputError
+from parity.experiment import Experiment
+from parity.explain.diagnosis import diagnose
+from parity.features.check import experiments, recorded
+from parity.features.check.in_process import trajectory_here
 from parity.features.check.log import check_log
 from parity.features.check.run import check, hyper_parameters
-from parity.features.check.target import parse
+from parity.features.check.target import Target, load, parse
 from parity.features.check.worker import TheirError, run
 from parity.step.design import as_asked
 from parity.step.free import simulate
@@ -106,8 +113,9 @@ def test_one_command_names_the_fault_of_a_tutorial_s_loop(
 def test_a_generator_may_yield_what_it_would_record(tmp_path: Path) -> None:
     path = tmp_path / "generator.py"
     path.write_text(TUTORIAL.replace("{report}", "yield net"))
-    found = check(f"{path}:train", experiment=parity.load("check-mse"), dtype="float64")
-    assert found.verdict == "agree"
+    experiment = parity.load("check-mse")
+    trajectory, observed = trajectory_here(load(parse(f"{path}:train")), experiment, "float64")
+    assert diagnose(experiment, trajectory, observed=observed).verdict == "agree"
 
 
 @pytest.mark.parametrize(
@@ -119,12 +127,44 @@ def test_a_generator_may_yield_what_it_would_record(tmp_path: Path) -> None:
         ("reads_the_experiment", "0 reports; call task.record"),
         ("constant", "is a int and no function"),
         ("missing", "has no missing; it has"),
-        ("dies", "was killed by SIGKILL"),
     ],
 )
 def test_a_function_that_cannot_be_judged_is_refused_in_one_line(tutorial: Path, name: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        check(f"{tutorial}:{name}", experiment=parity.load("check-sgd"))
+        trajectory_here(load(parse(f"{tutorial}:{name}")), parity.load("check-sgd"), "float64")
+
+
+def test_a_target_that_is_no_function_is_refused_in_one_line(tutorial: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", sys.argv[:])
+    monkeypatch.setattr(recorded, "put_off_dynamo", lambda: None)  # this process is not of their code alone
+    with pytest.raises(InputError, match="is a int and no function"):
+        recorded.record_target(parse(f"{tutorial}:constant"), parity.load("check-sgd"), "float64", "cpu")
+
+
+def test_code_that_kills_its_process_is_refused_in_one_line(tutorial: Path) -> None:
+    with pytest.raises(InputError, match="was killed by SIGKILL"):
+        check(f"{tutorial}:dies", experiment=parity.load("check-sgd"))
+
+
+def test_without_an_experiment_those_are_listed_that_fit_the_code(
+    tutorial: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+
+    def in_this_process(_: str, target: Target, experiment: Experiment, dtype: str, *__: str, limit: float) -> Any:
+        tried.append(experiment.name)
+        try:
+            return recorded.record_function(load(target), experiment, dtype)
+        except AttributeError as error:
+            raise TheirError(f"{error} within {limit} s") from error
+
+    monkeypatch.setattr(experiments, "run", in_this_process)
+    with pytest.raises(InputError, match=r"it uses SGD, for which there are .*check-mse"):
+        check(f"{tutorial}:train", experiment=None)
+    assert tried == ["check-sgd"]
+    with pytest.raises(TheirError, match="has no attribute 'nothing'"):
+        check(f"{tutorial}:broken", experiment=None)
+    assert tried[1:] == list(experiments.TRIED)
 
 
 def test_code_that_never_ends_is_given_up(tutorial: Path) -> None:
@@ -133,7 +173,7 @@ def test_code_that_never_ends_is_given_up(tutorial: Path) -> None:
 
 
 def test_their_exception_is_shown_with_their_lines_only(tutorial: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", f"{tutorial}:broken"]) == 2
+    assert main(["check", f"{tutorial}:broken", "--experiment", "check-sgd"]) == 2
     err = capsys.readouterr().err
     assert "return task.nothing" in err
     assert "AttributeError: 'Task' object has no attribute 'nothing'" in err
@@ -181,8 +221,11 @@ def test_the_worker_gives_back_what_was_returned() -> None:
     assert run(divmod, 7, 2, limit=60) == (3, 1)
     with pytest.raises(TheirError, match="ZeroDivisionError"):
         run(divmod, 7, 0, limit=60)
+    with pytest.raises(InputError, match="nothing: no target"):
+        run("parity.features.check.target:parse", "nothing", limit=60)
 
 
+@pytest.mark.slow
 def test_a_training_function_is_checked_without_torch_in_this_process(tutorial: Path) -> None:
     script = (
         "import sys, parity\n"
@@ -193,17 +236,20 @@ def test_a_training_function_is_checked_without_torch_in_this_process(tutorial: 
     )
     path = tutorial.with_name("check_it.py")
     path.write_text(script)
-    import subprocess
-
     subprocess.run([sys.executable, str(path)], check=True, timeout=120)
 
 
 # -- logs ----------------------------------------------------------------------------------------------------------
 
 
+def two_epochs(name: str) -> Experiment:
+    """An experiment of the gallery, half as long."""
+    return replace(parity.load(name), epochs=2)
+
+
 def logged(name: str) -> tuple[list[float], list[float], np.ndarray, np.ndarray]:
     """Losses, norms, weights and biases of a free run."""
-    free = simulate(as_asked(parity.load(name)))
+    free = simulate(as_asked(two_epochs(name)))
     return (
         free.loss[:, 0].tolist(),
         free.norm[:, 0].tolist(),
@@ -235,7 +281,7 @@ def written(path: Path, name: str, *, half_square: bool = False, digits: int = 6
 
 @pytest.mark.parametrize("suffix", [".npz", ".csv", ".jsonl"])
 def test_the_log_of_a_correct_run_agrees(suffix: str, tmp_path: Path) -> None:
-    found = check_log(str(written(tmp_path / f"run{suffix}", "check-momentum")), parity.load("check-momentum"))
+    found = check_log(str(written(tmp_path / f"run{suffix}", "check-momentum")), two_epochs("check-momentum"))
     assert found.share <= 1
     assert found.verdict in ("agree", "undecidable")
     assert not found.findings
@@ -243,14 +289,14 @@ def test_the_log_of_a_correct_run_agrees(suffix: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".npz", ".csv", ".jsonl"])
 def test_the_log_of_a_wrong_run_names_its_fault(suffix: str, tmp_path: Path) -> None:
-    found = check_log(str(written(tmp_path / f"run{suffix}", "check-mse")), parity.load("check-sgd"))
+    found = check_log(str(written(tmp_path / f"run{suffix}", "check-mse")), two_epochs("check-sgd"))
     assert found.verdict == "disagree"
     assert found.findings[0].id == "loss-doubled"
 
 
 def test_a_log_without_weights_says_what_it_cannot_show_and_how_it_read_the_norm(tmp_path: Path) -> None:
-    log = written(tmp_path / "run.csv", "check-momentum", half_square=True, digits=2)
-    found = check_log(str(log), parity.load("check-momentum"))
+    log = written(tmp_path / "run.csv", "check-plain", half_square=True, digits=2)
+    found = check_log(str(log), two_epochs("check-plain"))
     assert found.share <= 1
     assert found.notes[0].startswith("the log has no weight and no bias")
     assert found.notes[1] == "norm is read as ½‖w‖²"

@@ -90,10 +90,19 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 EXAMPLES = SHOWN.findall(PAGE.read_text(encoding="utf-8"))
+LONG = ("examples/own/run.csv",)
+"""Targets that take seconds: a log without weights is held to a run of every named fault."""
 
 
 @pytest.mark.usefixtures("files")
-@pytest.mark.parametrize(("commands", "shown"), EXAMPLES, ids=[shlex.split(one[0])[2] for one in EXAMPLES])
+@pytest.mark.parametrize(
+    ("commands", "shown"),
+    [
+        pytest.param(*example, id=target, marks=pytest.mark.slow if target in LONG else ())
+        for example in EXAMPLES
+        for target in [shlex.split(example[0])[2]]
+    ],
+)
 def test_the_page_shows_what_is_printed(commands: str, shown: str) -> None:
     assert printed(commands.splitlines()[-1]) == shown
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 import parity
 from parity.errors import InputError
+from parity.experiment import Experiment
 from parity.explain.catalogue import NAMES
 from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis
@@ -28,9 +30,15 @@ SGD = "check-sgd"
 
 
 @cache
-def run(name: str = SGD, fault: str = "", value: float = np.nan) -> Simulation:
+def asked(name: str = SGD, epochs: int = 2) -> Experiment:
+    """An experiment of the gallery of so many epochs, of 5 steps each."""
+    return replace(parity.load(name), epochs=epochs)
+
+
+@cache
+def run(name: str = SGD, fault: str = "", value: float = np.nan, epochs: int = 2) -> Simulation:
     """A free run of correct code, or with a fault."""
-    design = as_asked(parity.load(name))
+    design = as_asked(asked(name, epochs))
     faulty = NAMES[fault].apply(design, value) if fault else design
     assert faulty is not None
     return simulate(faulty)
@@ -139,14 +147,14 @@ def test_a_saved_run_of_another_experiment_is_refused_with_both_shapes(tmp_path:
 @pytest.mark.parametrize("name", [SGD, "check-momentum", "check-adam"])
 @pytest.mark.parametrize("digits", [4, 7])
 def test_printed_digits_accuse_no_correct_run(name: str, digits: int, tmp_path: Path) -> None:
-    found = check_log(write(tmp_path / "a.csv", columns(run(name), weights=True), digits), parity.load(name))
+    found = check_log(write(tmp_path / "a.csv", columns(run(name), weights=True), digits), asked(name))
     assert found.share <= 1
     assert not found.findings
 
 
 def test_printed_digits_hide_no_fault_that_is_larger(tmp_path: Path) -> None:
     table = columns(run(fault="penalty-halved"), weights=True)
-    found = check_log(write(tmp_path / "a.csv", table, 5), parity.load(SGD))
+    found = check_log(write(tmp_path / "a.csv", table, 5), asked())
     assert found.verdict == "disagree"
     assert found.findings[0].id == "penalty-halved"
 
@@ -154,20 +162,19 @@ def test_printed_digits_hide_no_fault_that_is_larger(tmp_path: Path) -> None:
 def test_a_norm_is_held_to_the_weights_beside_it(tmp_path: Path) -> None:
     table = columns(run(), weights=True)
     table["norm"] = 3 * table["norm"]
-    found = check_log(write(tmp_path / "a.csv", table, 6), parity.load(SGD))
+    found = check_log(write(tmp_path / "a.csv", table, 6), asked())
     assert found.verdict == "disagree"
     assert found.text == "the norm that was logged is 3 times ‖w‖"
 
 
 # -- losses and norms alone ------------------------------------------------------------------------------------------
 
-ENDS = np.array([4, 9, 14, 19])
 TABLES: dict[str, tuple[Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]], str]] = {
     "as asked": (lambda loss, norm: (loss, norm[1:]), "taken for a float64 run"),
-    "running": (lambda loss, norm: (np.cumsum(loss) / np.arange(1, 21), norm[1:]), "the mean of every loss so far"),
+    "running": (lambda loss, norm: (np.cumsum(loss) / np.arange(1, 11), norm[1:]), "the mean of every loss so far"),
     "before": (lambda loss, norm: (loss, norm[:-1]), "each row was written before its step"),
-    "early": (lambda loss, norm: (loss[:12], norm[1:13]), "stopped after 12 of 20 steps"),
-    "epochs": (lambda loss, norm: (loss[ENDS], norm[ENDS + 1]), "one report an epoch was made: 4 reports, 20 steps"),
+    "early": (lambda loss, norm: (loss[:7], norm[1:8]), "stopped after 7 of 10 steps"),
+    "epochs": (lambda loss, norm: (loss[4::5], norm[5::5]), "one report an epoch was made: 4 reports, 20 steps"),
     "squared": (lambda loss, norm: (loss, norm[1:] ** 2), "norm is read as ‖w‖²"),
 }
 
@@ -175,8 +182,10 @@ TABLES: dict[str, tuple[Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.
 @pytest.mark.parametrize("case", TABLES)
 def test_a_usual_reading_of_a_correct_run_is_said_and_not_accused(case: str, tmp_path: Path) -> None:
     change, said = TABLES[case]
-    loss, norm = change(run().loss[:, 0], run().norm[:, 0])
-    found = check_log(write(tmp_path / "a.csv", {"Loss": loss, "norm": norm}, 7), parity.load(SGD))
+    epochs = 4 if case == "epochs" else 2  # two rows are not enough
+    correct = run(epochs=epochs)
+    loss, norm = change(correct.loss[:, 0], correct.norm[:, 0])
+    found = check_log(write(tmp_path / "a.csv", {"Loss": loss, "norm": norm}, 7), asked(SGD, epochs))
     assert found.share <= 1
     assert not found.findings
     assert any(said in note for note in found.notes), found.notes
@@ -194,7 +203,7 @@ def test_a_column_that_is_wrong_beside_right_steps_is_said_to_be(
 ) -> None:
     table = columns(run("check-plain"), weights=False)
     table[column] = times * table[column]
-    found = check_log(write(tmp_path / "a.csv", table), parity.load("check-plain"))
+    found = check_log(write(tmp_path / "a.csv", table), asked("check-plain"))
     assert found.verdict == "disagree"
     assert found.text.startswith(text)
 
@@ -202,7 +211,7 @@ def test_a_column_that_is_wrong_beside_right_steps_is_said_to_be(
 def test_a_gradient_that_counts_four_times_is_named_where_the_loss_is_logged_as_asked(tmp_path: Path) -> None:
     table = columns(run(fault="loss-other-factor", value=4.0), weights=False)
     table["loss"] = table["loss"] / 4
-    found = check_log(write(tmp_path / "a.csv", table, 6), parity.load(SGD), dtype="float64")
+    found = check_log(write(tmp_path / "a.csv", table, 6), asked(), dtype="float64")
     assert found.text == "the gradient of the loss counts 4 times, while the loss that is logged is as asked"
 
 
@@ -210,21 +219,21 @@ def test_a_gradient_that_counts_four_times_is_named_where_the_loss_is_logged_as_
 
 
 def reports(one: Simulation, losses: np.ndarray, rows: Any = slice(None)) -> Records:
-    weights = [{name: values[k] for name, values in one.weights.items()} for k in range(21)]
+    weights = [{name: values[k] for name, values in one.weights.items()} for k in range(11)]
     return list(zip(np.array(weights)[rows].tolist(), [None if np.isnan(x) else float(x) for x in losses], strict=True))
 
 
 def diagnosed(records: Records) -> Diagnosis:
-    return diagnose(parity.load(SGD), trajectory_of(parity.load(SGD), records, "float64"))
+    return diagnose(asked(), trajectory_of(asked(), records, "float64"))
 
 
 @pytest.mark.parametrize(
     ("losses", "rows", "said"),
     [
-        (lambda loss: np.append(np.nan, loss[:12]), slice(13), "stopped after 12 of 20 steps"),
-        (lambda loss: loss, slice(20), "each report was made before its step, and none after the last"),
-        (lambda loss: np.append(np.nan, loss[ENDS]), [0, 5, 10, 15, 20], "one report an epoch was made: 4 reports"),
-        (lambda loss: np.append(np.nan, np.cumsum(loss)), slice(21), "the sum of every"),
+        (lambda loss: np.append(np.nan, loss[:7]), slice(8), "stopped after 7 of 10 steps"),
+        (lambda loss: loss, slice(10), "each report was made before its step, and none after the last"),
+        (lambda loss: np.append(np.nan, loss[4::5]), [0, 5, 10], "one report an epoch was made: 2 reports"),
+        (lambda loss: np.append(np.nan, np.cumsum(loss)), slice(11), "the sum of every"),
     ],
     ids=["early", "before", "epochs", "sums"],
 )
@@ -238,13 +247,13 @@ def test_reports_that_are_not_one_a_step_are_judged_as_what_they_are(
 
 def test_one_report_an_epoch_still_shows_a_fault() -> None:
     faulty = run(fault="penalty-doubled")
-    found = diagnosed(reports(faulty, np.full(5, np.nan), [0, 5, 10, 15, 20]))
+    found = diagnosed(reports(faulty, np.full(3, np.nan), [0, 5, 10]))
     assert found.verdict == "disagree"
     assert "penalty-doubled" in {found.findings[0].id, *found.findings[0].alike}
 
 
 def test_a_loss_after_the_step_is_said() -> None:
-    design, one = as_asked(parity.load(SGD)), run()
+    design, one = as_asked(asked()), run()
     data, problem = design.material.dataset, design.form.in_gradient
     after = []
     for k, rows in enumerate(design.rows):
@@ -260,6 +269,6 @@ def test_unknown_columns_are_named_and_rows_without_numbers_are_left_out(tmp_pat
     rows = [{"train/loss": a, "norm": b, "lr": 0.1} for a, b in zip(*table.values(), strict=True)]
     path = tmp_path / "a.jsonl"
     path.write_text("\n".join(json.dumps(row) for row in [*rows, {"train_runtime": 3.5}]))
-    found = check_log(str(path), parity.load(SGD), dtype="float64")
+    found = check_log(str(path), asked(), dtype="float64")
     assert found.verdict == "agree"
     assert "columns not used: lr, train_runtime" in found.notes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import cycle
 from typing import Any
 
@@ -21,6 +22,7 @@ from parity.explain.measure.series import Series, steps_text
 from parity.explain.names.weights import _groups, _of_places
 from parity.explain.why import Proof, classes_of, explain
 from parity.features.check.events import Records
+from parity.features.check.in_process import trajectory_here
 from parity.features.check.task import Task
 from parity.features.check.task_data import task_data
 from parity.features.check.training import trajectory_of
@@ -200,6 +202,8 @@ def test_every_explanation_brings_every_number_within_its_bound() -> None:
 
 @pytest.mark.parametrize(("name", "dtype"), list(zip(CHECKS, cycle(DTYPES), strict=False)))
 def test_correct_code_has_no_finding(name: str, dtype: str) -> None:
-    diagnosis = diagnose(parity.load(name), run(name, dtype))
+    experiment = replace(parity.load(name), epochs=2)
+    trajectory, observed = trajectory_here(program(), experiment, dtype)
+    diagnosis = diagnose(experiment, trajectory, observed=observed)
     assert not diagnosis.findings and diagnosis.share <= 1
     assert diagnosis.verdict in ("agree", "undecidable")
