@@ -186,8 +186,7 @@ def test_what_overflows_is_undecidable_and_valid_json(monkeypatch: pytest.Monkey
     proof = prove(convert(Torch(weight_decay=3.0), Ridge, FACTS))
     assert proof.state == "undecidable" and exit_code([proof]) == 2
     assert explained(proof) == "torch came to no finite number" and proof.source.distance is None
-    with pytest.raises(ValueError, match="JSON"):
-        to_json({"number": float("nan")})
+    assert json.loads(to_json({"number": float("nan")}))["number"] == "nan"  # JSON has no nan
 
 
 @pytest.mark.parametrize("name", COUPLED)

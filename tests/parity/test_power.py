@@ -124,7 +124,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("check", "moved"), WRONG, ids=[name for name, _ in WRONG])
 def test_a_check_sees_what_it_is_for_and_the_others_do_not(check: str, moved: Any) -> None:
-    experiment, found = parity.load("check-sgd"), trajectory("check-sgd", "float32", **moved)
+    experiment, found = parity.load("check-adam"), trajectory("check-adam", "float32", **moved)
     shares = checks(experiment, found, diagnose(experiment, found))
     assert {name for name, share in shares.items() if share > 1} == {check}
 

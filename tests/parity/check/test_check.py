@@ -22,6 +22,7 @@ from parity.features.check.in_process import trajectory_here
 from parity.features.check.log import check_log
 from parity.features.check.run import check, hyper_parameters
 from parity.features.check.target import Target, load, parse
+from parity.features.check.task_data import TaskData, task_data
 from parity.features.check.worker import TheirError, run
 from parity.step.design import as_asked
 from parity.step.free import simulate
@@ -124,8 +125,6 @@ def test_a_generator_may_yield_what_it_would_record(tmp_path: Path) -> None:
         ("silent", "0 reports; call task.record"),
         ("swapped", "weight has 1 numbers; allowed: 30, the weight first"),
         ("number", "returned a int and reported nothing"),
-        ("reads_the_experiment", "0 reports; call task.record"),
-        ("constant", "is a int and no function"),
         ("missing", "has no missing; it has"),
     ],
 )
@@ -138,7 +137,12 @@ def test_a_target_that_is_no_function_is_refused_in_one_line(tutorial: Path, mon
     monkeypatch.setattr(sys, "argv", sys.argv[:])
     monkeypatch.setattr(recorded, "put_off_dynamo", lambda: None)  # this process is not of their code alone
     with pytest.raises(InputError, match="is a int and no function"):
-        recorded.record_target(parse(f"{tutorial}:constant"), parity.load("check-sgd"), "float64", "cpu")
+        recorded.record_target(parse(f"{tutorial}:constant"), task_data(parity.load("check-sgd")), "float64", "cpu")
+
+
+def test_code_that_reads_the_experiment_has_it(tutorial: Path) -> None:
+    with pytest.raises(InputError, match="0 reports"):
+        check(f"{tutorial}:reads_the_experiment", experiment=parity.load("check-sgd"))
 
 
 def test_code_that_kills_its_process_is_refused_in_one_line(tutorial: Path) -> None:
@@ -151,10 +155,11 @@ def test_without_an_experiment_those_are_listed_that_fit_the_code(
 ) -> None:
     tried: list[str] = []
 
-    def in_this_process(_: str, target: Target, experiment: Experiment, dtype: str, *__: str, limit: float) -> Any:
-        tried.append(experiment.name)
+    def in_this_process(_: str, target: Target, data: TaskData, dtype: str, *__: str, limit: float) -> Any:
+        assert not isinstance(data.experiment, bytes)
+        tried.append(data.experiment.name)
         try:
-            return recorded.record_function(load(target), experiment, dtype)
+            return recorded.record_function(load(target), data, dtype)
         except AttributeError as error:
             raise TheirError(f"{error} within {limit} s") from error
 
