@@ -49,7 +49,7 @@ def _by_place(chain: Chain, beside: Series) -> Iterator[Cause]:
     """Σ c_i·δ_i with a number for each place in the batch, where there are more batches than places."""
     rows = chain.rows
     assert rows is not None
-    words, times = [], np.ones(chain.steps)
+    words, times, counts = [], np.ones(chain.steps), list[float]()
     for size in sorted({len(some) for some in rows.rows}, reverse=True):
         steps = np.array([k for k, some in enumerate(rows.rows) if len(some) == size])
         delta = np.stack([rows.delta[k] for k in steps])
@@ -61,12 +61,14 @@ def _by_place(chain: Chain, beside: Series) -> Iterator[Cause]:
         if np.any(np.abs(delta @ (c - 1) - beside.value[steps]) > beside.error[steps]):
             return
         times[steps] = delta @ c / delta.sum(axis=1)
+        counts += c.tolist()
         left = np.flatnonzero(c == 0)
         if len(left) and np.all(np.delete(c, left) == 1):
             words.append(f"those at the places {listed(left)} of a batch of {size} are left out")
         elif np.any(c != 1):
             words.append(f"in a batch of {size} they count {', '.join(f'{each:.4g}' for each in c)} times")
-    yield _times(times, "bias-gradient-of-some-rows", "; ".join(words))
+    if len(set(counts)) > 1:  # else all places count alike: a factor of the whole
+        yield _times(times, "bias-gradient-of-some-rows", "; ".join(words))
 
 
 def _times(times: Array, id: str, what: str = "", numbers: int = 0) -> Cause:

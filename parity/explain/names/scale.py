@@ -41,6 +41,8 @@ def causes(chain: Chain) -> Iterator[Cause]:
         parts = [("", scales["weight"])]
     if parts[0][0] == "" and parts[0][1].is_(-1.0):
         yield from (cause_of(NAMES["maximize"], value) for value in NAMES["maximize"].values)
+    if [name for name, _ in parts] == ["bias"] and parts[0][1].is_(0.0):
+        yield from (cause_of(NAMES["intercept-frozen"], value) for value in NAMES["intercept-frozen"].values)
     of = {name: f" of the {name}" if name else "" for name, _ in parts}
     constant = all(one.constant is not None for _, one in parts)
     if chain.given is not None and chain.given.source == "weights" and constant and parts[0][0] == "":
