@@ -76,9 +76,11 @@ class _Diagnosing:
             self.engine.pieces(design)  # which several questions are asked of
         self.share = self.engine.share(design)
         self.wrong = self.share > 1
-        self.averaged = self._averaged() if self.wrong else []
-        searched = self.wrong and not self.averaged
-        self.explanations = explain(design, self.engine, self.observed) if searched else []
+        self.explanations = explain(design, self.engine, self.observed) if self.wrong else []
+        simple = self.best is not None and self.best.named and self.best.fits_loss and len(self.best.causes) == 1
+        self.averaged = self._averaged() if self.wrong and not simple else []
+        if self.averaged:
+            self.explanations = []
 
     @property
     def best(self) -> Explanation | None:
@@ -212,7 +214,8 @@ class _Diagnosing:
         """Whether a running average of weights that are as asked was recorded."""
         for words, trained in readings(self.design, self.engine):
             share = Engine(trained).share(self.design, enough=1.0)
-            if share <= 1:
+            as_wide = replace(trained, weights=self.recording.weights)  # the same room without an average
+            if share <= 1 < Engine(as_wide).share(self.design, enough=1.0):
                 evidence = f"correct code is off by {self.share:.3g} times the tolerance; the weights that these "
                 return [finding("weights-averaged", f"{evidence}averages are of use {share:.2f} of it", words=words)]
         return []

@@ -45,7 +45,7 @@ PROOFS = 24
 
 GRADIENTS = 4
 """Explanations of the gradient, the likeliest first, to which those of the update are added."""
-ALIKE = 3
+ALIKE = 12
 """Further sets that are tried after a name that fits everything: others may fit as well."""
 
 
@@ -231,7 +231,8 @@ def gradient(chain: Chain, *, nested: bool = False) -> Iterator[tuple[Cause, ...
         return  # these rows do not do, either
     if chain.given is None or (chain.as_asked("weight") and chain.as_asked("total_bias")):
         yield ()
-        return
+        if chain.given is None or (chain.as_asked("weight", 1.0) and chain.as_asked("total_bias", 1.0)):
+            return
     if chain.given.source != "optimizer":
         yield ()  # the update may be what differs, or not be made of these gradients
     every = list(known.options(chain))

@@ -30,9 +30,10 @@ def readings(design: Design, engine: Engine) -> Iterator[tuple[str, Recording]]:
     for first in (0, 1):
         beta = _beta(recording, predicted, first)
         if beta is not None:
+            trained = _trained(recording, beta, first)
             begin = "its first update copies the weights" if first else "it begins with the initial weights"
             words = f"the moving average a ← {beta:g}·a + {1 - beta:.3g}·w of the weights, {begin}"
-            yield words, _trained(recording, beta, first)
+            yield words, trained
 
 
 def _beta(recording: Recording, predicted: dict[str, Array], first: int) -> float | None:

@@ -81,6 +81,8 @@ def estimate(id: str, chain: Chain) -> float | None:
         return float(np.max(chain.norm))
     if id == "gradient-clipped-by-value":
         return float(max(np.max(np.abs(each)) for each in given.value.values()))
+    if id == "loss-other-factor" and np.isfinite(chain.asked.data).all():
+        return _ratio(given.value["weight"] - chain.asked.penalty, chain.asked.data)
     if rows is None or not rows.explained:
         return None
     if id in ("penalty-extra", "penalty-extra-on-all"):
@@ -89,8 +91,6 @@ def estimate(id: str, chain: Chain) -> float | None:
         return _middle(*rows.further["sign w"])
     if id == "penalty-other-strength" and np.any(np.abs(measured.penalty) > chain.bars.penalty):
         return _ratio(measured.penalty, chain.asked.penalty)
-    if id == "loss-other-factor":
-        return _ratio(measured.data, chain.asked.data)
     return None
 
 

@@ -66,6 +66,8 @@ def _huber(chain: Chain) -> Iterator[Cause]:
             if not inside.any():
                 return
             factor = float(np.median(flat[inside] / r[inside]))
+            if not factor:
+                return
             edge = largest / factor
         else:
             edge, factor = largest, 1.0
