@@ -48,6 +48,7 @@ def squeezed(text: str) -> str:
 # -- commands ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["index.md", "ten-minutes.md", "cookbook.md"])
 def test_every_command_runs_and_prints_what_the_page_shows(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

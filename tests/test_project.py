@@ -95,6 +95,7 @@ def test_every_make_command_for_contributors_exists() -> None:
     assert {"test", "test-all", "lint", "docs"} <= wanted <= set(make_targets())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [c for c in commands("CONTRIBUTING.md") if c.startswith(".venv/bin/pytest")])
 def test_every_pytest_command_for_contributors_finds_tests(command: str) -> None:
     words = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *command.split()[1:]]

@@ -132,6 +132,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_site_needs_no_network(site: Path) -> None:
     """What a page loads is beside it: pictures, scripts, style sheets, and what style sheets name."""
     pages = list(site.rglob("*.html"))
@@ -178,6 +179,7 @@ def public_names(body: list[ast.stmt], inside: str) -> Iterator[str]:
                     yield from public_names(statement.body, f"{inside}.{name}")
 
 
+@pytest.mark.slow
 def test_the_api_has_every_public_name_and_field(site: Path) -> None:
     shown = {name for page in (site / "api").glob("*.html") for name in re.findall(r'id="?([\w.]+)', read(page))}
     modules = {path: path.relative_to(ROOT).with_suffix("") for path in (ROOT / "refimpl").rglob("*.py")}

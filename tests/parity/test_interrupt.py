@@ -153,6 +153,7 @@ def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
         os.close(reader)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
 def test_a_real_signal_in_a_real_process(place: Path) -> None:
     """The process sends it to itself where the third run is judged, so that it arrives at the same place each time."""
@@ -176,6 +177,7 @@ sys.exit(main({WORDS!r}))
     assert_whole(place)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
 def test_an_interrupted_verify_says_how_to_go_on_and_goes_on(place: Path) -> None:
     """The signal arrives with the eleventh result; the second run makes the others only."""

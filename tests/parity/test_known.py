@@ -95,6 +95,7 @@ def test_the_reproduction_says_no_where_the_for_loop_is_asked_instead(fact: Fact
     assert namespace["reproduce"]() in (False, None)
 
 
+@pytest.mark.slow
 def test_every_script_runs_alone_with_torch_only_and_leaves_no_trace(tmp_path: Path) -> None:
     scripts = {str(tmp_path / f"{fact.id}.py"): fact for fact in FACTS}
     for path, fact in scripts.items():

@@ -149,6 +149,7 @@ def same(first: str, second: str, names: Sequence[str]) -> bool:
 OF_ONE_EFFECT = {("penalty-missing", "penalty-detached"), ("lr-doubled", "gradient-twice")}
 
 
+@pytest.mark.slow
 def test_no_two_faults_are_the_same_on_the_experiment_that_both_name_first_but_for_two_of_one_effect() -> None:
     first = {id: mutant.experiments[:1] for id, mutant in MUTANTS.items()}
     assert {(a, b) for a, b in combinations(MUTANTS, 2) if first[a] == first[b] and same(a, b, first[a])} == (

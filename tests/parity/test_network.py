@@ -112,6 +112,7 @@ def test_torch_agrees_on_the_articles_experiments_with_fewer_digits(name: str, f
         assert verdict.name == "agree", (dtype, verdict.text)
 
 
+@pytest.mark.slow
 def test_a_whole_epoch_of_digits_agrees_in_float32(bench: Any) -> None:
     experiment = parity.load("s2-mlp")
     trajectory = bench.torch(experiment, dtype="float32", formulation="weight_decay")
@@ -327,6 +328,7 @@ def _moved(weights: Any) -> Any:
     return changed
 
 
+@pytest.mark.slow
 def test_many_numbers_are_written_as_bytes(bench: Any, tmp_path: Path) -> None:
     experiment = network(
         data=replace(DATA, features=2500, validation_rows=0), model=MLP(hidden=10, outputs=4), epochs=1

@@ -50,6 +50,7 @@ def texts(legend: Any) -> list[str]:
     return [text.get_text() for text in legend.get_texts()]
 
 
+@pytest.mark.slow
 def test_every_picture_is_a_png_of_a_readable_size(bench: Any, tmp_path: Path) -> None:
     experiments = [lam(bench, "mine-lam0"), lam(bench, "mine-lam3", L2(strength=3.0))]
     report = parity.run(experiments, devices=["cpu"], dtypes=["float64"], formulations=["loss"], out=tmp_path)

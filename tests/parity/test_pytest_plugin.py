@@ -64,6 +64,7 @@ def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_examples_fail_where_they_are_wrong_and_say_why() -> None:
     """As a user runs them; in a worker of xdist, with warnings as errors."""
     ended = run("-p", "xdist.plugin", "-n", "1", folder=EXAMPLES)

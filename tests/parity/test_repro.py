@@ -121,6 +121,7 @@ RECORDED: dict[str, tuple[str, tuple[int, ...]]] = {
 }
 
 
+@pytest.mark.slow
 def test_a_fault_of_the_recording_is_not_reproduced(scripts: Scripts, bench: Any, bump: Callable[..., Any]) -> None:
     """Torch computes the right value when the script asks it to: each kind of quantity, formulation and dtype."""
     experiment = bench.experiment(**MOMENTUM)
@@ -148,6 +149,7 @@ def test_a_fault_of_the_recording_is_not_reproduced(scripts: Scripts, bench: Any
     assert all("within the allowance: not reproduced here" in out for _, out in results.values())
 
 
+@pytest.mark.slow
 def test_a_gradient_off_the_span_is_not_reproduced(scripts: Scripts, bench: Any) -> None:
     """λ within the loss a little off: below the bound of the whole gradient, so that the projection is what sees it."""
     settings = [("float64", 5e-15), ("float32", 5e-6)]
@@ -194,6 +196,7 @@ KINDS: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+@pytest.mark.slow
 def test_a_script_takes_the_step_of_its_experiment(scripts: Scripts, bench: Any, bump: Callable[..., Any]) -> None:
     for what, (parts, formulation) in KINDS.items():
         experiment = bench.experiment(**parts)
@@ -264,6 +267,7 @@ def test_a_faulty_update_by_hand_is_reproduced(scripts: Scripts, bench: Any, mon
     assert all("outside the allowance: reproduced" in out for _, out in results.values())
 
 
+@pytest.mark.slow
 def test_the_fault_of_torchs_fused_kernel_is_reproduced(tmp_path: Path, bench: Any) -> None:
     """As one would run it: ``python -I script.py`` from somewhere else."""
     experiment = bench.experiment(data=Gaussian(train_rows=12, features=200), **MOMENTUM)
@@ -286,6 +290,7 @@ def test_the_fault_of_torchs_fused_kernel_is_reproduced(tmp_path: Path, bench: A
     assert f"torch {torch.__version__} on cpu" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_side_effect_of_torchs_foreach_nesterov_is_reproduced(scripts: Scripts, bench: Any) -> None:
     experiment = bench.experiment(optimizer=SGD(lr=0.01, momentum=0.9, nesterov=True))
     setting = {"dtype": "float32", "formulation": "loss", "implementation": "foreach"}

@@ -208,6 +208,7 @@ def test_a_record_of_something_else_is_an_error(bench: Any) -> None:
     assert one.verdict.name == "error"
 
 
+@pytest.mark.slow
 def test_a_disagreement_of_another_backend_writes_no_torch_script(bench: Any, tmp_path: Path) -> None:
     """By hand, whole step only, anything: the report is there, the script is for torch alone."""
 
@@ -288,6 +289,7 @@ TALL = {
 }
 
 
+@pytest.mark.slow
 def test_long_full_batch_training_ends_at_the_ridge_solution(bench: Any) -> None:
     experiment = bench.experiment(**TALL, penalties=(L2(strength=0.5),), optimizer=SGD(lr=0.2), epochs=400)
     report = parity.run(experiment, devices=["cpu"], dtypes=["float64", "float32"])

@@ -116,6 +116,7 @@ def test_the_allowance_is_near_what_torch_needs(cls: type) -> None:
     assert min(np.max(r) for r in relative) < 1e-14
 
 
+@pytest.mark.slow
 def test_what_a_schedule_does_not_move_is_held_to_equality() -> None:
     for i in range(len(CASES)):
         for expected in checked(i):

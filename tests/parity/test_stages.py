@@ -285,6 +285,7 @@ DECISIONS = (
 """Held to equality, or to an inequality."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ROW)
 def test_every_stage_of_torchs_lbfgs_is_within_its_bound_and_uses_a_tenth_of_it(dtype: str) -> None:
     used = Used()

@@ -244,6 +244,7 @@ def run(case: Case) -> Result:
 """
 
 
+@pytest.mark.slow
 def test_a_crash_is_an_error_of_its_case_with_the_signal_named_and_the_rest_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,6 +263,7 @@ def nothing(counts: Counter[str], total: int) -> None:
     del counts, total
 
 
+@pytest.mark.slow
 def test_a_run_that_was_interrupted_goes_on_where_it_was(tmp_path: Path) -> None:
     some = [case(size=size, options=options) for size in SIZES[:3] for options in ("defaults", "decay")]
     verify(some, folder=tmp_path, progress=nothing)

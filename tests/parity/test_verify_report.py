@@ -308,6 +308,7 @@ def test_the_page_is_one_file_that_asks_the_network_for_nothing(big: dict[str, A
     assert "default-src 'none'" in text
 
 
+@pytest.mark.slow
 def test_6000_cases_make_a_page_of_a_megabyte_or_two_in_a_moment(big: dict[str, Any]) -> None:
     start = time.process_time()
     size = len(to_html(big).encode())
@@ -417,6 +418,7 @@ def test_the_picture_is_a_png_on_opaque_white(tmp_path: Path) -> None:
     assert pixels[0, 0].tolist() == [1, 1, 1, 1] and min(pixels.shape[:2]) > 250
 
 
+@pytest.mark.slow
 def test_no_two_letters_of_the_picture_meet(big: dict[str, Any]) -> None:
     figure = heatmap.picture(read(big))
     figure.draw_without_rendering()

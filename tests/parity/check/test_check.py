@@ -140,6 +140,7 @@ def test_a_target_that_is_no_function_is_refused_in_one_line(tutorial: Path, mon
         recorded.record_target(parse(f"{tutorial}:constant"), task_data(parity.load("check-sgd")), "float64", "cpu")
 
 
+@pytest.mark.slow
 def test_code_that_reads_the_experiment_has_it(tutorial: Path) -> None:
     with pytest.raises(InputError, match="0 reports"):
         check(f"{tutorial}:reads_the_experiment", experiment=parity.load("check-sgd"))
@@ -172,11 +173,13 @@ def test_without_an_experiment_those_are_listed_that_fit_the_code(
     assert tried[1:] == list(experiments.TRIED)
 
 
+@pytest.mark.slow
 def test_code_that_never_ends_is_given_up(tutorial: Path) -> None:
     with pytest.raises(InputError, match="no result in 4 s; give it more time with --limit"):
         check(f"{tutorial}:endless", experiment=parity.load("check-sgd"), limit=4)
 
 
+@pytest.mark.slow
 def test_their_exception_is_shown_with_their_lines_only(tutorial: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", f"{tutorial}:broken", "--experiment", "check-sgd"]) == 2
     err = capsys.readouterr().err
@@ -299,6 +302,7 @@ def test_the_log_of_a_wrong_run_names_its_fault(suffix: str, tmp_path: Path) -> 
     assert found.findings[0].id == "loss-doubled"
 
 
+@pytest.mark.slow
 def test_a_log_without_weights_says_what_it_cannot_show_and_how_it_read_the_norm(tmp_path: Path) -> None:
     log = written(tmp_path / "run.csv", "check-plain", half_square=True, digits=2)
     found = check_log(str(log), two_epochs("check-plain"))

@@ -104,6 +104,7 @@ def test_optimizers_of_torch_are_what_they_are_called(name: str, hyper: dict[str
     assert all(steps.max() == pytest.approx(found.share) or steps.max() < 1 for steps in found.residual.values())
 
 
+@pytest.mark.slow
 def test_what_a_record_cannot_show_is_not_called_agreement() -> None:
     found = checked("Adafactor", {"lr": 0.01})
     assert (found.verdict, found.unseen) == ("undecidable", ("eps[1]",))
@@ -178,6 +179,7 @@ def test_what_is_demanded_and_true_agrees(name: str, hyper: dict[str, Any], agai
     assert checked(name, hyper, against).verdict == "agree"
 
 
+@pytest.mark.slow
 def test_a_default_that_is_not_the_references_is_told() -> None:
     assert "by default lr = 0.002, that of Adam is 0.001" in checked("NAdam", {}, "adam").notes
 
@@ -201,6 +203,7 @@ def _heavy(param: Tensor, grad: Tensor, group: dict[str, Any], state: dict[str, 
     param.sub_(group["lr"] * b)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_references")
 def test_a_number_that_is_executed_with_another_value_is_found() -> None:
     found = own(partial(_descend, factor=2.0), {"lr": 0.01})
@@ -214,6 +217,7 @@ def test_a_number_inside_of_the_code_is_found() -> None:
     assert "ε = 1e-07 is executed, 1e-08 was asked" in found.text
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_references")
 def test_an_epsilon_of_1e_minus_16_is_no_agreement() -> None:
     """Nothing loose lets a wrong formula pass: what is below float32's rounding is seen in float64."""
@@ -240,6 +244,7 @@ def test_a_dtype_in_which_it_is_something_else_is_named() -> None:
 # -- decay -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_references")
 def test_parameters_that_are_not_decayed_are_told() -> None:
     def step(param: Tensor, grad: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
@@ -469,6 +474,7 @@ def test_two_references_in_one_class_are_told_apart() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_references")
 def test_matrices_only_is_enough() -> None:
     found = examine(torch.optim.Muon, {"lr": 0.01}, dtypes=("float64",))
@@ -549,6 +555,7 @@ def test_a_file_is_checked_in_a_process_of_its_own(tmp_path: Path) -> None:
     assert [label.partition(",")[0] for label in found.residual] == ["float64", "bfloat16"]
 
 
+@pytest.mark.slow
 def test_what_its_constructor_raises_is_an_error_in_its_own_words(tmp_path: Path) -> None:
     file = tmp_path / "own.py"
     file.write_text(FILE)

@@ -318,6 +318,7 @@ def mine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_function_without_argument_is_matched_by_shape_and_start_and_may_have_loader_workers(
     mine: Path, asked: Experiment
 ) -> None:

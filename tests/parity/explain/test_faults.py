@@ -34,6 +34,7 @@ EVERY = {**NAMES, **NARROWER}
 RNG = np.random.default_rng(0)
 
 
+@pytest.mark.slow
 def test_every_name_changes_some_run_and_says_what_to_do() -> None:
     for id, name in EVERY.items():
         assert name.id == id

@@ -379,6 +379,7 @@ def _odd(w: Array, g: Array, s: State, lr: float) -> Array:
     return w - lr * np.tanh(g) * np.abs(w) ** 0.3
 
 
+@pytest.mark.slow
 def test_parameters_of_different_optimizers_are_explained_together() -> None:
     asked = {"weight": ASKED_ADAM, "vector": SGD(lr=0.01)}
     found = explain_update(asked, recorded(_odd, "float64"), epochs=EPOCHS)

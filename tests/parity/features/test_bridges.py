@@ -15,7 +15,6 @@ import mpmath
 import numpy as np
 import pytest
 import torch
-from sklearn.linear_model import Lasso, Ridge, lars_path
 
 from parity.cli import main
 from parity.features.bridges import (
@@ -119,22 +118,23 @@ def test_what_dropout_masks_is_what_torch_masks() -> None:
     assert np.mean(dropped) == pytest.approx(np.mean(ours), abs=0.02)
 
 
-def test_the_strengths_of_priors_are_those_of_scikit_learn() -> None:
+def test_the_strengths_of_priors_are_those_of_scikit_learn(linear_model: Any) -> None:
     data = textbook(0, features=8).draw().dataset
     X, y = data.X[0], data.y[0, :, 0]
     n, sigma, tau = len(X), priors.SIGMA, priors.TAU
-    gaussian = Ridge(alpha=sigma**2 / tau**2, solver="cholesky").fit(X, y).coef_
+    gaussian = linear_model.Ridge(alpha=sigma**2 / tau**2, solver="cholesky").fit(X, y).coef_
     np.testing.assert_allclose(priors._posterior_mean(X, y), gaussian, rtol=1e-10)
     beta = tau / np.sqrt(2)
-    laplace = Lasso(alpha=float(priors.laplace_strength(1 / n, sigma, beta)), tol=1e-14, max_iter=10**5).fit(X, y).coef_
+    laplace_alpha = float(priors.laplace_strength(1 / n, sigma, beta))
+    laplace = linear_model.Lasso(alpha=laplace_alpha, tol=1e-14, max_iter=10**5).fit(X, y).coef_
     np.testing.assert_allclose(priors._most_probable_laplace(X, y, beta), laplace, atol=1e-9)
 
 
-def test_the_corners_of_the_path_are_those_of_lars() -> None:
+def test_the_corners_of_the_path_are_those_of_lars(linear_model: Any) -> None:
     found, drawn = COMPUTE["paths"](0), textbook(0, features=8, weight=0.0).draw().dataset
     X = drawn.X[0] - drawn.X[0].mean(axis=0)
     y = drawn.y[0, :, 0] + drawn.X[0] @ paths.TRUTH
-    corners, _, weights = lars_path(X, y - y.mean(), method="lasso")
+    corners, _, weights = linear_model.lars_path(X, y - y.mean(), method="lasso")
     np.testing.assert_allclose(found.corners, corners, atol=1e-14)
     np.testing.assert_allclose(found.lasso_weights.T, weights, atol=1e-13)
 

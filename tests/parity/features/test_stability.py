@@ -68,6 +68,7 @@ def test_a_decay_can_make_a_rate_stable_that_is_not_stable_without_it() -> None:
     assert stable_strengths(replace(experiment, optimizer=SGD(lr=1.0))) is None
 
 
+@pytest.mark.slow
 def test_a_stable_range_that_begins_below_the_grid_begins_where_runs_become_stable() -> None:
     """A rate a little above the limit without penalty needs a little λ, less than the first of the grid."""
     experiment = parity.load("s4-beyond-limit")
@@ -76,6 +77,7 @@ def test_a_stable_range_that_begins_below_the_grid_begins_where_runs_become_stab
     assert found is not None and 0 < found[0] < 2 * 2 / limit / 1000
 
 
+@pytest.mark.slow
 def test_a_subtracted_norm_on_rows_that_leave_directions_free_has_no_minimum(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

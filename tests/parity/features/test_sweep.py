@@ -358,6 +358,7 @@ def test_shares_are_said_in_percent_and_large_ones_as_a_factor():
     assert middle(np.array([1.0, 2.0, 3.0, 9.0])) == 2.0
 
 
+@pytest.mark.slow
 def test_the_committed_sweep_is_reproduced_and_the_page_says_what_it_found():
     document = json.loads(RESULT.read_text(encoding="utf-8"))
     page = (ROOT / "docs" / "sweep.md").read_text(encoding="utf-8")

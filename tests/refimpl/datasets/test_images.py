@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_digits
 
 from refimpl.datasets import IDX, Classes, Dataset, Digits
 from refimpl.datasets.digits import load, scaled
@@ -24,6 +23,8 @@ def made(source: Classes | Digits | IDX, seed: int = 0) -> Dataset:
 
 
 def test_all_digits_are_there_once() -> None:
+    from sklearn.datasets import load_digits
+
     data = made(Digits(side=8))
     assert data.X.shape == (1, 1437, 64) and data.X_validation is not None and data.X_validation.shape == (1, 360, 64)
     assert data.y_validation is not None

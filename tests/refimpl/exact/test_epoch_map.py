@@ -124,6 +124,7 @@ def test_the_fixed_point_agrees_with_the_exact_rational_one():
     assert -np.log10(np.linalg.norm(result - truth) / np.linalg.norm(truth) + 1e-30) >= 15.3
 
 
+@pytest.mark.slow
 def test_many_epochs_of_s0_lead_to_the_fixed_point():
     X, y, start = s0()
     epoch = epoch_map(decayed(3.0), X, y, in_batches(5), 0.01)

@@ -6,8 +6,6 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from sklearn.linear_model import ElasticNet as TheirElasticNet
-from sklearn.linear_model import lars_path
 
 from refimpl.arithmetic.double_double import DoubleDouble
 from refimpl.errors import DataError, ParameterError, ShapeError
@@ -163,7 +161,7 @@ def test_orthonormal_columns_give_the_soft_threshold():
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("shape", [(60, 8), (20, 30)])
-def test_scikit_learn_finds_the_same_by_the_conversion_of_the_docstring(loss, shape):
+def test_scikit_learn_finds_the_same_by_the_conversion_of_the_docstring(loss, shape, linear_model):
     rng = np.random.default_rng(7)
     X = rng.standard_normal(shape)
     y, n = X[:, :3] @ [1.0, -2.0, 3.0] + 0.1 * rng.standard_normal(len(X)) + 5, len(X)
@@ -172,7 +170,7 @@ def test_scikit_learn_finds_the_same_by_the_conversion_of_the_docstring(loss, sh
     for first, second in ((l1, 0.0), (l1, l2)):
         ours = lasso(X[None], y[None, :, None], LOSSES[loss], first, l2=second)
         a1, a2 = first * to_alpha, second * to_alpha
-        theirs = TheirElasticNet(alpha=a1 + a2, l1_ratio=a1 / (a1 + a2), tol=1e-14, max_iter=100_000).fit(X, y)
+        theirs = linear_model.ElasticNet(alpha=a1 + a2, l1_ratio=a1 / (a1 + a2), tol=1e-14, max_iter=100_000).fit(X, y)
         np.testing.assert_allclose(ours.params["weight"][0, 0], theirs.coef_, atol=1e-7)
         assert np.array_equal(ours.params["weight"][0, 0] != 0, theirs.coef_ != 0)
         np.testing.assert_allclose(ours.params["bias"][0, 0], theirs.intercept_, rtol=1e-7)
@@ -355,10 +353,10 @@ def test_the_path_ends_in_least_squares(seed):
     np.testing.assert_allclose(path.params["weight"][-1], expected, atol=1e-12)
 
 
-def test_the_corners_are_those_of_least_angle_regression():
+def test_the_corners_are_those_of_least_angle_regression(linear_model):
     X, y, _, _ = drawn(10)
     path = lasso_path(X, y, HALF_MEAN)
-    strengths, _, weight = lars_path(X[0] - X[0].mean(axis=0), y[0, :, 0] - y.mean(), method="lasso")
+    strengths, _, weight = linear_model.lars_path(X[0] - X[0].mean(axis=0), y[0, :, 0] - y.mean(), method="lasso")
     np.testing.assert_allclose(path.strengths, strengths, atol=1e-12)
     np.testing.assert_allclose(path.params["weight"][:, 0], weight.T, atol=1e-12)
 

@@ -4,7 +4,6 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from sklearn.linear_model import Ridge
 
 from refimpl.datasets.gaussian import Gaussian
 from refimpl.errors import DataError, ParameterError, ShapeError
@@ -102,12 +101,12 @@ def test_ridge_is_least_squares_on_data_with_the_penalty_as_further_rows(shape):
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
 @pytest.mark.parametrize("shape", [WIDE, TALL])
-def test_alpha_makes_scikit_learn_find_the_same_minimiser(convention, shape):
+def test_alpha_makes_scikit_learn_find_the_same_minimiser(convention, shape, linear_model):
     factor, reduction, multiple, ratio = CONVENTIONS[convention]
     (X, y), lam, loss = data(shape), 0.3, SquaredError(factor=factor, reduction=reduction)
     alpha = lam * ratio * (shape[0] if reduction == "mean" else 1)
     assert alpha_for(loss, multiple * lam, shape[0]) == pytest.approx(alpha, rel=1e-15)
-    peer = Ridge(alpha=alpha, solver="svd").fit(X[0], y.ravel())
+    peer = linear_model.Ridge(alpha=alpha, solver="svd").fit(X[0], y.ravel())
     assert digits(vector(ridge(X, y, loss, multiple * lam).params), np.append(peer.coef_, peer.intercept_)) >= 13
 
 

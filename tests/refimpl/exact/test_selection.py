@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
-from sklearn.linear_model import RidgeCV
 
 from refimpl.datasets.gaussian import Gaussian
 from refimpl.errors import DataError, ParameterError
@@ -95,10 +94,10 @@ def test_the_scores_at_zero_are_the_limit_of_those_before_it(shape):
     np.testing.assert_allclose(at_zero.leave_one_out, near.leave_one_out, rtol=1e-9)
 
 
-def test_scikit_learn_has_the_same_leave_one_out():
+def test_scikit_learn_has_the_same_leave_one_out(linear_model):
     X, y = data((12, 4))
     alphas = np.array([0.1, 2.0, 30.0])
-    peer = RidgeCV(alphas=alphas, store_cv_results=True).fit(X[0], y[0, :, 0])
+    peer = linear_model.RidgeCV(alphas=alphas, store_cv_results=True).fit(X[0], y[0, :, 0])
     strengths = alphas / alpha_for(HALF_MEAN, 1.0, 12)
     found = scores(X, y, HALF_MEAN, strengths).leave_one_out
     np.testing.assert_allclose(found, peer.cv_results_.mean(axis=0), rtol=1e-9)

@@ -1,0 +1,35 @@
+"""Which cases the fast tier runs of a test that has many.
+
+A fact that is proven over a table of cases is proven in the fast tier for ``CASES`` of them, drawn by the checksum of
+their names: always the same ones, from all over the table. The others are marked ``slow``; ``make test-all`` runs them,
+too. ``@pytest.mark.every_case`` is for a test whose cases are facts of their own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from zlib import crc32
+
+import pytest
+
+CASES = 5
+
+
+@pytest.hookimpl(tryfirst=True)  # before the slow ones are left out
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the cases beyond those as slow."""
+    tests: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("every_case") is None:
+            tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for cases in tests.values():
+        for case in sorted(cases, key=lambda one: crc32(one.name.encode()))[CASES:]:
+            case.add_marker("slow")
+
+
+@pytest.fixture(scope="session")
+def linear_model() -> Any:
+    """scikit-learn's linear models, imported by the first test that wants them: it takes two seconds."""
+    from sklearn import linear_model
+
+    return linear_model
