@@ -2,16 +2,19 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test test-all lint bench docs
+.PHONY: run test test-slow test-all lint bench docs
 
 run: .venv/installed
 	$(BIN)/parity run 's0-*'
 
 test: .venv/installed
-	$(BIN)/pytest -q -n auto
+	$(BIN)/pytest -q -n auto --dist loadfile
 
 test-all: .venv/installed
 	$(BIN)/pytest -q -n auto -m 'slow or not slow'
+
+test-slow: .venv/installed
+	$(BIN)/pytest -q -n auto -m slow
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -149,6 +149,7 @@ def test_the_site_needs_no_network(site: Path) -> None:
         assert not re.search(r"url\(['\"]?(?:https?:)?//|@import", read(sheet)), sheet
 
 
+@pytest.mark.slow
 def test_the_site_shows_what_was_written(site: Path) -> None:
     """No LaTeX is left over, every formula is MathML, and no list or table is shown as text."""
     formulas = 0

@@ -179,6 +179,7 @@ def test_every_fault_has_a_name_of_its_own_says_what_is_wrong_and_names_experime
 PAIRS = pairs()
 
 
+@pytest.mark.slow
 def test_two_faults_move_the_weights_otherwise_than_either() -> None:
     for pair in PAIRS[::97]:
         (dtype, *_) = [dtype for dtype in ROUNDING if all(dtype in MUTANTS[name].dtypes for name in pair)]

@@ -139,6 +139,7 @@ def test_a_run_that_disagrees_is_drawn_by_itself(disagreeing: Report) -> None:
     assert max(np.max(line.get_ydata()) for line in above.get_lines()) > 1e6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "parts", [{"optimizer": SGD(lr=1e200)}, {"init": {}, "optimizer": SGD(lr=0.0)}], ids=["diverges", "stands still"]
 )

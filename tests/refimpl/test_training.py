@@ -188,6 +188,7 @@ def assert_the_loop_is_the_same_by_hand(optimizer: Any, schedule: Any) -> None:
 # -- other arithmetics ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("optimizer", "penalty"),
     [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -293,10 +292,3 @@ def plateaus() -> list[ScheduleCase]:
         found.append(ScheduleCase(optimizer=optimizer, options=settings, rates=(0.1, 3e-4), **common))
         found.append(ScheduleCase(resume=9, **common))
     return found
-
-
-def all_shares(case: ScheduleCase) -> float:
-    """The largest error ÷ allowance of the case."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        return max(float(np.max(expected.share, initial=0)) for expected in check_schedule(case))

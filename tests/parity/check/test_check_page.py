@@ -94,6 +94,7 @@ LONG = ("examples/own/run.csv",)
 """Targets that take seconds: a log without weights is held to a run of every named fault."""
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("files")
 @pytest.mark.parametrize(
     ("commands", "shown"),

@@ -231,6 +231,7 @@ def first_epoch(*words: str) -> list[Any]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", OTHERS)
 def test_the_other_commands_run_as_the_page_says(
     command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -31,6 +31,7 @@ NAMES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "diverges"), NAMES.items())
 def test_the_prediction_is_made_without_a_run_and_the_run_bears_it_out(name: str, diverges: bool) -> None:
     experiment = parity.load(name)
