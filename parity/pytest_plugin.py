@@ -30,7 +30,7 @@ WIDTH = 100
 """Columns of the text of a failure."""
 
 
-class Disagreement(AssertionError):
+class ParityFailure(AssertionError):
     """What was asserted does not hold; pytest shows its text and no traceback."""
 
 
@@ -46,7 +46,7 @@ def assert_parity(
     ``experiment``: a name of ``parity list``, a ``.toml`` file, or the object. ``dtype``: of model and data.
     ``strict``: what cannot be decided fails; otherwise it is an :class:`Undecidable` warning.
 
-    Raises :class:`Disagreement`, what ``train`` raises, and :class:`parity.errors.InputError` for bad input.
+    Raises :class:`ParityFailure`, what ``train`` raises, and :class:`parity.errors.InputError` for bad input.
     """
     __tracebackhide__ = True
     from parity.explain.diagnosis import diagnose
@@ -67,7 +67,7 @@ def assert_optimizer(
     constructed with, as in ``lr=0.01``; the reference gets the same. ``dtypes``: of the parameters. ``strict``: as of
     :func:`assert_parity`.
 
-    Raises :class:`Disagreement`, and :class:`parity.errors.InputError` for what is no optimizer class or no reference.
+    Raises :class:`ParityFailure`, and :class:`parity.errors.InputError` for what is no optimizer class or no reference.
     """
     __tracebackhide__ = True
     from parity.features.check.in_process import check_class_here
@@ -104,9 +104,9 @@ def _parity_trajectory() -> Callable[..., Trajectory]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Of a :class:`Disagreement` the text alone is shown."""
+    """Of a :class:`ParityFailure` the text alone is shown."""
     report = yield
-    if report.failed and call.excinfo is not None and isinstance(call.excinfo.value, Disagreement):
+    if report.failed and call.excinfo is not None and isinstance(call.excinfo.value, ParityFailure):
         report.longrepr = call.excinfo.getrepr(style="value")
     return report
 
@@ -127,7 +127,7 @@ def _demand(found: Diagnosis, name: str, strict: bool) -> None:
     from parity.features.check.run import exit_code
 
     if exit_code(found) != 0 or (strict and found.verdict == "undecidable"):
-        raise Disagreement(_text(found, name))
+        raise ParityFailure(_text(found, name))
     if found.verdict == "undecidable":
         warnings.warn(f"{name} against {found.against}: {found.text}", Undecidable, stacklevel=3)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.explain.readings import Series, all_rows, bases, norms
+from parity.explain.readings import ReportedSeries, all_rows, bases, norms
 from parity.step.design import Design
 from parity.step.engine import Engine
 from parity.step.free import random_push, simulate
@@ -36,20 +36,22 @@ class Free:
     the copies are from them."""
 
     design: Design
-    losses: Mapping[str, Series]
-    norms: Mapping[str, Series]
-    weights: Mapping[str, Series]
+    losses: Mapping[str, ReportedSeries]
+    norms: Mapping[str, ReportedSeries]
+    weights: Mapping[str, ReportedSeries]
     engine: Engine
 
     def with_values_of(self, other: Design, *, losses: bool = True) -> Free:
         """Another design's values with the room of this one: a first look that costs one plain run."""
         run = simulate(other)
-        weights = {name: Series(values[:, 0], self.weights[name].room) for name, values in run.weights.items()}
+        weights = {name: ReportedSeries(values[:, 0], self.weights[name].room) for name, values in run.weights.items()}
         lengths = _lengths(other, run.weights)
-        of_norms = {name: Series(one.value[:, 0], self.norms[name].room) for name, one in norms(lengths).items()}
+        of_norms = {
+            name: ReportedSeries(one.value[:, 0], self.norms[name].room) for name, one in norms(lengths).items()
+        }
         found = _losses(other, run.weights) if losses else {}
         room = {"loss as asked": self.losses["loss"].room} | {name: one.room for name, one in self.losses.items()}
-        of_steps = {name: Series(values[:, 0], room[name]) for name, values in found.items()}
+        of_steps = {name: ReportedSeries(values[:, 0], room[name]) for name, values in found.items()}
         return replace(self, design=other, losses=of_steps, norms=of_norms, weights=weights)
 
 
@@ -78,14 +80,14 @@ def free(design: Design, profile: Profile) -> Free:
     losses = {}
     for name, copies in _losses(design, runs.weights).items():
         value, allowance = (np.asarray(x, float) for x in (at_weights[name].value, at_weights[name].allowance))
-        losses[name] = Series(value, _drift(copies) + allowance)
+        losses[name] = ReportedSeries(value, _drift(copies) + allowance)
     bounded = {name: Bounded.tensor(values, profile) for name, values in recording.weights.items()}
     roundings = norms({every: norm(*some) for every, some in _chosen(design, bounded).items()}, profile)
     of_norms = {
-        name: Series(copies.value[:, 0], _drift(copies.value) + np.asarray(roundings[name].room, float))
+        name: ReportedSeries(copies.value[:, 0], _drift(copies.value) + np.asarray(roundings[name].room, float))
         for name, copies in norms(_lengths(design, runs.weights)).items()
     }
-    weights = {name: Series(values[:, 0], _drift(values)) for name, values in runs.weights.items()}
+    weights = {name: ReportedSeries(values[:, 0], _drift(values)) for name, values in runs.weights.items()}
     return Free(design, losses, of_norms, weights, engine)
 
 

@@ -19,7 +19,7 @@ WHOLE = (2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 16.0)
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedFault:
     """A name with one of its numbers, nan where it has none."""
 
     name: Name
@@ -34,10 +34,10 @@ class Named:
         return self.name.text.format(value=self.value)
 
 
-def named(design: Design) -> Iterator[tuple[Named, Design]]:
+def named(design: Design) -> Iterator[tuple[NamedFault, Design]]:
     """Each fault of the catalogue, and what it makes of correct code."""
     for name in NAMES.values():
         more = [*WHOLE, *(1 / value for value in WHOLE)] if name.id in TIMES else []
         for value in dict.fromkeys((*name.values, *more)):
             if (changed := cause_of(name, value).to(design)) is not None and changed.consistent:
-                yield Named(name, value), changed
+                yield NamedFault(name, value), changed

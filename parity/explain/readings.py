@@ -137,20 +137,20 @@ NORMS: tuple[Form, ...] = (
 
 
 @dataclass(frozen=True)
-class Series:
+class ReportedSeries:
     """One quantity of every step: its value, and how far a run of the same design may be from it."""
 
     value: Array
     room: Array
 
-    def mapped(self, matrices: Array, u: float) -> Series:
+    def mapped(self, matrices: Array, u: float) -> ReportedSeries:
         """``A @ value`` for every one of ``(maps, rows, K)``: ``(maps, rows)``; the sums round, too."""
         size = np.abs(matrices)
         room = size @ self.room + matrices.shape[-1] * u * (size @ (np.abs(self.value) + self.room))
-        return Series(matrices @ self.value, room)
+        return ReportedSeries(matrices @ self.value, room)
 
 
-def norms(lengths: Mapping[bool, Any], profile: Profile | None = None) -> dict[str, Series]:
+def norms(lengths: Mapping[bool, Any], profile: Profile | None = None) -> dict[str, ReportedSeries]:
     """Every form of ‖w‖ and, under True, of the norm of all parameters, with what its own roundings may come to.
 
     Lengths know their errors where there is a ``profile`` of the arithmetic.
@@ -161,7 +161,7 @@ def norms(lengths: Mapping[bool, Any], profile: Profile | None = None) -> dict[s
         u = profile.compute.u if profile is not None else 0.0
         for name, f, slope in NORMS:
             room = slope(value + error) * error + 4 * u * f(value + error)
-            found[name.replace("w", "(w, b)") if every else name] = Series(f(value), room)
+            found[name.replace("w", "(w, b)") if every else name] = ReportedSeries(f(value), room)
     return found
 
 

@@ -74,7 +74,7 @@ class Explanation:
 
 def explain(design: Design, engine: Engine, observed: Observed | None = None) -> list[Explanation]:
     """The proven explanations of a record, the likeliest first; empty where there are none."""
-    proof = Proof(design, engine)
+    proof = Prover(design, engine)
     proof.hold_all((cause,) for cause in narrow.steps(engine))
     if proof.named:
         return proof.ranked()
@@ -93,7 +93,7 @@ def explain(design: Design, engine: Engine, observed: Observed | None = None) ->
 
 
 def _explain(
-    proof: Proof, begin: tuple[Cause, ...], base: Design, observed: Observed | None, *, late: bool = False
+    proof: Prover, begin: tuple[Cause, ...], base: Design, observed: Observed | None, *, late: bool = False
 ) -> None:
     """The gradient alone; then, if that does not do, what is made of it, too; then what is written afterwards."""
     for written in between.causes(chain_of(base, proof.engine, observed), base):
@@ -157,7 +157,7 @@ class Kept(Iterable[T]):
             yield each
 
 
-class Proof:
+class Prover:
     """Sets of causes held to the record, each once."""
 
     def __init__(self, design: Design, engine: Engine) -> None:

@@ -29,7 +29,7 @@ EXACT = (Constant, Step, MultiStep, Exponential)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recorded:
+class RecordedGroup:
     """One parameter group's hyper-parameters as a framework had them.
 
     ``base``: those that the optimizer was made with. ``values``: by name, ``(advances + 1,)``, the first after making
@@ -42,7 +42,7 @@ class Recorded:
     dtype: str = "float64"
 
 
-def check(schedule: Schedule, recorded: Recorded) -> Iterator[Expected]:
+def check(schedule: Schedule, recorded: RecordedGroup) -> Iterator[Expected]:
     """Every hyper-parameter after every advance of a schedule of the count."""
     arithmetic = _arithmetic(recorded.dtype)
     base, lifted = lifted_numbers(recorded.base, arithmetic), arithmetic.hyper(schedule)
@@ -55,7 +55,7 @@ def check(schedule: Schedule, recorded: Recorded) -> Iterator[Expected]:
         yield _judged(name, counts, candidate, expected[name], arithmetic.profile)
 
 
-def check_reactive(schedule: Reactive, metrics: Array, recorded: Recorded) -> Iterator[Expected]:
+def check_reactive(schedule: Reactive, metrics: Array, recorded: RecordedGroup) -> Iterator[Expected]:
     """The rate and the state after each of the ``metrics``, from the framework's own rate and state before it.
 
     ``recorded.values``: ``lr``, ``best``, ``num_bad_epochs`` and ``cooldown_counter``, the first before any metric.

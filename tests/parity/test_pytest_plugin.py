@@ -21,7 +21,7 @@ import parity
 from parity.errors import InputError
 from parity.features.check.task import Task
 from parity.gallery import FOLDER
-from parity.pytest_plugin import Disagreement, Undecidable, assert_optimizer, assert_parity, parity_trajectory
+from parity.pytest_plugin import ParityFailure, Undecidable, assert_optimizer, assert_parity, parity_trajectory
 from refimpl.penalties import L2
 
 ROOT = Path(__file__).parents[2]
@@ -99,7 +99,7 @@ def test_the_change_that_the_failure_names_makes_the_example_pass() -> None:
 @pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
 def test_right_training_passes_and_wrong_training_fails_in_every_dtype(dtype: str) -> None:
     assert_parity(remedied(), "check-mse", dtype=dtype)
-    with pytest.raises(Disagreement, match=r"(?s)^train against check-mse\ndisagree: .*twice"):
+    with pytest.raises(ParityFailure, match=r"(?s)^train against check-mse\ndisagree: .*twice"):
         assert_parity(remedied(("lr=task.lr", "lr=2 * task.lr")), "check-mse", dtype=dtype)
 
 
@@ -107,7 +107,7 @@ def test_right_training_passes_and_wrong_training_fails_in_every_dtype(dtype: st
 def test_an_experiment_is_a_name_a_file_or_an_object(kind: str) -> None:
     path = FOLDER / "check-mse.toml"
     given = {"name": "check-mse", "file": str(path), "path": path, "object": parity.load("check-mse")}[kind]
-    with pytest.raises(Disagreement, match=r"^train against check-mse\n"):
+    with pytest.raises(ParityFailure, match=r"^train against check-mse\n"):
         assert_parity(tutorial(), given)
 
 
@@ -138,7 +138,7 @@ def test_what_cannot_be_seen_is_a_warning_and_strictly_a_failure() -> None:
     ) as w:
         assert_parity(train, tiny, dtype="float32")
     assert w[0].filename == __file__
-    with pytest.raises(Disagreement, match="undecidable: agrees, except that"):
+    with pytest.raises(ParityFailure, match="undecidable: agrees, except that"):
         assert_parity(train, tiny, dtype="float32", strict=True)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -175,7 +175,7 @@ def test_an_optimizer_passes_against_its_own_reference_and_fails_against_another
 
 def test_an_optimizer_that_cannot_be_judged_fails_with_its_own_words() -> None:
     with pytest.raises(
-        Disagreement, match=r"(?s)^SparseAdam against sparse_adam\nunsupported: .*does not\s+support dense gradients"
+        ParityFailure, match=r"(?s)^SparseAdam against sparse_adam\nunsupported: .*does not\s+support dense gradients"
     ):
         assert_optimizer(torch.optim.SparseAdam, against="sparse_adam", lr=0.1)
 

@@ -20,7 +20,7 @@ import parity.backends.torch_backend as torch_backend
 import parity.features.verify.schedules as matrix
 from parity.backends.torch_schedules import SCHEDULERS, torch_schedule
 from parity.features.verify.schedules import SCHEDULES, ScheduleCase, cases, check_schedule, run_schedule
-from parity.judge.schedules import Recorded, check
+from parity.judge.schedules import RecordedGroup, check
 from parity.judge.update import Update
 from parity.judge.update import check as check_update
 from parity.step.arithmetics import Rounding
@@ -127,7 +127,7 @@ def test_what_a_schedule_does_not_move_is_held_to_equality() -> None:
 # -- faults are caught ------------------------------------------------------------------------------------------------
 
 
-def moved(recorded: Recorded, change: Callable[[Any], Any]) -> Recorded:
+def moved(recorded: RecordedGroup, change: Callable[[Any], Any]) -> RecordedGroup:
     return replace(recorded, values={"lr": change(recorded.values["lr"])})
 
 

@@ -18,7 +18,7 @@ from parity.explain.update.program import Program
 from parity.explain.update.proof import Candidate, Part
 from parity.explain.update.shared import share_by_shape
 from parity.explain.update.stepped import Partly, Stepped, rate_of
-from parity.explain.update.trial import Record
+from parity.explain.update.trial import UpdateRecord
 from refimpl.errors import RefimplError
 from refimpl.optimizers import OPTIMIZERS
 from refimpl.ranges import choice_fields
@@ -56,7 +56,7 @@ def options(base: Base) -> Iterator[Candidate]:
             yield base.with_part(part, rules)
 
 
-def other_numbers(base: Base, records: Sequence[Record]) -> Iterator[Candidate]:
+def other_numbers(base: Base, records: Sequence[UpdateRecord]) -> Iterator[Candidate]:
     """One number other than asked."""
     wrong = [record for record in records if record.wrong]
     of_all = [set(slots(rule)) for rule in base.rules.values()]
@@ -87,7 +87,7 @@ def _decoupled(rule: Any) -> Any:
     return None if edit is None or program is None else program.edited(edit.lines)
 
 
-def solved_for(records: Sequence[Record], rules: Mapping[str, Any], slot: Slot) -> Solved | None:
+def solved_for(records: Sequence[UpdateRecord], rules: Mapping[str, Any], slot: Slot) -> Solved | None:
     """One number."""
     return next(iter(solve(records, rules, [slot])), None)
 
@@ -110,7 +110,7 @@ def _number(base: Base, first: str, solved: Solved, kind: str = "") -> Iterator[
         yield base.with_part(part, {n: with_numbers(r, {slot: value}, checked=False) for n, r in base.rules.items()})
 
 
-def clipped(base: Base, records: Sequence[Record]) -> Iterator[Candidate]:
+def clipped(base: Base, records: Sequence[UpdateRecord]) -> Iterator[Candidate]:
     """The gradient is clipped: by the norm of all parameters, by that of each, or each element."""
     own = {r.name: np.sqrt((r.gradients[: r.steps].reshape(r.steps, -1) ** 2).sum(axis=1)) for r in records}
     steps = max(len(norms) for norms in own.values())
@@ -148,11 +148,11 @@ def clipped(base: Base, records: Sequence[Record]) -> Iterator[Candidate]:
                 yield base.with_part(part, clipped)
 
 
-def _by_name(records: Sequence[Record]) -> dict[str, Record]:
+def _by_name(records: Sequence[UpdateRecord]) -> dict[str, UpdateRecord]:
     return {record.name: record for record in records}
 
 
-def look_aheads(base: Base, records: Sequence[Record]) -> Iterator[Candidate]:
+def look_aheads(base: Base, records: Sequence[UpdateRecord]) -> Iterator[Candidate]:
     """Every few steps the weights are pulled back to those of some steps before."""
     steps = [np.flatnonzero((r.share > 1).reshape(len(r.share), -1).any(axis=1)) for r in records if r.wrong]
     every = np.unique(np.concatenate(steps)) if steps else np.zeros(0, int)
@@ -178,7 +178,7 @@ def look_aheads(base: Base, records: Sequence[Record]) -> Iterator[Candidate]:
     yield base.with_part(part, rules)
 
 
-def shared_states(base: Base, records: Sequence[Record], asked: Mapping[str, Any]) -> Iterator[Candidate]:
+def shared_states(base: Base, records: Sequence[UpdateRecord], asked: Mapping[str, Any]) -> Iterator[Candidate]:
     """Parameters of one shape keep their state in one place."""
     motions: list[Motion] = [record.motion for record in records]
     rules = share_by_shape({name: asked[name] for name in base.rules}, motions)
@@ -230,7 +230,7 @@ def _shown(optimizer: Any) -> str:
     return ", ".join(f"{field.name}={getattr(optimizer, field.name)!r}" for field in fields(optimizer))
 
 
-def of_some_elements(edits: Edits, records: Sequence[Record]) -> Iterator[Candidate]:
+def of_some_elements(edits: Edits, records: Sequence[UpdateRecord]) -> Iterator[Candidate]:
     """A named edit for those elements only that are not as asked, where the others are so in every step."""
     wrong = {r.name: (r.share > 1).any(axis=0) for r in records if r.wrong}
     if not wrong or all(mask.all() for mask in wrong.values()):

@@ -15,7 +15,7 @@ from parity.explain.update.line import line_edits
 from parity.explain.update.named import named_edits
 from parity.explain.update.program import Program
 from parity.explain.update.proof import Candidate, Part
-from parity.explain.update.trial import Record
+from parity.explain.update.trial import UpdateRecord
 
 ROUGHLY = 0.3
 """Share of the moves that a link may leave for a second part to be looked for beside it."""
@@ -99,7 +99,7 @@ def named_edit(program: Program | None, id: str) -> Edit | None:
     return next((edit for edit in found if edit.id == id), None)
 
 
-def near_ones(edits: Edits, records: Sequence[Record], most: int) -> list[tuple[Edit, Base]]:
+def near_ones(edits: Edits, records: Sequence[UpdateRecord], most: int) -> list[tuple[Edit, Base]]:
     """The edits that leave least of the moves when each step has a number of its own."""
     wrong = max((r for r in records if r.wrong), key=lambda r: r.weights[0].size)
     ranked: list[tuple[float, int, Own]] = []

@@ -29,10 +29,10 @@ from parity.explain.update.candidates import (
 from parity.explain.update.counts import Place
 from parity.explain.update.edits import Base, Edits, near_ones
 from parity.explain.update.program import CannotRun
-from parity.explain.update.proof import Candidate, Court, Explanation
+from parity.explain.update.proof import Candidate, Court, ProvenUpdate
 from parity.explain.update.sequences import sequences
 from parity.explain.update.structure import described
-from parity.explain.update.trial import Record
+from parity.explain.update.trial import UpdateRecord
 from refimpl.types import Array, Optimizer
 
 NEAREST = 4
@@ -44,11 +44,11 @@ class UpdateExplanation:
     """``explanations``: proven ones, best first, such as the record cannot tell apart; ``structure``: what was
     measured, in sentences, where there is none."""
 
-    explanations: tuple[Explanation, ...]
+    explanations: tuple[ProvenUpdate, ...]
     structure: tuple[str, ...]
 
     @property
-    def best(self) -> Explanation | None:
+    def best(self) -> ProvenUpdate | None:
         return self.explanations[0] if self.explanations else None
 
     @property
@@ -68,7 +68,7 @@ def explain_update(
 
     ``epochs`` ``(K,)``: of each step. ``late``: how many steps were made before a parameter's first gradient.
     """
-    records = [Record(motion, asked[motion.parameter]) for motion in motions]
+    records = [UpdateRecord(motion, asked[motion.parameter]) for motion in motions]
     records = [record for record in records if record.steps]
     if not any(record.wrong for record in records):
         return None
@@ -79,7 +79,7 @@ class Search:
     """One record and its explanations."""
 
     def __init__(
-        self, records: Sequence[Record], asked: Mapping[str, Any], epochs: Array | None, late: Mapping[str, int]
+        self, records: Sequence[UpdateRecord], asked: Mapping[str, Any], epochs: Array | None, late: Mapping[str, int]
     ) -> None:
         self.records = records
         self.asked = {record.name: asked[record.name] for record in records}
@@ -103,11 +103,11 @@ class Search:
         structure = () if found else tuple(described(self.records, self.base.rules))
         return UpdateExplanation(explanations=tuple(found), structure=structure)
 
-    def _first(self, court: Court, ways: Iterator[Iterator[Candidate]]) -> list[Explanation]:
+    def _first(self, court: Court, ways: Iterator[Iterator[Candidate]]) -> list[ProvenUpdate]:
         """What the first way finds that finds something: of those with names all that the record cannot tell apart."""
         return next((found for i, way in enumerate(ways) if (found := court.first(way, most=1 if i else 3))), [])
 
-    def _one(self, records: Sequence[Record]) -> Iterator[Iterator[Candidate]]:
+    def _one(self, records: Sequence[UpdateRecord]) -> Iterator[Iterator[Candidate]]:
         """One edit, option, number or sequence, the likely ones first."""
         named = map(self.edits.candidate, self.edits.named)
         yield chain(named, options(self.base), shared_states(self.base, records, self.asked))
@@ -128,7 +128,7 @@ class Search:
                 if next(iter(own.values())).kind != first.kind:
                     yield further.candidate(own)
 
-    def _apart(self) -> list[Explanation]:
+    def _apart(self) -> list[ProvenUpdate]:
         """Each refuted parameter for itself: another cause for each."""
         found = []
         for record in self.court.wrong:
@@ -140,7 +140,7 @@ class Search:
         weights = sum(record.weights[1 : record.steps + 1].size for record in self.court.wrong)
         worst = max(one.share for one in found)
         return [
-            Explanation(
+            ProvenUpdate(
                 id="+".join(dict.fromkeys(one.id for one in found)),
                 text="; ".join(f"{next(iter(one.rules))}: {one.text}" for one in found),
                 change="; ".join(dict.fromkeys(one.change for one in found)),

@@ -27,7 +27,7 @@ CORRECTIONS = {
 @lru_cache(maxsize=128)
 def named_edits(program: Program, epochs: bool = False) -> tuple[Edit, ...]:
     """Those that have words of their own. ``epochs``: whether the run has several."""
-    return tuple(Named(program).edits(epochs))
+    return tuple(VocabularyEditor(program).edits(epochs))
 
 
 def words_of(id: str) -> str:
@@ -37,7 +37,7 @@ def words_of(id: str) -> str:
     return next(chain(worded, of_counts))
 
 
-class Named(Editor):
+class VocabularyEditor(Editor):
     """What the vocabulary and the tables of counters make of a program."""
 
     def edits(self, epochs: bool) -> Iterator[Edit]:

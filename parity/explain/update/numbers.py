@@ -16,7 +16,7 @@ import numpy as np
 
 from parity.explain.replay import Slot, with_numbers
 from parity.explain.replay import misses as missed
-from parity.explain.update.trial import Record, first_wrong
+from parity.explain.update.trial import UpdateRecord, first_wrong
 from refimpl.errors import RefimplError
 from refimpl.ranges import number_fields
 from refimpl.types import Array
@@ -76,7 +76,7 @@ def _is_free(optimizer: Any, slot: Slot) -> bool:
     return True
 
 
-def solve(records: Sequence[Record], rules: Mapping[str, Any], slots: Sequence[Slot]) -> list[Solved]:
+def solve(records: Sequence[UpdateRecord], rules: Mapping[str, Any], slots: Sequence[Slot]) -> list[Solved]:
     """The numbers that bring the records nearest; none where they cannot be told or where nothing comes near."""
     steps = first_wrong(records) + SOME
     used = sorted((r for r in records if r.wrong), key=lambda r: -r.weights[0].size)[:2]

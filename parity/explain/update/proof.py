@@ -10,7 +10,7 @@ import numpy as np
 
 from parity.explain.replay import share_of
 from parity.explain.update.program import CannotRun
-from parity.explain.update.trial import Record, first_wrong
+from parity.explain.update.trial import UpdateRecord, first_wrong
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Explanation:
+class ProvenUpdate:
     """``rules``: of every parameter, each an optimizer that brings all that was recorded within its bound; ``changed``:
     the parameters whose rule is not the asked one; ``share``: the largest share of the bound that they use."""
 
@@ -59,13 +59,13 @@ class Explanation:
 class Court:
     """The records of all parameters, and the proofs that were made."""
 
-    records: Sequence[Record]
+    records: Sequence[UpdateRecord]
     proofs: int = 0
     shares: dict[tuple[str, int], float] = field(default_factory=dict)
     kept: list[Any] = field(default_factory=list)
 
     @property
-    def wrong(self) -> list[Record]:
+    def wrong(self) -> list[UpdateRecord]:
         """The parameters in which the asked optimizer is refuted, the largest first."""
         return sorted((r for r in self.records if r.wrong), key=lambda r: -r.weights[0].size)
 
@@ -73,7 +73,7 @@ class Court:
         """Whether its rules come near in plain arithmetic."""
         return all(record.near(candidate.rules[record.name]) for record in self.wrong)
 
-    def judge(self, candidate: Candidate) -> Explanation | None:
+    def judge(self, candidate: Candidate) -> ProvenUpdate | None:
         """The explanation, if it is one."""
         if candidate.screened and not self.likely(candidate):
             return None
@@ -91,7 +91,7 @@ class Court:
         changed = tuple(n for n, rule in rules.items() if rule is candidate.rules[n] and rule is not asked[n])
         of = "" if len(changed) == len(self.records) else f" (of {' and '.join(changed)} only)"
         texts, rights = zip(*(part.say() for part in candidate.parts), strict=True)
-        return Explanation(
+        return ProvenUpdate(
             id="+".join(part.id for part in candidate.parts),
             text="; and ".join(texts) + of,
             change="; ".join(dict.fromkeys(rights)),
@@ -103,9 +103,9 @@ class Court:
             share=worst,
         )
 
-    def first(self, candidates: Iterator[Candidate], most: int = 3) -> list[Explanation]:
+    def first(self, candidates: Iterator[Candidate], most: int = 3) -> list[ProvenUpdate]:
         """The first few candidates that are proven."""
-        found: list[Explanation] = []
+        found: list[ProvenUpdate] = []
         for candidate in candidates:
             explanation = self.judge(candidate)
             if explanation is not None:
@@ -114,7 +114,7 @@ class Court:
                 break
         return found
 
-    def _share(self, record: Record, rule: Any) -> float:
+    def _share(self, record: UpdateRecord, rule: Any) -> float:
         key = (record.name, id(rule))
         if key not in self.shares:
             self.proofs += 1
@@ -122,7 +122,7 @@ class Court:
             self.shares[key] = self._of(rule, record)
         return self.shares[key]
 
-    def _of(self, rule: Any, record: Record) -> float:
+    def _of(self, rule: Any, record: UpdateRecord) -> float:
         try:
             return share_of(rule, [record.motion])
         except CannotRun:

@@ -19,7 +19,7 @@ from parity.errors import InputError
 from parity.explain.motion import Motion
 from parity.explain.replay import Slot, share_of, steps_of, with_numbers
 from parity.explain.update.numbers import Solved, every_slot, slots, solve
-from parity.explain.update.trial import Record
+from parity.explain.update.trial import UpdateRecord
 from refimpl.errors import RefimplError
 from refimpl.optimizers import OPTIMIZERS
 from refimpl.ranges import choice_fields, number_fields
@@ -34,7 +34,7 @@ LIKELY = 6
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fit:
+class ReferenceFit:
     """How one reference fits.
 
     ``optimizer``: with its numbers; None where it could not be tried, for the reason in ``text``. ``changed``: numbers
@@ -59,7 +59,7 @@ def fit(
     asked: Mapping[str, Any],
     families: Mapping[str, Any] = OPTIMIZERS,
     form_factor: float = 2.0,
-) -> tuple[Fit, ...]:
+) -> tuple[ReferenceFit, ...]:
     """The best of each reference, in the order of their rank; equal ones in that of the registry.
 
     ``asked``: options and numbers by name, those that no reference knows are passed over. Raises :class:`InputError`
@@ -73,16 +73,16 @@ def fit(
     tried = [each for name, cls in families.items() for each in _as_asked(name, cls, asked, motions)]
     if not any(each.fits and not each.changed for each in tried):
         tried += _solved([each for each in tried if each.optimizer and not each.fits], asked, motions)
-    best: dict[str, Fit] = {}
+    best: dict[str, ReferenceFit] = {}
     for each in sorted(tried, key=lambda each: each.rank):
         best.setdefault(each.name, each)
     return tuple(sorted((best[name] for name in families), key=lambda each: each.rank))
 
 
-def _as_asked(name: str, cls: Any, asked: Mapping[str, Any], motions: Sequence[Motion]) -> Iterator[Fit]:
+def _as_asked(name: str, cls: Any, asked: Mapping[str, Any], motions: Sequence[Motion]) -> Iterator[ReferenceFit]:
     """The reference with each combination of its options, and the numbers asked for."""
     if name in BEYOND:
-        yield Fit(name=name, text=f"{name} was left out: {BEYOND[name]}")
+        yield ReferenceFit(name=name, text=f"{name} was left out: {BEYOND[name]}")
         return
     try:
         for options in _combinations(cls, asked):
@@ -90,20 +90,20 @@ def _as_asked(name: str, cls: Any, asked: Mapping[str, Any], motions: Sequence[M
             if optimizer is not None:
                 yield _judged(name, optimizer, asked, motions)
     except Exception as error:  # whatever is wrong with one reference, the others are still to be tried
-        yield Fit(name=name, text=f"{name} could not be tried: {type(error).__name__}: {error}")
+        yield ReferenceFit(name=name, text=f"{name} could not be tried: {type(error).__name__}: {error}")
 
 
-def _judged(name: str, optimizer: Any, asked: Mapping[str, Any], motions: Sequence[Motion]) -> Fit:
+def _judged(name: str, optimizer: Any, asked: Mapping[str, Any], motions: Sequence[Motion]) -> ReferenceFit:
     """A reference with its numbers, replayed in running-error arithmetic."""
     fits = share_of(optimizer, motions) <= 1
     left = 0.0 if fits else residual(optimizer, motions)
-    return Fit(name=name, optimizer=optimizer, changed=_changes(optimizer, asked), fits=fits, residual=left)
+    return ReferenceFit(name=name, optimizer=optimizer, changed=_changes(optimizer, asked), fits=fits, residual=left)
 
 
 def residual(optimizer: Any, motions: Sequence[Motion]) -> float:
     """√(Σ‖ŵ − w‖²/Σ‖Δw‖²) over all steps."""
     missed = moved = 0.0
-    for record in (Record(motion, optimizer) for motion in motions):
+    for record in (UpdateRecord(motion, optimizer) for motion in motions):
         after = record.weights[1 : record.steps + 1]
         with np.errstate(all="ignore"):
             missed += float(np.sum((record.predicted(optimizer) - after) ** 2))
@@ -111,9 +111,11 @@ def residual(optimizer: Any, motions: Sequence[Motion]) -> float:
     return float(np.sqrt(missed / moved)) if moved and np.isfinite(missed) else float("inf")
 
 
-def _solved(unfit: Sequence[Fit], asked: Mapping[str, Any], motions: Sequence[Motion]) -> Iterator[Fit]:
+def _solved(
+    unfit: Sequence[ReferenceFit], asked: Mapping[str, Any], motions: Sequence[Motion]
+) -> Iterator[ReferenceFit]:
     """Those that do not fit as asked, with other numbers: with all of them others, and the nearest with few."""
-    near: list[tuple[Fit, list[Solved]]] = []
+    near: list[tuple[ReferenceFit, list[Solved]]] = []
     for each in unfit:
         found = _numbers(each.optimizer, slots(each.optimizer), motions)
         optimizer = _with(each.optimizer, {one.slot: one.value for one in found})
@@ -136,7 +138,9 @@ def _few(asked: Any, every: Sequence[Solved], motions: Sequence[Motion]) -> Iter
     """
     free = slots(asked)
     near = _with(asked, {one.slot: one.value for one in every})
-    pairs = combinations(free, 2) if near is not None and all(Record(m, asked).near(near) for m in motions) else ()
+    pairs = (
+        combinations(free, 2) if near is not None and all(UpdateRecord(m, asked).near(near) for m in motions) else ()
+    )
     for chosen in (*combinations(free, 1), *pairs):
         found = _numbers(asked, chosen, motions)
         for numbers in ({s.slot: s.short for s in found}, {s.slot: s.value for s in found}):
@@ -149,7 +153,7 @@ def _few(asked: Any, every: Sequence[Solved], motions: Sequence[Motion]) -> Iter
 
 
 def _numbers(optimizer: Any, chosen: Sequence[Slot], motions: Sequence[Motion]) -> list[Solved]:
-    records = [Record(motion, optimizer) for motion in motions]
+    records = [UpdateRecord(motion, optimizer) for motion in motions]
     return solve(records, {record.name: optimizer for record in records}, chosen) if chosen else []
 
 

@@ -14,13 +14,13 @@ from parity.explain.update.program import Program
 from parity.explain.update.proof import Candidate, Part
 from parity.explain.update.series import ENOUGH, Measured, counters, listed, measure, named, pattern
 from parity.explain.update.stepped import Stepped, bare, decoupled, rate_of
-from parity.explain.update.trial import Record
+from parity.explain.update.trial import UpdateRecord
 
 BAR = 4.0
 """The error bars of the asked rule, of which another one may need some more."""
 
 
-def sequences(base: Base, records: Sequence[Record]) -> Iterator[Candidate]:
+def sequences(base: Base, records: Sequence[UpdateRecord]) -> Iterator[Candidate]:
     """Counters, rates and decays that change from step to step, as measured."""
     wrong = [record for record in records if record.wrong]
     found = {record.name: measure(record, base.rules[record.name]) for record in wrong}
@@ -30,7 +30,7 @@ def sequences(base: Base, records: Sequence[Record]) -> Iterator[Candidate]:
         yield from _patterns(base, wrong, found)
 
 
-def _counters(base: Base, wrong: Sequence[Record], times: int) -> Iterator[Candidate]:
+def _counters(base: Base, wrong: Sequence[UpdateRecord], times: int) -> Iterator[Candidate]:
     """The bias correction counts something that is measured."""
     programs = {r.name: program for r in wrong if (program := Program.of(base.rules[r.name])) is not None}
     if len(programs) < len(wrong):
@@ -64,7 +64,7 @@ def _with_counts(program: Program, edit: Edit, t: tuple[int, ...]) -> Any:
     return program.edited(edit.lines, dict.fromkeys(edit.counts, t))
 
 
-def _patterns(base: Base, wrong: Sequence[Record], found: Mapping[str, Measured]) -> Iterator[Candidate]:
+def _patterns(base: Base, wrong: Sequence[UpdateRecord], found: Mapping[str, Measured]) -> Iterator[Candidate]:
     """Patterns of the rate, of the decay, or of both; else the numbers themselves.
 
     They are read off the largest parameter, and hold for the others, of which one element does not tell the two apart.
@@ -104,7 +104,7 @@ def _told(values: Any, errors: Any, rule: Any, factor: Any) -> tuple[str, Any] |
 
 
 def _with_patterns(
-    rule: Any, wrong: Sequence[Record], name: str, rate: tuple[str, Any], decay: tuple[str, Any], last: bool
+    rule: Any, wrong: Sequence[UpdateRecord], name: str, rate: tuple[str, Any], decay: tuple[str, Any], last: bool
 ) -> Any:
     """The rule with these patterns, over the steps and the schedule of its own parameter."""
     record = next((record for record in wrong if record.name == name), None)
@@ -127,7 +127,7 @@ def _stepped(rule: Any, scale: Any, shrink: Any) -> Stepped:
     return Stepped(lr=rate_of(rule), inner=bare(rule), scale=tuple(map(float, scale)), shrink=tuple(map(float, shrink)))
 
 
-def _free(base: Base, wrong: Sequence[Record], found: Mapping[str, Measured]) -> Candidate:
+def _free(base: Base, wrong: Sequence[UpdateRecord], found: Mapping[str, Measured]) -> Candidate:
     """The numbers of every step as they were measured."""
     rules = dict(base.rules)
     said: dict[str, list[str]] = {}

@@ -16,7 +16,7 @@ import numpy as np
 from parity.explain.measure.series import steps_text
 from parity.explain.update.numbers import shortest
 from parity.explain.update.stepped import bare, decoupled, rate_of
-from parity.explain.update.trial import MOST_OFF, NEAR, Record
+from parity.explain.update.trial import MOST_OFF, NEAR, UpdateRecord
 from refimpl.optimizers import Lion
 from refimpl.types import Array
 
@@ -41,7 +41,7 @@ class Measured:
     exact: bool
 
 
-def measure(record: Record, optimizer: Any) -> Measured:
+def measure(record: UpdateRecord, optimizer: Any) -> Measured:
     """The two numbers of every step of one parameter."""
     weights = record.weights[: record.steps]
     asked = record.predicted(bare(optimizer)) - weights  # −ηₖu
@@ -150,7 +150,7 @@ def _shown(value: float) -> str:
     return f"1 {'−' if off < 0 else '+'} {abs(off):.2g}" if 0 < abs(off) < 1e-3 else f"{value:.4g}"
 
 
-def counters(record: Record, counted: Callable[[tuple[int, ...]], Any], most: int) -> tuple[int, ...] | None:
+def counters(record: UpdateRecord, counted: Callable[[tuple[int, ...]], Any], most: int) -> tuple[int, ...] | None:
     """The whole number t of each step, 0 for no correction, that brings it near; None where a step has none.
 
     ``counted``: the optimizer whose corrections count so. m and v do not depend on t, so that each step is tried for

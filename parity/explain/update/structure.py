@@ -9,10 +9,10 @@ import numpy as np
 
 from parity.explain.pattern import places
 from parity.explain.update.series import ROUGH, listed, measure
-from parity.explain.update.trial import Record
+from parity.explain.update.trial import UpdateRecord
 
 
-def described(records: Sequence[Record], rules: Mapping[str, Any]) -> Iterator[str]:
+def described(records: Sequence[UpdateRecord], rules: Mapping[str, Any]) -> Iterator[str]:
     """One sentence for each parameter that is not as asked."""
     right = [record.name for record in records if not record.wrong]
     for record in records:
@@ -22,7 +22,7 @@ def described(records: Sequence[Record], rules: Mapping[str, Any]) -> Iterator[s
         yield f"{' and '.join(right)} as asked"
 
 
-def _one(record: Record, rule: Any) -> str:
+def _one(record: UpdateRecord, rule: Any) -> str:
     wrong = record.share.reshape(len(record.share), -1) > 1
     found = measure(record, rule)
     left = float(np.max(found.left, initial=0))

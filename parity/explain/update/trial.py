@@ -25,7 +25,7 @@ MOST_OFF = 0.15
 
 
 @dataclass(frozen=True)
-class Record:
+class UpdateRecord:
     """One parameter's motion beside the optimizer asked for.
 
     ``share`` and ``allowance`` ``(K, …)``: of the asked one; ``misses``: moved minus expected.
@@ -139,7 +139,7 @@ class Record:
         return with_numbers(rule, {Slot("lr"): rule.lr * factor}, checked=False)
 
 
-def first_wrong(records: Sequence[Record]) -> int:
+def first_wrong(records: Sequence[UpdateRecord]) -> int:
     """The first step in which the asked optimizer is refuted."""
     return min(
         (int(np.argmax((r.share > 1).reshape(len(r.share), -1).any(axis=1))) for r in records if r.wrong), default=0

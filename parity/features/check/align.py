@@ -8,7 +8,7 @@ import numpy as np
 
 from parity.errors import InputError
 from parity.explain.observed import Observed
-from parity.features.check.events import Backward, Event, History, Mark, Step
+from parity.features.check.events import Backward, Event, History, ReportEvent, Step
 from refimpl.types import Array
 
 Params = Mapping[str, Array]
@@ -28,7 +28,7 @@ def roles_by_report(history: History, reports: Sequence[Params], start: Params) 
     A tensor that has them now and then only is another: the direction of weight normalisation begins as the weight.
     Code that makes a new tensor in every step has several.
     """
-    named = {n: name for e in history.events if isinstance(e, Mark) for name, n in e.tensors.items()}
+    named = {n: name for e in history.events if isinstance(e, ReportEvent) for name, n in e.tensors.items()}
     hits, met = _equal(history, reports, start)
     roles: dict[int, str] = {}
     for name, values in start.items():
@@ -57,7 +57,7 @@ def _equal(
 
 
 def _values(event: Event) -> Mapping[int, Array]:
-    return {} if isinstance(event, Mark) else event.values
+    return {} if isinstance(event, ReportEvent) else event.values
 
 
 def roles_by_start(history: History, start: Params) -> dict[int, str]:
@@ -100,7 +100,7 @@ def steps_of(history: History, roles: Roles) -> list[list[Event]]:
     pending: list[Event] = []
     moved: set[int] = set()
     for event in history.events:
-        if isinstance(event, Mark):
+        if isinstance(event, ReportEvent):
             continue
         pending.append(event)
         touched = roles.keys() & event.after.keys() if isinstance(event, Step) else set()

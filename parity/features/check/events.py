@@ -15,7 +15,7 @@ Records = list[tuple[dict[str, Array], float | None]]
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedRun:
     """A run: ``records``; what was ``observed`` before each of them; the ``dtype`` of the model.
 
     ``started``: the first record is known to be from before the first step.
@@ -63,13 +63,13 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Mark:
+class ReportEvent:
     """A report; ``tensors``: what was reported under a name, where it is a tensor that was met before."""
 
     tensors: Mapping[str, int]
 
 
-Event = Backward | Step | Mark
+Event = Backward | Step | ReportEvent
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class History:
         """The events before each report, since the one before."""
         row: list[Event] = []
         for event in self.events:
-            if isinstance(event, Mark):
+            if isinstance(event, ReportEvent):
                 yield row
                 row = []
             else:

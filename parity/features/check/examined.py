@@ -10,7 +10,7 @@ from parity.features.check.feeds import Played
 
 
 @dataclass(frozen=True)
-class Fault:
+class BrokenRule:
     """A rule of conduct that was broken: ``text`` says what happens, ``evidence`` where, ``change`` what to do."""
 
     id: str
@@ -36,7 +36,7 @@ class Examined:
     dtypes: Mapping[str, Played] = field(default_factory=dict)
     raised: Mapping[str, str] = field(default_factory=dict)
     keeps_float32: bool = False
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[BrokenRule, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

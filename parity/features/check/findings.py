@@ -14,7 +14,7 @@ from parity.features.check.elsewhere import shares, where
 from parity.features.check.examined import Examined
 from parity.features.check.feeds import Played
 from parity.features.check.held import key_of, motions
-from parity.features.check.identify import Held, Identity, Judgement
+from parity.features.check.identify import Held, Identification, Judgement
 from parity.features.check.rules import RULES
 from refimpl.arithmetic.formats import FORMATS
 
@@ -83,7 +83,7 @@ def _of_gradients_elsewhere(share: float, played: Played, first: str, *, back: b
     )
 
 
-def of_numbers(identity: Identity, given: Mapping[str, Any]) -> Iterator[Finding]:
+def of_numbers(identity: Identification, given: Mapping[str, Any]) -> Iterator[Finding]:
     """Hyper-parameters that are executed with another value than the one that was given."""
     fit = identity.fit
     for name in dict.fromkeys(changed.partition("[")[0] for changed in fit.changed):

@@ -21,15 +21,15 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-from parity.features.check.events import Backward, Event, History, Mark, Seen, Step
+from parity.features.check.events import Backward, Event, History, ReportEvent, Seen, Step
 from parity.features.check.task import exact
 from refimpl.types import Array
 
 
 @contextmanager
-def recording(features: int) -> Iterator[Log]:
+def recording(features: int) -> Iterator[EventLog]:
     """Hooks on all that happens inside, for parameters of as many numbers as the model has ``features``, or of one."""
-    log = Log(features)
+    log = EventLog(features)
     with ExitStack() as hooks:
         hooks.callback(register_optimizer_step_pre_hook(log.before_step).remove)
         hooks.callback(register_optimizer_step_post_hook(log.after_step).remove)
@@ -51,7 +51,7 @@ class Running:
     late: Any = None
 
 
-class Log:
+class EventLog:
     """The events so far. ``trouble``: why recording was given up, if it was; the user's code goes on in any case."""
 
     def __init__(self, features: int) -> None:
@@ -78,7 +78,7 @@ class Log:
         known: dict[str, int | None] = {}
         with self._safely():
             known = {name: self._alias(tensor) for name, tensor in reported.items() if _has_memory(tensor)}
-        self.events.append(Mark({name: number for name, number in known.items() if number is not None}))
+        self.events.append(ReportEvent({name: number for name, number in known.items() if number is not None}))
 
     # -- backward passes ------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from parity.errors import InputError
 from parity.explain.replay import replay
-from parity.explain.update.references import BEYOND, Fit, fit, shown
+from parity.explain.update.references import BEYOND, ReferenceFit, fit, shown
 from parity.features.check.examined import Examined
 from parity.features.check.feeds import Played
 from parity.features.check.held import BY_NAME, FORM, demanded, key_of, known_numbers, motions
@@ -27,10 +27,10 @@ Held = Mapping[str, Optimizer]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Identity:
+class Identification:
     """``held``: the reference of each parameter; ``fit``: how that of the first was found."""
 
-    fit: Fit
+    fit: ReferenceFit
     held: Held
 
     @property
@@ -56,7 +56,7 @@ class Judgement:
     count: int
 
 
-def identify(examined: Examined) -> tuple[Identity | None, str]:
+def identify(examined: Examined) -> tuple[Identification | None, str]:
     """The reference that fits, else the nearest one in words.
 
     It is looked for on the first parameter, a matrix. Others may follow it, or do so without decay, or be of a second
@@ -78,10 +78,10 @@ def identify(examined: Examined) -> tuple[Identity | None, str]:
         if second is None or second.optimizer is None:
             return None, f"{matrix} is that of {shown(fits.optimizer)}; of {' and '.join(left)} {nearest}"
         held |= dict.fromkeys(left, second.optimizer)
-    return Identity(fit=fits, held=held), ""
+    return Identification(fit=fits, held=held), ""
 
 
-def _find(examined: Examined, names: Sequence[str]) -> tuple[Fit | None, str]:
+def _find(examined: Examined, names: Sequence[str]) -> tuple[ReferenceFit | None, str]:
     """The reference of the class's own name, if it fits as asked, else the best of all; and else the nearest."""
     asked = known_numbers(examined)
     recorded = [motion for motion in motions(examined.runs["drawn"], "float64") if motion.parameter in names]
@@ -95,7 +95,7 @@ def _find(examined: Examined, names: Sequence[str]) -> tuple[Fit | None, str]:
         return best, ""
     for optimizer in _as_asked(asked, key) if examined.keeps_float32 else ():
         if _is(examined, dict.fromkeys(names, optimizer)):
-            return Fit(name=key_of(optimizer), optimizer=optimizer, fits=True), ""
+            return ReferenceFit(name=key_of(optimizer), optimizer=optimizer, fits=True), ""
     return None, _near(best)
 
 
@@ -123,7 +123,7 @@ def _without_decay(optimizer: Any) -> Optimizer:
     return undecayed
 
 
-def _near(fit: Fit) -> str:
+def _near(fit: ReferenceFit) -> str:
     if fit.optimizer is None:
         return "no reference is near"
     return f"the nearest reference is {fit.name}, of whose moves {fit.residual:.2g} is left with fitted numbers"

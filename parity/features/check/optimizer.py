@@ -21,7 +21,7 @@ from parity.features.check import findings
 from parity.features.check.examined import Examined
 from parity.features.check.feeds import decay_of, rate_of
 from parity.features.check.held import BY_NAME, demanded, known_numbers, motions, parse_against
-from parity.features.check.identify import Held, Identity, Judgement, identify, judge
+from parity.features.check.identify import Held, Identification, Judgement, identify, judge
 from parity.features.check.invariance import facts
 from parity.features.check.target import Target
 from parity.features.check.worker import TheirError, run
@@ -78,7 +78,7 @@ def _held_to(
     label: str,
     *,
     reference: Optimizer | None = None,
-    identity: Identity | None = None,
+    identity: Identification | None = None,
 ) -> Diagnosis:
     """Against the ``reference`` that was demanded, or the one that it is by its ``identity``."""
     runs = {"float64": examined.runs["drawn"], **examined.dtypes}

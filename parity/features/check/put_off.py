@@ -24,7 +24,7 @@ def put_off_dynamo() -> None:
     """In a process of its own, after the import of torch."""
     if NAME not in sys.modules:
         sys.modules[NAME] = StandIn(NAME)
-        sys.meta_path.insert(0, Parts())
+        sys.meta_path.insert(0, PartsFinder())
 
 
 class StandIn(ModuleType):
@@ -54,7 +54,7 @@ class StandIn(ModuleType):
         return getattr(the_real_one(), name)
 
 
-class Parts(MetaPathFinder):
+class PartsFinder(MetaPathFinder):
     """Finds ``torch._dynamo.…`` while the package is put off: importing it brings them."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
@@ -64,10 +64,10 @@ class Parts(MetaPathFinder):
         the_real_one()
         module = importlib.import_module(name)
         del sys.modules[name]  # or it is loaded once more, by the way it came; the loader puts it back
-        return ModuleSpec(name, Found(module), origin=module.__file__)
+        return ModuleSpec(name, ModuleLoader(module), origin=module.__file__)
 
 
-class Found(Loader):
+class ModuleLoader(Loader):
     """Loads a module that is there."""
 
     def __init__(self, module: ModuleType) -> None:

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from parity.errors import InputError
 from parity.explain.observed import Observed
 from parity.features.check.align import observed_in, reports_of, roles_by_report, roles_by_start, steps_of
-from parity.features.check.events import History, Recorded, Records, Step
-from parity.features.check.hooks import Log, recording
+from parity.features.check.events import History, RecordedRun, Records, Step
+from parity.features.check.hooks import EventLog, recording
 from parity.features.check.put_off import put_off_dynamo
 from parity.features.check.target import Target, load
 from parity.features.check.task import Task, exact
@@ -23,7 +23,7 @@ from refimpl.types import Array
 Start = Mapping[str, Array]
 
 
-def record_target(target: Target, data: TaskData, dtype: str, device: str) -> Recorded:
+def record_target(target: Target, data: TaskData, dtype: str, device: str) -> RecordedRun:
     """In the process of their code, from the import of their file on."""
     put_off_dynamo()
     sys.argv[:] = [target.place]  # for code that reads its command line
@@ -35,7 +35,7 @@ def record_target(target: Target, data: TaskData, dtype: str, device: str) -> Re
         return _record(train, task, log)
 
 
-def record_function(train: Callable[..., Any], data: TaskData, dtype: str) -> Recorded:
+def record_function(train: Callable[..., Any], data: TaskData, dtype: str) -> RecordedRun:
     """A function run here and now. Raises what it raises."""
     task = Task(data, dtype, "cpu")
     with recording(task.features) as log:
@@ -52,7 +52,7 @@ def takes_task(train: Callable[..., Any]) -> bool:
     return bool(required) or any(one.name == "task" for one in parameters[:1])
 
 
-def _record(train: Callable[..., Any], task: Task, log: Log) -> Recorded:
+def _record(train: Callable[..., Any], task: Task, log: EventLog) -> RecordedRun:
     """Run it. Two reports or more win over what is seen of its steps; what it returns is read where it reports nothing.
 
     Raises :class:`InputError` where there is neither.
@@ -87,7 +87,7 @@ def _said(reports: int, returned: Any) -> str:
     )
 
 
-def _reported(task: Task, history: History, start: Start, *, late: bool) -> Recorded:
+def _reported(task: Task, history: History, start: Start, *, late: bool) -> RecordedRun:
     """From the reports; those that all came at the end belong to the steps in their order, where they are as many."""
     roles = roles_by_report(history, [params for params, _ in task.records], start)
     rows = list(history.rows())
@@ -96,17 +96,17 @@ def _reported(task: Task, history: History, start: Start, *, late: bool) -> Reco
         rows = [*([[]] if len(steps) == len(task.records) - 1 else []), *steps]
     unknown = len(rows) != len(task.records)
     observed = Observed(trouble=history.trouble) if unknown else observed_in(history, rows, roles, start)
-    return Recorded(task.records, observed, dtype_of(task))
+    return RecordedRun(task.records, observed, dtype_of(task))
 
 
-def _unreported(task: Task, history: History, start: Start, *, given: bool) -> Recorded:
+def _unreported(task: Task, history: History, start: Start, *, given: bool) -> RecordedRun:
     """From the steps of the optimizers alone; data and dtype are the code's own where it has no task."""
     roles = roles_by_start(history, start)
     steps = steps_of(history, roles)
     records: Records = [(dict(params), None) for params in reports_of(history, steps, roles, start)]
     own = next(history.tensors[n].dtype for n, name in roles.items() if name == "weight")
     observed = observed_in(history, [[], *steps], roles, start)
-    return Recorded(records, observed, dtype_of(task) if given else own, started=True)
+    return RecordedRun(records, observed, dtype_of(task) if given else own, started=True)
 
 
 def dtype_of(task: Task) -> str:

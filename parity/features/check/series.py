@@ -17,8 +17,8 @@ from parity.errors import InputError
 from parity.experiment import Experiment
 from parity.explain.finding import Diagnosis, Finding
 from parity.explain.free import Free, free
-from parity.explain.named import FAR, Named, named
-from parity.explain.readings import Layout, Series, factor, layouts, stacked, words
+from parity.explain.named import FAR, NamedFault, named
+from parity.explain.readings import Layout, ReportedSeries, factor, layouts, stacked, words
 from parity.features.check.logfile import Log
 from parity.features.check.training import ACCUMULATE, UNKNOWN_FORM
 from parity.step.design import Design, as_asked
@@ -39,7 +39,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Fit:
+class LogFit:
     """How a log lies to a design, with the layout of its rows."""
 
     layout: Layout
@@ -89,12 +89,12 @@ def _rows(log: Log, experiment: Experiment, asked: Design) -> InputError:
 
 
 def _disagreeing(
-    name: str, text: str, fit: Fit, findings: tuple[Finding, ...] = (), notes: tuple[str, ...] = ()
+    name: str, text: str, fit: LogFit, findings: tuple[Finding, ...] = (), notes: tuple[str, ...] = ()
 ) -> Diagnosis:
     return Diagnosis(verdict="disagree", text=text, against=name, share=fit.distance, findings=findings, notes=notes)
 
 
-def _agreeing(log: Log, asked: Design, run: Free, fit: Fit, name: str, said: str) -> Diagnosis:
+def _agreeing(log: Log, asked: Design, run: Free, fit: LogFit, name: str, said: str) -> Diagnosis:
     """It agrees, but for faults that would lie within the drift as well, and are not correct code by another name."""
     exact = free(asked, _profile("float64"))
     same = []
@@ -129,9 +129,9 @@ def _near(log: Log, run: Free, other: Design) -> bool:
     return fit_of(log, run.with_values_of(other)).distance <= FAR
 
 
-def _faults(log: Log, asked: Design, run: Free, fit: Fit, dtype: str) -> list[Finding]:
+def _faults(log: Log, asked: Design, run: Free, fit: LogFit, dtype: str) -> list[Finding]:
     """The named faults whose free runs have the log within their drift; the likeliest first."""
-    fitting: list[tuple[Named, Fit]] = []
+    fitting: list[tuple[NamedFault, LogFit]] = []
     for fault, other in named(asked):
         if other.steps == asked.steps and not _near(log, run, other):
             continue
@@ -149,11 +149,11 @@ def _faults(log: Log, asked: Design, run: Free, fit: Fit, dtype: str) -> list[Fi
     return [Finding(id=first.id, text=text, evidence=evidence, change=change, probe=probe, alike=alike)]
 
 
-def _as_asked(fit: Fit) -> bool:
+def _as_asked(fit: LogFit) -> bool:
     return "loss" in fit.columns and fit.columns["loss"].text == "the loss as asked"
 
 
-def _text(fault: Named, fit: Fit) -> str:
+def _text(fault: NamedFault, fit: LogFit) -> str:
     """A loss that is logged as asked, with steps of another: the gradient is not that of what is logged."""
     if not _as_asked(fit):
         return fault.text
@@ -163,7 +163,7 @@ def _text(fault: Named, fit: Fit) -> str:
     return f"of the gradient, not of the loss that is logged: {fault.text}"
 
 
-def _misreported(log: Log, run: Free, fit: Fit) -> list[Finding]:
+def _misreported(log: Log, run: Free, fit: LogFit) -> list[Finding]:
     """Where one column is that of correct code and the other is not: what the other is instead."""
     wrong = [column for column, reading in fit.columns.items() if reading.distance > 1]
     if len(wrong) != 1 or len(fit.columns) < 2:
@@ -193,7 +193,7 @@ def _misreported(log: Log, run: Free, fit: Fit) -> list[Finding]:
     return []
 
 
-def _losses_at(run: Free, changed: Design) -> dict[str, Series]:
+def _losses_at(run: Free, changed: Design) -> dict[str, ReportedSeries]:
     """The losses of another design at the weights of correct code."""
     if changed.steps != run.design.steps:
         return {}
@@ -202,23 +202,23 @@ def _losses_at(run: Free, changed: Design) -> dict[str, Series]:
     for piece in run.engine.losses(changed):
         times = np.maximum(np.abs(piece.value) / np.maximum(np.abs(run.losses["objective"].value), 1e-300), 1)
         allowance = np.asarray(piece.allowance, float) + drift * np.asarray(times, float)
-        found[str(piece.quantity)] = Series(np.asarray(piece.value, float), allowance)
+        found[str(piece.quantity)] = ReportedSeries(np.asarray(piece.value, float), allowance)
     return found
 
 
 # -- one log beside one free run -------------------------------------------------------------------------------------
 
 
-def fit_of(log: Log, run: Free) -> Fit:
+def fit_of(log: Log, run: Free) -> LogFit:
     """The log as it lies nearest: the first layout and the first readings within the room, else the nearest."""
-    best: Fit | None = None
+    best: LogFit | None = None
     for layout in layouts(log.rows, run.design):
         columns = {}
         if "loss" in log.series:
             columns["loss"] = _loss(log, layout, run.design, dict(run.losses), run)
         if "norm" in log.series:
             columns["norm"] = _norm(log, layout, run)
-        fit = Fit(layout, columns)
+        fit = LogFit(layout, columns)
         if fit.distance <= 1:
             return fit
         best = fit if best is None or fit.distance < best.distance else best
@@ -226,7 +226,7 @@ def fit_of(log: Log, run: Free) -> Fit:
     return best
 
 
-def _loss(log: Log, layout: Layout, design: Design, losses: dict[str, Series], run: Free) -> Reading:
+def _loss(log: Log, layout: Layout, design: Design, losses: dict[str, ReportedSeries], run: Free) -> Reading:
     """The first of what people make of a loss that is within the room."""
     u = float(run.engine.recording.profiles["loss"].compute.u)
     judged = layout.losses >= 0
@@ -242,7 +242,7 @@ def _loss(log: Log, layout: Layout, design: Design, losses: dict[str, Series], r
 def _norm(log: Log, layout: Layout, run: Free) -> Reading:
     """The first form of the norm that is within the room."""
     every = np.ones(log.rows, bool)
-    forms = {name: Series(one.value[layout.norms], one.room[layout.norms]) for name, one in run.norms.items()}
+    forms = {name: ReportedSeries(one.value[layout.norms], one.room[layout.norms]) for name, one in run.norms.items()}
     return _first([Reading(float(_off(log, "norm", every, one)), name) for name, one in forms.items()])
 
 
@@ -251,7 +251,7 @@ def _first(readings: Sequence[Reading]) -> Reading:
     return next((one for one in readings if one.distance <= 1), min(readings, key=lambda one: one.distance))
 
 
-def _off(log: Log, column: str, rows: Array, series: Series) -> Array:
+def _off(log: Log, column: str, rows: Array, series: ReportedSeries) -> Array:
     """The largest difference ÷ room of the rows, half a unit of the last written digit included."""
     written, unit = log.series[column][rows], log.unit[column][rows]
     with np.errstate(all="ignore"):

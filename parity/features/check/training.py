@@ -14,7 +14,7 @@ from parity.explain.finding import Diagnosis
 from parity.explain.observed import Observed
 from parity.explain.readings import spacings
 from parity.explain.replayed_reports import replay
-from parity.features.check.events import Recorded, Records
+from parity.features.check.events import RecordedRun, Records
 from parity.features.check.target import Target
 from parity.features.check.task_data import task_data
 from parity.features.check.worker import run
@@ -47,7 +47,7 @@ def check_training(
     return diagnose(experiment, trajectory, observed=observed), trajectory, observed
 
 
-def as_trajectory(experiment: Experiment, recorded: Recorded) -> tuple[Trajectory, Observed]:
+def as_trajectory(experiment: Experiment, recorded: RecordedRun) -> tuple[Trajectory, Observed]:
     """The trajectory of what was recorded, and what was observed in each of its steps."""
     if recorded.dtype not in FORMATS:
         raise InputError(f"its weight is of {recorded.dtype}; allowed: {', '.join(FORMATS)}")

@@ -35,7 +35,7 @@ MOST = 4e8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class StabilityRow:
     """One learning rate: what is predicted, and what the reference's run then does."""
 
     lr: float
@@ -63,7 +63,7 @@ class Stability:
     bounded: tuple[str, ...]
     bottomless: bool
     first_loss: float
-    rows: tuple[Row, ...]
+    rows: tuple[StabilityRow, ...]
 
 
 def stability(
@@ -104,7 +104,7 @@ def stability(
         bounded=tuple(type(penalty).__name__ for penalty in experiment.penalties if isinstance(penalty, BOUNDED)),
         bottomless=_bottomless(experiment, asked),
         first_loss=float(losses[0, 0]),
-        rows=tuple(Row(lr=lr, growth=found, train_loss=loss) for lr, found, loss in rows),
+        rows=tuple(StabilityRow(lr=lr, growth=found, train_loss=loss) for lr, found, loss in rows),
     )
 
 

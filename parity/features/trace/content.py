@@ -25,7 +25,7 @@ class Line:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class TraceRow:
     """A row of the batch: its ``number`` in the data, and its share in the gradient of the chosen element.
 
     ``x``: what the element is multiplied by (1 for a bias); ``residual`` r = ŷ − y; ``upstream`` δ = ∂L/∂ŷ; ``share``
@@ -59,7 +59,7 @@ class Step:
     number: int
     epoch: int
     batch: tuple[int, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[TraceRow, ...]
     hyper: Mapping[str, float]
     sections: tuple[Section, ...]
 

@@ -36,7 +36,7 @@ HALF = SquaredError(factor=0.5, reduction="sum")
 
 
 @dataclass(frozen=True)
-class Given:
+class FixedRows:
     """Rows as they are."""
 
     X: Array
@@ -83,7 +83,7 @@ class Framework:
         try:
             one = Experiment(
                 name="part",
-                data=Given(X, y),
+                data=FixedRows(X, y),
                 epochs=1,
                 loss=loss,
                 penalties=penalties,

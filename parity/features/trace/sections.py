@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.features.trace.content import Line, Row, Section
+from parity.features.trace.content import Line, Section, TraceRow
 from parity.features.trace.elements import Element
 from parity.features.trace.expression import formula, lines
 from parity.features.trace.framework import Framework, element
@@ -44,16 +44,16 @@ class Page:
     y: Array
     penalties: Sequence[tuple[str, Penalty]]
 
-    def rows(self, batch: Sequence[int]) -> tuple[Row, ...]:
+    def rows(self, batch: Sequence[int]) -> tuple[TraceRow, ...]:
         """The first rows of the batch, the chosen one always among them."""
         t, shown = self.traced, [i for i in range(len(batch)) if i < ROWS or i == self.chosen.row]
         return tuple(self._row(i, batch[i], t) for i in shown)
 
-    def _row(self, i: int, number: int, t: TracedStep) -> Row:
+    def _row(self, i: int, number: int, t: TracedStep) -> TraceRow:
         x = float(self.X[0, i, self.chosen.place]) if self.chosen.parameter == "weight" else 1.0
         upstream, residual = t.upstream.at(i), t.residual.at(i)
         theirs = self._residual(i)
-        return Row(
+        return TraceRow(
             number=number,
             x=x,
             output=t.outputs.at(i),

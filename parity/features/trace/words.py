@@ -10,7 +10,7 @@ from parity.features.trace.numbers import digits, distance, short
 from parity.features.trace.text import TEXT
 
 if TYPE_CHECKING:
-    from parity.features.trace.content import Line, Row, Step, Trace
+    from parity.features.trace.content import Line, Step, Trace, TraceRow
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def columns(trace: Trace) -> list[str]:
     return ["row", "x", "ŷ", "y", "r = ŷ − y", *theirs, "δ = ∂L/∂ŷ", "δ·x"]
 
 
-def cells(row: Row, trace: Trace) -> list[str]:
+def cells(row: TraceRow, trace: Trace) -> list[str]:
     """Of one row."""
     theirs = [] if trace.refusal else ["" if row.framework is None else short(row.framework), distance(row.ulps)]
     numbers = [short(x) for x in (row.x, row.output, row.target, row.residual, row.upstream, row.share)]

@@ -71,7 +71,7 @@ class CaseReport(msgspec.Struct, frozen=True, kw_only=True):
         return math.inf if share is not None and math.isnan(share) else share
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class CaseRow(msgspec.Struct, frozen=True, kw_only=True):
     """How many cases one combination has and, where none, why."""
 
     optimizer: str
@@ -85,7 +85,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     """Every combination of optimizer, situation, implementation and dtype."""
 
-    rows: list[Row]
+    rows: list[CaseRow]
 
     @property
     def covered(self) -> int:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from parity.backends.torch_schedules import Scheduler, torch_schedule
-from parity.judge.schedules import Recorded, check, check_reactive
+from parity.judge.schedules import RecordedGroup, check, check_reactive
 from parity.step.expected import Expected
 from refimpl.schedules import (
     Chained,
@@ -75,7 +75,7 @@ def check_schedule(case: ScheduleCase) -> list[Expected]:
     return found
 
 
-def run_schedule(case: ScheduleCase) -> list[Recorded]:
+def run_schedule(case: ScheduleCase) -> list[RecordedGroup]:
     """Each group's hyper-parameters as torch had them: after making the scheduler, and after every advance."""
     optimizer = _optimizer(case)
     base = [_hypers(group) for group in optimizer.param_groups]
@@ -90,7 +90,7 @@ def run_schedule(case: ScheduleCase) -> list[Recorded]:
             advance(*case.metrics[k : k + 1])
         records.append(_record(optimizer, scheduler))
     return [
-        Recorded(
+        RecordedGroup(
             base=base[i],
             values={name: np.array([groups[i][name] for groups in records]) for name in records[0][i]},
             dtype=case.dtype or "float64",

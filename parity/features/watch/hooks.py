@@ -19,7 +19,7 @@ import torch
 
 from parity.errors import InputError
 from parity.features.watch.elements import chosen
-from parity.features.watch.record import WHOLE, Record, on_device, profile_for, unscaled_gradient
+from parity.features.watch.record import WHOLE, StepRecord, on_device, profile_for, unscaled_gradient
 from parity.features.watch.references import Reference
 from parity.features.watch.report import Violated, Violation, WatchReport, listed
 from parity.judge.stages import Product
@@ -50,7 +50,7 @@ class Watch:
         self.every, self.on_violation, self.elements, self.seed = every, on_violation, elements, seed
         self.report = WatchReport(optimizer=type(optimizer).__name__)
         self.call: FrameType | None = None
-        self.records: list[Record] = []
+        self.records: list[StepRecord] = []
         self.products = contextlib.ExitStack()
         self.made: list[Product] = []
 
@@ -97,7 +97,7 @@ class Watch:
 
     # -- what they do ---------------------------------------------------------------------------------------------
 
-    def recorded(self, number: int) -> Iterator[Record]:
+    def recorded(self, number: int) -> Iterator[StepRecord]:
         """What a step finds, of every parameter; references have the hyper-parameters in effect now."""
         scale, overflow = (getattr(self.optimizer, name, None) for name in ("grad_scale", "found_inf"))
         skipped = overflow is not None and bool(overflow)
@@ -111,7 +111,7 @@ class Watch:
                 rng = np.random.default_rng((self.seed, number, place, position))
                 count = sys.maxsize if isinstance(reference, WHOLE) else self.elements
                 elements = on_device(chosen(parameter.numel(), count, rng), parameter)
-                yield Record(
+                yield StepRecord(
                     name=name,
                     group=place,
                     parameter=parameter,
@@ -122,7 +122,7 @@ class Watch:
                     unscaled=unscaled_gradient(parameter, scale, elements),
                 )
 
-    def violations(self, number: int, records: list[Record], products: list[Product]) -> Iterator[Violation]:
+    def violations(self, number: int, records: list[StepRecord], products: list[Product]) -> Iterator[Violation]:
         """Judge what a step left."""
         report = self.report
         for record in records:

@@ -28,7 +28,7 @@ WHOLE = (Adafactor, Muon)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record:
+class StepRecord:
     """What a step found. ``optimizer``: None where the step must leave the parameter alone.
 
     ``elements``: which are looked at, None for all. ``unscaled``: the gradient as the optimizer is to see it, where a

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from parity.errors import InputError
 from parity.explain.finding import Diagnosis
-from parity.explain.update.trial import Record
+from parity.explain.update.trial import UpdateRecord
 from parity.features.check import feeds
 from parity.features.check import identify as identifying
 from parity.features.check.conduct import RULES, faults
@@ -126,7 +126,7 @@ def test_a_reference_driven_here_makes_the_steps_that_torch_makes() -> None:
     """Independent of the judge: its plain steps beside torch's, with the rate that changes and the late parameter."""
     played = Driver(torch.optim.AdamW, DECAYED).play(feeds.judged(feeds.SHAPES))
     for motion in motions(played, "float64"):
-        expected = Record(motion, AdamW(**DECAYED)).predicted(AdamW(**DECAYED))
+        expected = UpdateRecord(motion, AdamW(**DECAYED)).predicted(AdamW(**DECAYED))
         np.testing.assert_allclose(motion.weights[1:], expected, rtol=0, atol=1e-12)
 
 

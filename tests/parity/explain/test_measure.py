@@ -20,7 +20,7 @@ from parity.explain.measure.given import Given
 from parity.explain.measure.rows import Rows, measure
 from parity.explain.measure.series import Series, steps_text
 from parity.explain.names.weights import _groups, _of_places
-from parity.explain.why import Proof, classes_of, explain
+from parity.explain.why import Prover, classes_of, explain
 from parity.features.check.events import Records
 from parity.features.check.in_process import trajectory_here
 from parity.features.check.task import Task
@@ -174,7 +174,7 @@ def test_a_cause_that_leaves_a_number_outside_its_bound_is_not_proven() -> None:
     engine = Engine(recording_of(run("check-sgd", "float32", "lr-doubled"))[0])
     wrong, right = (cause_of(NAMES[id], value) for id, value in (("lr-halved", 0.5), ("lr-doubled", 2.0)))
     silent = Cause(id="nothing", text="nothing", change="", apply=lambda design: design)
-    proof = Proof(design, engine)
+    proof = Prover(design, engine)
     proof.hold_all([(wrong,), (silent,), (wrong, right)])
     assert not proof.found
     proof.hold_all([(right,)])
@@ -182,7 +182,7 @@ def test_a_cause_that_leaves_a_number_outside_its_bound_is_not_proven() -> None:
 
 
 def test_a_cause_that_changes_nothing_is_not_proven_by_a_correct_run() -> None:
-    proof = Proof(as_asked(parity.load("check-sgd")), Engine(recording_of(run("check-sgd", "float32"))[0]))
+    proof = Prover(as_asked(parity.load("check-sgd")), Engine(recording_of(run("check-sgd", "float32"))[0]))
     proof.hold([Cause(id="nothing", text="nothing", change="", apply=lambda design: design)])
     assert proof.tried and not proof.found
 

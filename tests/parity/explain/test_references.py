@@ -13,7 +13,7 @@ import torch
 from parity.errors import InputError
 from parity.explain.motion import Motion
 from parity.explain.replay import replay
-from parity.explain.update.references import Fit, fit
+from parity.explain.update.references import ReferenceFit, fit
 from parity.features.verify.options import OPTIONS
 from parity.step.expected import compare
 from refimpl.arithmetic.bounded import Bounded, Profile
@@ -85,7 +85,7 @@ def exact(tensor: torch.Tensor) -> np.ndarray:
     return tensor.detach().double().numpy().copy()
 
 
-def of(fits: Sequence[Fit], name: str) -> Fit:
+def of(fits: Sequence[ReferenceFit], name: str) -> ReferenceFit:
     return next(each for each in fits if each.name == name)
 
 

@@ -14,7 +14,7 @@ from parity.explain.update import UpdateExplanation, explain_update
 from parity.explain.update.line import line_edits
 from parity.explain.update.named import named_edits
 from parity.explain.update.program import Program
-from parity.explain.update.trial import Record
+from parity.explain.update.trial import UpdateRecord
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.optimizers import OPTIMIZERS, SGD, Adagrad, Adamax, AdamW, Lion
@@ -301,7 +301,7 @@ def test_the_program_of_a_reference_makes_its_steps() -> None:
         asked: Any = OPTIMIZERS[name](**({} if name in ("adadelta", "rprop") else {"lr": 0.01}))
         program = Program.of(asked)
         assert program is not None, name
-        both = [Record(motion, asked).predicted(each) for each in (asked, program.optimizer)]
+        both = [UpdateRecord(motion, asked).predicted(each) for each in (asked, program.optimizer)]
         np.testing.assert_allclose(both[0], both[1], rtol=0, atol=1e-13, err_msg=name)
 
 

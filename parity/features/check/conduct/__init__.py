@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from parity.features.check.conduct import elements, presence, surroundings
 from parity.features.check.conduct.bench import Shapes
 from parity.features.check.drive import Driver
-from parity.features.check.examined import Fault
+from parity.features.check.examined import BrokenRule
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Rule:
     broken: Callable[[Driver, Shapes], str]
 
 
-def faults(driver: Driver, shapes: Shapes) -> Iterator[Fault]:
+def faults(driver: Driver, shapes: Shapes) -> Iterator[BrokenRule]:
     """Every rule that the optimizer breaks."""
     for id, rule in RULES.items():
         try:
@@ -31,10 +31,10 @@ def faults(driver: Driver, shapes: Shapes) -> Iterator[Fault]:
         except Exception as error:  # theirs, on input that every optimizer has to take
             said = f"{type(error).__name__}: {error}".splitlines()[0]
             text = f"it raises on what every optimizer has to take: {said}"
-            yield Fault(id, text, f"while it was checked for this: {rule.text}", rule.change)
+            yield BrokenRule(id, text, f"while it was checked for this: {rule.text}", rule.change)
             continue
         if evidence:
-            yield Fault(id, rule.text, evidence, rule.change)
+            yield BrokenRule(id, rule.text, evidence, rule.change)
 
 
 RULES: Mapping[str, Rule] = {

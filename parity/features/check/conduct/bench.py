@@ -18,7 +18,7 @@ ROUNDING = 1e-6
 Shapes = Mapping[str, tuple[int, ...]]
 
 
-class Run:
+class ConductRun:
     """Parameters, optimizer and drawn gradients, stepped through."""
 
     def __init__(self, driver: Driver, shapes: Shapes, **hyper: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from parity.features.check.conduct.bench import Run, Shapes, apart_from
+from parity.features.check.conduct.bench import ConductRun, Shapes, apart_from
 from parity.features.check.drive import Driver
 from parity.features.check.feeds import drawn
 from parity.features.check.task import exact
@@ -15,7 +15,7 @@ SIZES = (1, 3, 7, 8, 15, 16, 17, 31, 33, 100, 1000)
 
 
 def not_finite(driver: Driver, shapes: Shapes) -> str:
-    run = Run(driver, shapes)
+    run = ConductRun(driver, shapes)
     for gradients in (None, {n: 0 * g[0] for n, g in run.feed.gradients.items()}, None):
         run.step(gradients=gradients)
         for name, weights in run.weights.items():
@@ -28,7 +28,7 @@ def not_finite(driver: Driver, shapes: Shapes) -> str:
 def left_out(driver: Driver, shapes: Shapes) -> str:
     """The same gradient in every step, so that whatever steps must have moved every element."""
     row = (lambda n: (n,)) if "vector" in shapes else (lambda n: (2, n))
-    run = Run(driver, {f"{n} elements": row(n) for n in SIZES})
+    run = ConductRun(driver, {f"{n} elements": row(n) for n in SIZES})
     for _ in range(6):
         run.step(gradients={name: gradient[0] for name, gradient in run.feed.gradients.items()})
     stayed = {name: np.flatnonzero(weights == run.feed.weights[name]) for name, weights in run.weights.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from parity.features.check.conduct.bench import Run, Shapes, apart_from
+from parity.features.check.conduct.bench import ConductRun, Shapes, apart_from
 from parity.features.check.drive import REFUSALS, Driver
 from parity.features.check.feeds import drawn
 from parity.features.check.task import exact
@@ -15,7 +15,7 @@ from refimpl.types import Array
 def gradient_changed(driver: Driver, shapes: Shapes) -> str:
     if driver.closure:
         return ""  # it writes .grad whenever it is called
-    run = Run(driver, shapes)
+    run = ConductRun(driver, shapes)
     for k in range(4):
         run.step()
         for name, parameter in run.parameters.items():
@@ -27,7 +27,7 @@ def gradient_changed(driver: Driver, shapes: Shapes) -> str:
 
 
 def without_gradient(driver: Driver, shapes: Shapes) -> str:
-    run = Run(driver, {**shapes, "idle": shapes["weight"]})
+    run = ConductRun(driver, {**shapes, "idle": shapes["weight"]})
     idle = run.parameters["idle"]
     before = set(run.optimizer.state.get(idle, {}))  # what the constructor made is as it should be
     run.steps(3, "idle")
@@ -39,7 +39,7 @@ def without_gradient(driver: Driver, shapes: Shapes) -> str:
 
 
 def frozen_later(driver: Driver, shapes: Shapes) -> str:
-    run = Run(driver, {**shapes, "frozen": shapes["weight"]})
+    run = ConductRun(driver, {**shapes, "frozen": shapes["weight"]})
     run.steps(2)
     before = run.weights["frozen"]
     run.parameters["frozen"].requires_grad_(False)
@@ -61,7 +61,7 @@ def never_required(driver: Driver, shapes: Shapes) -> str:
 
 def groups(driver: Driver, shapes: Shapes) -> str:
     """Of two groups each steps as it does by itself; asked where parameters do not depend on one another."""
-    lr = getattr(Run(driver, shapes).optimizer, "param_groups", [{}])[0].get("lr")
+    lr = getattr(ConductRun(driver, shapes).optimizer, "param_groups", [{}])[0].get("lr")
     if not isinstance(lr, int | float) or not lr:
         return ""
     feed = drawn({"one": shapes["weight"], "two": shapes["weight"]}, steps=4, seed=1)

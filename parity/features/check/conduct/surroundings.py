@@ -10,19 +10,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from parity.features.check.conduct.bench import Run, Shapes, apart_from
+from parity.features.check.conduct.bench import ConductRun, Shapes, apart_from
 from parity.features.check.drive import Driver
 from parity.features.check.feeds import drawn
 
 
 def reloaded(driver: Driver, shapes: Shapes) -> str:
-    run = Run(driver, shapes)
+    run = ConductRun(driver, shapes)
     run.steps(3)
     file = io.BytesIO()
     torch.save(run.optimizer.state_dict(), file)
     file.seek(0)
     start = run.weights
-    other = Run(driver, shapes)
+    other = ConductRun(driver, shapes)
     other.parameters = driver.parameters(start)
     other.optimizer, other.k = driver.make(list(other.parameters.values())), run.k
     other.optimizer.load_state_dict(torch.load(file, weights_only=False))
@@ -36,7 +36,7 @@ def reloaded(driver: Driver, shapes: Shapes) -> str:
 
 
 def random_state(driver: Driver, shapes: Shapes) -> str:
-    run = Run(driver, shapes)
+    run = ConductRun(driver, shapes)
     before = _generators()
     run.steps(3)
     after = _generators()
@@ -52,7 +52,7 @@ def _generators() -> dict[str, Any]:
 def hyper_changed(driver: Driver, shapes: Shapes) -> str:
     given = {n: list(v) if isinstance(v, tuple) else deepcopy(v) for n, v in driver.hyper.items()}
     before = deepcopy(given)
-    run = Run(Driver(driver.cls, {}, "float64", driver.device, driver.closure), shapes, **given)
+    run = ConductRun(Driver(driver.cls, {}, "float64", driver.device, driver.closure), shapes, **given)
     named = {n: deepcopy(v) for n, v in run.optimizer.param_groups[0].items() if n in given}
     run.steps(3)
     for name, value in before.items():
