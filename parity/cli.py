@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import gc
+import os
 import sys
+import traceback
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -44,7 +49,7 @@ SETTINGS = {"convert": OWN_OPTIONS}
 
 
 def start(version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
-    """What comes before the command."""
+    """Read the options that stand before the command."""
     if version:
         print(f"parity {__version__}")
         raise typer.Exit
@@ -72,6 +77,7 @@ INTERRUPTED = 130
 
 def main(arguments: list[str] | None = None) -> int:
     """The console script: its exit code."""
+    _open_output()
     if found := clash():
         return _say(found)
     often = gc.get_threshold()
@@ -94,15 +100,51 @@ def end(app: Callable[..., Any], arguments: list[str] | None = None) -> int:
     except MemoryError as error:
         return _say(f"not enough memory ({error}); give fewer rows, features or epochs")
     except BrokenPipeError:
-        return 2
+        return _close_output()
     except Interrupted as stopped:
         _say(str(stopped))
         return INTERRUPTED
     except KeyboardInterrupt:
         code = INTERRUPTED
+    except Exception as error:  # never a traceback, nor the exit code of a verdict
+        return _say(_uncaught(error))
     if code == INTERRUPTED:  # typer's own way to say it, too
         _say("interrupted")
     return code
+
+
+def _open_output() -> None:
+    """Print what the terminal's encoding lacks as ``?``; print nothing where standard output is closed."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  # until the end
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def _close_output() -> int:
+    """Nobody reads standard output any more: nothing more is written to it, at the end of the process neither."""
+    with suppress(OSError):  # where it is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 2
+
+
+def _uncaught(error: Exception) -> str:
+    """What a formula of the reference refuses, what the system cannot do, or a fault of this program, in one line."""
+    from refimpl.errors import RefimplError
+
+    if os.environ.get("PARITY_TRACEBACK"):
+        traceback.print_exception(error)
+    if isinstance(error, RefimplError):
+        return str(error)
+    if isinstance(error, OSError):
+        if error.errno in (errno.ENOSPC, errno.EIO) and error.filename is None:
+            _close_output()
+            return f"standard output cannot be written ({error.strerror})"
+        return str(error)
+    text = f"{type(error).__name__}: {error}"
+    return f"{text}; this is a fault of parity and no verdict: please report it with what PARITY_TRACEBACK=1 shows"
 
 
 def _say(message: str) -> int:

@@ -12,6 +12,8 @@ Nothing in it belongs to a framework. Made from the reference's own objects, in 
 
 from __future__ import annotations
 
+import math
+import os
 import re
 import reprlib
 from collections.abc import Mapping
@@ -136,6 +138,7 @@ class Experiment:
             if (bad := first_not_finite(values)) is not None:
                 where, number = f"init.{name}{list(bad[1:])}", float(values[bad])
                 raise ParameterError(where, given=number, allowed="a finite number", remedy=f"change init.{name}")
+        self._check_memory(rows, shapes)
         order = self._order(rows, np.random.default_rng(order_seed))
         advances = len(order) if self.schedule.per == "epoch" else sum(len(batches) for batches in order)
         self._check_schedule(advances - 1)
@@ -154,6 +157,19 @@ class Experiment:
                 given=f"{outputs} with {type(self.loss).__name__}",
                 allowed="1, as there is one target per row",
                 remedy="set outputs = 1, or take cross_entropy for classes",
+            )
+
+    def _check_memory(self, rows: int, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Raise where the order of the rows and the weights of every step are more than the machine's memory."""
+        steps = self.epochs * -(-rows // min(self.batches.size or rows, rows))
+        wanted = 8 * (self.epochs * rows + steps * sum(math.prod(shape) for shape in shapes.values()))
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else math.inf
+        if wanted > memory:
+            raise ParameterError(
+                "epochs",
+                given=f"{self.epochs}: {steps} steps, whose weights and rows are {wanted / 2**30:.3g} GiB",
+                allowed=f"what the memory of this machine holds, {memory / 2**30:.3g} GiB",
+                remedy="give fewer epochs, or a larger batch size",
             )
 
     def _order(self, rows: int, rng: np.random.Generator) -> Order:

@@ -58,6 +58,10 @@ def load(path: Path) -> Experiment:
         raise InputError(f"{path}: cannot be read ({error.strerror}); give a readable TOML file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: is not TOML ({error}); see `parity show s0-scratch-lam3` for an example") from error
+    except RecursionError as error:
+        raise InputError(
+            f"{path}: its lists or tables are nested too deeply; an experiment needs four levels"
+        ) from error
     document.setdefault("name", path.stem)
     try:
         experiment = from_dict(document)

@@ -51,6 +51,11 @@ FILES: dict[str, tuple[str | bytes, list[str]]] = {
     "a table twice": (BASE + "[data]\n", ["mine.toml: is not TOML", "'data'", "twice"]),
     "an empty file": ("", ["data: is missing", "add a table [data]"]),
     "an unknown top-level key": (first("epoch = 2"), ["epoch: unknown key", "allowed: name", "did you mean 'epochs'?"]),
+    "lists in lists without end": ("a = " + 2000 * "[" + 2000 * "]", ["nested too deeply", "four levels"]),
+    "more epochs than memory": (
+        BASE.replace("epochs = 2", "epochs = 1000000000000"),
+        ["epochs: given 1000000000000", "GiB"],
+    ),
     "an unknown nested key": (BASE + "momentun = 0.9", ["optimizer.momentun: unknown key", "did you mean 'momentum'?"]),
     "an unknown key with a line break": (BASE + '"l\\nr" = 1', ["unknown key", "allowed: lr, momentum"]),
     "an unknown key in a list of tables": (
@@ -253,6 +258,8 @@ WORDS: dict[str, tuple[list[str], list[str]]] = {
     "an unknown dtype to verify": (["verify", "--dtype", "float8"], ["--dtype float8: unknown", "complex64"]),
     "a device to verify that is not here": (["verify", "--device", "cuda:97"], ["--device cuda:97", "here: cpu"]),
     "an expression that is none": (["verify", "-k", "adam or"], ["-k adam or: is no expression", "parentheses"]),
+    "an expression that calls": (["verify", "-k", "sgd (plain)"], ["-k sgd (plain): is no expression"]),
+    "an expression without end": (["verify", "-k", 3000 * "not " + "sgd"], ["is no expression", "parentheses"]),
     "an expression that nothing matches": (["verify", "-k", "zebra"], ["no case is left", "SGD/momentum/fused"]),
     "resuming nothing": (["verify", "--resume"], ["--resume: needs the folder", "give --out"]),
     "no processes": (["verify", "--jobs", "0"], ["--jobs", "equal to 1"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -301,6 +302,39 @@ def test_undecidable_and_unsupported_beside_agreement_end_with_zero(
     (place / "blind.toml").write_text(text)
     document = as_json(capsys, "blind.toml", "--dtype", "float64")
     assert [one["verdict"] for one in document["runs"]] == ["undecidable", "unsupported", "undecidable"]
+
+
+def test_a_fault_of_the_program_is_one_line_and_no_verdict(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr("parity.cli.app", broken)
+    assert main(["list"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "ZeroDivisionError: by zero; this is a fault of parity and no verdict" in line
+
+
+@pytest.mark.parametrize(
+    ("shell", "code"),
+    [("list >&-", 0), ("show s0-scratch-lam3 > /dev/full", 2), ("list | true", 0)],
+    ids=["closed", "full", "unread"],
+)
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a shell and /dev/full")
+def test_an_output_that_takes_nothing_ends_without_a_traceback(shell: str, code: int) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m parity {shell}"], capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in done.stderr
+    assert done.returncode == code
+
+
+def test_what_a_terminal_cannot_print_is_a_question_mark() -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "parity", "show", "s0-scratch-lam3"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0 and "?" in done.stdout
 
 
 def test_a_reader_who_leaves_early_is_no_error(

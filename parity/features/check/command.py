@@ -27,7 +27,7 @@ def check_command(
     dtype: Annotated[
         str | None,
         typer.Option(
-            help="float64, float32, bfloat16 or float16; default: float64, and for a log the first that explains it."
+            help="float64, float32, bfloat16, float16; all for a class. Default: float64; of a log, what explains it."
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="A torch device.")] = "cpu",

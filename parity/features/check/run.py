@@ -11,6 +11,8 @@ from parity.experiment import Experiment
 from parity.explain.finding import Diagnosis
 from parity.features.check.target import parse
 
+DTYPES = ("float64", "float32", "bfloat16", "float16")
+
 
 def check(
     target: str,
@@ -32,12 +34,16 @@ def check(
     if what.is_class:
         from parity.features.check.optimizer import check_optimizer
 
-        dtypes = tuple(dict.fromkeys(("float64", "float32", dtype or "float64")))
+        dtypes = DTYPES if dtype == "all" else tuple(dict.fromkeys(("float64", "float32", dtype or "float64")))
         return check_optimizer(what, options, against=against, dtypes=dtypes, device=device, limit=limit)
     if options or against:
         given = "--hyper" if options else "--against"
         raise InputError(
             f"{given}: is for optimizer classes, which begin with a capital; others are held to --experiment"
+        )
+    if dtype == "all":
+        raise InputError(
+            "--dtype all: is for optimizer classes; a training function runs in one, a log was made in one"
         )
     if experiment is None:
         from parity.features.check.experiments import ask_for_experiment
