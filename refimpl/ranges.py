@@ -52,12 +52,12 @@ Rates: TypeAlias = Annotated[tuple[Number, Number], Range(low=0, high=1, open_hi
 @cache
 def number_fields(cls: Any) -> Mapping[str, Range]:
     """The fields of a dataclass that hold numbers, with the range of each (``Annotated[…, Range]``)."""
-    found = {}
+    range_of = {}
     for name, hint in get_type_hints(cls, include_extras=True).items():
         ranges = [extra for extra in get_args(hint)[1:] if isinstance(extra, Range)]
         if ranges and name in {field.name for field in fields(cls)}:
-            found[name] = ranges[0]
-    return found
+            range_of[name] = ranges[0]
+    return range_of
 
 
 @cache

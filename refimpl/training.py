@@ -50,21 +50,21 @@ def scheduled(optimizer: Optimizer, schedule: Schedule, count: Any) -> Optimizer
 
 def optimizer_of_each(groups: Sequence[Group], model_ndim: Mapping[str, int]) -> dict[str, Optimizer]:
     """Parameter → optimizer, hyper-parameters per run shaped to meet it; every parameter in exactly one group."""
-    found: dict[str, Optimizer] = {}
+    optimizers: dict[str, Optimizer] = {}
     for group in groups:
         for name in group.parameters:
-            if name not in model_ndim or name in found:
-                problem = "is in two groups" if name in found else "is no parameter of the model"
+            if name not in model_ndim or name in optimizers:
+                problem = "is in two groups" if name in optimizers else "is no parameter of the model"
                 raise ParameterError(
                     "groups", given=f"{name!r}, which {problem}", allowed=", ".join(model_ndim), remedy="name each once"
                 )
-            found[name] = align(group.optimizer, model_ndim[name])
-    missing = [name for name in model_ndim if name not in found]
+            optimizers[name] = align(group.optimizer, model_ndim[name])
+    missing = [name for name in model_ndim if name not in optimizers]
     if missing:
         raise ParameterError(
             "groups", given=f"no group for {', '.join(missing)}", allowed="one group per parameter", remedy="add it"
         )
-    return found
+    return optimizers
 
 
 def train(

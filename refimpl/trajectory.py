@@ -77,14 +77,14 @@ class Trajectory:
 
     def state_before(self, step: int) -> dict[str, dict[str, Array]]:
         """The optimizer's state by parameter before ``step``; keys that did not exist yet are absent."""
-        found: dict[str, dict[str, Array]] = {}
+        before: dict[str, dict[str, Array]] = {}
         for name, states in self.state.items():
-            found[name] = {}
+            before[name] = {}
             for key, values in states.items():
                 index = step - (self.steps + 1 - len(values))
                 if index >= 0:
-                    found[name][key] = values[index]
-        return found
+                    before[name][key] = values[index]
+        return before
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one ``.npz`` (arrays, and the rest as JSON text); the file appears whole or not at all.

@@ -67,8 +67,8 @@ def kept(format: str, formula: Callable[..., Any], *numbers: Any) -> Any:
         rounded = known._rounded(number.value, number.error, format=profile.scalar, underflow=True)
         return known if np.all(number.error == 0) else rounded
 
-    found = formula(*map(entering, numbers))
-    return Bounded(found.value, found.error, lifted[0].profile, scalar=True)
+    computed = formula(*map(entering, numbers))
+    return Bounded(computed.value, computed.error, lifted[0].profile, scalar=True)
 
 
 def either(one: Any, other: Any) -> Any:

@@ -85,5 +85,5 @@ def load() -> tuple[Array, Array]:
             allowed="an installed scikit-learn",
             remedy="pip install 'step-parity[data]', or train on synthetic classes with kind = \"classes\"",
         ) from error
-    found = load_digits()
-    return found.images.astype(float), found.target.astype(float)
+    bunch = load_digits()
+    return bunch.images.astype(float), bunch.target.astype(float)

@@ -69,11 +69,11 @@ class Certified:
         """y ``(n,)`` in twice the precision."""
         return DoubleDouble.of(_array(self.response))
 
-    def digits(self, found: Array) -> float:
-        """−log₁₀ of the largest relative error of ``found`` ``(p + 1,)``, intercept first: from 0 to 15."""
+    def digits(self, estimates: Array) -> float:
+        """−log₁₀ of the largest relative error of ``estimates`` ``(p + 1,)``, intercept first: from 0 to 15."""
         errors = [
             abs(Fraction(value) / certified - 1) if np.isfinite(value) else Fraction(1)
-            for value, certified in zip(map(float, found), self.coefficients, strict=True)
+            for value, certified in zip(map(float, estimates), self.coefficients, strict=True)
         ]
         worst = max(max(errors), Fraction(1, 10**CERTIFIED_DIGITS))
         return max(0.0, -float(np.log10(float(worst))))

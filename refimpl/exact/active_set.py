@@ -78,18 +78,18 @@ class ActiveSet:
         signs = np.zeros(0) if start is None else start.signs
         rounds = ROUNDS * (self.X.high.shape[1] + 1)
         for _ in range(rounds):  # ends sooner: no set comes twice
-            found = self._on(features, signs, l1, l2)
-            wrong = found.signs * found.weight.high[features] < 0
+            active = self._on(features, signs, l1, l2)
+            wrong = active.signs * active.weight.high[features] < 0
             if np.any(wrong):  # of ``start``; or a weight that is 0 but for rounding
                 features, signs = features[~wrong], signs[~wrong]
                 continue
-            violation = np.abs(found.correlation.high) - l1
+            violation = np.abs(active.correlation.high) - l1
             violation[features] = 0
             violation[violation <= DECIDED * l1 + self.noise] = 0
             if not np.any(violation):
-                return found
+                return active
             j = np.argmax(violation / np.where(violation > 0, self.norms, 1))
-            features, signs = self._raise(int(j), float(violation[j]), found, l2)
+            features, signs = self._raise(int(j), float(violation[j]), active, l2)
         raise ParameterError(
             "strengths",
             given=f"one whose support is not found in {rounds} rounds, because of rounding",
@@ -107,16 +107,16 @@ class ActiveSet:
     def _on(self, features: npt.NDArray[np.intp], signs: Array, l1: float, l2: float) -> Active:
         """The solution of the equations on S."""
         pull = np.concatenate([np.zeros(self.intercept), l1 * signs])
-        found = self._equations(features, l2).solve(self.y, pull)
+        solution = self._equations(features, l2).solve(self.y, pull)
         high, low = np.zeros((2, len(self.norms)))
-        high[features], low[features] = found.theta.high[self.intercept :], found.theta.low[self.intercept :]
+        high[features], low[features] = solution.theta.high[self.intercept :], solution.theta.low[self.intercept :]
         return Active(
             features=features,
             signs=signs,
             weight=DoubleDouble(high, low),
-            bias=found.theta[: self.intercept].sum(),
-            residual=found.residual,
-            correlation=self.X.dot(found.residual),
+            bias=solution.theta[: self.intercept].sum(),
+            residual=solution.residual,
+            correlation=self.X.dot(solution.residual),
         )
 
     def _equations(self, features: npt.NDArray[np.intp], l2: float) -> Equations:

@@ -111,15 +111,15 @@ def lasso(
     method = ActiveSet(X[0], y[0, :, 0], intercept=intercept)
     weight, bias, unique = np.zeros((len(alpha), 1, p)), np.zeros((len(alpha), 1)), np.ones(len(alpha), bool)
     dual, proofs = DoubleDouble(*np.zeros((2, len(alpha), n, 1))), np.zeros((len(alpha), 3))
-    found = None
+    active = None
     for run in np.lexsort((-alpha[:, 0], alpha[:, 1])):  # each from the support of the next larger λ₁
         a1, a2 = map(float, alpha[run])
-        found = method.solve(a1, a2, found)
-        weight[run, 0], bias[run] = found.weight.high, found.bias.high
-        dual.high[run, :, 0], dual.low[run, :, 0] = found.residual.high, found.residual.low
-        unique[run] = a2 > 0 or _unique(X[0], found, a1, intercept)
+        active = method.solve(a1, a2, active)
+        weight[run, 0], bias[run] = active.weight.high, active.bias.high
+        dual.high[run, :, 0], dual.low[run, :, 0] = active.residual.high, active.residual.low
+        unique[run] = a2 > 0 or _unique(X[0], active, a1, intercept)
         b = float(bias[run, 0]) if intercept else None
-        proof = certify(X[0], y[0, :, 0], weight[run, 0], b, found.residual, a1, a2)
+        proof = certify(X[0], y[0, :, 0], weight[run, 0], b, active.residual, a1, a2)
         proofs[run] = proof.objective, proof.gap / proof.objective if proof.objective else 0, proof.kkt
     return LassoSolution(
         params={"weight": weight, "bias": bias} if intercept else {"weight": weight},
@@ -133,7 +133,7 @@ def lasso(
     )
 
 
-def _unique(X: Array, found: Active, l1: float, intercept: bool) -> bool:
+def _unique(X: Array, active: Active, l1: float, intercept: bool) -> bool:
     """Whether no other w has the same J, for α₂ = 0.
 
     All minimisers have the same Xw and the same ‖w‖₁, so they differ by a u with ``X_E u = 0`` on the features E with
@@ -141,7 +141,7 @@ def _unique(X: Array, found: Active, l1: float, intercept: bool) -> bool:
     So there is another exactly if 0 is a convex combination of the columns of the unused, times their signs, after
     those in use are projected out. A combination of least norm is found by nonnegative least squares.
     """
-    c, w = found.correlation.high, found.weight.high
+    c, w = active.correlation.high, active.weight.high
     tied = (np.abs(c) >= l1 * (1 - TIE)) & (w == 0)
     if not np.any(tied):
         return True

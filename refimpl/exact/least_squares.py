@@ -118,10 +118,10 @@ def least_squares(M: DoubleDouble, y: DoubleDouble, d: Array | None = None) -> L
     to working precision, or so nearly that the refinement does not converge to float64.
     """
     q = M.high.shape[1]
-    found = Equations(M, np.zeros(q) if d is None else d).solve(y, np.zeros(q))
-    if found.correction > np.finfo(np.float64).eps / 2:
-        raise _dependent(f"columns so nearly dependent that refinement stops at {found.correction:.0e}")
-    return found
+    solution = Equations(M, np.zeros(q) if d is None else d).solve(y, np.zeros(q))
+    if solution.correction > np.finfo(np.float64).eps / 2:
+        raise _dependent(f"columns so nearly dependent that refinement stops at {solution.correction:.0e}")
+    return solution
 
 
 def _dependent(given: str) -> ParameterError:

@@ -104,8 +104,8 @@ def limits(problem: Problem, X: Array, order: Order, optimizer: SGD) -> Array:
     """
     curvatures = _Curvatures.of(problem, X, optimizer)
     kappa = np.array([curvatures.largest(rows) for batches in order for rows in batches])
-    found: Array = np.divide(reach(optimizer), kappa, out=np.full(len(kappa), np.inf), where=kappa > 0)
-    return found
+    bounds: Array = np.divide(reach(optimizer), kappa, out=np.full(len(kappa), np.inf), where=kappa > 0)
+    return bounds
 
 
 @np.errstate(over="ignore", invalid="ignore")  # an η without sense grows without bound
@@ -189,8 +189,8 @@ class _Curvatures:
     def times(self, rows: npt.NDArray[np.intp], P: Array) -> Array:
         """H_B P = d₁P + Rᵀ(g∘(RP))."""
         R, g = self.weighted(rows)
-        found: Array = self.decay * P + R.T @ (g[:, None] * (R @ P))
-        return found
+        product: Array = self.decay * P + R.T @ (g[:, None] * (R @ P))
+        return product
 
     def largest(self, rows: npt.NDArray[np.intp]) -> float:
         """κ_max of H_B."""

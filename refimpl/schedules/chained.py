@@ -43,11 +43,11 @@ class Chained:
 
     def at(self, count: Any, base: Mapping[str, Number]) -> dict[str, Number]:
         changes = self.following(0, base, base)
-        found = changes
+        hyper = changes
         for k in range(1, int(np.max(count)) + 1):
             changes = self.following(k, {**base, **changes}, base)
-            found = {name: choose(count >= k, value, found[name]) for name, value in changes.items()}
-        return found
+            hyper = {name: choose(count >= k, value, hyper[name]) for name, value in changes.items()}
+        return hyper
 
     def following(self, count: Any, current: Mapping[str, Number], base: Mapping[str, Number]) -> dict[str, Number]:
         changes: dict[str, Number] = {}

@@ -102,12 +102,12 @@ class OneCycle:
             ]
         else:
             phases = [(0, rise, (start_lr, self.max_lr), (high, low)), (rise, last, (self.max_lr, end_lr), (low, high))]
-        found: Any = None
+        pair: Any = None
         for start, end, (lr_0, lr_1), (momentum_0, momentum_1) in reversed(phases):
             t = (integer(count, self.max_lr) - start) / (end - start)  # (k − start)/(end − start)
             here = self._anneal(lr_0, lr_1, t), self._anneal(momentum_0, momentum_1, t)
-            found = here if found is None else choose(count <= end, here, found)
-        lr, momentum = found
+            pair = here if pair is None else choose(count <= end, here, pair)
+        lr, momentum = pair
         return {"lr": lr, **(momentum_of(base, momentum) if self.cycle_momentum else {})}
 
     def _anneal(self, x: Number, y: Number, t: Number) -> Any:

@@ -64,14 +64,14 @@ class Sequential:
         self, count: Any, base: Mapping[str, Number], changes_of: Callable[[Schedule, Any, Any], dict[str, Number]]
     ) -> dict[str, Number]:
         """What the schedule whose turn it is changes; what only others move is as in ``base``."""
-        found: dict[str, Number] = {}
+        hyper: dict[str, Number] = {}
         for schedule, start, end in self._turns(count):
             own = np.clip(count - start, 0, end - start - 1)
             changes = changes_of(schedule, own, (count == start) & (start > 0))
-            for name in {**found, **changes}:
-                before = found.get(name, base[name])
-                found[name] = choose(count >= start, changes.get(name, base[name]), before)
-        return found
+            for name in {**hyper, **changes}:
+                before = hyper.get(name, base[name])
+                hyper[name] = choose(count >= start, changes.get(name, base[name]), before)
+        return hyper
 
     def _turns(self, count: Any) -> Iterator[tuple[Schedule, int, int]]:
         """Each schedule that has begun, with its first count and the first of the next."""
