@@ -45,11 +45,11 @@ def diagnose(experiment: Experiment, trajectory: Trajectory, *, observed: Observ
             design, read_as = as_far_as(design, said, read_as)
         elif seldom.verdict != "disagree" or seldom.findings or not explain(design, Engine(said)):
             return seldom  # else there are fewer steps, such as those of the full batch
-    found = _Diagnosing(experiment, design, trajectory, missing, said, observed)
-    narrow = narrower(said) if found.wrong else None
-    if narrow is not None and not found.names_the_rounding:
-        found = _Diagnosing(experiment, design, said_in(trajectory, narrow), missing, said, observed)
-    diagnosis = found.run()
+    diagnosing = _Diagnosing(experiment, design, trajectory, missing, said, observed)
+    narrow = narrower(said) if diagnosing.wrong else None
+    if narrow is not None and not diagnosing.names_the_rounding:
+        diagnosing = _Diagnosing(experiment, design, said_in(trajectory, narrow), missing, said, observed)
+    diagnosis = diagnosing.run()
     return replace(diagnosis, notes=(*read_as, *diagnosis.notes))
 
 
@@ -152,12 +152,14 @@ class _Diagnosing:
         asked, recording = self.design.material.params, self.recording
         first = {name: values[:1] for name, values in recording.weights.items() if name not in self.missing}
         features = self.design.material.dataset.X.shape[2]
-        found = starts(asked, first, features, recording.dtype)
+        elsewhere = starts(asked, first, features, recording.dtype)
         near = [
-            one for one in found if nearly(asked[one.parameter], first[one.parameter], recording.format(one.parameter))
+            one
+            for one in elsewhere
+            if nearly(asked[one.parameter], first[one.parameter], recording.format(one.parameter))
         ]
         words = [f"{one.parameter} starts some roundings off what was asked, and is taken from there" for one in near]
-        return [one for one in found if one not in near], words
+        return [one for one in elsewhere if one not in near], words
 
     def _findings(self) -> list[Finding]:
         """The causes of the first explanation, each with those that may stand in its place."""
@@ -222,14 +224,14 @@ class _Diagnosing:
 
     def _alike(self, best: Explanation, position: int) -> dict[str, str]:
         """Named causes that may stand in the place of one, the others being the same."""
-        found = {}
+        alternatives = {}
         for other in self.explanations[1:]:
             same = len(other.causes) == len(best.causes) and other.named and other.fits_loss == best.fits_loss
             rest = same and _without(other.ids, position) == _without(best.ids, position)
             measured = len(other.causes) > position and other.causes[position].numbers > best.causes[position].numbers
             if rest and not measured and other.ids[position] != best.ids[position]:
-                found[other.ids[position]] = other.causes[position].text
-        return found
+                alternatives[other.ids[position]] = other.causes[position].text
+        return alternatives
 
     def _precision(self) -> list[Finding]:
         """A run that is in a narrower format than it says."""
@@ -273,14 +275,14 @@ class _Diagnosing:
         held = {"as asked": self.design}
         if self.best is not None:
             held[" and ".join(self.best.ids)] = self.best.design
-        found = {}
+        shares = {}
         for label, one in held.items():
             if one.steps == self.recording.steps:
-                found[label] = np.zeros(one.steps)
+                shares[label] = np.zeros(one.steps)
                 for piece in self.engine.pieces(one):
                     k = int(piece.steps[0])
-                    found[label][k] = max(found[label][k], float(np.max(piece.share, initial=0)))
-        return found
+                    shares[label][k] = max(shares[label][k], float(np.max(piece.share, initial=0)))
+        return shares
 
     def _effects(self, begin: Sequence[Start]) -> Effects | None:
         """Of every finding on the end of the run; None where one of them is of the recorded weights only."""

@@ -34,16 +34,16 @@ class Effect:
 
 @dataclass(frozen=True)
 class Effects:
-    """``quantity``: its name; ``asked`` and ``found``: its value without and with all differences."""
+    """``quantity``: its name; ``asked`` and ``executed``: its value without and with all differences."""
 
     quantity: str
     asked: float
-    found: float
+    executed: float
     each: tuple[Effect, ...]
 
     @property
     def ratio(self) -> float:
-        return self.found / self.asked
+        return self.executed / self.asked
 
 
 def effects(design: Design, differences: Mapping[str, Change]) -> Effects | None:

@@ -33,51 +33,50 @@ class Start:
     evidence: str
 
 
-def starts(asked: Mapping[str, Array], found: Mapping[str, Array], features: int, dtype: str) -> list[Start]:
+def starts(asked: Mapping[str, Array], recorded: Mapping[str, Array], features: int, dtype: str) -> list[Start]:
     """Every parameter, ``(1, …)`` each, that did not start at what was asked, rounded to the dtype."""
-    differing = {name: np.ravel(asked[name]) for name in found if not started(asked[name], found[name], dtype)}
-    seen = {name: _origin(name, values, np.ravel(found[name]), features) for name, values in differing.items()}
+    differing = {name: np.ravel(asked[name]) for name in recorded if not started(asked[name], recorded[name], dtype)}
+    seen = {name: _origin(name, values, np.ravel(recorded[name]), features) for name, values in differing.items()}
     if "weight" in seen and seen["weight"].id == "initial-layer-default" and "bias" in seen:
-        bias = float(np.ravel(found["bias"])[0])
+        bias = float(np.ravel(recorded["bias"])[0])
         if bias != 0 and abs(bias) <= 1 / math.sqrt(features):
             seen["bias"] = _layer_default("bias", f"starts at {bias:.4g}, asked: {differing['bias'][0]:.4g}", features)
     return list(seen.values())
 
 
-def started(asked: Array, found: Array, dtype: str) -> bool:
+def started(asked: Array, recorded: Array, dtype: str) -> bool:
     """True where it started at what was asked, rounded to the dtype directly or by way of float32."""
-    return bool(np.all(found == stored(asked, found, FORMATS[dtype])))
+    return bool(np.all(recorded == stored(asked, recorded, FORMATS[dtype])))
 
 
-def nearly(asked: Array, found: Array, format: Format) -> bool:
+def nearly(asked: Array, recorded: Array, format: Format) -> bool:
     """Whether a parameter is some roundings off what was asked."""
-    return bool(np.all(np.abs(found - asked) <= ROUNDINGS * format.half_ulp(np.asarray(asked, float))))
+    return bool(np.all(np.abs(recorded - asked) <= ROUNDINGS * format.half_ulp(np.asarray(asked, float))))
 
 
-def _origin(name: str, asked: Array, found: Array, features: int) -> Start:
-    spread = f"deviation {np.std(found):.4g}, asked: {np.std(asked):.4g}"
-    if len(found) == 1:
-        spread = f"starts at {found[0]:.6g}, asked: {asked[0]:.6g}"
-    if not np.any(found):
+def _origin(name: str, asked: Array, recorded: Array, features: int) -> Start:
+    spread = f"deviation {np.std(recorded):.4g}, asked: {np.std(asked):.4g}"
+    if len(recorded) == 1:
+        spread = f"starts at {recorded[0]:.6g}, asked: {asked[0]:.6g}"
+    if not np.any(recorded):
         id = "initial-bias-zero" if name == "bias" else "initial-zeros"
         return Start(id, name, f"{name} starts at 0", spread)
-    if len(found) > 1 and np.all(found == found[0]):
-        return Start("initial-constant", name, f"every number of {name} starts at {found[0]:.6g}", spread)
-    if len(found) > 1 and np.all(asked != 0):
-        ratios = found / asked
+    if len(recorded) > 1 and np.all(recorded == recorded[0]):
+        return Start("initial-constant", name, f"every number of {name} starts at {recorded[0]:.6g}", spread)
+    if len(recorded) > 1 and np.all(asked != 0):
+        ratios = recorded / asked
         if np.ptp(ratios) <= 1e-2 * abs(np.mean(ratios)):
             return Start("initial-scaled", name, f"{name} starts at {np.mean(ratios):.4g} times what was asked", spread)
-    if len(found) == 1:
+    if len(recorded) == 1:
         return Start("initial-other-draw", name, f"{name} starts elsewhere", spread)
-    layer = _uniform(found, 1 / math.sqrt(features))
-    same = _normal(found, float(np.mean(asked)), float(np.std(asked)))
-    other = _normal(found, float(np.mean(found)), float(np.std(found)))
+    layer = _uniform(recorded, 1 / math.sqrt(features))
+    same = _normal(recorded, float(np.mean(asked)), float(np.std(asked)))
+    other = _normal(recorded, float(np.mean(recorded)), float(np.std(recorded)))
     if layer > same + CLEARLY and layer > other - CLEARLY:
         return _layer_default(name, spread, features)
     if other > same + CLEARLY:
-        text = (
-            f"{name} is drawn with deviation {np.std(found):.4g}, {np.std(found) / np.std(asked):.3g} times that asked"
-        )
+        deviation, times = np.std(recorded), np.std(recorded) / np.std(asked)
+        text = f"{name} is drawn with deviation {deviation:.4g}, {times:.3g} times that asked"
         return Start("initial-other-scale", name, text, spread)
     text = f"{name} is another draw: it looks like the distribution that was asked, with other numbers"
     return Start("initial-other-draw", name, text, spread)

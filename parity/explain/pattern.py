@@ -28,13 +28,13 @@ def patterns(pieces: Sequence[Expected]) -> list[Pattern]:
     by_parameter: dict[str, list[Expected]] = {}
     for piece in pieces:
         by_parameter.setdefault(piece.quantity.parameter, []).append(piece)
-    found = []
+    with_errors = []
     for name, own in by_parameter.items():
         in_order = sorted(own, key=lambda piece: int(piece.steps[0]))
         share = np.concatenate([piece.share.reshape(len(piece.steps), -1) for piece in in_order]).astype(float)
         if (share > 1).any():
-            found.append(Pattern(name, share, f"{name}: {places(share > 1)}"))
-    return found
+            with_errors.append(Pattern(name, share, f"{name}: {places(share > 1)}"))
+    return with_errors
 
 
 def which(chosen: Array) -> str:

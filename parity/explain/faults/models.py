@@ -20,8 +20,8 @@ class WithoutBias(Linear):
         return Linear(bias=False).forward({"weight": params["weight"]}, X)
 
     def backward(self, params: Params, X: Array, upstream: Array) -> dict[str, Array]:
-        found = Linear(bias=False).backward({"weight": params["weight"]}, X, upstream)
-        return found | {"bias": 0 * upstream.sum(axis=1)}
+        gradient = Linear(bias=False).backward({"weight": params["weight"]}, X, upstream)
+        return gradient | {"bias": 0 * upstream.sum(axis=1)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +42,10 @@ class Narrow(Linear):
 
     def backward(self, params: Params, X: Array, upstream: Array) -> dict[str, Array]:
         gradient = self._plain().backward(params, self._in(X), self._in(upstream))
-        found = {name: self._out(values, X) for name, values in gradient.items()}
+        widened = {name: self._out(values, X) for name, values in gradient.items()}
         if self.bias and not self.results:
-            found["bias"] = upstream.sum(axis=1)  # a sum and no product
-        return found
+            widened["bias"] = upstream.sum(axis=1)  # a sum and no product
+        return widened
 
     def _plain(self) -> Linear:
         return Linear(bias=self.bias)

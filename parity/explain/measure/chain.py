@@ -131,14 +131,14 @@ class Chain:
         assert self.given is not None
         loss: Any = self.design.form.in_gradient.loss
         p = self.X.shape[1]
-        found = []
+        bounds = []
         for k, rows in enumerate(self.design.rows):
             size = np.abs(self.X[rows]) @ np.abs(self.w[k]) + abs(self.b[k]) + np.abs(self.y[rows])
             slope = (
                 2 * float(getattr(loss, "factor", 1.0)) / (len(rows) if getattr(loss, "reduction", "") == "mean" else 1)
             )
-            found.append(slope * (p + 8) * self.given.unit * size)
-        return tuple(found)
+            bounds.append(slope * (p + 8) * self.given.unit * size)
+        return tuple(bounds)
 
     @cached_property
     def counts(self) -> tuple[list[Array], list[Array]]:
@@ -174,11 +174,11 @@ class Chain:
     def delta(self) -> tuple[Array, ...]:
         """The asked δ of every row of every batch: ∂L/∂ŷ at the recorded weights."""
         loss = self.design.form.in_gradient.loss
-        found = []
+        deltas = []
         for k, rows in enumerate(self.design.rows):
             outputs, targets = self.outputs(k, rows)[None, :, None], self.y[rows][None, :, None]
-            found.append(np.asarray(loss.gradient(outputs, targets))[0, :, 0])
-        return tuple(found)
+            deltas.append(np.asarray(loss.gradient(outputs, targets))[0, :, 0])
+        return tuple(deltas)
 
     def parts(self, design: Design) -> Parts | None:
         """What a design's gradients are made of at the recorded weights; None where they are not made of these."""
@@ -307,7 +307,7 @@ def _decayed(
 
     ``own``: so do classes that are not torch's.
     """
-    found = {}
+    decayed = {}
     for name, values in gradients.items():
         numbers = observed.numbers.get(name, {})
         decay = numbers.get("weight_decay")
@@ -322,5 +322,5 @@ def _decayed(
             known = np.isfinite(lam)
             lam = np.where(known, lam, lam[known][0] if known.any() else 0.0)  # of steps that the optimizer left out
             flat = sign[:, None] * flat + lam[:, None] * weights.reshape(len(flat), -1)
-        found[name] = flat
-    return found
+        decayed[name] = flat
+    return decayed

@@ -77,7 +77,7 @@ def inverted(design: Design, engine: Engine) -> Given | None:
     for name, weights in recording.weights.items():
         base: Any = design.form.optimizers[name]
         state: Any = base.init(weights[:1])
-        found, bars = [], []
+        gradients, bars = [], []
         for k in range(recording.steps):
             optimizer: Any = scheduled(base, design.form.schedule, int(design.advances[k]))
             w = weights[k : k + 1]
@@ -87,7 +87,7 @@ def inverted(design: Design, engine: Engine) -> Given | None:
             if not np.isfinite(g).all():
                 return None
             _, state = optimizer.step(w, g, state)
-            found.append(g.reshape(-1))
+            gradients.append(g.reshape(-1))
             bars.append(allowance[name][k] / np.abs(at_1 - at_0).reshape(-1))
-        value[name], error[name] = np.array(found), np.array(bars)
+        value[name], error[name] = np.array(gradients), np.array(bars)
     return Given(value=value, error=error, source="weights")

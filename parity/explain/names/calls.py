@@ -84,7 +84,7 @@ def split(chain: Chain, design: Design) -> Iterator[Cause]:
 
 def _decaying(observed: Observed, design: Design, counts: Mapping[str, Array]) -> dict[str, tuple[Share, ...]]:
     """Parameters to which torch's optimizer adds λw itself, in every call anew, at the weights of that moment."""
-    found = {}
+    shares = {}
     for name, numbers in observed.numbers.items():
         decay = np.nan_to_num(numbers.get("weight_decay", np.zeros(1)))
         coupled = observed.optimizer.get(name) in COUPLED and not np.any(
@@ -92,8 +92,8 @@ def _decaying(observed: Observed, design: Design, counts: Mapping[str, Array]) -
         )
         own = [p for n, p in design.form.in_gradient.terms if n == name]
         if coupled and decay.any() and len(own) == 1 and not design.given:
-            found[name] = ((1.0, 1.0),) * int(np.max(counts[name]))
-    return found
+            shares[name] = ((1.0, 1.0),) * int(np.max(counts[name]))
+    return shares
 
 
 def _said(of: str, counts: Array, epoch: Array) -> str:

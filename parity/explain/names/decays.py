@@ -76,13 +76,13 @@ def measure(chain: Chain, seen: Design, name: str) -> Shrinking | None:
             return None
         inverse = np.linalg.pinv(A)
         goal = moved[k] - asked[k] if alone else moved[k]
-        found = inverse @ goal
-        if np.any(np.abs(A @ found - goal) > 2 * room[k] + np.abs(A @ inverse) @ room[k]):
+        solution = inverse @ goal
+        if np.any(np.abs(A @ solution - goal) > 2 * room[k] + np.abs(A @ inverse) @ room[k]):
             return None
         bars = np.abs(inverse) @ (2 * room[k])
-        beta[k], bar[k] = -found[-1], bars[-1]
+        beta[k], bar[k] = -solution[-1], bars[-1]
         if not alone:
-            s[k], s_bar[k] = found[0], bars[0]
+            s[k], s_bar[k] = solution[0], bars[0]
     scale, share = Series(s, s_bar), Series(beta, bar)
     if alone and asked.any() and w.shape[1] == 1:  # one equation a step does not tell after from beside
         return Shrinking(name, scale, share, after=False)

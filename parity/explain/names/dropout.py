@@ -35,11 +35,11 @@ def causes(chain: Chain) -> Iterator[Cause]:
     g, bar = given.value["weight"] - chain.asked.penalty, SLACK * given.error["weight"]
     masks, times = [], []
     for k, some in enumerate(rows):
-        found = _zeros(chain.X[some], g[k], bar[k])
-        if found is None:
+        solution = _zeros(chain.X[some], g[k], bar[k])
+        if solution is None:
             return
-        masks.append(found[0])
-        times.append(float(found[1].sum() / given.value["bias"][k, 0]))
+        masks.append(solution[0])
+        times.append(float(solution[1].sum() / given.value["bias"][k, 0]))
     rate = 1 - 1 / float(np.median(times))
     share = 1 - float(np.mean(np.concatenate([mask.ravel() for mask in masks])))
     for p in dict.fromkeys(float(f"{rate:.{digits}g}") for digits in (1, 2, 3, 6) if 0.001 < rate < 0.9):

@@ -46,10 +46,12 @@ def _left_over(asked: Array, value: Array, error: Array) -> tuple[Array, Series]
     for k in range(steps):
         A = np.column_stack([asked[k], *([value[k - 1]] if k else [])])
         inverse = np.linalg.pinv(A)
-        found = inverse @ value[k]
-        if np.any(np.abs(A @ found - value[k]) > SLACK * (error[k] + np.abs(A[:, 1:]) @ np.abs(found[1:]) * 1e-6)):
+        solution = inverse @ value[k]
+        if np.any(
+            np.abs(A @ solution - value[k]) > SLACK * (error[k] + np.abs(A[:, 1:]) @ np.abs(solution[1:]) * 1e-6)
+        ):
             return None
-        a[k], c[k] = found[0], found[1] if k else 0.0
+        a[k], c[k] = solution[0], solution[1] if k else 0.0
         bar[k] = SLACK * np.max(np.abs(inverse) @ error[k])
     before = Series(c, bar)
     if before.is_(0.0) or not Series(a, bar).is_(1.0):

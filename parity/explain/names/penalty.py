@@ -107,10 +107,10 @@ def elementwise(chain: Chain) -> Iterator[Cause]:
     if not some.any() or np.any(np.sign(p[some]) != np.sign(w[some])):
         return
     size, slope = np.abs(w)[some], Series(np.abs(p)[some], bar[some])
-    found: list[tuple[str, Any, str]] = []
+    penalties: list[tuple[str, Any, str]] = []
     for law in laws(slope, {"|w|": size}):
         if law.form == "power" and law.power != 1:  # else it is λ·w
-            found.append(("penalty-of-power", power(law.c, law.power), f"{law.words}·sign w"))
+            penalties.append(("penalty-of-power", power(law.c, law.power), f"{law.words}·sign w"))
     terms = chain.design.form.in_gradient.terms
     lam = max((float(getattr(q, "strength", 0.0)) for name, q in terms if name == "weight"), default=0.0)
     if np.all(slope.value + slope.error < lam):
@@ -118,8 +118,8 @@ def elementwise(chain: Chain) -> Iterator[Cause]:
         if np.max(low) <= np.min(high):
             eps = shortest(float(np.max(low)), float(np.min(high)))
             words = f"λ·w/√(w² + {eps:g}), that of the smoothed λ·Σ√(w² + {eps:g})"
-            found.append(("penalty-smoothed", smoothed(lam, eps), words))
-    for id, penalty, words in found:
+            penalties.append(("penalty-smoothed", smoothed(lam, eps), words))
+    for id, penalty, words in penalties:
         yield cause(id, partial(_instead, penalty=penalty), numbers=1, words=words)
 
 

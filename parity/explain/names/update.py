@@ -160,7 +160,7 @@ def _differences(design: Design, executed: Mapping[str, Any]) -> Iterator[Cause]
 
 def _values_of(executed: Mapping[str, Any], asked: Mapping[str, Any]) -> list[float]:
     """The numbers that differ, and how many times the asked ones they are."""
-    found = []
+    differing = []
     for name, optimizer in executed.items():
         for key, mine in vars(optimizer).items():
             its = getattr(asked[name], key, None)
@@ -169,8 +169,8 @@ def _values_of(executed: Mapping[str, Any], asked: Mapping[str, Any]) -> list[fl
             )
             for one, other in pairs:
                 if isinstance(one, float) and isinstance(other, float) and one != other:
-                    found += [one, one / other] if other else [one]
-    return list(dict.fromkeys(found))
+                    differing += [one, one / other] if other else [one]
+    return list(dict.fromkeys(differing))
 
 
 def _rate_causes(design: Design, listed: Mapping[str, Array]) -> Iterator[Cause]:

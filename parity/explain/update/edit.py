@@ -72,5 +72,5 @@ class Editor:
 
     def _made(self, name: str) -> int | None:
         """The last line that computes a name."""
-        found = [i for i, line in enumerate(self.program.lines) if line.startswith(f"{name} = ")]
-        return found[-1] if found else None
+        indices = [i for i, line in enumerate(self.program.lines) if line.startswith(f"{name} = ")]
+        return indices[-1] if indices else None

@@ -95,8 +95,8 @@ class Edits:
 
 def named_edit(program: Program | None, id: str) -> Edit | None:
     """The edit of that name."""
-    found = () if program is None else named_edits(program)
-    return next((edit for edit in found if edit.id == id), None)
+    edits = () if program is None else named_edits(program)
+    return next((edit for edit in edits if edit.id == id), None)
 
 
 def near_ones(edits: Edits, records: Sequence[UpdateRecord], most: int) -> list[tuple[Edit, Base]]:

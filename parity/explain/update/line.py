@@ -170,12 +170,12 @@ class Lines(Editor):
 
     def _exchanged(self) -> Iterator[Edit]:
         """Two corrections 1 − x, which are numbers, stand in the place of one another."""
-        found: dict[str, tuple[int, ast.expr]] = {}
+        corrections: dict[str, tuple[int, ast.expr]] = {}
         for i, tree in enumerate(self.trees):
             for node in expressions(tree):
                 if matched("1 - X", node) is not None and not self._is_tensor(node):
-                    found.setdefault(ast.unparse(node), (i, node))
-        for (one, (i, node)), (other, (j, its)) in combinations(found.items(), 2):
+                    corrections.setdefault(ast.unparse(node), (i, node))
+        for (one, (i, node)), (other, (j, its)) in combinations(corrections.items(), 2):
             if i != j and "self" not in one + other:
                 lines = {i: self._with(i, node, other), j: self._with(j, its, one)}
                 yield self._plain("exchanged", lines, f"«{one}» and «{other}» are exchanged")
@@ -195,8 +195,8 @@ class Lines(Editor):
 
     def _parts_with(self, name: str, i: int) -> list[str]:
         """Tensor expressions of the lines before in which a name stands."""
-        found = [n for tree in self.trees[:i] for n in expressions(tree) if not isinstance(n, ast.Name)]
-        return list(dict.fromkeys(ast.unparse(n) for n in found if self._is_tensor(n) and _holds(n, name)))
+        parts = [n for tree in self.trees[:i] for n in expressions(tree) if not isinstance(n, ast.Name)]
+        return list(dict.fromkeys(ast.unparse(n) for n in parts if self._is_tensor(n) and _holds(n, name)))
 
     def _in_place(self) -> Iterator[Edit]:
         """A result is written into the tensor, or the number η, that it was computed from; what follows uses that."""

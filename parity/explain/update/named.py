@@ -74,8 +74,8 @@ class VocabularyEditor(Editor):
         """What the letters stand for where a line, or the first expression in it, has the form of a pattern."""
         if isinstance(parsed(pattern), ast.stmt):
             return matched(pattern, self.trees[i], known)
-        found = (matched(pattern, node, known) for node in self.parts[i])
-        return next((each for each in found if each is not None), None)
+        matches = (matched(pattern, node, known) for node in self.parts[i])
+        return next((each for each in matches if each is not None), None)
 
     def _rewritten(self, source: str, pattern: str, other: str, known: Mapping[str, ast.expr]) -> str:
         new = bind(other, known)
@@ -87,10 +87,10 @@ class VocabularyEditor(Editor):
     def _counted(self, epochs: bool) -> Iterator[Edit]:
         """The counter of the bias corrections 1 − βᵗ counts something else, or the β is another one."""
         places = [
-            (i, node, ast.unparse(found["B"]))
+            (i, node, ast.unparse(letters["B"]))
             for i, tree in enumerate(self.trees)
             for node in expressions(tree)
-            if (found := matched(COUNTED, node)) is not None
+            if (letters := matched(COUNTED, node)) is not None
         ]
         if not places:
             yield from self._corrected()
@@ -116,9 +116,9 @@ class VocabularyEditor(Editor):
         of = {"": counts.Count(lambda place: place.t, ""), "-late": counts.TABLE["late"]}
         for i, tree in enumerate(self.trees):
             for node in expressions(tree):
-                found = matched("np.sqrt(V) + self.eps", node) if hasattr(self.program.asked, "alpha") else None
-                for name, count in of.items() if found is not None else ():
-                    new = bind("np.sqrt(V / corrected(self.alpha, counter[k], param)) + self.eps", found or {})
+                letters = matched("np.sqrt(V) + self.eps", node) if hasattr(self.program.asked, "alpha") else None
+                for name, count in of.items() if letters is not None else ():
+                    new = bind("np.sqrt(V / corrected(self.alpha, counter[k], param)) + self.eps", letters or {})
                     yield Edit(
                         id=f"correction-of-v{name}",
                         kind="correction",

@@ -100,8 +100,8 @@ def solve(records: Sequence[UpdateRecord], rules: Mapping[str, Any], slots: Sequ
     r, slopes = _linear(misses, x)
     if np.quantile(np.abs(r), 0.85) > WIDER and len(slots) == 1:
         return []
-    found = [_within(slot, float(x[i]), r, slopes[:, i]) for i, slot in enumerate(slots)]
-    return [one for one in found if one is not None]
+    solved = [_within(slot, float(x[i]), r, slopes[:, i]) for i, slot in enumerate(slots)]
+    return [one for one in solved if one is not None]
 
 
 def _within(slot: Slot, x: float, r: Array, slope: Array) -> Solved | None:

@@ -92,15 +92,15 @@ class Program:
     @cached_property
     def kept(self) -> dict[str, str]:
         """The name of what is kept under each key of the state, as it is called where it is computed."""
-        found: dict[Any, str] = {}
+        names: dict[Any, str] = {}
         for tree in self.trees:
             for node in ast.walk(tree):
                 if isinstance(node, ast.Dict):
                     pairs = zip(node.keys, node.values, strict=True)
-                    found |= {k.value: ast.unparse(v) for k, v in pairs if isinstance(k, ast.Constant)}
+                    names |= {k.value: ast.unparse(v) for k, v in pairs if isinstance(k, ast.Constant)}
             if isinstance(tree, ast.Assign) and isinstance(tree.targets[0], ast.Subscript):
-                found[ast.literal_eval(tree.targets[0].slice)] = ast.unparse(tree.value)
-        return {str(key): name for key, name in found.items() if key != "step"}
+                names[ast.literal_eval(tree.targets[0].slice)] = ast.unparse(tree.value)
+        return {str(key): name for key, name in names.items() if key != "step"}
 
     @cached_property
     def tensors(self) -> frozenset[str]:
@@ -144,10 +144,10 @@ class Program:
         made = type(
             kind.__name__, (kind,), {"init": init, "step": step, "program": self, "__module__": kind.__module__}
         )
-        found: Any = object.__new__(made)
+        optimizer: Any = object.__new__(made)
         for name, value in vars(self.asked).items():
-            object.__setattr__(found, name, value)
-        return found
+            object.__setattr__(optimizer, name, value)
+        return optimizer
 
 
 @lru_cache(maxsize=64)
@@ -165,8 +165,8 @@ def _compiled(lines: Sequence[str], names: Mapping[str, Any]) -> Callable[..., A
     body = textwrap.indent("\n".join(lines), " ")
     namespace = dict(names)
     exec(compile(f"def step(self, param, grad, state, start, previous, k):\n{body}\n", "<update>", "exec"), namespace)
-    found: Callable[..., Any] = namespace["step"]
-    return found
+    step: Callable[..., Any] = namespace["step"]
+    return step
 
 
 # -- one form ----------------------------------------------------------------------------------------------------------
@@ -267,12 +267,12 @@ def _alike(statements: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
     last: Any = _Renamed().visit(statements[-1]) if decayed else statements[-1]
     moved, after = last.value.elts
     for pattern, direction, rest in LAST:
-        found = matched(pattern, moved)
-        if found is not None and ast.unparse(found["R"]) in ("self.lr", "lr", "rate"):
-            if ast.unparse(bind(direction, found)) == "direction":
+        letters = matched(pattern, moved)
+        if letters is not None and ast.unparse(letters["R"]) in ("self.lr", "lr", "rate"):
+            if ast.unparse(bind(direction, letters)) == "direction":
                 break
-            yield ast.Assign([ast.Name("direction", ast.Store())], bind(direction, found), lineno=0)
-            moved = bind(rest, found)
+            yield ast.Assign([ast.Name("direction", ast.Store())], bind(direction, letters), lineno=0)
+            moved = bind(rest, letters)
             break
     if isinstance(after, ast.Dict):
         for i, (key, value) in enumerate(zip(after.keys, after.values, strict=True)):

@@ -117,14 +117,14 @@ def _solved(
     """Those that do not fit as asked, with other numbers: with all of them others, and the nearest with few."""
     near: list[tuple[ReferenceFit, list[Solved]]] = []
     for each in unfit:
-        found = _numbers(each.optimizer, slots(each.optimizer), motions)
-        optimizer = _with(each.optimizer, {one.slot: one.value for one in found})
+        solved = _numbers(each.optimizer, slots(each.optimizer), motions)
+        optimizer = _with(each.optimizer, {one.slot: one.value for one in solved})
         if optimizer is not None:
             left = residual(optimizer, motions)
             yield replace(each, optimizer=optimizer, changed=_changes(optimizer, asked), residual=left)
-            near.append((replace(each, residual=left), found))
-    for each, found in sorted(near, key=lambda one: one[0].residual)[:LIKELY]:
-        for optimizer in _few(each.optimizer, found, motions):
+            near.append((replace(each, residual=left), solved))
+    for each, solved in sorted(near, key=lambda one: one[0].residual)[:LIKELY]:
+        for optimizer in _few(each.optimizer, solved, motions):
             judged = _judged(each.name, optimizer, asked, motions)
             yield judged
             if judged.fits:
@@ -142,8 +142,8 @@ def _few(asked: Any, every: Sequence[Solved], motions: Sequence[Motion]) -> Iter
         combinations(free, 2) if near is not None and all(UpdateRecord(m, asked).near(near) for m in motions) else ()
     )
     for chosen in (*combinations(free, 1), *pairs):
-        found = _numbers(asked, chosen, motions)
-        for numbers in ({s.slot: s.short for s in found}, {s.slot: s.value for s in found}):
+        solved = _numbers(asked, chosen, motions)
+        for numbers in ({s.slot: s.short for s in solved}, {s.slot: s.value for s in solved}):
             if (optimizer := _with(asked, numbers)) is not None and numbers:
                 yield optimizer
     others = [one for one in every if not one.low <= one.slot.of(asked) <= one.high]

@@ -28,7 +28,7 @@ class Renderer:
 
     def text(self, text: str) -> str:
         """A text with expressions between ``«`` and ``»``."""
-        return re.sub("«(.*?)»", lambda found: self.of(ast.parse(found[1], mode="eval").body), text)
+        return re.sub("«(.*?)»", lambda match: self.of(ast.parse(match[1], mode="eval").body), text)
 
     def line(self, source: str) -> str:
         """A statement."""

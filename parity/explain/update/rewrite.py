@@ -22,21 +22,21 @@ def parsed(source: str) -> Any:
 
 def matched(pattern: str, node: ast.AST, known: Mapping[str, ast.expr] | None = None) -> dict[str, ast.expr] | None:
     """What each capital letter stands for, some of which may be ``known``; None where the node has not this form."""
-    found = dict(known or {})
-    return found if _match(parsed(pattern), node, found) else None
+    letters = dict(known or {})
+    return letters if _match(parsed(pattern), node, letters) else None
 
 
-def _match(pattern: Any, node: Any, found: dict[str, ast.expr]) -> bool:
+def _match(pattern: Any, node: Any, letters: dict[str, ast.expr]) -> bool:
     if isinstance(pattern, ast.Name) and ANY.match(pattern.id):
-        known = found.setdefault(pattern.id, node)
+        known = letters.setdefault(pattern.id, node)
         return isinstance(node, ast.expr) and (known is node or same(known, node))
     if type(pattern) is not type(node):
         return False
     if isinstance(pattern, ast.AST):
         names = [name for name in pattern._fields if name not in ("ctx", "type_comment", "kind")]
-        return all(_match(getattr(pattern, name), getattr(node, name), found) for name in names)
+        return all(_match(getattr(pattern, name), getattr(node, name), letters) for name in names)
     if isinstance(pattern, list):
-        return len(pattern) == len(node) and all(_match(a, b, found) for a, b in zip(pattern, node, strict=True))
+        return len(pattern) == len(node) and all(_match(a, b, letters) for a, b in zip(pattern, node, strict=True))
     return bool(pattern == node)
 
 
@@ -45,13 +45,13 @@ def same(one: ast.AST, other: ast.AST) -> bool:
     return ast.unparse(one) == ast.unparse(other)
 
 
-def bind(pattern: str, found: Mapping[str, ast.expr]) -> Any:
+def bind(pattern: str, letters: Mapping[str, ast.expr]) -> Any:
     """The pattern with what the letters stand for."""
 
     class Bound(ast.NodeTransformer):
         def visit(self, node: ast.AST) -> ast.AST:
             letter = isinstance(node, ast.Name) and ANY.match(node.id)
-            return found[node.id] if letter and isinstance(node, ast.Name) else _rebuilt(self, node)
+            return letters[node.id] if letter and isinstance(node, ast.Name) else _rebuilt(self, node)
 
     return Bound().visit(parsed(pattern))
 

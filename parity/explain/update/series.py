@@ -93,7 +93,7 @@ def constant(values: Array, errors: Array) -> float | None:
 def named(optimizer: Any, steps: int, factor: Array) -> dict[str, Array]:
     """Sequences that code may multiply by, relative to what was asked, in words."""
     t, f = np.arange(1, steps + 1), factor[:steps]
-    found = {
+    sequences = {
         "falls with 1/√t": 1 / np.sqrt(t),
         "falls with 1/t": 1 / t,
         "grows with √t": np.sqrt(t),
@@ -102,20 +102,20 @@ def named(optimizer: Any, steps: int, factor: Array) -> dict[str, Array]:
     betas = getattr(optimizer, "betas", ())
     if len(betas) > 1 and not isinstance(optimizer, Lion):
         c1, c2 = (1 - float(beta) ** t if 0 < float(beta) < 1 else np.ones(steps) for beta in betas[:2])
-        found |= {
+        sequences |= {
             "is multiplied by √(1 − β₂ᵗ)/(1 − β₁ᵗ), as by the bias-corrected step size": np.sqrt(c2) / c1,
             "is multiplied by √(1 − β₂ᵗ)": np.sqrt(c2),
             "is divided by 1 − β₁ᵗ": 1 / c1,
             "is multiplied by (1 − β₁ᵗ)/√(1 − β₂ᵗ)": c1 / np.sqrt(c2),
         }
     if not np.all(f == 1):
-        found |= {
+        sequences |= {
             "does not follow the schedule": 1 / f,
             "follows the schedule one step late": np.concatenate([f[:1], f[:-1]]) / f,
             "follows the schedule one step early": np.concatenate([f[1:], f[-1:]]) / f,
             "follows the square of the schedule": f,
         }
-    return {text: ratio for text, ratio in found.items() if not np.allclose(ratio, 1)}
+    return {text: ratio for text, ratio in sequences.items() if not np.allclose(ratio, 1)}
 
 
 def pattern(values: Array, errors: Array, optimizer: Any, factor: Array) -> tuple[str, Array] | None:
@@ -156,7 +156,7 @@ def counters(record: UpdateRecord, counted: Callable[[tuple[int, ...]], Any], mo
     ``counted``: the optimizer whose corrections count so. m and v do not depend on t, so that each step is tried for
     itself, with t of the step before, the next one, and then with all up to ``most``.
     """
-    found: list[int] = []
+    counts: list[int] = []
     last = 1
     tried: dict[int, Any] = {}
     for k, state in enumerate(record.states(counted((1,) * record.steps))):
@@ -170,5 +170,5 @@ def counters(record: UpdateRecord, counted: Callable[[tuple[int, ...]], Any], mo
         last = min(misses, key=lambda t: misses[t])
         if misses[last] > NEAR:
             return None
-        found.append(last)
-    return tuple(found)
+        counts.append(last)
+    return tuple(counts)

@@ -44,7 +44,7 @@ class Shared:
 
 def share_by_shape(rules: Mapping[str, Any], motions: Sequence[Motion]) -> dict[str, Any]:
     """Every parameter's rule with the state shared by those of its shape; those alone in theirs keep their own."""
-    found: dict[str, Any] = dict(rules)
+    shared: dict[str, Any] = dict(rules)
     shapes = {motion.weights.shape for motion in motions}
     for shape in shapes:
         group = [motion for motion in motions if motion.weights.shape == shape]
@@ -56,8 +56,8 @@ def share_by_shape(rules: Mapping[str, Any], motions: Sequence[Motion]) -> dict[
                 tuple([_at(other, k - 1) for other in group[i + 1 :] if k > 0] + [_at(other, k) for other in group[:i]])
                 for k in range(len(motion.weights) - 1)
             )
-            found[motion.parameter] = Shared(lr=rule.lr, rule=rule, before=before)
-    return found
+            shared[motion.parameter] = Shared(lr=rule.lr, rule=rule, before=before)
+    return shared
 
 
 def _at(motion: Motion, k: int) -> tuple[Array, Bounded]:

@@ -24,13 +24,13 @@ def described(records: Sequence[UpdateRecord], rules: Mapping[str, Any]) -> Iter
 
 def _one(record: UpdateRecord, rule: Any) -> str:
     wrong = record.share.reshape(len(record.share), -1) > 1
-    found = measure(record, rule)
-    left = float(np.max(found.left, initial=0))
+    measured = measure(record, rule)
+    left = float(np.max(measured.left, initial=0))
     text = f"{record.name}: not as asked in {places(wrong)}"
     if wrong.shape[1] > 2 and left <= ROUGH:
-        return f"{text}; its step has the asked direction, {listed(found.a)} times as long"
+        return f"{text}; its step has the asked direction, {listed(measured.a)} times as long"
     if not np.isfinite(left):
         return f"{text}; it moves where the asked step is 0"
     if wrong.shape[1] > 2:
         return f"{text}; its step has not the asked direction: {left:.2g} of it is left beside it and the weights"
-    return f"{text}; its step is {listed(found.a)} times the asked one"
+    return f"{text}; its step is {listed(measured.a)} times the asked one"

@@ -74,13 +74,13 @@ class UpdateRecord:
 
     def predicted(self, rule: Any, steps: int | None = None) -> Array:
         """The weights after each step as the rule makes them, ``(steps, …)``."""
-        found = []
+        weights = []
         with np.errstate(all="ignore"):
             state = rule.init(self.weights[:1])
             for k in range(min(self.steps, steps or self.steps)):
                 param, state = self._at(rule, k).step(self.weights[k : k + 1], self.gradients[k : k + 1], state)
-                found.append(param)
-        return np.concatenate(found)
+                weights.append(param)
+        return np.concatenate(weights)
 
     def near(self, rule: Any) -> bool:
         """Whether the rule is worth a proof: it is left at the first step that it misses."""

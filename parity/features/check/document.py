@@ -50,4 +50,4 @@ def _effects(effects: Effects | None) -> dict[str, Any] | None:
     if effects is None:
         return None
     each = [{"id": one.name, "alone": one.alone, "share": one.share} for one in effects.each]
-    return {"quantity": effects.quantity, "asked": effects.asked, "found": effects.found, "each": each}
+    return {"quantity": effects.quantity, "asked": effects.asked, "found": effects.executed, "each": each}

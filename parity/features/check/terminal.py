@@ -41,7 +41,7 @@ def print_diagnosis(target: str, diagnosis: Diagnosis, console: Console) -> None
         _indented(console, escape(pattern.text))
     if diagnosis.effects is not None:
         did = diagnosis.effects
-        values = f"{did.asked:.4g} as asked, {did.found:.4g} here, {did.ratio:.4g} times"
+        values = f"{did.asked:.4g} as asked, {did.executed:.4g} here, {did.ratio:.4g} times"
         console.print(f"\n[bold]What each did[/] to {did.quantity}: {values}", highlight=False)
         console.print(_effects(did))
     for note in diagnosis.notes:
