@@ -25,8 +25,8 @@ def evidence() -> Reply:
             best = minimiser(experiment, (L2(strength=LAM, parameters=names),))
             residual = experiment.model.forward(best, data.X) - data.y
             beyond = experiment.model.forward(best, data.X_validation) - data.y_validation
-            found = float(best["bias"][0, 0]), round(float(residual.mean()), 12) + 0.0, float(np.mean(beyond**2) / 2)
-            rows.append((level, label, *found))
+            numbers = float(best["bias"][0, 0]), round(float(residual.mean()), 12) + 0.0, float(np.mean(beyond**2) / 2)
+            rows.append((level, label, *numbers))
     return Reply(
         text=f"""\
 It pulls all predictions towards 0. ∂J/∂b = 0 reads mean(r) = 0 without decay on the bias, and mean(r) = −λb

@@ -14,20 +14,21 @@ PRINTED = {"s0-scratch-lam0": "0.00922", "s0-scratch-lam3": "0.00162", "s0-conci
 
 
 def evidence() -> Reply:
-    found = {}
+    half_squares = {}
     for name in ("s0-scratch-lam0", "s0-scratch-lam3", "s0-concise-lam3", "s0-concise-lazy-lam3"):
         norms = np.array([run(replace(entry(name), seed=seed)).norm[-1, 0] for seed in range(SEEDS)])
-        found[name] = norms**2 / 2
+        half_squares[name] = norms**2 / 2
     rows = tuple(
-        (name, float(values.mean()), float(values.std()), PRINTED.get(name, "")) for name, values in found.items()
+        (name, float(values.mean()), float(values.std()), PRINTED.get(name, ""))
+        for name, values in half_squares.items()
     )
     concise = entry("s0-concise-lazy-lam3")
     data, steps = concise.draw().dataset, sum(len(batches) for batches in concise.draw().order)
     _, n, p = data.X.shape
     kept = (1 - 0.01 * 3) ** steps  # 1 − ηλ, at each step
     left = (1 - n / p) / 3 * kept**2 / 2  # E‖w₀‖² = p·(1/p)/3, of which the rows see n of p directions
-    described = found["s0-concise-lam3"].mean() / found["s0-scratch-lam3"].mean()
-    executed = found["s0-concise-lazy-lam3"].mean() / found["s0-scratch-lam3"].mean()
+    described = half_squares["s0-concise-lam3"].mean() / half_squares["s0-scratch-lam3"].mean()
+    executed = half_squares["s0-concise-lazy-lam3"].mean() / half_squares["s0-scratch-lam3"].mean()
     return Reply(
         text=f"""\
 Not λ, but where the weights start. A lazily shaped layer has no weights yet when its constructor sets them to

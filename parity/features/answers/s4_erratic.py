@@ -13,7 +13,7 @@ SETTLED = 50
 
 
 def evidence() -> Reply:
-    found = stability(with_l2("s4-lam10", 10.0), [0.03])
+    forecast = stability(with_l2("s4-lam10", 10.0), [0.03])
     strengths = stable_strengths(with_l2("s4-lam10", 10.0))
     assert strengths is not None
     rows = []
@@ -22,13 +22,13 @@ def evidence() -> Reply:
         rows.append((f"η = {lr:g}", float(loss.mean()), float(loss.min()), float(loss.max())))
     fixed = run(with_l2("s4-lam10", 10.0, batches=Batches(size=5, order="fixed"))).train_loss[SETTLED:, 0]
     rows.append(("η = 0.03, the same batches each epoch", float(fixed.mean()), float(fixed.min()), float(fixed.max())))
-    overshoot = 0.03 * (found.curvature[1] + 10) - 1
+    overshoot = 0.03 * (forecast.curvature[1] + 10) - 1
     return Reply(
         text=f"""\
 The two observations belong together. At η = 0.03 the run without penalty diverges; with λ = 10 it does not,
-although 2/(L + λ) = {found.batch_limit:.3g} is smaller still. What one batch stretches, by a factor up to ηκ −
+although 2/(L + λ) = {forecast.batch_limit:.3g} is smaller still. What one batch stretches, by a factor up to ηκ −
 1 = {overshoot:.1f}, the decay shrinks by 1 − ηλ = {1 - 0.03 * 10:.1f} at each of the other three steps of the
-epoch: errors × {found.growth.largest:.2f} per epoch. At this η every λ from {strengths[0]:.2g} to
+epoch: errors × {forecast.growth.largest:.2f} per epoch. At this η every λ from {strengths[0]:.2g} to
 {strengths[1]:.2g} is stable. But each step overshoots, and the batches disagree: with λ > 0 no w fits all of
 them, their gradients at the minimiser add up to 0 without being 0. So the loss never settles; how far it jumps
 is a matter of η and of the order of the batches. In a fixed order it repeats itself from epoch to epoch.

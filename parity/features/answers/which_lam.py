@@ -22,12 +22,12 @@ def evidence() -> Reply:
     outputs = entry("s0-scratch-lam3").model.forward(solutions, data.X_validation)
     validation = np.mean((outputs - data.y_validation) ** 2, axis=(1, 2))
     risk = expected_square(solutions, data.truth, noise=0.01, scale=1.0)
-    found = scores(data.X, data.y, loss, STRENGTHS)
+    estimates = scores(data.X, data.y, loss, STRENGTHS)
     prior = strength_of_prior(loss, data.X.shape[1], noise=0.01, width=0.01)
     chosen = {
         "validation rows": int(np.argmin(validation)),
-        "generalised cross-validation": int(np.argmin(found.gcv)),
-        "leave-one-out": int(np.argmin(found.leave_one_out)),
+        "generalised cross-validation": int(np.argmin(estimates.gcv)),
+        "leave-one-out": int(np.argmin(estimates.leave_one_out)),
         "prior and noise": int(np.argmin(np.abs(np.log(STRENGTHS / prior)))),
         "held-out truth": int(np.argmin(risk)),
     }

@@ -33,8 +33,8 @@ def places(id: str, folder: Path) -> tuple[Path, Path]:
 def write_page(evidence: Mapping[str, Computation], bridges: Mapping[str, Bridge], folder: Path) -> None:
     """``bridges.md`` and ``images/bridge-*.png``."""
     make_folder(folder / "images")
-    for id, found in evidence.items():
-        draw(id, found, folder / "images" / f"bridge-{id}.png")
+    for id, computed in evidence.items():
+        draw(id, computed, folder / "images" / f"bridge-{id}.png")
     write_whole(folder / "bridges.md", page(evidence, bridges))
 
 

@@ -24,7 +24,7 @@ command prints how many they are on yours.
 def page(evidence: Mapping[str, Computation], bridges: Mapping[str, Bridge]) -> str:
     """The whole page. Numbers have four digits and no measured rounding errors: they are the same everywhere."""
     index = "".join(f"* [{bridge.title}](#{id})\n" for id, bridge in bridges.items())
-    return "\n".join([INTRODUCTION, index, *(_section(id, bridges[id], found) for id, found in evidence.items())])
+    return "\n".join([INTRODUCTION, index, *(_section(id, bridges[id], computed) for id, computed in evidence.items())])
 
 
 def number(value: float) -> str:
@@ -32,9 +32,9 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if value == round(value) and abs(value) < 1e6 else f"{value:.4g}"
 
 
-def _section(id: str, bridge: Bridge, found: Computation) -> str:
-    identities = [(identity.claim, *identity.ways, str(identity.promised)) for identity in found.identities]
-    facts = [(what, number(value)) for what, value in found.facts.items()]
+def _section(id: str, bridge: Bridge, computed: Computation) -> str:
+    identities = [(identity.claim, *identity.ways, str(identity.promised)) for identity in computed.identities]
+    facts = [(what, number(value)) for what, value in computed.facts.items()]
     parts = [
         f"## {id}\n",
         f"**{bridge.title}.** {bridge.statement}\n",

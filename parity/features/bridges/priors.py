@@ -186,8 +186,8 @@ def _errors(seed: int, strengths: Array) -> tuple[Array, Array, float, float]:
     for _ in range(TRUTHS):
         w = TAU * rng.standard_normal((p,))
         y = X @ w[:, None] + SIGMA * rng.standard_normal((1, n, 1))
-        found = ridge(X, y, LOSS, strengths).params["weight"][:, 0]
-        measured += np.sum((found - w) ** 2, axis=1) / TRUTHS
+        weights = ridge(X, y, LOSS, strengths).params["weight"][:, 0]
+        measured += np.sum((weights - w) ** 2, axis=1) / TRUTHS
     s = np.linalg.svd(X[0] - X[0].mean(axis=0), compute_uv=False) ** 2 / n
 
     def expected(lam: float | np.floating[Any]) -> float:

@@ -122,7 +122,7 @@ def reports_of(history: History, groups: Rows, roles: Roles, start: Params) -> l
     What is written after the last step is the last step's, where it was so between earlier ones; else it may be
     anything, such as the best weights of the run.
     """
-    found: list[dict[str, Array]] = [{} for _ in range(len(groups) + 1)]
+    reports: list[dict[str, Array]] = [{} for _ in range(len(groups) + 1)]
     for n, name in roles.items():
         begins = [next((_values(e)[n] for e in group if n in _values(e)), None) for group in groups]
         ends = [
@@ -133,11 +133,11 @@ def reports_of(history: History, groups: Rows, roles: Roles, start: Params) -> l
         last = history.last.get(n) if written or ends[-1] is None else ends[-1]
         moments = [*begins, last]
         for k, value in enumerate(moments):
-            if value is None and k and name in found[k - 1]:
-                found[k][name] = found[k - 1][name]
+            if value is None and k and name in reports[k - 1]:
+                reports[k][name] = reports[k - 1][name]
             elif value is not None:
-                found[k][name] = value.reshape(start[name].shape)
-    return list(found)
+                reports[k][name] = value.reshape(start[name].shape)
+    return list(reports)
 
 
 def observed_in(history: History, rows: Rows, roles: Roles, start: Params) -> Observed:

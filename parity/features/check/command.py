@@ -45,7 +45,7 @@ def check_command(
     choices("--dtype", [] if dtype is None else [dtype], DTYPE_NAMES)
     output = Output(json, out)
     try:
-        found = check(
+        diagnosis = check(
             target,
             experiment=load_one(experiment) if experiment is not None else None,
             hyper=hyper or [],
@@ -57,8 +57,8 @@ def check_command(
     except TheirError as error:
         print(f"{error}\n", file=sys.stderr)
         raise InputError(f"{target}: raised the exception above") from None
-    text, written = write_all(target, found, output.folder)
-    print_diagnosis(target, found, output.console)
+    text, written = write_all(target, diagnosis, output.folder)
+    print_diagnosis(target, diagnosis, output.console)
     output.results(written)
     output.document(text)
-    raise typer.Exit(exit_code(found))
+    raise typer.Exit(exit_code(diagnosis))

@@ -152,12 +152,12 @@ def _state(optimizer: Any, parameter: Tensor) -> dict[str, Array]:
 def _over_steps(moments: list[dict[str, Array]]) -> dict[str, Array]:
     """Tensors of one shape throughout, over the steps."""
     last = moments[-1]
-    found = {}
+    stacked = {}
     for key, value in last.items():
         rows = [moment.get(key, np.full(value.shape, np.nan)) for moment in moments]
         if all(row.shape == value.shape for row in rows):
-            found[key] = np.stack(rows)
-    return found
+            stacked[key] = np.stack(rows)
+    return stacked
 
 
 def _numbers(optimizer: Any) -> Iterator[Tensor]:

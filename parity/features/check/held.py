@@ -82,8 +82,8 @@ def _plain(value: Any) -> Any:
 def known_numbers(examined: Examined) -> dict[str, Any]:
     """What the class was asked for, as far as it may mean something to a reference."""
     every = {f.name: f.default for cls in OPTIMIZERS.values() for f in fields(cls)}
-    found = {name: _plain(value) for name, value in examined.given.items() if name in every and value is not None}
-    return {name: value for name, value in found.items() if isinstance(value, bool | int | float | tuple | str)}
+    numbers = {name: _plain(value) for name, value in examined.given.items() if name in every and value is not None}
+    return {name: value for name, value in numbers.items() if isinstance(value, bool | int | float | tuple | str)}
 
 
 def motions(played: Played, dtype: str, *, scalar: str = "float64") -> list[Motion]:

@@ -116,8 +116,8 @@ class EventLog:
                 with self._safely():
                     inputs = args[1] if len(args) > 1 else kwargs["inputs"]
                     pairs = zip(_sequence(inputs), returned, strict=True)
-                    found = [(leaf, gradient) for leaf, gradient in pairs if self._may_be(leaf)]
-                    self._passed([leaf for leaf, _ in found], [gradient for _, gradient in found])
+                    watched = [(leaf, gradient) for leaf, gradient in pairs if self._may_be(leaf)]
+                    self._passed([leaf for leaf, _ in watched], [gradient for _, gradient in watched])
             return returned
 
         return grad
@@ -125,9 +125,9 @@ class EventLog:
     def _passed(self, leaves: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> None:
         """A pass is over; values are those it was made at."""
         numbers = [self._numbered(leaf) for leaf in leaves]
-        found = {n: _copy(each) for n, each in zip(numbers, gradients, strict=True) if each is not None}
-        if found:
-            self.events.append(Backward(found, {n: self._value(n) for n in {*numbers, *self._held}}))
+        copies = {n: _copy(each) for n, each in zip(numbers, gradients, strict=True) if each is not None}
+        if copies:
+            self.events.append(Backward(copies, {n: self._value(n) for n in {*numbers, *self._held}}))
 
     # -- optimizer steps ------------------------------------------------------------------------------------------
 
@@ -291,11 +291,11 @@ def _copy(tensor: Tensor) -> Array:
 
 def _numbers(group: Mapping[str, Any]) -> dict[str, float]:
     """All numbers of a parameter group; those of a pair one by one."""
-    found: dict[str, float] = {}
+    numbers: dict[str, float] = {}
     for key, value in group.items():
         if key != "params":
             several = isinstance(value, tuple | list)
             for index, each in enumerate(value if several else [value]):
                 if isinstance(each, int | float) or (isinstance(each, Tensor) and each.numel() == 1):
-                    found[f"{key}[{index}]" if several else key] = float(each)
-    return found
+                    numbers[f"{key}[{index}]" if several else key] = float(each)
+    return numbers

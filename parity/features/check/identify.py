@@ -134,11 +134,11 @@ def judge(held: Held, played: Played, dtype: str, *, float32: bool = False) -> J
 
     They are, if the error is of that size: where it is far below, something else is wrong.
     """
-    found = judge_with(held, played, dtype, "float64")
-    if found.share > 1 and float32:
+    judgement = judge_with(held, played, dtype, "float64")
+    if judgement.share > 1 and float32:
         other = judge_with(held, played, dtype, "float32")
-        found = other if np.median(other.steps) >= LEAST and other.share <= 1 else found
-    return found
+        judgement = other if np.median(other.steps) >= LEAST and other.share <= 1 else judgement
+    return judgement
 
 
 def judge_with(held: Held, played: Played, dtype: str, scalar: str) -> Judgement:

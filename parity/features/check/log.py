@@ -48,14 +48,14 @@ def check_log(place: str, experiment: Experiment, *, dtype: str | None = None) -
     missing = [name for name in WEIGHTS if name in asked and name not in log.weights]
     notes = [f"columns not used: {', '.join(log.unused)}"] if log.unused else []
     if not missing:
-        found = _with_weights(log, experiment, dtype)
-        return replace(found, notes=(*notes, *found.notes))
+        diagnosis = _with_weights(log, experiment, dtype)
+        return replace(diagnosis, notes=(*notes, *diagnosis.notes))
     lacks = f"the log has no {' and no '.join(missing)}: single elements, signs and what cancels in sums cannot be seen"
     if not log.series:
         raise InputError(f"{place}: has no {' and no '.join(missing)}, and neither loss nor norm; log them all")
     tried = [name for name in DTYPES if name in DTYPES[:2] or any(_holds(log, series, name) for series in log.series)]
-    found = judge_series(log, experiment, [dtype] if dtype else tried)
-    return replace(found, notes=(lacks, *notes, *found.notes))
+    diagnosis = judge_series(log, experiment, [dtype] if dtype else tried)
+    return replace(diagnosis, notes=(lacks, *notes, *diagnosis.notes))
 
 
 def _check_saved(place: str, trajectory: Trajectory, experiment: Experiment) -> None:
@@ -86,9 +86,10 @@ def _with_weights(log: Log, experiment: Experiment, dtype: str | None) -> Diagno
     fits = [misfit(experiment, one)[0] for one in trajectories]
     agreeing = [position for position, off in enumerate(fits) if off <= 1]
     chosen = agreeing[0] if agreeing else -1  # the narrowest that holds all weights, as few numbers are of one
-    found = diagnose(experiment, trajectories[chosen])
+    diagnosis = diagnose(experiment, trajectories[chosen])
     said = () if dtype else (f"taken for a {tried[chosen]} run: a log does not say its dtype",)
-    return _with_norm(log, replace(found, notes=(*said, *found.notes)), profile_of(trajectories[chosen], "loss"))
+    diagnosis = replace(diagnosis, notes=(*said, *diagnosis.notes))
+    return _with_norm(log, diagnosis, profile_of(trajectories[chosen], "loss"))
 
 
 def _holds(log: Log, name: str, format: str) -> bool:
@@ -118,10 +119,10 @@ def _trajectory(log: Log, experiment: Experiment, dtype: str) -> Trajectory:
     return trajectory_of(experiment, records, dtype, written)
 
 
-def _with_norm(log: Log, found: Diagnosis, profile: Profile) -> Diagnosis:
+def _with_norm(log: Log, diagnosis: Diagnosis, profile: Profile) -> Diagnosis:
     """The norms beside the weights of their own rows."""
     if "norm" not in log.series:
-        return found
+        return diagnosis
     weights: Mapping[str, Any] = {name: Bounded(v, log.unit[name], profile) for name, v in log.weights.items()}
     lengths = {False: norm(weights["weight"]), True: norm(*weights.values())}
     written, unit = log.series["norm"], log.unit["norm"]
@@ -131,11 +132,12 @@ def _with_norm(log: Log, found: Diagnosis, profile: Profile) -> Diagnosis:
             moved, room = (part[: len(written[rows])] for part in (values.value, values.room))
             if np.all(np.abs(written[rows] - moved) <= room + unit[rows]):
                 read = f"{called}{when}"
-                return found if read == "‖w‖" else replace(found, notes=(*found.notes, f"norm is read as {read}"))
+                note = () if read == "‖w‖" else (f"norm is read as {read}",)
+                return replace(diagnosis, notes=(*diagnosis.notes, *note))
         factors.append((called, factor(written, unit, *(np.asarray(x, float) for x in (values.value, values.room)))))
     times = next((f"{by} {called}" for called, by in factors if by), "")
     text = f"the norm that was logged is {times}" if times else "the norm that was logged is not that of its weights"
     evidence = "it is held to the weights of its own row" + (f"; read as {times}, every row fits" if times else "")
     finding = Finding(id="norm-reported", text=text, evidence=evidence, change="log ‖w‖ of the weights after the step")
-    text = text if found.verdict != "disagree" else f"{found.text}; {text}"
-    return replace(found, verdict="disagree", text=text, findings=(*found.findings, finding))
+    text = text if diagnosis.verdict != "disagree" else f"{diagnosis.text}; {text}"
+    return replace(diagnosis, verdict="disagree", text=text, findings=(*diagnosis.findings, finding))

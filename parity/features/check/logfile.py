@@ -180,7 +180,7 @@ def _flat(cell: Any) -> list[Any]:
 def _numbers(place: str, name: str, rows: Sequence[Sequence[Any]], where: Sequence[str]) -> Array:
     """``(rows, numbers)``; only the first row's loss may be missing: it belongs to the initial weights."""
     wide = len(rows[-1])
-    found = np.full((len(rows), wide), np.nan)
+    numbers = np.full((len(rows), wide), np.nan)
     for k, (row, line) in enumerate(zip(rows, where, strict=True)):
         if name == "loss" and k == 0 and len(rows) > 1 and _missing(row):
             continue
@@ -188,8 +188,8 @@ def _numbers(place: str, name: str, rows: Sequence[Sequence[Any]], where: Sequen
             allowed = "one" if name in QUANTITIES else f"{wide}, as in the last row"
             raise InputError(f"{place}, {line}: {name} has {len(row)} numbers; allowed: {allowed}")
         for i, cell in enumerate(row):
-            found[k, i] = _number(f"{place}, {line}: {name}", cell)
-    return found
+            numbers[k, i] = _number(f"{place}, {line}: {name}", cell)
+    return numbers
 
 
 def _missing(row: Sequence[Any]) -> bool:

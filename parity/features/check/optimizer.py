@@ -84,14 +84,14 @@ def _held_to(
     runs = {"float64": examined.runs["drawn"], **examined.dtypes}
     judged = {dtype: judge(held, played, dtype, float32=examined.keeps_float32) for dtype, played in runs.items()}
     if judged["float64"].share > 1:
-        found = findings.of_update(held, runs["float64"], judged["float64"])
+        all_findings = findings.of_update(held, runs["float64"], judged["float64"])
     else:
         of_numbers = findings.of_numbers(identity, examined.given) if identity else ()
-        found = [*of_numbers, *findings.of_dtypes(judged, examined.raised, label)]
-    found += findings.of_conduct(examined)
+        all_findings = [*of_numbers, *findings.of_dtypes(judged, examined.raised, label)]
+    all_findings += findings.of_conduct(examined)
     share = max(one.share for one in judged.values())
     unseen = () if share > 1 else _unseen(held, examined)
-    verdict: CheckVerdict = "disagree" if found or share > 1 else "undecidable" if unseen else "agree"
+    verdict: CheckVerdict = "disagree" if all_findings or share > 1 else "undecidable" if unseen else "agree"
     notes = [
         *examined.notes,
         *(_when_decayed(examined, held) if share <= 1 else ()),
@@ -100,11 +100,11 @@ def _held_to(
     ]
     return Diagnosis(
         verdict=verdict,
-        text=_text(verdict, label, judged, found, unseen),
+        text=_text(verdict, label, judged, all_findings, unseen),
         against=label,
         share=share,
         family=label if share <= 1 else "",
-        findings=tuple(found),
+        findings=tuple(all_findings),
         unseen=unseen,
         notes=tuple(notes),
         residual={f"{dtype}, {label}": one.steps for dtype, one in judged.items()},
@@ -113,15 +113,15 @@ def _held_to(
 
 def _unknown(examined: Examined, nearest: str) -> Diagnosis:
     """No reference fits: what was measured, and what it must not do."""
-    found = [*findings.of_conduct(examined), *findings.of_dtypes({}, examined.raised, "")]
+    all_findings = [*findings.of_conduct(examined), *findings.of_dtypes({}, examined.raised, "")]
     known = facts(examined.runs, rate_of(examined.given))
     notes = [*examined.notes, *known, nearest, *_beside_its_name(examined)]
     return Diagnosis(
-        verdict="disagree" if found else "undecidable",
-        text="; ".join([f"no reference steps so: {nearest}", *(finding.text for finding in found)]),
+        verdict="disagree" if all_findings else "undecidable",
+        text="; ".join([f"no reference steps so: {nearest}", *(finding.text for finding in all_findings)]),
         against="",
         share=math.inf,
-        findings=tuple(found),
+        findings=tuple(all_findings),
         notes=tuple(notes),
     )
 
@@ -135,8 +135,8 @@ def _beside_its_name(examined: Examined) -> list[str]:
         reference = demanded(key, {}, {}, known_numbers(examined))
     except InputError:
         return []
-    found = _off(examined, dict.fromkeys(examined.parameters, reference), "drawn")
-    return [f"beside {key}, as which it is called: {text}" for text in found]
+    differences = _off(examined, dict.fromkeys(examined.parameters, reference), "drawn")
+    return [f"beside {key}, as which it is called: {text}" for text in differences]
 
 
 def _off(examined: Examined, held: Held, feed: str) -> list[str]:
@@ -177,10 +177,10 @@ def _unseen(held: Held, examined: Examined) -> tuple[str, ...]:
 
 
 def _text(
-    verdict: str, label: str, judged: Mapping[str, Judgement], found: Sequence[Finding], unseen: Sequence[str]
+    verdict: str, label: str, judged: Mapping[str, Judgement], all_findings: Sequence[Finding], unseen: Sequence[str]
 ) -> str:
-    if found:
-        return "; ".join(finding.text for finding in found)
+    if all_findings:
+        return "; ".join(finding.text for finding in all_findings)
     if verdict == "disagree":
         dtype, one = next((dtype, one) for dtype, one in judged.items() if one.share > 1)
         return f"{dtype}: it is not {label}: {one.first}"

@@ -55,24 +55,24 @@ def check(
         return check_log(what.place, experiment, dtype=dtype)
     from parity.features.check.training import check_training
 
-    found, _, _ = check_training(what, experiment, dtype=dtype or "float64", device=device, limit=limit)
-    return found
+    diagnosis, _, _ = check_training(what, experiment, dtype=dtype or "float64", device=device, limit=limit)
+    return diagnosis
 
 
 def hyper_parameters(words: Sequence[str]) -> dict[str, Any]:
     """``lr=0.01`` → ``{"lr": 0.01}``; values are Python literals, anything else is a text."""
-    found: dict[str, Any] = {}
+    hyper: dict[str, Any] = {}
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not name.isidentifier():
             raise InputError(f"--hyper {word}: allowed: name=value, such as lr=0.01 or betas=(0.9,0.99)")
-        if name in found:
+        if name in hyper:
             raise InputError(f"--hyper {name}: given twice")
         try:
-            found[name] = ast.literal_eval(value)
+            hyper[name] = ast.literal_eval(value)
         except (ValueError, SyntaxError):
-            found[name] = value
-    return found
+            hyper[name] = value
+    return hyper
 
 
 def exit_code(diagnosis: Diagnosis) -> int:

@@ -163,13 +163,13 @@ def _named(parameters: tuple[Any, ...]) -> dict[str, Tensor]:
         what = dict(what.named_parameters())
     if isinstance(what, Mapping):  # the weight is the larger one, or called so where both are one number
         names = sorted(what, key=lambda name: (-_size(what[name]), not str(name).endswith("weight")))
-        found = [what[name] for name in names]
+        tensors = [what[name] for name in names]
     else:
-        found = list(what) if isinstance(what, tuple | list) else [what]
-    if not 1 <= len(found) <= 2 or not all(isinstance(each, Tensor) for each in found):
-        kinds = ", ".join(type(each).__name__ for each in found) or "nothing"
+        tensors = list(what) if isinstance(what, tuple | list) else [what]
+    if not 1 <= len(tensors) <= 2 or not all(isinstance(each, Tensor) for each in tensors):
+        kinds = ", ".join(type(each).__name__ for each in tensors) or "nothing"
         raise InputError(f"record({kinds}): allowed: a module, or weight and bias as tensors")
-    return dict(zip(("weight", "bias"), found, strict=False))
+    return dict(zip(("weight", "bias"), tensors, strict=False))
 
 
 def _size(what: Any) -> int:

@@ -80,7 +80,7 @@ def convert_command(
 
 def own_options(words: list[str]) -> dict[str, str]:
     """``--alpha 3`` and ``--alpha=3`` by name. Raises :class:`InputError`."""
-    found: dict[str, str] = {}
+    options: dict[str, str] = {}
     rest = iter(words)
     for word in rest:
         name, equals, value = word.removeprefix("--").partition("=")
@@ -89,7 +89,7 @@ def own_options(words: list[str]) -> dict[str, str]:
         number = value if equals else next(rest, None)
         if number is None or number.startswith("--"):
             raise InputError(f"--{name}: needs a value, such as --{name} 3; see parity convert --list")
-        if name in found:
+        if name in options:
             raise InputError(f"--{name}: given twice; give it once")
-        found[name] = number
-    return found
+        options[name] = number
+    return options

@@ -48,13 +48,13 @@ def convert(source: Convention, target: type[Convention], facts: Facts, loss: st
         raise InputError(f"--to-loss {loss}: {target.name} has {allowed}{nearest(loss, target.losses)}")
     try:
         objective = source.ours(facts)
-        found, same = target.of(objective, facts, loss), objective.in_loss(LOSSES[loss], facts)
-        if abs(found.ours(facts).l2 - same.l2) > LOST * same.l2:
+        converted, same = target.of(objective, facts, loss), objective.in_loss(LOSSES[loss], facts)
+        if abs(converted.ours(facts).l2 - same.l2) > LOST * same.l2:
             beside = f"beside λ₁ = {same.l1:g} a float keeps too few digits of it; convert to torch or keras"
             raise InputError(f"{target.name} writes λ₂ = {same.l2:g} as 1 − a share: {beside}, or leave it out")
         return Conversion(
             source=source,
-            target=found,
+            target=converted,
             facts=facts,
             objective=objective,
             same=same,

@@ -156,8 +156,8 @@ def _digits(digits: float | None) -> str:
 
 
 def _cell(proofs: Sequence[tuple[str, Proof]], source: str, target: str) -> str:
-    found = [proof for _, proof in proofs if (proof.source.library, proof.target.library) == (source, target)]
+    matching = [proof for _, proof in proofs if (proof.source.library, proof.target.library) == (source, target)]
     for state in ("disagree", "undecidable", "by formula"):
-        if any(proof.state == state for proof in found):
+        if any(proof.state == state for proof in matching):
             return f"[{STYLE[state]}]{'f' if state == 'by formula' else state}[/]"
-    return f"{min(proof.digits or 0.0 for proof in found):.1f}" if found else "–"
+    return f"{min(proof.digits or 0.0 for proof in matching):.1f}" if matching else "–"

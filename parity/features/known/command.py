@@ -25,10 +25,10 @@ def known_command(
     if fact is not None and fact not in KNOWN:
         raise InputError(f"{fact}: no such fact; `parity known` lists them{nearest(fact, KNOWN)}")
     output = Output(json)
-    found = {one: one.observe() for one in KNOWN.values() if fact in (None, one.id)}
+    observations = {one: one.observe() for one in KNOWN.values() if fact in (None, one.id)}
     if fact is not None:
-        print_fact(KNOWN[fact], found[KNOWN[fact]], output.console)
+        print_fact(KNOWN[fact], observations[KNOWN[fact]], output.console)
     else:
-        print_facts(found, output.console)
-    output.document(to_json(found, {"torch": version("torch"), "platform": platform()}))
-    raise typer.Exit(int(any(one.state == "no longer: remove me" for one in found.values())))
+        print_facts(observations, output.console)
+    output.document(to_json(observations, {"torch": version("torch"), "platform": platform()}))
+    raise typer.Exit(int(any(one.state == "no longer: remove me" for one in observations.values())))

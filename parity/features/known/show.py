@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 STYLE = {"still so": "green", "no longer: remove me": "bold red", "cannot be shown here": "dim"}
 
 
-def print_facts(found: Mapping[Fact, Observation], console: Console) -> None:
+def print_facts(observations: Mapping[Fact, Observation], console: Console) -> None:
     """A table of deviations, one of surprises, and the counts."""
     for kind, title in (("deviation", "Deviations: torch is wrong"), ("surprise", "Surprises")):
         table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
         table.add_column("state", no_wrap=True)
         table.add_column("fact", no_wrap=True)
         table.add_column("what it is")
-        for fact, observation in found.items():
+        for fact, observation in observations.items():
             if fact.kind == kind:
                 state = f"[{STYLE[observation.state]}]{observation.state}[/]"
                 table.add_row(state, fact.id, escape(fact.title))
         if table.row_count:
             console.print(table)
-    states = [observation.state for observation in found.values()]
+    states = [observation.state for observation in observations.values()]
     counts = ", ".join(f"{states.count(state)} {state}" for state in STYLE if state in states)
-    console.print(f"{len(found)} facts: {counts}; parity known ID shows one with its script")
+    console.print(f"{len(observations)} facts: {counts}; parity known ID shows one with its script")
 
 
 def print_fact(fact: Fact, observation: Observation, console: Console) -> None:
@@ -53,7 +53,7 @@ def print_fact(fact: Fact, observation: Observation, console: Console) -> None:
     console.print(fact.source, soft_wrap=True, markup=False, highlight=False, end="")
 
 
-def to_json(found: Mapping[Fact, Observation], environment: Mapping[str, str]) -> str:
+def to_json(observations: Mapping[Fact, Observation], environment: Mapping[str, str]) -> str:
     """``{"schema": 1, "facts": […], "environment": {…}}``."""
     facts = [
         {
@@ -68,7 +68,7 @@ def to_json(found: Mapping[Fact, Observation], environment: Mapping[str, str]) -
             "text": observation.text,
             "source": fact.source,
         }
-        for fact, observation in found.items()
+        for fact, observation in observations.items()
     ]
     document = {"schema": 1, "facts": facts, "environment": dict(environment)}
     return as_json(document)

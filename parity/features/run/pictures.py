@@ -56,12 +56,12 @@ def families(references: Iterable[Reference]) -> dict[str, list[Reference]]:
             groups.append([reference])
         else:
             same.append(reference)
-    found = {group[0].experiment.name: group for group in groups if len(group) == 1}
+    by_name = {group[0].experiment.name: group for group in groups if len(group) == 1}
     for group in groups:
         if len(group) > 1:
             name = _shared_name([r.experiment.name for r in group])
-            found[name if name not in found else group[0].experiment.name] = group
-    return found
+            by_name[name if name not in by_name else group[0].experiment.name] = group
+    return by_name
 
 
 def _core(reference: Reference) -> Any:
@@ -191,10 +191,10 @@ def _largest_share(runs: list[Run], group: str) -> tuple[Any, Any]:
 
 
 def _by_dtype(runs: list[Run]) -> dict[str, list[Run]]:
-    found: dict[str, list[Run]] = {}
+    by_dtype: dict[str, list[Run]] = {}
     for one in runs:
-        found.setdefault(one.setting.dtype, []).append(one)
-    return found
+        by_dtype.setdefault(one.setting.dtype, []).append(one)
+    return by_dtype
 
 
 def _cycle() -> list[str]:

@@ -212,14 +212,14 @@ def ridge_distance(experiment: Experiment, trajectory: Trajectory) -> float | No
 
 def _environment(runs: Sequence[Run]) -> dict[str, str]:
     """Versions and machine."""
-    found = {"parity": __version__, "platform": platform.platform(), "machine": platform.machine()}
+    environment = {"parity": __version__, "platform": platform.platform(), "machine": platform.machine()}
     for one in runs:
         if one.trajectory is not None:
             versions: dict[str, Any] = one.trajectory.meta.get("versions", {})
-            found |= versions
+            environment |= versions
             if device := one.trajectory.meta.get("device_name"):
-                found[one.setting.device] = device
-    return found
+                environment[one.setting.device] = device
+    return environment
 
 
 class _Folder:

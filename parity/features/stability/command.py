@@ -31,7 +31,7 @@ def stability_command(
     asked = load_one(experiment)
     made = count()
     with progress("predictions") as show:
-        found = stability(asked, lr or [], lambda: show(next(made), None))
+        forecast = stability(asked, lr or [], lambda: show(next(made), None))
         strengths = stable_strengths(asked, lambda: show(next(made), None))
-    print_stability(found, strengths, output.console)
-    output.document(to_json(found, strengths))
+    print_stability(forecast, strengths, output.console)
+    output.document(to_json(forecast, strengths))

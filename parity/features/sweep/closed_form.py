@@ -55,7 +55,7 @@ def of_ridge(experiment: Experiment, strengths: Array, material: Material, param
     strengths = strengths * _times(experiment, len(material.order[0]))
     solution = ridge(data.X, data.y, loss, strengths, intercept=model.bias)
     estimates = scores(data.X, data.y, loss, strengths, intercept=model.bias)
-    found = {
+    curves = {
         "ridge_norm": norm(solution.params["weight"]),
         "ridge_distance": norm(params["weight"] - solution.params["weight"]),
         "degrees_of_freedom": solution.degrees_of_freedom,
@@ -64,8 +64,8 @@ def of_ridge(experiment: Experiment, strengths: Array, material: Material, param
     }
     if data.X_validation is not None and data.y_validation is not None:
         outputs = model.forward(solution.params, data.X_validation)
-        found["ridge_validation_loss"] = loss.value(outputs, data.y_validation)
-    return found | expected("ridge_expected_loss", experiment, material, solution.params)
+        curves["ridge_validation_loss"] = loss.value(outputs, data.y_validation)
+    return curves | expected("ridge_expected_loss", experiment, material, solution.params)
 
 
 def _times(experiment: Experiment, batches: int) -> int:

@@ -50,13 +50,13 @@ def sweep_command(
     make_folder(output.folder, *files.NAMES)
     with interruptible(f"nothing was written to {output.folder}"):
         with progress("seeds") as show:
-            found = sweep(one, values, seeds=seeds, penalty=penalty, progress=show)
+            swept = sweep(one, values, seeds=seeds, penalty=penalty, progress=show)
         in_torch = None
         if torch:
             with progress("runs in torch") as show:
-                in_torch = beside(found, dtype=dtype, progress=show)
-    chosen = marks(found)
-    print_sweep(found, chosen, in_torch, output.console)
-    output.results(files.write_all(found, chosen, in_torch, output.folder))
-    output.document(to_json(found, chosen, in_torch))
+                in_torch = beside(swept, dtype=dtype, progress=show)
+    chosen = marks(swept)
+    print_sweep(swept, chosen, in_torch, output.console)
+    output.results(files.write_all(swept, chosen, in_torch, output.folder))
+    output.document(to_json(swept, chosen, in_torch))
     raise typer.Exit(int(in_torch is not None and "disagree" in in_torch.counts))

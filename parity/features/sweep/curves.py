@@ -71,13 +71,13 @@ def curves(experiment: Experiment, kind: str, strengths: Array, seeds: int, prog
                 progress(i, seeds)
             material = replace(experiment, seed=experiment.seed + i).draw()
             trained.append((material, *_trained(experiment, kind, strengths, material)))
-        found = [one for _, one, _ in trained]
+        by_seed = [one for _, one, _ in trained]
         if has_ridge(experiment):  # after all training: the two use BLAS libraries whose idle threads slow each other
             for material, one, params in trained:
                 one |= of_ridge(experiment, strengths, material, params)
     except (RefimplError, Unsupported) as error:
         raise InputError(f"{experiment.name}: {error}") from error
-    return Curves(**{name: np.stack([one[name] for one in found]) for name in found[0]})
+    return Curves(**{name: np.stack([one[name] for one in by_seed]) for name in by_seed[0]})
 
 
 def _trained(
@@ -102,10 +102,10 @@ def _trained(
     last = material.order[-1][-1]
     after = in_gradient.objective(params, X[:, last], y[:, last])
     rose = _diverges(np.concatenate([run.objective, after[None]]))
-    found = {"rose": rose, "train_loss": run.train_loss[-1], "norm": run.norm[-1]}
+    final = {"rose": rose, "train_loss": run.train_loss[-1], "norm": run.norm[-1]}
     if "X_validation" in inputs:
-        found["validation_loss"] = objective.data_loss(params, inputs["X_validation"], inputs["y_validation"])
-    return found | expected("expected_loss", experiment, material, params), params
+        final["validation_loss"] = objective.data_loss(params, inputs["X_validation"], inputs["y_validation"])
+    return final | expected("expected_loss", experiment, material, params), params
 
 
 def _diverges(objective: Array) -> npt.NDArray[np.bool_]:

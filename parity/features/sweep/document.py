@@ -22,7 +22,7 @@ from refimpl.types import Array
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
-def to_json(sweep: Sweep, found: Sequence[Mark], beside: Beside | None) -> str:
+def to_json(sweep: Sweep, marks: Sequence[Mark], beside: Beside | None) -> str:
     """Schema 1. ``curves[name]``: over the seeds, the ``QUANTILES`` at each λ, to 6 digits; ``marks``: in each seed."""
     document: dict[str, Any] = {
         "schema": 1,
@@ -34,8 +34,8 @@ def to_json(sweep: Sweep, found: Sequence[Mark], beside: Beside | None) -> str:
         "diverges": sweep.curves.rose.sum(axis=0).tolist(),
         "curves": {name: _bands(values) for name, values in _numbers(sweep).items()},
         "prior": sweep.prior,
-        "marks": [_mark(mark) for mark in found],
-        "answer": sentences(sweep, found),
+        "marks": [_mark(mark) for mark in marks],
+        "answer": sentences(sweep, marks),
         "torch": None if beside is None else _beside(beside),
         "environment": {"parity": __version__} | {name: version(name) for name in ("numpy", "scipy")},
     }
@@ -72,10 +72,10 @@ def _mark(mark: Mark) -> dict[str, Any]:
 
 
 def _runs(beside: Beside) -> dict[str, Array]:
-    found = {
+    arrays = {
         name: getattr(beside, name) for name in ("train_loss", "validation_loss", "norm", "difference", "verdicts")
     }
-    return {name: values for name, values in found.items() if values is not None}
+    return {name: values for name, values in arrays.items() if values is not None}
 
 
 def _beside(beside: Beside) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from parity.pictures import save
 NAMES = DOCUMENT, TABLE, PICTURE = "sweep.json", "sweep.csv", "sweep.png"
 
 
-def write_all(sweep: Sweep, found: Sequence[Mark], beside: Beside | None, folder: Path) -> list[str]:
+def write_all(sweep: Sweep, marks: Sequence[Mark], beside: Beside | None, folder: Path) -> list[str]:
     """Make them all, then write them; their names."""
-    document, table, drawn = to_json(sweep, found, beside), to_csv(sweep, beside), picture(sweep, found, beside)
+    document, table, drawn = to_json(sweep, marks, beside), to_csv(sweep, beside), picture(sweep, marks, beside)
     save(drawn, folder / PICTURE)
     write_whole(folder / DOCUMENT, document)
     write_whole(folder / TABLE, table)

@@ -28,12 +28,12 @@ LOOKS_AT = {"first": BLUE, "validation": BLUE, "truth": GREEN}
 """A rule has the colour of the curve that it looks at; the others look at the ridge solution."""
 
 
-def picture(sweep: Sweep, found: Sequence[Mark], beside: Beside | None = None) -> Figure:
+def picture(sweep: Sweep, marks: Sequence[Mark], beside: Beside | None = None) -> Figure:
     """White ground, so that it reads the same on a light and on a dark page."""
     named = sweep.curves.named()
     side = [name for name in SIDE if name in named]
     losses = "validation_loss" in named
-    left = ["rules"] * bool(found) + ["losses"] * (len(side) - bool(found))
+    left = ["rules"] * bool(marks) + ["losses"] * (len(side) - bool(marks))
     layout: list[Any] = [[a, b] for a, b in zip(left, side, strict=True)] if losses else [[name] for name in side]
     figure = Figure(figsize=(11.5 if losses else 6.5, 1.2 + 1.75 * len(layout)), dpi=130, layout="constrained")
     figure.set_facecolor("white")
@@ -55,7 +55,7 @@ def picture(sweep: Sweep, found: Sequence[Mark], beside: Beside | None = None) -
     if losses:
         _losses(axes["losses"], sweep, beside)
     if "rules" in axes:
-        _rules(axes["rules"], axes["losses"], found)
+        _rules(axes["rules"], axes["losses"], marks)
     for axis in {side[-1]: axes[side[-1]], **({"losses": axes["losses"]} if losses else {})}.values():
         axis.set_xlabel("λ")
         axis.tick_params(labelbottom=True)
@@ -111,9 +111,9 @@ def _curve(axis: Any, sweep: Sweep, name: str, colour: str, style: str, *, band:
         axis.plot(x[piece], median, style, color=colour, lw=2, marker=marker, ms=5, label=None if i else label or None)
 
 
-def _rules(axis: Any, losses: Any, found: Sequence[Mark]) -> None:
+def _rules(axis: Any, losses: Any, marks: Sequence[Mark]) -> None:
     """A line for each rule: the median of its choices, their quartiles (thick) and their range (thin)."""
-    for y, mark in enumerate(found):
+    for y, mark in enumerate(marks):
         colour = LOOKS_AT.get(mark.rule, DARK)
         low, lower, upper, high = np.quantile(mark.strengths, (0, 0.25, 0.75, 1), method="nearest")
         axis.plot([low, high], [y, y], color=colour, lw=1)
@@ -126,8 +126,8 @@ def _rules(axis: Any, losses: Any, found: Sequence[Mark]) -> None:
             place = {"transform": axis.get_yaxis_transform(), "ha": "left" if below else "right", "va": "center"}
             text = f"{'← ' if below else ''}{number(middle(mark.strengths))}{'' if below else ' →'}"
             axis.text(0.01 if below else 0.99, y, text, color=colour, fontsize=9, **place)
-    axis.set_yticks(range(len(found)), [RULES[mark.rule] for mark in found], fontsize=9)
-    axis.set_ylim(len(found) - 0.4, -0.6)
+    axis.set_yticks(range(len(marks)), [RULES[mark.rule] for mark in marks], fontsize=9)
+    axis.set_ylim(len(marks) - 0.4, -0.6)
     axis.tick_params(axis="y", length=0)
     axis.set_title("the λ that each rule chooses", fontsize=10, loc="left")
 

@@ -48,14 +48,14 @@ def sweep(
     kind = swept_kind(experiment, penalty)
     prior = prior_strength(experiment)
     values: Array = grid.values if prior is None else np.append(grid.values, prior)
-    found = curves(experiment, kind, values, seeds, progress)
+    trained = curves(experiment, kind, values, seeds, progress)
     k = len(grid.values)
     return Sweep(
         experiment=experiment,
         kind=kind,
         grid=grid,
         seeds=tuple(range(experiment.seed, experiment.seed + seeds)),
-        curves=found.columns(slice(k)),
+        curves=trained.columns(slice(k)),
         prior=prior,
-        at_prior=None if prior is None else found.columns(slice(k, None)),
+        at_prior=None if prior is None else trained.columns(slice(k, None)),
     )

@@ -29,12 +29,12 @@ COLUMNS = {
 }
 
 
-def print_sweep(sweep: Sweep, found: Sequence[Mark], beside: Beside | None, console: Console) -> None:
+def print_sweep(sweep: Sweep, marks: Sequence[Mark], beside: Beside | None, console: Console) -> None:
     """Medians over the seeds."""
-    console.print(_values(sweep, found))
-    if found:
-        console.print(_choices(sweep, found))
-    for line in sentences(sweep, found):
+    console.print(_values(sweep, marks))
+    if marks:
+        console.print(_choices(sweep, marks))
+    for line in sentences(sweep, marks):
         console.print(escape(line), soft_wrap=True, highlight=False)
     if beside is not None:
         for text in beside.texts:
@@ -50,7 +50,7 @@ def print_sweep(sweep: Sweep, found: Sequence[Mark], beside: Beside | None, cons
         )
 
 
-def _values(sweep: Sweep, found: Sequence[Mark]) -> Table:
+def _values(sweep: Sweep, marks: Sequence[Mark]) -> Table:
     seeds, values = sweep.seeds, sweep.grid.values
     many = f"medians of {len(seeds)} seeds" if len(seeds) > 1 else f"seed {seeds[0]}"
     table = _table(f"{sweep.experiment.name}: {len(values)} values of λ ({sweep.kind}), {many}")
@@ -59,9 +59,9 @@ def _values(sweep: Sweep, found: Sequence[Mark]) -> Table:
     table.add_column("λ", justify="right")
     for name in shown:
         table.add_column(COLUMNS[name], justify="right", no_wrap=True)
-    table.add_column("chosen by" if found else "")
+    table.add_column("chosen by" if marks else "")
     chosen: dict[float, list[str]] = {}
-    for mark in found:
+    for mark in marks:
         chosen.setdefault(middle(mark.strengths), []).append(RULES[mark.rule])
     every = len(values) if len(values) <= SHOWN else SHOWN - 2
     some = {float(values[i]) for i in np.linspace(0, len(values) - 1, every).round().astype(int)}
@@ -82,12 +82,12 @@ def _cells(curves: Curves, names: Sequence[str], column: int, diverges: bool) ->
     return [number(float(np.median(curves.named()[name][:, column]))) for name in names]
 
 
-def _choices(sweep: Sweep, found: Sequence[Mark]) -> Table:
+def _choices(sweep: Sweep, marks: Sequence[Mark]) -> Table:
     table = _table("What each rule chooses")
     table.add_column("rule")
     for column in ("λ", "in the seeds", "valid.", "expected", "ridge's", "costs", "at most"):
         table.add_column(column, justify="right", no_wrap=True)
-    for mark in found:
+    for mark in marks:
         spread = f"{number(mark.strengths.min())} to {number(mark.strengths.max())}"
         table.add_row(
             RULES[mark.rule],

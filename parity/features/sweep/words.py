@@ -40,9 +40,9 @@ def percent(share: float) -> str:
     return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.0f} %"
 
 
-def sentences(sweep: Sweep, found: Sequence[Mark]) -> list[str]:
+def sentences(sweep: Sweep, marks: Sequence[Mark]) -> list[str]:
     """The answer, a sentence or two for each part of it."""
-    by_rule = {mark.rule: mark for mark in found}
+    by_rule = {mark.rule: mark for mark in marks}
     lines = [_divergence(sweep)] if np.any(sweep.diverges) else []
     if "first" in by_rule:
         lines.append("Is the first λ where the validation loss stops falling the right one?")

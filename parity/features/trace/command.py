@@ -35,7 +35,7 @@ def trace_command(
     one = load_one(experiment)
     if out is not None:
         make_folder(out, *NAMES)
-    found = trace(
+    traced = trace(
         one,
         steps=steps,
         row=row,
@@ -43,7 +43,7 @@ def trace_command(
         dtype=dtype,
         formulation=formulation,  # type: ignore[arg-type]  # checked above
     )
-    written = write_all(found, out) if out is not None else []
-    print_trace(found, Output().console)
+    written = write_all(traced, out) if out is not None else []
+    print_trace(traced, Output().console)
     for name in written:
         print(f"{out}/{name}")

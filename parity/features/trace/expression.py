@@ -66,11 +66,11 @@ def lines(roots: Sequence[Element]) -> list[Element]:
 
     The terms of sums are left out: they are shown where they are added.
     """
-    found: dict[tuple[int, int], Element] = {}
+    named: dict[tuple[int, int], Element] = {}
 
     def visit(element: Element) -> None:
         node, place = _base(element)
-        if given(node) or (id(node), place) in found:
+        if given(node) or (id(node), place) in named:
             return
         if node.kind in SUMS:
             terms = terms_at(node, place)
@@ -82,11 +82,11 @@ def lines(roots: Sequence[Element]) -> list[Element]:
         for each in elements:
             visit(each)
         if node.symbol:
-            found[id(node), place] = node, place
+            named[id(node), place] = node, place
 
     for root in roots:
         visit(root)
-    return sorted(found.values(), key=lambda element: element[0].serial)
+    return sorted(named.values(), key=lambda element: element[0].serial)
 
 
 def _is_reason(condition: Element) -> bool:

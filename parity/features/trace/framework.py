@@ -73,8 +73,8 @@ class Framework:
     def residual(self, step: int, x: Array, y: Array) -> float | None:
         """Of one row, ``x`` ``(1, 1, p)`` and ``y`` ``(1, 1, 1)``; ŷ where y is 0."""
         params = {"bias": np.zeros((1, 1))} | self.params(step)
-        found = self._gradients(HALF, (), params, x, y)
-        return None if found is None else float(found["bias"][0, 0])
+        gradients = self._gradients(HALF, (), params, x, y)
+        return None if gradients is None else float(gradients["bias"][0, 0])
 
     def _gradients(
         self, loss: Loss, penalties: tuple[Penalty, ...], params: Mapping[str, Array], X: Array, y: Array

@@ -93,10 +93,10 @@ class Page:
         shown.append(self._line((t.data_gradient, place), element(data[name], place) if data else None))
         mine = [penalty for parameter, penalty in self.penalties if parameter == name]
         for penalty, slope in zip(mine, t.penalty_gradients, strict=True):
-            found = their.penalty_gradient(self.step, _only(penalty, name), self.X.shape[2]) if their else None
+            their_slopes = their.penalty_gradient(self.step, _only(penalty, name), self.X.shape[2]) if their else None
             *before, (node, where) = lines([(slope, place)])  # a norm that it is made of
             shown += [self._line(each, None) for each in before]
-            shown.append(self._line((node, where), element(found[name], place) if found else None))
+            shown.append(self._line((node, where), element(their_slopes[name], place) if their_slopes else None))
         whole = element(their.trajectory.gradients[name][self.step], place) if their else None
         shown.append(self._line((t.gradient, place), whole))
         text = "δ = ∂L/∂ŷ is that of the chosen row; Σ runs over the rows of the batch, as in the table."
@@ -139,5 +139,5 @@ class Page:
 
 def _only(penalty: Any, name: str) -> Penalty:
     """The penalty on one parameter."""
-    found: Penalty = replace(penalty, parameters=(name,))
-    return found
+    restricted: Penalty = replace(penalty, parameters=(name,))
+    return restricted

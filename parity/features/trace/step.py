@@ -106,7 +106,7 @@ def numbered(symbol: str, step: int) -> str:
 
 def _named_state(before: Mapping[str, Traced], after: Mapping[str, Traced], step: int) -> dict[str, Traced]:
     """What the step found and what it leaves under one letter with the number of the step; the count of steps is t."""
-    found = {}
+    named = {}
     for key, value in after.items():
         if key == COUNT:
             continue
@@ -115,8 +115,8 @@ def _named_state(before: Mapping[str, Traced], after: Mapping[str, Traced], step
         symbol = next(name for name in names if name)
         if old is not None:
             old.symbol = numbered(symbol, step)
-        found[key] = value.named(numbered(symbol, step + 1))
-    return found
+        named[key] = value.named(numbered(symbol, step + 1))
+    return named
 
 
 def _suggested(node: Traced | None) -> str | None:

@@ -28,5 +28,5 @@ def place(x: float, format: Format) -> int:
     """The place of a number of the format, counted from 0."""
     exponent = max(math.frexp(x)[1] - 1, format.emin) if x else format.emin  # e
     whole = int(math.ldexp(abs(x), format.digits - 1 - exponent))  # |x| / 2^(e − t + 1)
-    found = whole + (exponent - format.emin) * (1 << (format.digits - 1))
-    return -found if x < 0 else found
+    position = whole + (exponent - format.emin) * (1 << (format.digits - 1))
+    return -position if x < 0 else position

@@ -44,18 +44,18 @@ def written(line: Line, dtype: str) -> Written:
 
 def about(trace: Trace) -> list[str]:
     """What the page shows."""
-    found = [
+    paragraphs = [
         f"{trace.optimizer}; {trace.letter} is {trace.element}; row {trace.row} of each batch is followed. "
         f"Inserted numbers have 5 digits; all digits are beside them."
     ]
     if trace.refusal:
-        found.append(f"{trace.framework} has no such run ({trace.refusal}): the reference alone.")
+        paragraphs.append(f"{trace.framework} has no such run ({trace.refusal}): the reference alone.")
     else:
-        found.append(
+        paragraphs.append(
             f"reference: float64. {trace.framework}: {trace.dtype}, formulation {trace.formulation}. "
             "ulp: how many numbers of the dtype the one is from the other."
         )
-    return found
+    return paragraphs
 
 
 def where(step: Step) -> str:

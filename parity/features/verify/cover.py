@@ -48,22 +48,22 @@ def cases(
     quick: bool = False,
 ) -> list[Case]:
     """The covering array over these axes; without ``implementations`` all, of the compiled steps a few."""
-    found: list[Case] = []
+    chosen: list[Case] = []
     for device, optimizer in itertools.product(devices, optimizers):
         plain = [i for i in (implementations or IMPLEMENTATIONS) if i != "compile"]
         cells = list(_cells(optimizer, plain, dtypes, situations, device))
         if quick:
             cells = _sample(cells, seed)
-        found += _dealt(optimizer, cells, device, seed, complete=not quick)
+        chosen += _dealt(optimizer, cells, device, seed, complete=not quick)
         if "compile" in implementations:
             wanted = [s for s in situations if s in COMPILED_SITUATIONS]
             compiled = itertools.product(["compile"], [d for d in dtypes if d != "complex64"], wanted)
-            found += _dealt(optimizer, list(compiled), device, seed, complete=False)
+            chosen += _dealt(optimizer, list(compiled), device, seed, complete=False)
     if not implementations and not quick:
         for (optimizer, options), device in itertools.product(COMPILED_SAMPLE, devices):
             if optimizer in optimizers and "plain" in situations and "float32" in dtypes:
-                found.append(_case(optimizer, options, ("compile", "float32", "plain"), 33, device, seed))
-    return list(dict.fromkeys(found))
+                chosen.append(_case(optimizer, options, ("compile", "float32", "plain"), 33, device, seed))
+    return list(dict.fromkeys(chosen))
 
 
 def _cells(

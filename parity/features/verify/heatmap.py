@@ -41,12 +41,12 @@ def draw(document: Mapping[str, Any], path: Path) -> Path:
     return save(picture(read(document)), path)
 
 
-def picture(found: Document) -> Figure:
+def picture(report: Document) -> Figure:
     """One square per cell: its colour and sign are the worst verdict, its number the largest share, its shade also."""
-    summaries = cells(found.cases, "optimizer", "device", "implementation", "dtype")
-    several = len({one.device for one in found.cases}) > 1
-    optimizers = list(dict.fromkeys(one.optimizer for one in found.cases))
-    places = _places(found)
+    summaries = cells(report.cases, "optimizer", "device", "implementation", "dtype")
+    several = len({one.device for one in report.cases}) > 1
+    optimizers = list(dict.fromkeys(one.optimizer for one in report.cases))
+    places = _places(report)
     width, height = max(places.values(), default=0) + 1, len(optimizers)
     figure = Figure(figsize=(1.6 + 0.47 * width, 1.9 + 0.44 * height), dpi=130, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
@@ -68,17 +68,17 @@ def picture(found: Document) -> Figure:
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
     figure.suptitle("worst verdict and largest error ÷ tolerance (1 is the limit)", fontsize=13, x=0.02, ha="left")
-    _legend(figure, found)
+    _legend(figure, report)
     return figure
 
 
-def _places(found: Document) -> dict[tuple[str, str, str], float]:
+def _places(report: Document) -> dict[tuple[str, str, str], float]:
     """Where each column (device, implementation, dtype) begins: the dtypes of one implementation side by side."""
-    columns = {(one.device, one.implementation, one.dtype) for one in found.cases}
+    columns = {(one.device, one.implementation, one.dtype) for one in report.cases}
     places: dict[tuple[str, str, str], float] = {}
     x = 0.0
-    for device in dict.fromkeys(one.device for one in found.cases):
-        for implementation in in_order((one.implementation for one in found.cases), IMPLEMENTATIONS):
+    for device in dict.fromkeys(one.device for one in report.cases):
+        for implementation in in_order((one.implementation for one in report.cases), IMPLEMENTATIONS):
             dtypes = [d for d in in_order((c[2] for c in columns), DTYPES) if (device, implementation, d) in columns]
             width = max(len(dtypes), LETTER * len(implementation))
             for i, dtype in enumerate(dtypes):
@@ -110,8 +110,8 @@ def _shade(colour: str, depth: float) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def _legend(figure: Figure, found: Document) -> None:
-    present = [(name, found.counts[name]) for name in LOOKS if found.counts.get(name)]
+def _legend(figure: Figure, report: Document) -> None:
+    present = [(name, report.counts[name]) for name in LOOKS if report.counts.get(name)]
     handles = [Patch(facecolor=LOOKS[name].colour, edgecolor="#888888") for name, _ in present]
     labels = [f"{LOOKS[name].sign}  {name} ({count:,})" for name, count in present]
     figure.legend(handles, labels, loc="outside lower center", ncols=7, fontsize=10.5, frameon=False)

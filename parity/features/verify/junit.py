@@ -18,10 +18,10 @@ OUTCOME = {"disagree": "failure", "fixed": "failure", "error": "error", "unsuppo
 
 def to_junit(document: Mapping[str, Any]) -> str:
     """disagree and fixed are failures, unsupported is skipped; undecidable and known pass and say what they are."""
-    found = read(document)
-    root = ElementTree.Element("testsuites", name="parity verify", **_totals(found.cases))
-    for optimizer in dict.fromkeys(one.optimizer for one in found.cases):
-        root.append(_suite(optimizer, [one for one in found.cases if one.optimizer == optimizer], found))
+    report = read(document)
+    root = ElementTree.Element("testsuites", name="parity verify", **_totals(report.cases))
+    for optimizer in dict.fromkeys(one.optimizer for one in report.cases):
+        root.append(_suite(optimizer, [one for one in report.cases if one.optimizer == optimizer], report))
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
@@ -36,11 +36,11 @@ def _totals(cases: list[CaseReport]) -> dict[str, Any]:
     }
 
 
-def _suite(optimizer: str, cases: list[CaseReport], found: Document) -> ElementTree.Element:
+def _suite(optimizer: str, cases: list[CaseReport], report: Document) -> ElementTree.Element:
     skipped = sum(OUTCOME.get(one.verdict) == "skipped" for one in cases)
     suite = ElementTree.Element("testsuite", name=optimizer, **_totals(cases), skipped=str(skipped))
     properties = ElementTree.SubElement(suite, "properties")
-    for name, value in found.environment.items():
+    for name, value in report.environment.items():
         ElementTree.SubElement(properties, "property", name=name, value=in_words(value))
     for one in cases:
         if one.verdict == "known":

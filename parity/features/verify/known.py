@@ -137,8 +137,8 @@ def happens(id: str) -> bool | None:
 
 def explanation(case: Case, check: str, text: str) -> str | None:
     """The known deviation that explains a disagreement, and still happens on this machine."""
-    found = (id for id, shows in SHOWS.items() if shows.explains(case, check, text) and happens(id))
-    return next(found, None)
+    ids = (id for id, shows in SHOWS.items() if shows.explains(case, check, text) and happens(id))
+    return next(ids, None)
 
 
 def as_known(result: Result) -> Result:

@@ -25,22 +25,22 @@ from parity.features.verify.document import (
 
 def to_html(document: Mapping[str, Any]) -> str:
     """The page. It carries the cases as JSON and draws what is asked for, so thousands of cases load at once."""
-    found = read(document)
+    report = read(document)
     data = {
         "verdicts": list(LOOKS),
         "signs": {name: look.sign for name, look in LOOKS.items()},
-        "implementations": in_order((one.implementation for one in found.cases), IMPLEMENTATIONS),
-        "dtypes": in_order((one.dtype for one in found.cases), DTYPES),
-        "cases": _columns([_plain(one) for one in found.cases]),
-        "coverage": _columns([msgspec.structs.asdict(row) for row in found.coverage.rows]),
+        "implementations": in_order((one.implementation for one in report.cases), IMPLEMENTATIONS),
+        "dtypes": in_order((one.dtype for one in report.cases), DTYPES),
+        "cases": _columns([_plain(one) for one in report.cases]),
+        "coverage": _columns([msgspec.structs.asdict(row) for row in report.coverage.rows]),
     }
     return _template().render(
         looks=LOOKS,
         failures=FAILURES,
-        counts=found.counts,
-        total=len(found.cases),
-        coverage=found.coverage,
-        environment={name: in_words(value) for name, value in found.environment.items()},
+        counts=report.counts,
+        total=len(report.cases),
+        coverage=report.coverage,
+        environment={name: in_words(value) for name, value in report.environment.items()},
         data=data,
     )
 

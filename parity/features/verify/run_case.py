@@ -57,10 +57,12 @@ def _judged(case: Case) -> Result:
     worst = max(comparisons, key=lambda c: c.used)
     used = max(float(np.max(c.share, initial=0)) for c in comparisons)
     result = partial(Result, case=case, used=used, shares=shares, steps=session.judged)
-    found = sorted((c.disagreement for c in comparisons if c.disagreement is not None), key=lambda d: d.step)
-    if found:
-        wrong = tuple({kind_of(d.quantity): str(d) for d in reversed(found)}.items())
-        return result(verdict="disagree", text=str(found[0]), check=kind_of(found[0].quantity), wrong=wrong)
+    disagreements = sorted((c.disagreement for c in comparisons if c.disagreement is not None), key=lambda d: d.step)
+    if disagreements:
+        wrong = tuple({kind_of(d.quantity): str(d) for d in reversed(disagreements)}.items())
+        return result(
+            verdict="disagree", text=str(disagreements[0]), check=kind_of(disagreements[0].quantity), wrong=wrong
+        )
     check = kind_of(worst.quantity)
     if reason := unseen_decay(session.updates):
         return result(verdict="undecidable", text=reason, check=check)

@@ -66,13 +66,13 @@ class ScheduleCase:
 
 def check_schedule(case: ScheduleCase) -> list[Expected]:
     """Every hyper-parameter of every group after every advance."""
-    found: list[Expected] = []
+    expected: list[Expected] = []
     for group in run_schedule(case):
         if isinstance(case.schedule, ReduceOnPlateau):
-            found += check_reactive(case.schedule, np.array(case.metrics), group)
+            expected += check_reactive(case.schedule, np.array(case.metrics), group)
         else:
-            found += check(case.schedule, group)
-    return found
+            expected += check(case.schedule, group)
+    return expected
 
 
 def run_schedule(case: ScheduleCase) -> list[RecordedGroup]:
@@ -136,13 +136,13 @@ def _loaded(
 
 def _hypers(group: Mapping[str, Any]) -> dict[str, Any]:
     """The numbers of a group that are the optimizer's own, as Python numbers."""
-    found: dict[str, Any] = {}
+    hypers: dict[str, Any] = {}
     for name, value in group.items():
         value = value.item() if isinstance(value, Tensor) else value
         numbers = value if isinstance(value, tuple) else (value,)
         if name not in OF_THE_SCHEDULER and all(type(number) in (int, float) for number in numbers):
-            found[name] = value
-    return found
+            hypers[name] = value
+    return hypers
 
 
 def _record(optimizer: torch.optim.Optimizer, scheduler: Any) -> list[dict[str, float]]:
@@ -253,20 +253,22 @@ ONLY_RATES: tuple[str, ...] = ("Adagrad", "Adadelta", "ASGD", "Rprop", "Adafacto
 def cases() -> list[ScheduleCase]:
     """Every schedule with two optimizers, one of them with groups at rates of their own; and what else can differ."""
     kinds = cycle(OPTIMIZERS)
-    found = []
+    schedule_cases = []
     for i, schedule in enumerate(SCHEDULES):
         for rates in ((0.1,), (0.1, 3e-4, 2.0)):
             optimizer, options = next(kinds)
-            found.append(ScheduleCase(schedule=schedule, optimizer=optimizer, options=options, rates=rates))
-        found.append(ScheduleCase(schedule=schedule, options={"momentum": 0.9}, resume=1 + i % 23))
+            schedule_cases.append(ScheduleCase(schedule=schedule, optimizer=optimizer, options=options, rates=rates))
+        schedule_cases.append(ScheduleCase(schedule=schedule, options={"momentum": 0.9}, resume=1 + i % 23))
     for name in ONLY_RATES:
-        found += [ScheduleCase(schedule=some, optimizer=name) for some in (Linear(), CosineAnnealing(T_max=9))]
+        schedule_cases += [ScheduleCase(schedule=some, optimizer=name) for some in (Linear(), CosineAnnealing(T_max=9))]
     for schedule in (Exponential(gamma=0.93), Step(step_size=3), Linear(), CosineAnnealing(T_max=9, eta_min=0.003)):
         for dtype in ("float64", "float32"):
-            found.append(ScheduleCase(schedule=schedule, optimizer="Adam", dtype=dtype, options={"foreach": False}))
+            schedule_cases.append(
+                ScheduleCase(schedule=schedule, optimizer="Adam", dtype=dtype, options={"foreach": False})
+            )
     long: tuple[Any, ...] = (CosineAnnealing(T_max=150), Polynomial(total_iters=300), Exponential(gamma=0.999))
-    found += [ScheduleCase(schedule=schedule, advances=400) for schedule in long]
-    return found + plateaus()
+    schedule_cases += [ScheduleCase(schedule=schedule, advances=400) for schedule in long]
+    return schedule_cases + plateaus()
 
 
 def plateaus() -> list[ScheduleCase]:
@@ -283,12 +285,12 @@ def plateaus() -> list[ScheduleCase]:
         {"patience": 1, "mode": "max", "threshold_mode": "abs", "factor": 0.9},
         {"patience": 0, "factor": 0.7, "eps": 1e-3},
     )
-    found = []
+    schedule_cases = []
     for i, some in enumerate(options):
         optimizer, settings = OPTIMIZERS[i % len(OPTIMIZERS)]
         never = -np.inf if some.get("mode") == "max" else np.inf
         metrics = tuple(float(m) for m in np.append(falling[:40], [np.nan, never, -1.0, -1.0, *falling[40:]]))
         common: dict[str, Any] = {"schedule": ReduceOnPlateau(**some), "metrics": metrics}
-        found.append(ScheduleCase(optimizer=optimizer, options=settings, rates=(0.1, 3e-4), **common))
-        found.append(ScheduleCase(resume=9, **common))
-    return found
+        schedule_cases.append(ScheduleCase(optimizer=optimizer, options=settings, rates=(0.1, 3e-4), **common))
+        schedule_cases.append(ScheduleCase(resume=9, **common))
+    return schedule_cases

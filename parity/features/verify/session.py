@@ -148,8 +148,8 @@ class Session:
         if gradient.is_sparse or gradient.ndim == 0:
             return gradient
         rows = torch.from_numpy(self.rng.permutation(len(gradient))[: (len(gradient) + 1) // 2])
-        found = torch.sparse_coo_tensor(rows[None], gradient[rows], gradient.shape, check_invariants=True)
-        return found.to(self.case.device).coalesce()
+        half = torch.sparse_coo_tensor(rows[None], gradient[rows], gradient.shape, check_invariants=True)
+        return half.to(self.case.device).coalesce()
 
     def act(self) -> None:
         """The optimizer's step."""

@@ -38,26 +38,26 @@ SHOWN = 20  # failures in full; the others are in the files
 
 def print_matrix(document: Mapping[str, Any], console: Console) -> None:
     """The largest share per optimizer and dtype, what fails with its command to rerun, the coverage, the counts."""
-    found = read(document)
-    if found.cases:
-        console.print(_table(found))
-    _print_failures(found, console)
-    console.print(_coverage(found.coverage), soft_wrap=True)
-    versions = ", ".join(f"{name} {in_words(value)}" for name, value in found.environment.items())
+    report = read(document)
+    if report.cases:
+        console.print(_table(report))
+    _print_failures(report, console)
+    console.print(_coverage(report.coverage), soft_wrap=True)
+    versions = ", ".join(f"{name} {in_words(value)}" for name, value in report.environment.items())
     console.print(f"[dim]{escape(versions)}[/]", soft_wrap=True)
-    counts = [f"[{STYLE[name]}]{found.counts[name]:,} {name}[/]" for name in LOOKS if found.counts.get(name)]
-    console.print(f"{len(found.cases):,} cases: {', '.join(counts)}", soft_wrap=True)
+    counts = [f"[{STYLE[name]}]{report.counts[name]:,} {name}[/]" for name in LOOKS if report.counts.get(name)]
+    console.print(f"{len(report.cases):,} cases: {', '.join(counts)}", soft_wrap=True)
 
 
-def _table(found: Document) -> Table:
+def _table(report: Document) -> Table:
     title = "largest error ÷ tolerance (1 is the limit) and worst verdict"
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("optimizer", no_wrap=True)
-    dtypes = in_order((one.dtype for one in found.cases), DTYPES)
+    dtypes = in_order((one.dtype for one in report.cases), DTYPES)
     for dtype in dtypes:
         table.add_column(escape(dtype), justify="right", no_wrap=True)
-    summaries = cells(found.cases, "optimizer", "dtype")
-    for optimizer in dict.fromkeys(one.optimizer for one in found.cases):
+    summaries = cells(report.cases, "optimizer", "dtype")
+    for optimizer in dict.fromkeys(one.optimizer for one in report.cases):
         row = [summaries.get((optimizer, dtype)) for dtype in dtypes]
         table.add_row(escape(optimizer), *(_cell(cell) for cell in row))
     return table
@@ -67,8 +67,8 @@ def _cell(cell: Cell | None) -> str:
     return f"[{STYLE[cell.verdict]}]{number(cell.used)} {LOOKS[cell.verdict].sign}[/]" if cell else ""
 
 
-def _print_failures(found: Document, console: Console) -> None:
-    failures = [one for name in FAILURES for one in found.cases if one.verdict == name]
+def _print_failures(report: Document, console: Console) -> None:
+    failures = [one for name in FAILURES for one in report.cases if one.verdict == name]
     for one in failures[:SHOWN]:
         line = f"[{STYLE[one.verdict]}]{one.verdict}[/] {escape(one.id)}: {escape(one.text)}"
         console.print(line, soft_wrap=True, highlight=False)

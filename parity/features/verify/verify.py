@@ -44,9 +44,9 @@ def verify(
     counts = Counter(result.verdict for result in results.values())
     progress(counts, len(wanted))
     with _Appending(folder, keep=resume) as keep:
-        for found in run_all([case for case in wanted if case.id not in results], jobs):
-            keep(found)  # as it was judged: what is known may be another thing when it is read again
-            result = as_known(found)
+        for judged in run_all([case for case in wanted if case.id not in results], jobs):
+            keep(judged)  # as it was judged: what is known may be another thing when it is read again
+            result = as_known(judged)
             results[result.case.id] = result
             counts[result.verdict] += 1
             progress(counts, len(wanted))
@@ -84,14 +84,14 @@ def select(
                 raise InputError(f"{option}: unknown; allowed: {', '.join(known)}{nearest(name, known)}")
         if given:
             chosen[what] = list(dict.fromkeys(given))
-    found = cases(**chosen, seed=seed, quick=quick)
+    selected = cases(**chosen, seed=seed, quick=quick)
     try:
-        found = [case for case in found if not expression or matches(expression, case)]
+        selected = [case for case in selected if not expression or matches(expression, case)]
     except ValueError as error:
         raise InputError(f"-k {expression}: is no expression; allowed: words with and, or, not, parentheses") from error
-    if not found:
+    if not selected:
         raise InputError("no case is left; an id looks like SGD/momentum/fused/float32/cpu/plain/33")
-    return found
+    return selected
 
 
 def _existing(case: Case, backend: TorchBackend) -> Case:
@@ -160,7 +160,7 @@ def coverage(results: Iterable[Result]) -> Iterator[dict[str, Any]]:
 
 def environment(devices: Iterable[str]) -> dict[str, str]:
     """Versions and machine."""
-    found = {
+    versions = {
         "parity": __version__,
         "torch": torch.__version__,
         "numpy": version("numpy"),
@@ -171,8 +171,8 @@ def environment(devices: Iterable[str]) -> dict[str, str]:
     }
     for device in devices:
         if device.startswith("cuda"):
-            found[device] = torch.cuda.get_device_name(device)
-    return found
+            versions[device] = torch.cuda.get_device_name(device)
+    return versions
 
 
 class _Appending:
@@ -207,10 +207,10 @@ class _Appending:
 
 def _earlier(folder: Path) -> dict[str, Result]:
     """The results that an earlier run left; a line that was cut off is run again."""
-    found: dict[str, Result] = {}
+    results: dict[str, Result] = {}
     path = folder / RESULTS
     if not path.exists():
-        return found
+        return results
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
             record = json.loads(line)
@@ -222,5 +222,5 @@ def _earlier(folder: Path) -> dict[str, Result]:
             raise InputError(
                 f"{path}: holds results of torch {version_then}, not {torch.__version__}; choose --out anew"
             )
-        found[case.id] = Result(case=case, **record)
-    return found
+        results[case.id] = Result(case=case, **record)
+    return results

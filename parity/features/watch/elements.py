@@ -23,5 +23,5 @@ def chosen(size: int, count: int, rng: np.random.Generator) -> Array | None:
 def edges(size: int) -> Array:
     """Both ends, and either side of a multiple of each block near the beginning, the middle and the end."""
     multiples = [near // block * block for block in BLOCKS for near in (block, size // 2, size)]
-    found = [*range(ENDS), *range(size - ENDS, size)] + [m + side for m in multiples for side in (-1, 0)]
-    return np.unique([element for element in found if 0 <= element < size])
+    elements = [*range(ENDS), *range(size - ENDS, size)] + [m + side for m in multiples for side in (-1, 0)]
+    return np.unique([element for element in elements if 0 <= element < size])

@@ -56,7 +56,7 @@ class Watch:
 
     # -- hooks ----------------------------------------------------------------------------------------------------
 
-    def found(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+    def before_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
         """Before a step: copy what it finds, if it is a sampled one."""
         del optimizer
         if is_running(self.call):
@@ -72,7 +72,7 @@ class Watch:
             if any(isinstance(record.optimizer, Muon) for record in self.records):
                 self.made = self.products.enter_context(Products()).made
 
-    def left(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+    def after_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
         """After a step: judge it, if what it found was copied."""
         del optimizer, args, kwargs
         if sys._getframe(1) is not self.call:

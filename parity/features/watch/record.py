@@ -73,24 +73,24 @@ class StepRecord:
         """The same elements now."""
         return Snapshot.of(self.parameter, state, self.elements)
 
-    def violation(self, comparison: Comparison, found: Disagreement, after: Snapshot) -> Violation:
+    def violation(self, comparison: Comparison, disagreement: Disagreement, after: Snapshot) -> Violation:
         """A disagreement in words of the parameter."""
         key = comparison.quantity.key
-        index = found.index
+        index = disagreement.index
         if self.elements is not None and comparison.elements >= len(self.elements):
             number = int(self.elements[index[0]])
             index = (*(int(i) for i in np.unravel_index(number, self.parameter.shape)), *index[1:])
-        one_side = key and np.isnan(found.candidate) and found.expected == found.allowance == 0
+        one_side = key and np.isnan(disagreement.candidate) and disagreement.expected == disagreement.allowance == 0
         missing = "" if not one_side else "reference" if key in after.state else "optimizer"
         return Violation(
             parameter=self.name,
             group=self.group,
-            step=found.step,
+            step=disagreement.step,
             quantity=comparison.quantity.local or "parameter",
             index=index,
-            candidate=found.candidate,
-            expected=found.expected,
-            allowance=found.allowance,
+            candidate=disagreement.candidate,
+            expected=disagreement.expected,
+            allowance=disagreement.allowance,
             missing=missing,
         )
 

@@ -59,7 +59,7 @@ def watch(
         elements=sys.maxsize if full else elements,
         seed=seed,
     )
-    hooks = optimizer.register_step_pre_hook(watcher.found), optimizer.register_step_post_hook(watcher.left)
+    hooks = optimizer.register_step_pre_hook(watcher.before_step), optimizer.register_step_post_hook(watcher.after_step)
     try:
         yield watcher
     finally:

@@ -45,7 +45,7 @@ def layouts(driver: Driver, shapes: Shapes) -> str:
     """The same numbers in another layout: transposed, and as every second element of a longer row."""
     shape = shapes["weight"]
     feed = drawn({"w": shape}, steps=3, seed=1)
-    start, found = feed.weights["w"], {}
+    start, weights = feed.weights["w"], {}
     wider = torch.zeros((shape[0], 2 * shape[1]), dtype=driver.dtype, device=driver.device)
     places = {
         "contiguous": driver.tensor(start),
@@ -57,11 +57,11 @@ def layouts(driver: Driver, shapes: Shapes) -> str:
         optimizer = driver.make([parameter])
         for k in range(3):
             driver.step(optimizer, {"w": parameter}, {"w": feed.gradients["w"][k]})
-        found[name] = {"w": exact(parameter)}
+        weights[name] = {"w": exact(parameter)}
     if wider[:, 1::2].any():
         return f"{int(wider[:, 1::2].count_nonzero())} elements between those of a strided parameter were overwritten"
     for name in ("transposed", "strided"):
-        apart = apart_from(found["contiguous"], found[name], {"w": start})
+        apart = apart_from(weights["contiguous"], weights[name], {"w": start})
         if apart:
             return f"{apart}, contiguous and {name}"
     return ""

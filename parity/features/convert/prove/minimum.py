@@ -34,9 +34,9 @@ def minimum(X: Array, y: Array, a1: float, a2: float) -> tuple[Array, float]:
     for signs in product((1, -1, 0), repeat=p) if half else [(None,) * p]:
         support = [j for j in range(p) if signs[j] != 0]
         system = [[gram[i, j] + (ridge if i == j else 0) for j in support] for i in support]  # X_SᵀX_S + a₂
-        found = solve(system, [right[j] - half * (signs[j] or 0) for j in support])  # X_Sᵀy − a₁/2·s
+        solution = solve(system, [right[j] - half * (signs[j] or 0) for j in support])  # X_Sᵀy − a₁/2·s
         w = [Fraction(0)] * p
-        for j, value in zip(support, found, strict=True):
+        for j, value in zip(support, solution, strict=True):
             w[j] = value
         slopes = [right[j] - sum(gram[j, i] * w[i] for i in support) for j in range(p)]  # X_jᵀ(y − Xw)
         if not half or all(w[j] * signs[j] > 0 if signs[j] else abs(slopes[j]) <= half for j in range(p)):

@@ -78,8 +78,8 @@ class Proof:
     @property
     def digits(self) -> float | None:
         """The worse of the two; None where one was not run."""
-        found = [one.digits for one in (self.source, self.target) if one.digits is not None and one.how == "run"]
-        return min(found) if len(found) == 2 else None
+        digits = [one.digits for one in (self.source, self.target) if one.digits is not None and one.how == "run"]
+        return min(digits) if len(digits) == 2 else None
 
 
 def prove(conversion: Conversion, *, seed: int = 0) -> Proof:

@@ -36,13 +36,13 @@ def _worst(name: str, path: Path) -> PeerRun:
     record = json.loads(path.read_text(encoding="utf-8"))
     X, y = np.array(record["X"]), np.array(record["y"])
     entries = [one for one in record["runs"] if one["library"] == name]
-    found = [_distance(CONVENTIONS[name](**one["options"]), one["coefficients"], X, y) for one in entries]
-    distance, allowed = max(found, key=lambda pair: pair[0] / pair[1])
+    distances = [_distance(CONVENTIONS[name](**one["options"]), one["coefficients"], X, y) for one in entries]
+    distance, allowed = max(distances, key=lambda pair: pair[0] / pair[1])
     package, versions = {"glmnet": "glmnet", "MASS.lm.ridge": "MASS"}[name], record["versions"]
     return PeerRun(
         library=name,
         how="recorded",
-        text=f"not run here: {len(found)} results recorded from {package} {versions[package]}, R {versions['R']}",
+        text=f"not run here: {len(distances)} results recorded from {package} {versions[package]}, R {versions['R']}",
         distance=distance,
         allowed=allowed,
     )

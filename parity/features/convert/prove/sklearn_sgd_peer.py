@@ -61,8 +61,8 @@ def run(convention: SGDRegressor, facts: Facts, sample: Sample) -> PeerRun:
 
     def step(weight: Array, bias: float) -> tuple[Array, float]:
         beside = np.where(sample.weight == 0, np.sign(weight), 0)  # as far away as no epoch comes back
-        found = [epoch(np.where(beside, beside * n * rate * slope, weight), bias, rate) for rate in rates]
-        limit = weights @ np.array(found)  # Σ c_k G(η_k)
+        moves = [epoch(np.where(beside, beside * n * rate * slope, weight), bias, rate) for rate in rates]
+        limit = weights @ np.array(moves)  # Σ c_k G(η_k)
         return weight - limit[:-1], float(bias - limit[-1])
 
     reach = n * rates[0] * lipschitz  # nη₀L

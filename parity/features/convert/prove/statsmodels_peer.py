@@ -35,10 +35,10 @@ def _solve(convention: FitRegularized, objective: Objective, sample: Sample, fit
     Rounding is relative to the largest square, so where a column is smaller than the largest by a factor f, it is f²
     times larger beside it.
     """
-    found = np.asarray(fit(L1_wt=0).params)
+    params = np.asarray(fit(L1_wt=0).params)
     smaller = float(sample.units.max() / sample.units.min())  # f
     allowed = smaller**2 * direct_bound(objective, sample)
-    return solved(convention.name, "solved by its SVD", sample, found[1:], float(found[0]), allowed)
+    return solved(convention.name, "solved by its SVD", sample, params[1:], float(params[0]), allowed)
 
 
 def _descend(convention: FitRegularized, objective: Objective, sample: Sample, fit: Fit) -> PeerRun:
@@ -49,14 +49,14 @@ def _descend(convention: FitRegularized, objective: Objective, sample: Sample, f
     comes back to a weight that was 0 after its second sweep or a later one, and may end beside the minimum.
     """
     tolerance = TOLERANCE * float(np.abs(sample.weight).max() + abs(sample.bias))
-    found = np.zeros(len(sample.weight) + 1)
+    params = np.zeros(len(sample.weight) + 1)
     for _ in range(AGAIN):
-        before, options = found, {"maxiter": 100_000, "cnvrg_tol": tolerance, "zero_tol": tolerance}
-        found = np.asarray(fit(L1_wt=convention.L1_wt, start_params=before, **options).params)
-        if np.max(np.abs(found - before)) <= tolerance:
+        before, options = params, {"maxiter": 100_000, "cnvrg_tol": tolerance, "zero_tol": tolerance}
+        params = np.asarray(fit(L1_wt=convention.L1_wt, start_params=before, **options).params)
+        if np.max(np.abs(params - before)) <= tolerance:
             break
     hessian = sample.hessian(objective)
     slope = np.linalg.norm(np.abs(hessian) @ (tolerance * sample.units))  # Σ|H|·tol
     allowed = float(slope / np.linalg.eigvalsh(hessian)[0] / sample.size) + direct_bound(objective, sample)
     text = f"coordinate descent until a sweep moves less than {TOLERANCE:g}"
-    return solved(convention.name, text, sample, found[1:], float(found[0]), allowed)
+    return solved(convention.name, text, sample, params[1:], float(params[0]), allowed)

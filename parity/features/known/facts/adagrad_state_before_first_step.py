@@ -9,9 +9,9 @@ def reproduce() -> bool | None:
     import torch
 
     w = torch.ones(1, requires_grad=True)
-    found = {name: len(getattr(torch.optim, name)([w]).state) for name in ("SGD", "Adam", "RMSprop", "Adagrad")}
-    print(f"parameters with state before the first step: {found}")
-    return found == {"SGD": 0, "Adam": 0, "RMSprop": 0, "Adagrad": 1}
+    states = {name: len(getattr(torch.optim, name)([w]).state) for name in ("SGD", "Adam", "RMSprop", "Adagrad")}
+    print(f"parameters with state before the first step: {states}")
+    return states == {"SGD": 0, "Adam": 0, "RMSprop": 0, "Adagrad": 1}
 
 
 FACT = Fact(

@@ -8,14 +8,14 @@ from parity.features.known.fact import Fact
 def reproduce() -> bool | None:
     import torch
 
-    found = {}
+    weights = {}
     for decay in (0, 10):
         w = torch.ones(1, dtype=torch.float64, requires_grad=True)
         w.grad = torch.ones_like(w)
         torch.optim.Adam([w], lr=0.5, eps=0, weight_decay=decay).step()
-        found[decay] = round(w.item(), 12)
-    print(f"weight 1 with gradient 1 after one step with lr = 0.5, by weight_decay: {found}")
-    return found == {0: 0.5, 10: 0.5}
+        weights[decay] = round(w.item(), 12)
+    print(f"weight 1 with gradient 1 after one step with lr = 0.5, by weight_decay: {weights}")
+    return weights == {0: 0.5, 10: 0.5}
 
 
 FACT = Fact(

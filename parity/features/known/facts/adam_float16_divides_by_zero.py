@@ -8,14 +8,14 @@ from parity.features.known.fact import Fact
 def reproduce() -> bool | None:
     import torch
 
-    found = {}
+    weights = {}
     for g in (0.0, 1e-3):
         w = torch.ones(1, dtype=torch.float16, requires_grad=True)
         w.grad = torch.full_like(w, g)
         torch.optim.Adam([w]).step()
-        found[g] = w.item()
-    print(f"float16 weight 1 after one step, by gradient: {found}")
-    return found[0.0] != found[0.0] and found[1e-3] == -float("inf")
+        weights[g] = w.item()
+    print(f"float16 weight 1 after one step, by gradient: {weights}")
+    return weights[0.0] != weights[0.0] and weights[1e-3] == -float("inf")
 
 
 FACT = Fact(

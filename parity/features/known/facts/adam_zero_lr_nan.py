@@ -8,14 +8,14 @@ from parity.features.known.fact import Fact
 def reproduce() -> bool | None:
     import torch
 
-    found = {}
+    weights = {}
     for differentiable in (False, True):
         w = torch.ones(1).requires_grad_(not differentiable)
         w.grad = torch.zeros(1)
         torch.optim.Adam([w], lr=0, differentiable=differentiable).step()
-        found["differentiable" if differentiable else "plain"] = w.item()
-    print(f"weight 1 with gradient 0 after one step with lr = 0: {found}")
-    return found["plain"] == 1 and found["differentiable"] != found["differentiable"]
+        weights["differentiable" if differentiable else "plain"] = w.item()
+    print(f"weight 1 with gradient 0 after one step with lr = 0: {weights}")
+    return weights["plain"] == 1 and weights["differentiable"] != weights["differentiable"]
 
 
 FACT = Fact(

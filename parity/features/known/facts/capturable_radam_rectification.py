@@ -10,7 +10,7 @@ def reproduce() -> bool | None:
 
     import torch
 
-    found = {}
+    lengths = {}
     for capturable in (False, True):
         w = torch.zeros(1, dtype=torch.float64, requires_grad=True)
         optimizer = torch.optim.RAdam([w], lr=1, betas=(0.9, 0.9999), foreach=False, capturable=capturable)
@@ -20,9 +20,9 @@ def reproduce() -> bool | None:
                 before = w.item()
                 w.grad = torch.ones_like(w)
                 optimizer.step()
-        found["capturable" if capturable else "plain"] = round(before - w.item(), 4)
-    print(f"length of the second step with gradient 1 and lr = 1: {found}")
-    return found["plain"] == 1 and found["capturable"] < 0.1
+        lengths["capturable" if capturable else "plain"] = round(before - w.item(), 4)
+    print(f"length of the second step with gradient 1 and lr = 1: {lengths}")
+    return lengths["plain"] == 1 and lengths["capturable"] < 0.1
 
 
 FACT = Fact(

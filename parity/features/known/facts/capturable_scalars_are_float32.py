@@ -8,14 +8,14 @@ from parity.features.known.fact import Fact
 def reproduce() -> bool | None:
     import torch
 
-    found = {}
+    steps = {}
     for differentiable in (False, True):
         w = torch.zeros(1, dtype=torch.float64).requires_grad_(not differentiable)
         w.grad = torch.ones_like(w)
         torch.optim.Adam([w], lr=1, eps=0, differentiable=differentiable).step()
-        found[differentiable] = -w.item()
-    print(f"first step with lr = 1: plain {found[False]:.12f}, differentiable {found[True]:.12f}")
-    return abs(found[True] - 1) > 1e-7 > abs(found[False] - 1)
+        steps[differentiable] = -w.item()
+    print(f"first step with lr = 1: plain {steps[False]:.12f}, differentiable {steps[True]:.12f}")
+    return abs(steps[True] - 1) > 1e-7 > abs(steps[False] - 1)
 
 
 FACT = Fact(

@@ -8,16 +8,16 @@ from parity.features.known.fact import Fact
 def reproduce() -> bool | None:
     import torch
 
-    found = {}
+    weights = {}
     for dtype, decay in ((torch.bfloat16, 1e-2), (torch.float16, 1e-2), (torch.float32, 1e-6)):
         w = torch.ones(1, dtype=dtype, requires_grad=True)
         optimizer = torch.optim.SGD([w], lr=1e-2, weight_decay=decay)
         for _ in range(100):
             w.grad = torch.zeros_like(w)
             optimizer.step()
-        found[dtype] = w.item()
-    print(f"weight 1 with gradient 0 and lr = 0.01 after 100 steps of decay: {found}")
-    return set(found.values()) == {1}
+        weights[dtype] = w.item()
+    print(f"weight 1 with gradient 0 and lr = 0.01 after 100 steps of decay: {weights}")
+    return set(weights.values()) == {1}
 
 
 FACT = Fact(

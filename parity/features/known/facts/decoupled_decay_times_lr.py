@@ -8,14 +8,14 @@ from parity.features.known.fact import Fact
 def reproduce() -> bool | None:
     import torch
 
-    found = {}
+    weights = {}
     for lr in (0.5, 0.25):
         w = torch.ones(1, requires_grad=True)
         w.grad = torch.zeros(1)
         torch.optim.AdamW([w], lr=lr, weight_decay=0.5).step()
-        found[lr] = w.item()
-    print(f"weight 1 with gradient 0 and weight_decay = 0.5 after one step, by learning rate: {found}")
-    return found == {0.5: 0.75, 0.25: 0.875}
+        weights[lr] = w.item()
+    print(f"weight 1 with gradient 0 and weight_decay = 0.5 after one step, by learning rate: {weights}")
+    return weights == {0.5: 0.75, 0.25: 0.875}
 
 
 FACT = Fact(

@@ -8,14 +8,14 @@ from parity.features.known.fact import Fact
 def reproduce() -> bool | None:
     import torch
 
-    found = {}
+    weights = {}
     for name in ("SGD", "Adam", "AdamW", "Muon"):
         w = torch.ones(2, 2, dtype=torch.float64, requires_grad=True)
         w.grad = torch.zeros_like(w)
         getattr(torch.optim, name)([w], lr=0.5).step()
-        found[name] = w[0, 0].item()
-    print(f"weight 1 with gradient 0 after one step with lr = 0.5: {found}")
-    return found == {"SGD": 1, "Adam": 1, "AdamW": 1 - 0.5 * 0.01, "Muon": 1 - 0.5 * 0.1}
+        weights[name] = w[0, 0].item()
+    print(f"weight 1 with gradient 0 after one step with lr = 0.5: {weights}")
+    return weights == {"SGD": 1, "Adam": 1, "AdamW": 1 - 0.5 * 0.01, "Muon": 1 - 0.5 * 0.1}
 
 
 FACT = Fact(

@@ -8,16 +8,16 @@ from parity.features.known.fact import Fact
 def reproduce() -> bool | None:
     import torch
 
-    found = {}
+    gradients = {}
     for fused in (False, True):
         w, spoiled = (torch.ones(1, requires_grad=True) for _ in range(2))
         optimizer = torch.optim.SGD([w, spoiled], lr=0.5, fused=fused)
         scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
         scaler.scale(w.sum() + (spoiled * float("inf")).sum()).backward()
         scaler.step(optimizer)
-        found["fused" if fused else "for-loop"] = None if w.grad is None else w.grad.item()
-    print(f"gradient 1, scaled by 4, after a step that was skipped: {found}")
-    return found == {"for-loop": 1, "fused": 4}
+        gradients["fused" if fused else "for-loop"] = None if w.grad is None else w.grad.item()
+    print(f"gradient 1, scaled by 4, after a step that was skipped: {gradients}")
+    return gradients == {"for-loop": 1, "fused": 4}
 
 
 FACT = Fact(

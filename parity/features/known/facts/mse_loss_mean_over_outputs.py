@@ -8,9 +8,9 @@ from parity.features.known.fact import Fact
 def reproduce() -> bool | None:
     import torch
 
-    found = {q: torch.nn.functional.mse_loss(torch.ones(5, q), torch.zeros(5, q)).item() for q in (1, 4)}
-    print(f"loss for residuals of 1, by number of outputs: {found}; mean of squared norms: 1 and 4")
-    return found == {1: 1, 4: 1}
+    losses = {q: torch.nn.functional.mse_loss(torch.ones(5, q), torch.zeros(5, q)).item() for q in (1, 4)}
+    print(f"loss for residuals of 1, by number of outputs: {losses}; mean of squared norms: 1 and 4")
+    return losses == {1: 1, 4: 1}
 
 
 FACT = Fact(

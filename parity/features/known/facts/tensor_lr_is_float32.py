@@ -8,14 +8,14 @@ from parity.features.known.fact import Fact
 def reproduce() -> bool | None:
     import torch
 
-    found = []
+    steps = []
     for lr in (0.1, torch.tensor(0.1), torch.tensor(0.1, dtype=torch.float64)):
         w = torch.zeros(1, dtype=torch.float64, requires_grad=True)
         w.grad = torch.ones_like(w)
         torch.optim.SGD([w], lr=lr).step()
-        found.append(-w.item())
-    print(f"one step with gradient 1: lr = 0.1 {found[0]}, a tensor {found[1]}, a float64 tensor {found[2]}")
-    return found[0] == found[2] == 0.1 != found[1]
+        steps.append(-w.item())
+    print(f"one step with gradient 1: lr = 0.1 {steps[0]}, a tensor {steps[1]}, a float64 tensor {steps[2]}")
+    return steps[0] == steps[2] == 0.1 != steps[1]
 
 
 FACT = Fact(

@@ -8,16 +8,16 @@ from parity.features.known.fact import Fact
 def reproduce() -> bool | None:
     import torch
 
-    found: dict[bool, bool] = {}
+    unmoved: dict[bool, bool] = {}
     for none in (True, False):
         w = torch.ones(1, requires_grad=True)
         optimizer = torch.optim.SGD([w], lr=0.5, weight_decay=0.5)
         w.sum().backward()
         optimizer.zero_grad() if none else optimizer.zero_grad(set_to_none=False)
         optimizer.step()
-        found[none] = w.item() == 1
-    print(f"weight left alone by a step after zero_grad(set_to_none=True, the default) and False: {found}")
-    return found[True] and not found[False]
+        unmoved[none] = w.item() == 1
+    print(f"weight left alone by a step after zero_grad(set_to_none=True, the default) and False: {unmoved}")
+    return unmoved[True] and not unmoved[False]
 
 
 FACT = Fact(
