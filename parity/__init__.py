@@ -42,10 +42,10 @@ def load(name_or_file: str) -> Experiment:
     from parity.errors import InputError
     from parity.experiment_file import load as load_file
 
-    found = gallery.find(name_or_file)
-    if len(found) > 1:
-        raise InputError(f"{name_or_file}: is {len(found)} experiments; give one name")
-    return load_file(found[0])
+    files = gallery.find(name_or_file)
+    if len(files) > 1:
+        raise InputError(f"{name_or_file}: is {len(files)} experiments; give one name")
+    return load_file(files[0])
 
 
 def __getattr__(name: str) -> Any:

@@ -193,5 +193,5 @@ class Material:
     @property
     def inputs(self) -> dict[str, Array]:
         """The data by the names that a trajectory uses."""
-        found = {f.name: getattr(self.dataset, f.name) for f in fields(self.dataset) if f.name != "truth"}
-        return {name: array for name, array in found.items() if array is not None}
+        arrays = {f.name: getattr(self.dataset, f.name) for f in fields(self.dataset) if f.name != "truth"}
+        return {name: array for name, array in arrays.items() if array is not None}

@@ -206,17 +206,17 @@ def _schema(cls: Any) -> dict[str, Any]:
     """Field name → type as msgspec knows it: a hyper-parameter is one float."""
     hints = get_type_hints(cls)
     plain = (str, int, float, bool, tuple, types.NoneType)
-    found: dict[str, Any] = {}
+    schema: dict[str, Any] = {}
     for field in fields(cls):
         if field.name in number_fields(cls):
             count = len(get_args(hints[field.name])) if getattr(hints[field.name], "__origin__", None) is tuple else 0
-            found[field.name] = types.GenericAlias(tuple, (float,) * count) if count else float
+            schema[field.name] = types.GenericAlias(tuple, (float,) * count) if count else float
         else:
             hint = hints[field.name]
             parts = [getattr(part, "__origin__", part) for part in get_args(hint) or (hint,)]
             if all(part in plain or isinstance(part, str) or part in (..., None) for part in parts):
-                found[field.name] = hint
-    return found
+                schema[field.name] = hint
+    return schema
 
 
 # -- writing ------------------------------------------------------------------------------------------------------
@@ -231,11 +231,11 @@ def _fields(obj: Any) -> dict[str, Any]:
     assert is_dataclass(obj)
     defaults = {field.name: field.default for field in fields(obj)}
     values = {name: getattr(obj, name) for name in _schema(obj.__class__)}
-    found: dict[str, Any] = {}
+    table: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, tuple) and None in value:  # TOML has no word for None; left out, it is the default
             if value != defaults[name]:
                 raise InputError(f"{name}: {value} cannot be written as TOML; allowed: numbers; give one for None")
         elif value is not None:
-            found[name] = list(value) if isinstance(value, tuple) else value
-    return found
+            table[name] = list(value) if isinstance(value, tuple) else value
+    return table

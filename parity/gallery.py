@@ -24,9 +24,9 @@ def find(name_or_file: str) -> list[Path]:
             raise InputError(f"{name_or_file}: no such file; give an experiment file or a name from `parity list`")
         return [path]
     known = names()
-    found = [FOLDER / f"{name}.toml" for name in known if fnmatchcase(name, name_or_file)]
-    if not found:
+    paths = [FOLDER / f"{name}.toml" for name in known if fnmatchcase(name, name_or_file)]
+    if not paths:
         raise InputError(
             f"{name_or_file}: no such experiment; `parity list` shows all {len(known)}{nearest(name_or_file, known)}"
         )
-    return found
+    return paths

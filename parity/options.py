@@ -37,11 +37,11 @@ def choices(option: str, given: list[str], known: tuple[str, ...]) -> list[Any]:
 
 def load_one(name: str) -> Experiment:
     """The experiment that a name, a pattern or a file stands for. Raises :class:`InputError` where they are several."""
-    found = load_all(name)
-    if len(found) > 1:
-        names = ", ".join(experiment.name for experiment in found)
-        raise InputError(f"{name}: stands for {len(found)} experiments ({names}); give the name of one")
-    return found[0]
+    experiments = load_all(name)
+    if len(experiments) > 1:
+        names = ", ".join(experiment.name for experiment in experiments)
+        raise InputError(f"{name}: stands for {len(experiments)} experiments ({names}); give the name of one")
+    return experiments[0]
 
 
 def load_all(*words: str) -> list[Experiment]:

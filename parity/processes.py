@@ -56,8 +56,8 @@ class _Worker(Generic[C, R]):
         assert case is not None
         self.case = None
         try:
-            found: R = self.connection.recv()
-            return found
+            received: R = self.connection.recv()
+            return received
         except EOFError:
             self.process.join()
             code = self.process.exitcode

@@ -13,8 +13,8 @@ from parity.installed import clash
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the fixtures. Raises :class:`pytest.UsageError` where another distribution writes into this package."""
-    if found := clash():
-        raise pytest.UsageError(found)
+    if problem := clash():
+        raise pytest.UsageError(problem)
     from parity import pytest_plugin
 
     if not config.pluginmanager.is_registered(pytest_plugin):

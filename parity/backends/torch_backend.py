@@ -176,10 +176,10 @@ class _Run(ABC):
 
     def formats(self) -> dict[str, str]:
         """The dtype of each tensor, read off the tensor itself."""
-        found = {name: dtype_name(tensor) for name, tensor in self.params.items()}
+        formats = {name: dtype_name(tensor) for name, tensor in self.params.items()}
         for name, tensors in self.state().items():
-            found |= {f"{name}/{key}": dtype_name(tensor) for key, tensor in tensors.items()}
-        return found
+            formats |= {f"{name}/{key}": dtype_name(tensor) for key, tensor in tensors.items()}
+        return formats
 
     def compare(self, what: str, before: Mapping[str, Array], after: Mapping[str, Array]) -> None:
         """Note the first element of each array that changed and should not have."""

@@ -91,10 +91,10 @@ def _arithmetic(dtype: str) -> Rounding:
 
 def _flat(hypers: Mapping[str, Number]) -> dict[str, Any]:
     """``betas`` as ``betas[0]`` and ``betas[1]``."""
-    found: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for name, value in hypers.items():
-        found |= {f"{name}[{i}]": v for i, v in enumerate(value)} if isinstance(value, tuple) else {name: value}
-    return found
+        flat |= {f"{name}[{i}]": v for i, v in enumerate(value)} if isinstance(value, tuple) else {name: value}
+    return flat
 
 
 def _judged(hyper: str, steps: Array, candidate: Array, expected: Any, profile: Profile) -> Expected:

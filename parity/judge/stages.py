@@ -207,8 +207,8 @@ def _check_memory(update: GroupUpdate) -> Iterator[Expected]:
     for key in keys:
         old = state[key][-(update.optimizer.history_size - 1) :] if update.optimizer.history_size > 1 else ()
         yield equal_count(Quantity("count", key=key), number, len(after[key]), len(old) + 1)
-        for i, (found, before) in enumerate(zip(after[key], old, strict=False)):
-            yield handed_on(_of(key, i), number, found, before)
+        for i, (now, before) in enumerate(zip(after[key], old, strict=False)):
+            yield handed_on(_of(key, i), number, now, before)
     yield expect_one(_of("y"), number, after["old_dirs"][-1], y, store)
     yield expect_one(_of("s"), number, after["old_stps"][-1], s, store)
     y, s = tensor(after["old_dirs"][-1]), tensor(after["old_stps"][-1])
@@ -265,11 +265,11 @@ def _check_wolfe(update: GroupUpdate, slope: Bounded) -> Iterator[Expected]:
     others = sorted([*steps, float(np.max(np.abs(update.before - update.after)))])[1:]
     if min(others, default=np.inf) < 2 * float(update.optimizer.tolerance_change):
         return  # the bracket became too small
-    found = tried[int(np.argmin(steps))]
+    accepted = tried[int(np.argmin(steps))]
     loss, loss_after, t = (
-        Bounded.hyper(number, update.profile) for number in (start.loss, found.loss, update.state_after["t"])
+        Bounded.hyper(number, update.profile) for number in (start.loss, accepted.loss, update.state_after["t"])
     )
-    slope_after = lbfgs.dot(tensor(found.gradient), tensor(update.state_after["d"]))
+    slope_after = lbfgs.dot(tensor(accepted.gradient), tensor(update.state_after["d"]))
     armijo = lbfgs.armijo_excess(loss, loss_after, t, slope)
     curvature = lbfgs.curvature_excess(slope, slope_after)
     for quantity, excess in (("armijo", armijo), ("curvature", curvature)):
@@ -302,8 +302,8 @@ def decision(condition: Any) -> bool | None:
 
 def decided(quantity: Quantity, number: int, candidate: bool, condition: Any) -> Expected:
     """A decision of the framework, held to the reference's where that is certain."""
-    found = decision(condition)
-    return equal_count(quantity, number, candidate, candidate if found is None else found)
+    expected = decision(condition)
+    return equal_count(quantity, number, candidate, candidate if expected is None else expected)
 
 
 def equal_count(quantity: Quantity, number: int, candidate: float, wanted: float) -> Expected:

@@ -135,8 +135,8 @@ class Checks:
     def _loss_and_gradient(self, steps: Array, arithmetic: Arithmetic) -> dict[Quantity, Any]:
         made = self.engine.passes.at(self.design, steps, arithmetic)
         gradient = self.design.raw(steps, made.problem, made.data_gradient, made.params)
-        found = {Quantity("loss"): made.loss, Quantity("objective"): made.objective}
-        return found | {Quantity("gradient", name): values for name, values in gradient.items()}
+        losses = {Quantity("loss"): made.loss, Quantity("objective"): made.objective}
+        return losses | {Quantity("gradient", name): values for name, values in gradient.items()}
 
     def off_span(self, steps: Array) -> Iterator[Expected]:
         """The sharper look at the gradient of a linear model.
@@ -211,8 +211,8 @@ class Checks:
     def whole_step_allowance(self, steps: Array) -> dict[str, Array]:
         """How far a correct step from the candidate's weights and state may lead, gradient included, by parameter."""
         gradient = self.engine.gradients_at(self.design, steps, self.loss_arithmetic)
-        found: dict[str, list[Array]] = {name: [] for name in self.form.optimizers}
-        for name, allowances in found.items():
+        by_parameter: dict[str, list[Array]] = {name: [] for name in self.form.optimizers}
+        for name, allowances in by_parameter.items():
             made: Any = gradient[name]
             uncertain = Bounded(made.value, made.error, self.update_arithmetic.profile)
             for some in self.engine.alike(self.design, name, steps):
@@ -220,7 +220,7 @@ class Checks:
                 after, _ = self.engine.recorded_step(self.design, name, some, self.update_arithmetic, of_some)
                 quantity, nothing = Quantity("whole step", name), np.zeros(after.shape)
                 allowances.append(expect(quantity, some, nothing, after, self.recording.format(name)).allowance)
-        return {name: np.concatenate(allowances) for name, allowances in found.items()}
+        return {name: np.concatenate(allowances) for name, allowances in by_parameter.items()}
 
     def _after(self, quantity: Quantity, steps: Array) -> Array:
         """What the candidate has after ``steps``; nan where a state that must be there is not."""
@@ -232,8 +232,8 @@ class Checks:
         if values is None:
             return np.full(weights[steps].shape, np.nan)
         index = steps + 1 - self.recording.births(quantity.parameter)[quantity.key]
-        found: Array = values[np.maximum(index, 0)]
-        return np.where((index >= 0).reshape(-1, *(1,) * (found.ndim - 1)), found, np.nan)
+        states: Array = values[np.maximum(index, 0)]
+        return np.where((index >= 0).reshape(-1, *(1,) * (states.ndim - 1)), states, np.nan)
 
     # -- norms and losses per epoch -------------------------------------------------------------------------------
 

@@ -62,12 +62,12 @@ def _overwritten(optimizer: Optimizer, schedule: Schedule) -> set[str]:
 
 def _unused(schedule: Schedule) -> set[str]:
     """The numbers of a schedule that its options leave out."""
-    found: set[str] = set()
+    unused: set[str] = set()
     if isinstance(schedule, Cyclic) and schedule.mode != "exp_range":
-        found |= {"gamma"}
+        unused |= {"gamma"}
     if isinstance(schedule, Cyclic | OneCycle) and not schedule.cycle_momentum:
-        found |= {"base_momentum", "max_momentum"}
-    return found
+        unused |= {"base_momentum", "max_momentum"}
+    return unused
 
 
 def variants(obj: Any) -> Iterator[tuple[str, Any, Any]]:

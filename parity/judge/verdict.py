@@ -89,9 +89,11 @@ def check_counts(experiment: Experiment, material: Material, trajectory: Traject
 
 def first_disagreement(trajectory: Trajectory, comparisons: tuple[Comparison, ...]) -> Disagreement | None:
     """The earliest one; among those of a step, what comes first in the computation."""
-    found = [c.disagreement for c in comparisons if c.disagreement is not None]
-    found += [Disagreement(_moved(e.tensor), e.step, e.index, e.after, e.before, 0.0) for e in trajectory.side_effects]
-    return min(found, key=lambda disagreement: (disagreement.step, disagreement.quantity.order), default=None)
+    disagreements = [c.disagreement for c in comparisons if c.disagreement is not None]
+    disagreements += [
+        Disagreement(_moved(e.tensor), e.step, e.index, e.after, e.before, 0.0) for e in trajectory.side_effects
+    ]
+    return min(disagreements, key=lambda disagreement: (disagreement.step, disagreement.quantity.order), default=None)
 
 
 def _moved(tensor: str) -> Quantity:

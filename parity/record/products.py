@@ -55,5 +55,5 @@ class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch
 
 def exactly(tensor: torch.Tensor) -> Array:
     """In float64, with the axis of runs."""
-    found: Array = np.array(tensor.detach().to("cpu", torch.float64).numpy())[None]
-    return found
+    numbers: Array = np.array(tensor.detach().to("cpu", torch.float64).numpy())[None]
+    return numbers

@@ -91,11 +91,11 @@ def same(quantity: Quantity, number: int, expected: Array | None, candidate: Arr
 
 def exact(tensor: Tensor) -> Array:
     """A tensor in float64 with the axis of runs; complex numbers as pairs, sparse ones filled up with 0."""
-    found = tensor.detach()
-    found = found.to_dense() if found.is_sparse else found
-    if found.is_complex():
-        found = torch.stack([found.real, found.imag], dim=-1)
-    array: Array = found.to("cpu", torch.float64, copy=True).numpy()[None]
+    plain = tensor.detach()
+    plain = plain.to_dense() if plain.is_sparse else plain
+    if plain.is_complex():
+        plain = torch.stack([plain.real, plain.imag], dim=-1)
+    array: Array = plain.to("cpu", torch.float64, copy=True).numpy()[None]
     return array
 
 

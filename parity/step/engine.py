@@ -51,15 +51,15 @@ class Engine:
     def weights(self, designs: Sequence[Design]) -> dict[str, Array]:
         """The weights after each step in float64, ``(designs, K, …)``; nan where a design has other steps."""
         recorded = {name: values[1:] for name, values in self.recording.weights.items()}
-        found = {name: np.full((len(designs), *values.shape), np.nan) for name, values in recorded.items()}
+        weights = {name: np.full((len(designs), *values.shape), np.nan) for name, values in recorded.items()}
         for i, design in enumerate(designs):
             if design.steps == self.recording.steps:
                 for k, params in enumerate(self._along(design, PLAIN, _of_step(self.gradients(design, PLAIN)))):
                     for name, param in params.items():
-                        found[name][i, k] = param[0]
+                        weights[name][i, k] = param[0]
         for name, ignored in self.recording.ignored.items():
-            found[name] = np.where(ignored & ~np.isnan(found[name]), recorded[name], found[name])
-        return found
+            weights[name] = np.where(ignored & ~np.isnan(weights[name]), recorded[name], weights[name])
+        return weights
 
     def expected(self, design: Design) -> Iterator[Expected]:
         """What a run of this design may have after each step, beside what it has, step by step."""
@@ -111,10 +111,10 @@ class Engine:
 
     def allowances(self, design: Design) -> dict[str, Array]:
         """How far a correct run of this design may be off after each step, by parameter ``(K, n)``."""
-        found: dict[str, list[Array]] = {name: [] for name in self.recording.weights}
+        allowances: dict[str, list[Array]] = {name: [] for name in self.recording.weights}
         for piece in self.pieces(design):
-            found[piece.quantity.parameter].append(np.asarray(piece.allowance, float).reshape(-1))
-        return {name: np.stack(some) for name, some in found.items()}
+            allowances[piece.quantity.parameter].append(np.asarray(piece.allowance, float).reshape(-1))
+        return {name: np.stack(some) for name, some in allowances.items()}
 
     def pieces(self, design: Design) -> Sequence[Expected]:
         """All of :meth:`expected`, made once for a design."""

@@ -93,16 +93,16 @@ class Passes:
 
     def weights(self, design: Design, steps: Any, arithmetic: Arithmetic) -> dict[str, Any]:
         """The weights at which gradients are taken: the recorded ones exactly, others as well as they were computed."""
-        found: dict[str, Any] = {}
+        weights: dict[str, Any] = {}
         for name, recorded in self.recording.weights.items():
             values = design.at.get(name, design.begins.get(name, recorded[:-1]))[steps]
-            found[name] = arithmetic.tensor(values)
+            weights[name] = arithmetic.tensor(values)
             if name in self.recording.written and isinstance(arithmetic, Rounding) and name not in design.begins:
-                found[name] = self.recording.before(name, slice(None, -1), arithmetic.profile)[steps]
+                weights[name] = self.recording.before(name, slice(None, -1), arithmetic.profile)[steps]
             if name in design.at and isinstance(arithmetic, Rounding):
                 profile = arithmetic.profile
-                found[name] = Bounded(values, ROUNDINGS * profile.u(profile.compute) * np.abs(values), profile)
-        return found
+                weights[name] = Bounded(values, ROUNDINGS * profile.u(profile.compute) * np.abs(values), profile)
+        return weights
 
     def every(self, design: Design, arithmetic: Arithmetic, of: Callable[[Pass], Mapping[Any, Any]]) -> Any:
         """What is made ``of`` the passes, by name ``(K, …)``, for all steps in their order."""
