@@ -80,14 +80,14 @@ SOLVERS: dict[str, Callable[[Certified], Array]] = {
 
 def digits() -> dict[str, dict[str, float]]:
     """By data set and solver."""
-    found = {}
+    correct_digits = {}
     available = [name for name in SOLVERS if "statsmodels" not in name or installed("statsmodels")]
     for name in NAMES:
         data = certified(name)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the peers' own: that the matrix is nearly singular
-            found[name] = {solver: round(data.digits(SOLVERS[solver](data)), 2) for solver in available}
-    return found
+            correct_digits[name] = {solver: round(data.digits(SOLVERS[solver](data)), 2) for solver in available}
+    return correct_digits
 
 
 def seconds(work: Callable[[], Any], repeats: int) -> float:
@@ -111,19 +111,19 @@ def cost(rows: int, features: int, strength: float, repeats: int) -> dict[str, f
     return {"rows": rows, "features": features, "strength": strength, "plain_s": plain, "refined_s": refined}
 
 
-def goals(found: dict[str, float]) -> tuple[bool, bool]:
+def goals(correct_digits: dict[str, float]) -> tuple[bool, bool]:
     """Whether exact columns give the digits that they should, and whether float64 ones give more than any peer has."""
-    equal = found["ridge, refined"]  # of the peers' own input
-    peers = [value for solver, value in found.items() if solver not in OURS]
-    return found["least_squares"] >= GOAL, all(equal > value for value in peers)
+    equal = correct_digits["ridge, refined"]  # of the peers' own input
+    peers = [value for solver, value in correct_digits.items() if solver not in OURS]
+    return correct_digits["least_squares"] >= GOAL, all(equal > value for value in peers)
 
 
-def digits_table(found: dict[str, dict[str, float]]) -> Grid:
+def digits_table(correct_digits: dict[str, dict[str, float]]) -> Grid:
     """A row for each data set, the goals last."""
-    solvers = list(next(iter(found.values())))
+    solvers = list(next(iter(correct_digits.values())))
     rows = [
         [name, *(f"{each[solver]:.1f}" for solver in solvers), *("yes" if met else "no" for met in goals(each))]
-        for name, each in found.items()
+        for name, each in correct_digits.items()
     ]
     judged = [f"least_squares ≥ {GOAL}", "ridge, refined: above every peer"]
     return Grid("Digits, least of all coefficients (LRE), of 15 certified", ["data set", *solvers, *judged], rows)
@@ -158,16 +158,16 @@ def main(
 
 def measure(where: dict[str, Any], quick: bool) -> None:
     """In the environment ``where``."""
-    found = digits()
+    correct_digits = digits()
     sizes = [(16, 6, 0.0), (200, 50, 0.0), (20, 200, 1.0)] + ([] if quick else [(2000, 500, 1.0), (500, 2000, 1.0)])
     costs = [cost(*size, repeats=3 if quick or size[0] > 200 else 20) for size in sizes]
-    tables = digits_table(found), times_table(costs)
+    tables = digits_table(correct_digits), times_table(costs)
     for table in tables:
         table.show()
     if quick:
         console.print("--quick: nothing written; without it, results/accuracy.json and .md are")
         return
-    data = {"environment": where, "seed": SEED, "digits": found, "cost": costs}
+    data = {"environment": where, "seed": SEED, "digits": correct_digits, "cost": costs}
     write("accuracy", data, "Accuracy on NIST's certified regressions", [*tables, TEXT])
 
 

@@ -37,7 +37,7 @@ def environment() -> dict[str, Any]:
         "load average at start": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "platform": platform.platform(),
         "python": platform.python_version(),
-        **{name: found for name in PACKAGES if (found := installed(name)) is not None},
+        **{name: release for name in PACKAGES if (release := installed(name)) is not None},
         "commit": commit(),
     }
 

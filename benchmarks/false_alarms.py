@@ -139,14 +139,14 @@ def label(quantity: str) -> str:
 
 def tallies(verdict: Verdict, side_effects: int) -> dict[str, Tally]:
     """Per quantity; ``start`` is the initial weights and data, ``untouched`` the gradients, which no step may move."""
-    found: dict[str, Tally] = {}
+    by_quantity: dict[str, Tally] = {}
     for comparison in verdict.comparisons:
         alarms = int(np.sum(comparison.share > 1))
         new = Tally(comparison.elements, comparison.exact, comparison.unknown, alarms, comparison.used)
         name = label(str(comparison.quantity))
-        found[name] = combine(found[name], new) if name in found else new
-    values = sum(tally.values for name, tally in found.items() if name in ("gradient weight", "gradient bias"))
-    return found | {"untouched": Tally(values, values, 0, side_effects, 0.0)}
+        by_quantity[name] = combine(by_quantity[name], new) if name in by_quantity else new
+    values = sum(tally.values for name, tally in by_quantity.items() if name in ("gradient weight", "gradient bias"))
+    return by_quantity | {"untouched": Tally(values, values, 0, side_effects, 0.0)}
 
 
 def combine(a: Tally, b: Tally) -> Tally:
@@ -173,13 +173,13 @@ def outcome(seed: int, number: int) -> Outcome:
         return finish(verdict="unsupported", text=str(refusal))
     except Exception as error:  # a judge that breaks on correct code is a finding of its own
         return finish(verdict="error", text=f"{type(error).__name__}: {error}")
-    found, changed = tallies(verdict, len(trajectory.side_effects)), None
+    by_quantity, changed = tallies(verdict, len(trajectory.side_effects)), None
     if case.changes_grad:
         changed = all(effect.tensor.startswith("gradients/") for effect in trajectory.side_effects)
         changed = changed and bool(trajectory.side_effects)
-        del found["untouched"]
-    name = "known" if verdict.name == "disagree" and not any(t.alarms for t in found.values()) else verdict.name
-    return finish(steps=trajectory.steps, verdict=name, text=verdict.text, tallies=found, changed_grad=changed)
+        del by_quantity["untouched"]
+    name = "known" if verdict.name == "disagree" and not any(t.alarms for t in by_quantity.values()) else verdict.name
+    return finish(steps=trajectory.steps, verdict=name, text=verdict.text, tallies=by_quantity, changed_grad=changed)
 
 
 def choose_numbers(runs: int) -> list[int]:
@@ -224,13 +224,13 @@ EQUALITIES = ("start", "untouched")
 
 def total_by(outcomes: Iterable[Outcome], *keys: str) -> dict[tuple[Any, ...], Tally]:
     """Tallies of each quantity, added up over outcomes with the same ``dtype``, ``features``, …"""
-    found: dict[tuple[Any, ...], Tally] = {}
+    totals: dict[tuple[Any, ...], Tally] = {}
     for one in outcomes:
         where = tuple(getattr(one if key == "features" else one.cell, key) for key in keys)
         for quantity, tally in one.tallies.items():
             key = (quantity, *where)
-            found[key] = combine(found[key], tally) if key in found else tally
-    return found
+            totals[key] = combine(totals[key], tally) if key in totals else tally
+    return totals
 
 
 def judgement(quantity: str, tally: Tally) -> str:
@@ -281,14 +281,14 @@ def way_table(outcomes: Sequence[Outcome]) -> Grid:
     rows = []
     for cell in CELLS:
         mine = [one for one in outcomes if one.cell == cell]
-        found = {q: totals[q, *cell] for q in QUANTITIES if (q, *cell) in totals and q not in EQUALITIES}
-        if not mine or not found:
+        of_cell = {q: totals[q, *cell] for q in QUANTITIES if (q, *cell) in totals and q not in EQUALITIES}
+        if not mine or not of_cell:
             continue
-        loose = [q for q, tally in found.items() if judgement(q, tally) == "loose"]
-        least = min(found, key=lambda q: found[q].used)
+        loose = [q for q, tally in of_cell.items() if judgement(q, tally) == "loose"]
+        least = min(of_cell, key=lambda q: of_cell[q].used)
         alarms = sum(one.false_alarm for one in mine)
         verdict = "all sharp" if not loose else "loose: " + ", ".join(loose)
-        rows.append([*cell, f"{len(mine)}", f"{alarms}", f"{share(found[least].used)} {least}", verdict])
+        rows.append([*cell, f"{len(mine)}", f"{alarms}", f"{share(of_cell[least].used)} {least}", verdict])
     columns = ["dtype", "formulation", "implementation", "runs", "false alarms", "least share of all quantities", ""]
     return Grid("By dtype × formulation × implementation", columns, rows, left=3)
 

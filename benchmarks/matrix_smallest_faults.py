@@ -144,7 +144,7 @@ def ideal(updates: list[Update], fault: Fault) -> float | None:
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def measure(seeds: int, fault: Fault) -> dict[str, Any]:
     """The medians over the seeds; None where most runs cannot show the fault at all."""
-    found, best = [], []
+    deltas, best = [], []
     for seed in range(1, seeds + 1):
         situation = "sparse" if fault.optimizer == "SparseAdam" else "plain"
         case = Case(
@@ -163,9 +163,9 @@ def measure(seeds: int, fault: Fault) -> dict[str, Any]:
         steps = recorded(session)
         if caught(steps, fault, 0.0):
             return {**fault._asdict(), "caught": None, "ideal": None, "torch is wrong here": True}
-        found.append(smallest_caught(steps, fault) or np.inf)
+        deltas.append(smallest_caught(steps, fault) or np.inf)
         best.append((None if fault.optimizer in STAGED else ideal(updates, fault)) or np.inf)
-    median, least = statistics.median(found), statistics.median(best)
+    median, least = statistics.median(deltas), statistics.median(best)
     return {
         **fault._asdict(),
         "caught": median if np.isfinite(median) else None,

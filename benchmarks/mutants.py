@@ -200,8 +200,8 @@ def run(at: Path, names: Sequence[str], jobs: int) -> None:
         task = progress.add_task("tests without a fault", total=None)
         for line in process.stdout:  # text mode ends a line at mutmut's carriage returns, too
             lines.append(line)
-            if found := re.search(r"(\d+)/(\d+) ", line):
-                progress.update(task, description="mutants", completed=int(found[1]), total=int(found[2]))
+            if match := re.search(r"(\d+)/(\d+) ", line):
+                progress.update(task, description="mutants", completed=int(match[1]), total=int(match[2]))
     if process.wait():
         raise RuntimeError(f"mutmut ended with {process.returncode}:\n{''.join(lines[-40:])}")
 
@@ -229,16 +229,16 @@ def measure(at: Path, paths: Sequence[str], before: Mapping[str, File], names: S
         raise RuntimeError(f"the control mutants are not what they must be: {control}")
     now = datetime.now(UTC).isoformat(timespec="seconds")
     for path in paths:
-        found = statuses(at, path)
+        status_of = statuses(at, path)
         text = (at / path).read_text()
-        counts = Counter(found.values())
+        counts = Counter(status_of.values())
         if names and path in before and digest(text) == before[path].digest:
             rerun = [mutant.name for mutant in before[path].survivors]
             counts = Counter(before[path].counts)
             counts.subtract(mutant.status for mutant in before[path].survivors)
-            counts.update(found[name] for name in rerun)
-            found = {name: found[name] for name in rerun}
-        survivors = [shown(at, name, status) for name, status in found.items() if status not in NOTICED]
+            counts.update(status_of[name] for name in rerun)
+            status_of = {name: status_of[name] for name in rerun}
+        survivors = [shown(at, name, status) for name, status in status_of.items() if status not in NOTICED]
         yield File(path, digest(text), now, {status: n for status, n in sorted(counts.items()) if n}, survivors)
 
 

@@ -66,7 +66,7 @@ class Fault(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Found:
+class Sensitivity:
     """Smallest relative changes caught over the seeds; None where even δ = 2 is not.
 
     ``worst``: from that δ on the run of every seed is caught. ``alarms``: seeds whose correct run the judge does not
@@ -99,10 +99,11 @@ class Found:
 
 def base_experiment(name: str, seed: int) -> Experiment:
     """S0 (η = 0.01, λ = 3), the same with momentum, or the probe whose exact result is 0."""
-    found = parity.load("probe-cancel" if name == "probe-cancel" else "s0-scratch-lam3")
+    experiment = parity.load("probe-cancel" if name == "probe-cancel" else "s0-scratch-lam3")
     if name == "S0 momentum":
-        found = replace(found, optimizer=replace(found.optimizer, momentum=0.9))  # type: ignore[type-var]  # dataclass
-    return replace(found, seed=seed)
+        optimizer = replace(experiment.optimizer, momentum=0.9)  # type: ignore[type-var]  # a dataclass
+        experiment = replace(experiment, optimizer=optimizer)
+    return replace(experiment, seed=seed)
 
 
 def with_fault(experiment: Experiment, hyper: Hyper, delta: float) -> Experiment:
@@ -208,14 +209,14 @@ def caught_from(runs: Sequence[Seed], worst: float | None) -> float | None:
     return None
 
 
-def measure(seeds: int, fault: Fault) -> Found:
+def measure(seeds: int, fault: Fault) -> Sensitivity:
     """Bisect for every seed, then try the worst δ on all of them."""
     runs = [Seed(fault, seed) for seed in range(seeds)]
     by_judge = [smallest(run.judge_at) for run in runs]
     by_assert_close = [smallest(run.assert_close_at) for run in runs]
     worst = caught_from(runs, worst_of(by_judge))
     first = runs[0]
-    return Found(
+    return Sensitivity(
         *fault,
         seeds=seeds,
         alarms=sum(run.false_alarm for run in runs),
@@ -240,16 +241,16 @@ def ulp(dtype: str) -> float:
     return 2 * FORMATS[dtype].u
 
 
-def median_of(found: Sequence[float | None]) -> float | None:
+def median_of(deltas: Sequence[float | None]) -> float | None:
     """The upper median; a seed at which nothing is caught counts as infinite."""
-    middle = statistics.median_high([math.inf if delta is None else delta for delta in found])
+    middle = statistics.median_high([math.inf if delta is None else delta for delta in deltas])
     return None if math.isinf(middle) else middle
 
 
-def worst_of(found: Sequence[float | None]) -> float | None:
+def worst_of(deltas: Sequence[float | None]) -> float | None:
     """The largest, None if any is missing."""
-    known = [delta for delta in found if delta is not None]
-    return max(known) if len(known) == len(found) else None
+    known = [delta for delta in deltas if delta is not None]
+    return max(known) if len(known) == len(deltas) else None
 
 
 # -- all of it -----------------------------------------------------------------------------------------------------
@@ -270,14 +271,14 @@ def faults(quick: bool) -> Iterator[Fault]:
                         yield Fault(experiment, hyper, dtype, formulation)
 
 
-def grid_of(found: Sequence[Found], title: str, *, in_ulp: bool) -> Grid:
+def grid_of(sensitivities: Sequence[Sensitivity], title: str, *, in_ulp: bool) -> Grid:
     """One row per fault."""
 
-    def size(delta: float | None, one: Found) -> str:
+    def size(delta: float | None, one: Sensitivity) -> str:
         return "not seen" if delta is None else significant(delta / ulp(one.dtype) if in_ulp else delta)
 
     rows = []
-    for one in found:
+    for one in sensitivities:
         goal = "" if one.goal is None else f"≤ {PROBE_GOAL:.0f} ulp" if in_ulp else f"≤ {significant(one.goal)}"
         reached = {None: "", True: "yes", False: "no"}[one.reached]
         judge = [size(delta, one) for delta in (one.median, one.worst)]
@@ -307,9 +308,9 @@ def main(
     """Bisect, show the tables, and write results/smallest_faults.json and .md."""
     start, where = time.perf_counter(), environment()
     seeds = 3 if quick else seeds
-    found = run_all(partial(measure, seeds), list(faults(quick)), jobs, "bisecting")
-    on_s0 = [one for one in found if one.experiment != "probe-cancel"]
-    on_probe = [one for one in found if one.experiment == "probe-cancel"]
+    sensitivities = run_all(partial(measure, seeds), list(faults(quick)), jobs, "bisecting")
+    on_s0 = [one for one in sensitivities if one.experiment != "probe-cancel"]
+    on_probe = [one for one in sensitivities if one.experiment == "probe-cancel"]
     grids = [
         grid_of(on_s0, f"Smallest relative change caught, η = 0.01, λ = 3, μ = 0.9; {seeds} seeds", in_ulp=False),
         grid_of(
@@ -319,10 +320,12 @@ def main(
     for grid in grids:
         grid.show()
     elapsed = time.perf_counter() - start
+    accused, runs = (sum(getattr(one, part) for one in sensitivities) for part in ("alarms", "seeds"))
+    rejected = sum(one.assert_close_rejects for one in sensitivities)
     lines = [
-        f"goals missed: {'; '.join(missed(found)) or 'none'}",
-        f"correct runs accused by the judge: {sum(o.alarms for o in found)} of {sum(o.seeds for o in found)}; "
-        f"by assert_close against the float64 reference: {sum(o.assert_close_rejects for o in found)}",
+        f"goals missed: {'; '.join(missed(sensitivities)) or 'none'}",
+        f"correct runs accused by the judge: {accused} of {runs}; "
+        f"by assert_close against the float64 reference: {rejected}",
         f"took {elapsed:.0f} s",
     ]
     say(*lines)
@@ -330,16 +333,16 @@ def main(
         say("--quick: nothing written; without it, results/smallest_faults.json and .md are")
         return
     data: dict[str, Any] = {"environment": where, "seeds": seeds, "took_s": round(elapsed, 1), "summary": lines}
-    data["rows"] = [row(one) for one in found]
+    data["rows"] = [row(one) for one in sensitivities]
     write("smallest_faults", data, "Smallest faults", [*grids, NOTE, "\n".join(f"* {line}" for line in lines)])
 
 
-def missed(found: Sequence[Found]) -> list[str]:
+def missed(sensitivities: Sequence[Sensitivity]) -> list[str]:
     """The faults whose goal was not reached."""
-    return [f"{o.experiment} {o.hyper} {o.dtype} {o.formulation}" for o in found if o.reached is False]
+    return [f"{o.experiment} {o.hyper} {o.dtype} {o.formulation}" for o in sensitivities if o.reached is False]
 
 
-def row(one: Found) -> dict[str, Any]:
+def row(one: Sensitivity) -> dict[str, Any]:
     """For the JSON file."""
     return asdict(one) | {"ulp": ulp(one.dtype), "reached": one.reached}
 

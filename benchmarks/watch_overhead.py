@@ -49,8 +49,8 @@ class Block(nn.Module):
         self.beside = nn.Identity() if inputs == outputs else project
 
     def forward(self, x: Tensor) -> Tensor:
-        found: Tensor = self.body(x) + self.beside(x)
-        return found.relu()
+        hidden: Tensor = self.body(x) + self.beside(x)
+        return hidden.relu()
 
 
 def resnet18() -> nn.Module:

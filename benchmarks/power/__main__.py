@@ -64,8 +64,8 @@ def page_command(
 
 def read(path: Path) -> dict[str, Any]:
     """A JSON document."""
-    found: dict[str, Any] = json_format.loads(path.read_text(encoding="utf-8"))
-    return found
+    document: dict[str, Any] = json_format.loads(path.read_text(encoding="utf-8"))
+    return document
 
 
 if __name__ == "__main__":

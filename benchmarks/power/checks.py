@@ -33,25 +33,25 @@ def checks(experiment: Experiment, trajectory: Trajectory, diagnosis: Diagnosis)
     trajectory, missing = with_zeros(trajectory, design.material.params)
     recording, finite = recording_of(trajectory)
     begin = {name: values[:1] for name, values in recording.weights.items() if name not in missing}
-    found = {"initial": _initial(design.material.params, begin, recording.dtype)}
-    found["steps"] = 0.0 if finite and recording.steps == design.steps else math.inf
-    if found["steps"] == 0:
+    shares = {"initial": _initial(design.material.params, begin, recording.dtype)}
+    shares["steps"] = 0.0 if finite and recording.steps == design.steps else math.inf
+    if shares["steps"] == 0:
         predictions = Engine(recording)
-        found |= dict.fromkeys(recording.weights, 0.0)
+        shares |= dict.fromkeys(recording.weights, 0.0)
         for piece in predictions.expected(design):
             name = piece.quantity.parameter
-            found[name] = max(found[name], float(np.max(piece.share)))
+            shares[name] = max(shares[name], float(np.max(piece.share)))
         if losses := predictions.loss_shares(design):
-            found["loss"] = min(losses.values())
+            shares["loss"] = min(losses.values())
     if diagnosis.links:
-        found["links"] = math.inf if any(link.as_asked is False for link in diagnosis.links) else 0.0
-    return {name: found[name] for name in CHECKS if name in found}
+        shares["links"] = math.inf if any(link.as_asked is False for link in diagnosis.links) else 0.0
+    return {name: shares[name] for name in CHECKS if name in shares}
 
 
-def _initial(asked: Mapping[str, Array], found: Mapping[str, Array], dtype: str) -> float:
+def _initial(asked: Mapping[str, Array], recorded: Mapping[str, Array], dtype: str) -> float:
     """|w₀ − asked| ÷ ½ulp; at most 1 for what was rounded to the dtype on another way."""
     largest = 0.0
-    for name, values in found.items():
+    for name, values in recorded.items():
         share = float(np.max(np.abs(values - asked[name]) / FORMATS[dtype].half_ulp(asked[name])))
         right = started(np.ravel(asked[name]), np.ravel(values), dtype)
         largest = max(largest, min(share, 1.0) if right else max(share, np.nextafter(1.0, 2.0)))

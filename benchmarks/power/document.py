@@ -122,8 +122,8 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def dtypes(self) -> list[str]:
-        found = [row.dtype for row in self.correct] + [case.dtype for case in self.cases]
-        return list(dict.fromkeys(found + [row.dtype for row in self.smallest]))
+        dtypes = [row.dtype for row in self.correct] + [case.dtype for case in self.cases]
+        return list(dict.fromkeys(dtypes + [row.dtype for row in self.smallest]))
 
 
 def read(document: Mapping[str, Any]) -> Document:

@@ -30,17 +30,17 @@ def draw(document: Mapping[str, Any], path: Path) -> Path:
     return save(picture(read(document)), path)
 
 
-def picture(found: Document) -> Figure:
+def picture(report: Document) -> Figure:
     """A line for each mutant, below the name of its kind; the largest share over its experiments in each square."""
-    dtypes = list(dict.fromkeys(case.dtype for case in found.singles))
-    rows = _rows(found.singles)
+    dtypes = list(dict.fromkeys(case.dtype for case in report.singles))
+    rows = _rows(report.singles)
     figure = Figure(figsize=(3.2 + 2.3 * len(dtypes), 2.2 + 0.2 * len(rows)), dpi=130, facecolor="white")
     figure.set_layout_engine("constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, max(len(dtypes), 1), squeeze=False, sharey=True)[0]
     colours = colormaps["YlOrRd"].with_extremes(bad="white", under=WITHIN, over=INFINITE)
     for axis, dtype in zip(axes, dtypes, strict=False):
-        some = [case for case in found.singles if case.dtype == dtype]
+        some = [case for case in report.singles if case.dtype == dtype]
         values = np.array([[_level([c for c in some if c.faults == [row]], check) for check in CHECKS] for row in rows])
         image = axis.pcolormesh(values, cmap=colours, vmin=0, vmax=HIGHEST, edgecolors="white", lw=0.8)
         _write(axis, values)
@@ -56,7 +56,7 @@ def picture(found: Document) -> Figure:
         axis.tick_params(length=0)
         axis.spines[:].set_visible(False)
     for label in axes[0].get_yticklabels():
-        label.set_weight("bold" if label.get_text() in {case.family for case in found.singles} else "normal")
+        label.set_weight("bold" if label.get_text() in {case.family for case in report.singles} else "normal")
     figure.suptitle("log₁₀ of the largest error ÷ tolerance of each check, by fault", fontsize=13, x=0.02, ha="left")
     if dtypes and rows:
         bar = figure.colorbar(image, ax=list(axes), location="bottom", shrink=0.5, aspect=40, pad=0.01)

@@ -61,23 +61,25 @@ def _faulty(case: Trial) -> Result:
     trajectory, observed = _run(case)
     diagnosis = diagnose(experiment, trajectory, observed=observed)
     shares = checks(experiment, trajectory, diagnosis)
-    found = cause(case.faults, diagnosis)
+    right_cause = cause(case.faults, diagnosis)
     outcome: Outcome
     if diagnosis.verdict == "disagree":
-        outcome = "named" if found.rank == 1 else "caught"
+        outcome = "named" if right_cause.rank == 1 else "caught"
     elif _same(trajectory, _run(replace(case, faults=()))[0]):
         outcome = "equal"
     else:
         outcome = "undecidable" if max(shares.values()) <= 1 else "missed"
-    return Result(case=case, outcome=outcome, text=diagnosis.text, checks=shares, cause=found, steps=trajectory.steps)
+    return Result(
+        case=case, outcome=outcome, text=diagnosis.text, checks=shares, cause=right_cause, steps=trajectory.steps
+    )
 
 
 @np.errstate(all="ignore")
 def _smallest(case: Trial) -> Result:
     experiment = _experiment(case)
     recording, _ = recording_of(_run(case)[0])
-    found = smallest_changes(as_asked(experiment), Engine(recording))
-    return Result(case=case, outcome="measured", smallest=found, steps=recording.steps)
+    changes = smallest_changes(as_asked(experiment), Engine(recording))
+    return Result(case=case, outcome="measured", smallest=changes, steps=recording.steps)
 
 
 def _experiment(case: Trial) -> Experiment:

@@ -102,29 +102,29 @@ WORDS: dict[tuple[str, ...], int] = {("experiment", "number"): 2, ("faults", "ki
 
 def to_markdown(document: Mapping[str, Any], blind: Mapping[str, Any] | None = None) -> str:
     """The page, with faults written blind where there are any. The same documents make the same page."""
-    found = read(document)
+    report = read(document)
     parts = [
-        INTRODUCTION.format(seed=f" --seed {found.seed}" if found.seed else ""),
-        EARLIER if found.schema == 1 else "",
-        _section("False alarms", ALARMS, alarms(found), used(found)),
-        _section("Faults caught", CAUGHT.format(mutants=found.mutants), caught(found)),
-        _problems("Not caught", [f"`{one.id}`: {one.text}" for one in found.uncaught]),
-        _problems("Errors", [f"`{one.id}`: {one.text}" for one in found.errors]),
-        _problems("Within the tolerance of correct code", _unseen(found)),
-        _section("The cause", NAMED, named(found)),
-        _problems("Caught, with another cause first", [_line(case) for case in unnamed(found)]),
+        INTRODUCTION.format(seed=f" --seed {report.seed}" if report.seed else ""),
+        EARLIER if report.schema == 1 else "",
+        _section("False alarms", ALARMS, alarms(report), used(report)),
+        _section("Faults caught", CAUGHT.format(mutants=report.mutants), caught(report)),
+        _problems("Not caught", [f"`{one.id}`: {one.text}" for one in report.uncaught]),
+        _problems("Errors", [f"`{one.id}`: {one.text}" for one in report.errors]),
+        _problems("Within the tolerance of correct code", _unseen(report)),
+        _section("The cause", NAMED, named(report)),
+        _problems("Caught, with another cause first", [_line(case) for case in unnamed(report)]),
         *(_blind(read_blind(blind)) if blind else [NO_BLIND]),
-        _section("Two faults at once", PAIRS, pairs(found)),
-        _problems("Caught, and no explanation has both", [_line(case) for case in unpaired(found)]),
-        _section("Smallest detectable faults", SMALLEST, ranges(found), smallest(found)),
-        _section("Versions and machine", ", ".join(f"{k} {v}" for k, v in found.environment.items()) + ".\n"),
+        _section("Two faults at once", PAIRS, pairs(report)),
+        _problems("Caught, and no explanation has both", [_line(case) for case in unpaired(report)]),
+        _section("Smallest detectable faults", SMALLEST, ranges(report), smallest(report)),
+        _section("Versions and machine", ", ".join(f"{k} {v}" for k, v in report.environment.items()) + ".\n"),
     ]
     return "\n".join(part for part in parts if part)
 
 
-def _blind(found: Blind) -> list[str]:
-    parts = [_section("Faults written blind", BLIND.format(date=found.date), scores(found))]
-    for title, faults in found.sets.items():
+def _blind(blind: Blind) -> list[str]:
+    parts = [_section("Faults written blind", BLIND.format(date=blind.date), scores(blind))]
+    for title, faults in blind.sets.items():
         if faults:
             parts.append(f"### Each fault: {title}\n\n{_grid(each(faults))}")
     return parts
@@ -146,13 +146,13 @@ def _problems(title: str, lines: Sequence[str]) -> str:
 
 def _line(case: TrialReport) -> str:
     faults = " + ".join(f"`{fault}`" for fault in case.faults)
-    found = f"found {', '.join(f'`{name}`' for name in case.findings)}" if case.findings else case.text
-    return f"{faults} ({case.where}): {found}"
+    outcome = f"found {', '.join(f'`{name}`' for name in case.findings)}" if case.findings else case.text
+    return f"{faults} ({case.where}): {outcome}"
 
 
-def _unseen(found: Document) -> list[str]:
+def _unseen(report: Document) -> list[str]:
     lines = []
-    for fault, cases in unseen(found).items():
+    for fault, cases in unseen(report).items():
         dtypes = dict.fromkeys(case.dtype for case in cases)
         told = []
         for dtype in dtypes:

@@ -21,16 +21,16 @@ EVERY, SOME = 12, 2
 
 def plan(dtypes: Sequence[str], *, seed: int = 0, quick: bool = False) -> list[Trial]:
     """All cases, or with ``quick`` a sample of each kind. Another seed: other data, weights, batches and pairs."""
-    found = [*_correct(dtypes, seed, quick), *_singles(dtypes, seed), *_pairs(dtypes, seed), *_smallest(dtypes, seed)]
+    trials = [*_correct(dtypes, seed, quick), *_singles(dtypes, seed), *_pairs(dtypes, seed), *_smallest(dtypes, seed)]
     if not quick:
-        return found
-    some = [case for case in found if case.kind == "correct"]
+        return trials
+    some = [case for case in trials if case.kind == "correct"]
     mutants = list(MUTANTS)[::EVERY]
     for i, mutant in enumerate(mutants):
-        own = [case for case in found if case.kind == "single" and case.faults == (mutant,)]
+        own = [case for case in trials if case.kind == "single" and case.faults == (mutant,)]
         some.append(own[i % len(own)])
-    some += [case for case in found if case.kind == "pair"][:SOME]
-    return some + [case for case in found if case.kind == "smallest" and case.experiment == "check-sgd"]
+    some += [case for case in trials if case.kind == "pair"][:SOME]
+    return some + [case for case in trials if case.kind == "smallest" and case.experiment == "check-sgd"]
 
 
 EXPERIMENTS = tuple(name for name in names() if name.startswith("check-"))

@@ -40,20 +40,20 @@ def power(
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror}); choose another --out") from error
     with file:
-        for found in work_all([case for case in wanted if case.id not in results], jobs, measure, _broken):
-            file.write(json.dumps({**asdict(found), "torch": torch.__version__}, ensure_ascii=False) + "\n")
+        for result in work_all([case for case in wanted if case.id not in results], jobs, measure, _broken):
+            file.write(json.dumps({**asdict(result), "torch": torch.__version__}, ensure_ascii=False) + "\n")
             file.flush()
-            results[found.case.id] = found
-            counts[found.outcome] += 1
+            results[result.case.id] = result
+            counts[result.outcome] += 1
             progress(counts, len(wanted))
     return document([results[case.id] for case in wanted])
 
 
-def exit_code(found: Mapping[str, Any]) -> int:
+def exit_code(summary: Mapping[str, Any]) -> int:
     """1 on a false alarm, or a mutant that is not caught where it can be seen; else 2 on an error; else 0."""
-    if found["alarms"] or found["uncaught"]:
+    if summary["alarms"] or summary["uncaught"]:
         return 1
-    return 2 if found["errors"] else 0
+    return 2 if summary["errors"] else 0
 
 
 def _broken(case: Trial, why: str, seconds: float) -> Result:
@@ -62,7 +62,7 @@ def _broken(case: Trial, why: str, seconds: float) -> Result:
 
 def _earlier(path: Path, wanted: Sequence[Trial]) -> dict[str, Result]:
     """The results that an earlier run left, but for errors; a line that was cut off is measured again."""
-    found: dict[str, Result] = {}
+    results: dict[str, Result] = {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         try:
             result, version = _parsed(json.loads(line))
@@ -71,8 +71,8 @@ def _earlier(path: Path, wanted: Sequence[Trial]) -> dict[str, Result]:
         if version != torch.__version__:
             raise InputError(f"{path}: holds results of torch {version}, not {torch.__version__}; choose --out anew")
         if result.outcome != "error":
-            found[result.case.id] = result
-    return {case.id: found[case.id] for case in wanted if case.id in found}
+            results[result.case.id] = result
+    return {case.id: results[case.id] for case in wanted if case.id in results}
 
 
 def _parsed(record: dict[str, Any]) -> tuple[Result, str]:

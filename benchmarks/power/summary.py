@@ -24,7 +24,7 @@ def document(results: Sequence[Result]) -> dict[str, Any]:
     """What ``--json`` writes; numbers that are not finite are strings."""
     of = {kind: [r for r in results if r.case.kind == kind] for kind in ("correct", "single", "pair", "smallest")}
     faulty = [*of["single"], *of["pair"]]
-    found = {
+    contents = {
         "schema": 2,
         "seed": min((r.case.seed for r in results), default=0),
         "mutants": len({r.case.faults for r in of["single"]}),
@@ -38,7 +38,7 @@ def document(results: Sequence[Result]) -> dict[str, Any]:
         "smallest": [_smallest(r) for r in of["smallest"] if r.outcome == "measured"],
         "environment": environment(),
     }
-    plained: dict[str, Any] = json_value(found)
+    plained: dict[str, Any] = json_value(contents)
     return plained
 
 

@@ -18,11 +18,11 @@ class Table:
     rows: Sequence[Sequence[str]]
 
 
-def alarms(found: Document) -> Table:
+def alarms(report: Document) -> Table:
     """Correct code by dtype."""
     rows = []
-    for dtype in found.dtypes:
-        some = [row for row in found.correct if row.dtype == dtype]
+    for dtype in report.dtypes:
+        some = [row for row in report.correct if row.dtype == dtype]
         sums = [sum(getattr(row, part) for row in some) for part in ("runs", "steps", "numbers", "alarms")]
         largest = max((row.used for row in some), default=None)
         if some:
@@ -31,27 +31,27 @@ def alarms(found: Document) -> Table:
     return Table("Correct code", columns, rows)
 
 
-def used(found: Document) -> Table:
+def used(report: Document) -> Table:
     """Correct code by experiment: the largest error ÷ tolerance of any check, and what cannot be seen."""
     rows = []
-    for experiment in dict.fromkeys(row.experiment for row in found.correct):
-        some = {row.dtype: row for row in found.correct if row.experiment == experiment}
-        shares = [some[d].used if d in some else None for d in found.dtypes]
+    for experiment in dict.fromkeys(row.experiment for row in report.correct):
+        some = {row.dtype: row for row in report.correct if row.experiment == experiment}
+        shares = [some[d].used if d in some else None for d in report.dtypes]
         unseen = [f"{dtype}: {', '.join(row.unseen)}" for dtype, row in some.items() if row.unseen]
         rows.append([experiment, *map(number, shares), "; ".join(unseen) or "–"])
-    return Table("Largest error ÷ tolerance", ("experiment", *found.dtypes, "cannot be seen in some run"), rows)
+    return Table("Largest error ÷ tolerance", ("experiment", *report.dtypes, "cannot be seen in some run"), rows)
 
 
-def caught(found: Document) -> Table:
+def caught(report: Document) -> Table:
     """Mutants by dtype."""
     columns = ("dtype", "runs", "caught", "undecidable", "equal to correct code", "missed")
     rows = [
-        [r.dtype, f"{r.cases:,}", f"{r.caught:,}", *map(str, (r.undecidable, r.equal, r.missed))] for r in found.caught
+        [r.dtype, f"{r.cases:,}", f"{r.caught:,}", *map(str, (r.undecidable, r.equal, r.missed))] for r in report.caught
     ]
     return Table("Mutants caught", columns, rows)
 
 
-def named(found: Document) -> Table:
+def named(report: Document) -> Table:
     """The causes of single faults."""
     columns = ("dtype", "caught", "in the first class", "share", "mutants always first", "median (largest) class")
     rows = [
@@ -63,12 +63,12 @@ def named(found: Document) -> Table:
             f"{r.mutants_named} of {r.mutants}",
             f"{r.median_size:g} ({r.largest_size})",
         ]
-        for r in found.caught
+        for r in report.caught
     ]
     return Table("Cause of a single fault", columns, rows)
 
 
-def pairs(found: Document) -> Table:
+def pairs(report: Document) -> Table:
     """The causes of two faults at once."""
     columns = (
         "dtype",
@@ -91,20 +91,20 @@ def pairs(found: Document) -> Table:
             str(r.none),
             f"{r.median_size:g} ({r.largest_size})",
         ]
-        for r in found.pairs
+        for r in report.pairs
     ]
     return Table("Causes of two faults", columns, rows)
 
 
-def ranges(found: Document) -> Table:
+def ranges(report: Document) -> Table:
     """The smallest change of each number over the experiments, from the least to the largest."""
-    names = dict.fromkeys(name for row in found.smallest for name in row.numbers)
-    dtypes = [dtype for dtype in found.dtypes if any(row.dtype == dtype for row in found.smallest)]
+    names = dict.fromkeys(name for row in report.smallest for name in row.numbers)
+    dtypes = [dtype for dtype in report.dtypes if any(row.dtype == dtype for row in report.smallest)]
     rows = []
     for name in names:
         cells = []
         for dtype in dtypes:
-            some = [row.numbers[name] for row in found.smallest if row.dtype == dtype and name in row.numbers]
+            some = [row.numbers[name] for row in report.smallest if row.dtype == dtype and name in row.numbers]
             seen = [delta for delta in some if delta is not None]
             least = change(min(seen)) if seen else ""
             most = change(max(seen)) if seen and len(seen) == len(some) else "undecidable"
@@ -113,31 +113,31 @@ def ranges(found: Document) -> Table:
     return Table("Smallest relative change that is seen, over the experiments", ("number", *dtypes), rows)
 
 
-def smallest(found: Document) -> Table:
+def smallest(report: Document) -> Table:
     """The same for each experiment."""
     by_row: dict[tuple[str, str], dict[str, str]] = {}
-    for row in found.smallest:
+    for row in report.smallest:
         for name, delta in row.numbers.items():
             by_row.setdefault((row.experiment, name), {})[row.dtype] = change(delta)
-    dtypes = [dtype for dtype in found.dtypes if any(row.dtype == dtype for row in found.smallest)]
+    dtypes = [dtype for dtype in report.dtypes if any(row.dtype == dtype for row in report.smallest)]
     rows = [[*key, *(cells.get(dtype, "") for dtype in dtypes)] for key, cells in by_row.items()]
     return Table("Smallest relative change that is seen", ("experiment", "number", *dtypes), rows)
 
 
-def unnamed(found: Document) -> list[TrialReport]:
+def unnamed(report: Document) -> list[TrialReport]:
     """Single faults that were caught, but whose name is not in the first class."""
-    return [case for case in found.singles if case.outcome == "caught"]
+    return [case for case in report.singles if case.outcome == "caught"]
 
 
-def unpaired(found: Document) -> list[TrialReport]:
+def unpaired(report: Document) -> list[TrialReport]:
     """Pairs that were caught, but that no explanation names."""
-    return [case for case in found.doubles if case.caught and case.rank is None]
+    return [case for case in report.doubles if case.caught and case.rank is None]
 
 
-def unseen(found: Document) -> dict[str, list[TrialReport]]:
+def unseen(report: Document) -> dict[str, list[TrialReport]]:
     """Runs with a fault that lie within the tolerance of correct code, by fault and dtype."""
     by_fault: dict[str, list[TrialReport]] = {}
-    for case in found.singles:
+    for case in report.singles:
         if case.outcome in ("undecidable", "equal"):
             by_fault.setdefault(case.faults[0], []).append(case)
     return by_fault

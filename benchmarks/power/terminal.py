@@ -19,8 +19,8 @@ SHOWN = 20  # of a list; the others are in the files
 
 def print_power(document: Mapping[str, Any], console: Console) -> None:
     """A table for each of the measurements, what is to be looked at, and one line that sums up."""
-    found = read(document)
-    for table in (alarms(found), caught(found), named(found), pairs(found), ranges(found)):
+    report = read(document)
+    for table in (alarms(report), caught(report), named(report), pairs(report), ranges(report)):
         if table.rows:
             shown = Table(title=table.title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
             for i, column in enumerate(table.columns):
@@ -28,13 +28,13 @@ def print_power(document: Mapping[str, Any], console: Console) -> None:
             for row in table.rows:
                 shown.add_row(*map(escape, row))
             console.print(shown)
-    _list(console, "false alarm", found.alarms)
-    _list(console, "not caught", found.uncaught)
-    _list(console, "error", found.errors)
-    lines = [f"{', '.join(case.faults)} ({case.where}): {case.text}" for case in unnamed(found)]
+    _list(console, "false alarm", report.alarms)
+    _list(console, "not caught", report.uncaught)
+    _list(console, "error", report.errors)
+    lines = [f"{', '.join(case.faults)} ({case.where}): {case.text}" for case in unnamed(report)]
     _lines(console, "cause not named first", lines)
-    console.print(f"[dim]{escape(', '.join(f'{k} {v}' for k, v in found.environment.items()))}[/]", soft_wrap=True)
-    console.print(_summary(found), soft_wrap=True)
+    console.print(f"[dim]{escape(', '.join(f'{k} {v}' for k, v in report.environment.items()))}[/]", soft_wrap=True)
+    console.print(_summary(report), soft_wrap=True)
 
 
 def _list(console: Console, what: str, some: Sequence[Said]) -> None:
@@ -48,11 +48,11 @@ def _lines(console: Console, what: str, lines: Sequence[str]) -> None:
         console.print(f"… and {len(lines) - SHOWN:,} more; the results have them all")
 
 
-def _summary(found: Document) -> str:
-    runs = sum(row.runs for row in found.correct)
-    sharpest = max((row.used for row in found.correct), default=None)
-    first, of = (sum(getattr(row, part) for row in found.caught) for part in ("first", "caught"))
+def _summary(report: Document) -> str:
+    runs = sum(row.runs for row in report.correct)
+    sharpest = max((row.used for row in report.correct), default=None)
+    first, of = (sum(getattr(row, part) for row in report.caught) for part in ("first", "caught"))
     return (
-        f"{len(found.alarms)} false alarms in {runs:,} correct runs (at most {number(sharpest)} of a tolerance used); "
-        f"{found.mutants} mutants, {len(found.uncaught)} runs not caught; cause named first in {percent(first, of)}"
+        f"{len(report.alarms)} false alarms in {runs:,} correct runs (at most {number(sharpest)} of a tolerance used); "
+        f"{report.mutants} mutants, {len(report.uncaught)} runs not caught; cause named first in {percent(first, of)}"
     )

@@ -121,13 +121,13 @@ def measured(row: Row) -> str:
     """The law in a few words."""
     if row["verdict"] in ("error", "unsupported"):
         return "–"
-    found = [row["family"].partition("(")[0]] if row["family"] and _equal(row) else []
-    found += [_decay(note) for note in row["notes"] if note.startswith("decay of")][:1]  # of the matrix
+    parts = [row["family"].partition("(")[0]] if row["family"] and _equal(row) else []
+    parts += [_decay(note) for note in row["notes"] if note.startswith("decay of")][:1]  # of the matrix
     for note in row["notes"]:
         for pattern, short in FACTS:
             if match := re.search(pattern, note):
-                found.append(match.expand(short))
-    return ", ".join(filter(None, found))
+                parts.append(match.expand(short))
+    return ", ".join(filter(None, parts))
 
 
 def _decay(note: str) -> str:

@@ -48,13 +48,13 @@ def check(entry: Entry, limit: float) -> dict[str, Any]:
     process.start()
     theirs.close()
     try:
-        found = ours.recv() if ours.poll(limit) else _no_answer(f"no answer in {limit:g} s")
+        report = ours.recv() if ours.poll(limit) else _no_answer(f"no answer in {limit:g} s")
     except EOFError:
-        found = _no_answer("its process crashed")
+        report = _no_answer("its process crashed")
     process.kill()
     process.join()
     ours.close()
-    return {"command": list(entry.command), **found, "seconds": round(time.perf_counter() - started, 1)}
+    return {"command": list(entry.command), **report, "seconds": round(time.perf_counter() - started, 1)}
 
 
 def _work(connection: Connection, entry: Entry) -> None:
@@ -64,14 +64,14 @@ def _work(connection: Connection, entry: Entry) -> None:
     try:
         with redirect_stdout(StringIO()):
             examined = examine(load(parse(entry.target)), hyper)
-        found = conclude(examined, hyper, entry.against or None)
+        diagnosis = conclude(examined, hyper, entry.against or None)
         in_float32 = _share_in_float32(examined, entry) if entry.against else None
     except Exception as error:  # theirs: they do not import here, or refuse
         connection.send(_no_answer(f"{type(error).__name__}: {error}".splitlines()[0]))
         return
-    kept = {name: getattr(found, name) for name in ("against", "verdict", "text", "family", "unseen", "notes")}
-    findings = [{"id": one.id, "text": one.text, "evidence": one.evidence} for one in found.findings]
-    share = found.share if math.isfinite(found.share) else None
+    kept = {name: getattr(diagnosis, name) for name in ("against", "verdict", "text", "family", "unseen", "notes")}
+    findings = [{"id": one.id, "text": one.text, "evidence": one.evidence} for one in diagnosis.findings]
+    share = diagnosis.share if math.isfinite(diagnosis.share) else None
     connection.send({**kept, "share": share, "float32": in_float32, "findings": findings})
 
 
@@ -91,13 +91,13 @@ def _no_answer(said: str) -> dict[str, Any]:
 
 def environment() -> dict[str, Any]:
     """What the numbers depend on: versions and the kind of machine."""
-    found = {}
+    versions = {}
     for package in (*PACKAGES, "numpy"):
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
-    return {"python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}", **found}
+            versions[package] = "not installed"
+    return {"python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}", **versions}
 
 
 def main(
