@@ -1,4 +1,4 @@
-"""What can go wrong between the user's words and a verdict."""
+"""The errors that end a command between the user's words and a verdict."""
 
 from __future__ import annotations
 

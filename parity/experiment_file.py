@@ -45,7 +45,7 @@ REGISTRIES: dict[str, Mapping[str, type]] = {
 PLAIN = {"name": str, "title": str, "source": str, "seed": int, "epochs": int}
 TABLES = (*REGISTRIES, "groups", "batches")
 DEFAULT_KIND = {"model": "linear", "loss": "squared_error"}
-"""What a table without ``kind`` means."""
+"""The kind of a table that names none."""
 PATHS = ("path", "validation_path", "images", "labels", "validation_images", "validation_labels")
 """Fields of data from files."""
 
@@ -178,7 +178,7 @@ def _build(cls: type, table: Any, where: str) -> Any:
 
 
 TYPES = {"object": "table", "array": "list", "str": "text", "float": "number", "int": "integer", "bool": "boolean"}
-"""What msgspec calls a type, and what TOML calls it."""
+"""Msgspec's name of each type, and TOML's."""
 
 
 def _typed(value: Any, kind: Any, where: str) -> Any:

@@ -37,7 +37,7 @@ class Interrupted(Exception):
 
 
 class Output:
-    """Where one command prints and writes: its console, ``--json`` and ``--out``."""
+    """The places to which one command prints and writes: its console, ``--json`` and ``--out``."""
 
     def __init__(self, json: str | None = None, out: Path | None = None, *others: Path | None) -> None:
         """Raises :class:`InputError` where a file cannot be written, before the work that it is for.
@@ -123,7 +123,7 @@ def to_json(document: Any, *, indent: int | None = 1) -> str:
 
 
 def json_value(value: Any) -> Any:
-    """The same value for JSON, which has no inf and no nan."""
+    """Convert a value for JSON, which has no inf and no nan."""
     if isinstance(value, dict):
         return {key: json_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -51,7 +51,7 @@ class _Worker(Generic[C, R]):
         self.connection.send(case)
 
     def result(self) -> R:
-        """What came back, or what became of the process."""
+        """The result that came back, or the failure of the process."""
         case = self.case
         assert case is not None
         self.case = None

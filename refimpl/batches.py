@@ -12,7 +12,7 @@ from refimpl.errors import ParameterError
 from refimpl.ranges import check_fields
 
 Order = tuple[tuple[npt.NDArray[np.intp], ...], ...]
-"""For each epoch, for each batch, the row numbers of the batch."""
+"""The row numbers of every batch of every epoch."""
 
 
 @dataclass(frozen=True, kw_only=True)

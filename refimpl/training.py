@@ -168,7 +168,7 @@ class _Recorder:
         return norm(*(params[name] for name in self.problem.model.weights))
 
     def trajectory(self) -> Trajectory:
-        """All of it, steps as the leading axis."""
+        """The whole record, with the steps as the leading axis."""
         last = self.params[-1]
         return Trajectory(
             params={name: np.stack([moment[name] for moment in self.params]) for name in last},

@@ -62,7 +62,7 @@ class Trajectory:
 
     @property
     def steps(self) -> int:
-        """K."""
+        """K, the number of steps."""
         return len(self.loss)
 
     @property
@@ -71,7 +71,7 @@ class Trajectory:
         return sum(values.nbytes for values in self._arrays().values()) > LARGE
 
     def without_steps(self) -> Trajectory:
-        """What is left of it as a run that recorded losses only."""
+        """The trajectory that the same run leaves when it records losses only."""
         final = {name: values[-1:].copy() for name, values in self.params.items()}
         return replace(self, params=final, gradients={}, state={})
 

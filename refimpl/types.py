@@ -123,7 +123,7 @@ class Optimizer(Protocol):
 
     @property
     def decay(self) -> Decay:
-        """What it does with an L2 penalty of its own."""
+        """How the optimizer applies its own ``weight_decay``."""
 
     def init(self, param: Array) -> State:
         """State before the first step, with torch's keys; a key that torch makes later is absent."""
@@ -137,7 +137,7 @@ class Schedule(Protocol):
 
     @property
     def per(self) -> Literal["epoch", "step"]:
-        """What advances it."""
+        """Whether the schedule advances after every epoch or after every step."""
 
     def at(self, count: Any, base: Mapping[str, Number]) -> dict[str, Number]:
         """The hyper-parameters that differ from ``base`` after ``count`` advances (an int or an array of them)."""
@@ -159,7 +159,7 @@ class Reactive(Protocol):
 
     @property
     def per(self) -> Literal["epoch", "step"]:
-        """What advances it."""
+        """Whether the schedule advances after every epoch or after every step."""
 
     @property
     def worst(self) -> float:

@@ -1,4 +1,4 @@
-"""What a backend is: something that runs an experiment and hands back a trajectory."""
+"""The protocol of a backend, which runs an experiment and hands back a trajectory."""
 
 from __future__ import annotations
 

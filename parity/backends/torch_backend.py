@@ -102,7 +102,7 @@ class _Run(ABC):
         return ready_made(self.loss, evaluated(self.model, self.params, X), y).item()
 
     def provenance(self) -> dict[str, Any]:
-        """What else a reader of the trajectory needs to know."""
+        """The name of the device, which a reader of the trajectory needs to know."""
         on_cpu = torch.device(self.setting.device).type == "cpu"
         return {} if on_cpu else {"device_name": torch.get_device_module(self.setting.device).get_device_name()}
 
@@ -304,7 +304,7 @@ def versions() -> dict[str, str]:
 
 @contextlib.contextmanager
 def in_torchs_words(refusals: tuple[type[Exception], ...]) -> Iterator[None]:
-    """What torch refuses is unsupported, in torch's words."""
+    """Turn torch's refusals into :class:`Unsupported`, in torch's words."""
     try:
         yield
     except refusals as error:

@@ -49,7 +49,7 @@ SCHEDULERS: Mapping[type, str | None] = {
 """The scheduler of torch.optim.lr_scheduler that each schedule stands for; a rate that never changes needs none."""
 
 TORCH_NAMES = {"factor": "lr_lambda"}
-"""Of the Python function of LambdaLR and MultiplicativeLR."""
+"""Torch's name for the Python function of LambdaLR and MultiplicativeLR."""
 
 
 def torch_schedule(schedule: Any, optimizer: Optimizer) -> Scheduler | None:

@@ -93,7 +93,7 @@ class _Diagnosing:
         return any(id.startswith("precision-") and id.endswith("-weights") for id in ids)
 
     def run(self) -> Diagnosis:
-        """All of it."""
+        """Put the whole diagnosis together."""
         begin, near = self._starts()
         findings = [
             *(self.averaged or self._findings()),
@@ -285,7 +285,7 @@ class _Diagnosing:
         return shares
 
     def _effects(self, begin: Sequence[Start]) -> Effects | None:
-        """Of every finding on the end of the run; None where one of them is of the recorded weights only."""
+        """The effect of every finding on the end of the run; None where one of them is of the recorded weights only."""
         best = self.best
         if best is not None:
             made = best.design

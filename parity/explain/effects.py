@@ -25,7 +25,7 @@ MOST = 8
 
 @dataclass(frozen=True)
 class Effect:
-    """Of one difference: Q with it alone ÷ Q without any, and its share φ of the log of the whole ratio."""
+    """The effect of one difference: Q with it alone ÷ Q without any, and its share φ of the log of the whole ratio."""
 
     name: str
     alone: float
@@ -47,7 +47,7 @@ class Effects:
 
 
 def effects(design: Design, differences: Mapping[str, Change]) -> Effects | None:
-    """Of every difference on ½‖w‖² at the end; None where there are none or too many, or where a run diverges."""
+    """The effects of the differences on ½‖w‖² at the end; None without any, with too many, or where a run diverges."""
     names = tuple(differences)
     if not 1 <= len(names) <= MOST:
         return None

@@ -11,7 +11,7 @@ DIGITS = 10
 
 
 def number(value: float, error: float) -> str:
-    """As many digits as the error bar supports; with the bar where it supports fewer than three."""
+    """The number with as many digits as its error bar supports, and with the bar where that is fewer than three."""
     if not (value and np.isfinite(value) and np.isfinite(error)):
         return f"({value:.3g} ± {error:.3g})"
     size, bar = (np.floor(np.log10(x)) for x in (abs(value), max(error, 1e-300)))

@@ -38,7 +38,7 @@ class Observed:
     trouble: str = ""
 
     def since(self, step: int) -> Observed:
-        """Without the first steps."""
+        """The observation without the first steps."""
         return Observed(**{each.name: _since(getattr(self, each.name), step) for each in fields(self)})
 
 

@@ -16,7 +16,7 @@ LISTED = 6
 
 @dataclass(frozen=True)
 class Pattern:
-    """Of one parameter: ``share`` ``(K, elements)``, the error ÷ allowance of every number after every step."""
+    """The errors of one parameter. ``share`` ``(K, elements)``: error ÷ allowance of every number after every step."""
 
     parameter: str
     share: Array

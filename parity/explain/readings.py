@@ -39,7 +39,7 @@ def bases(design: Design, engine: Engine) -> Iterator[tuple[str, Expected]]:
 
 
 def after(recording: Recording) -> Recording:
-    """The same with the weights of one step later: the loss of a step is then that after it."""
+    """The recording with the weights of one step later, so that the loss of a step is that after the step."""
     weights = {name: _later(values) for name, values in recording.weights.items()}
     units = {name: values if name == "loss" else _later(values) for name, values in recording.written.items()}
     return replace(recording, weights=weights, written=units)
@@ -94,7 +94,7 @@ def _normal(weights: Array) -> Array:
 
 
 def usual_loss(design: Design, engine: Engine) -> str:
-    """What the recorded losses are, in words; nothing where they are no usual quantity."""
+    """The name of the quantity that was recorded as the loss; empty where it is no usual one."""
     recording = engine.recording
     profile, unit = recording.profiles["loss"], recording.half_unit("loss")
     pieces = bases(design, engine)

@@ -21,7 +21,7 @@ from refimpl.types import Array
 
 COPIES = 32
 ELEMENTS = 400_000
-"""Of all copies together; of a larger model there are fewer copies."""
+"""The most elements of all copies together; of a larger model there are fewer copies."""
 
 
 @dataclass(frozen=True)

@@ -191,7 +191,7 @@ def check_lbfgs(update: GroupUpdate, products: Sequence[Product]) -> Iterator[Ex
 
 
 def _check_memory(update: GroupUpdate) -> Iterator[Expected]:
-    """What the step remembered of the last one."""
+    """Check what the step remembers of the step before."""
     number, store, tensor = update.number, FORMATS[update.format], Rounding(update.profile).tensor
     state, after = update.state, update.state_after
     y = lbfgs.change(tensor(update.evaluations[0].gradient), tensor(state["prev_flat_grad"]))

@@ -106,7 +106,7 @@ class Checks:
             yield equal(quantity, 0, candidate, stored(value, candidate, self.dtype))
 
     def initial_state(self) -> Iterator[Expected]:
-        """What the optimizer keeps before its first step."""
+        """Check the state of the optimizer before its first step."""
         for name, states in self.trajectory.state.items():
             asked = self.form.optimizers[name].init(self.trajectory.params[name][0])
             early = {key: values[0] for key, values in states.items() if len(values) == self.trajectory.steps + 1}
@@ -223,7 +223,7 @@ class Checks:
         return {name: np.concatenate(allowances) for name, allowances in by_parameter.items()}
 
     def _after(self, quantity: Quantity, steps: Array) -> Array:
-        """What the candidate has after ``steps``; nan where a state that must be there is not."""
+        """The candidate's values after ``steps``; nan where a state that must be there is missing."""
         weights: Array = self.recording.weights[quantity.parameter]
         if not quantity.key:
             after: Array = weights[steps + 1]

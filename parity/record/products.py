@@ -19,7 +19,7 @@ FACTORS: dict[Callable[..., Any], int] = {
     torch.ops.aten.mm.default: 0,
     torch.ops.aten.addmm.default: 1,
 }
-"""Where the left factor stands among the arguments; the right one follows it."""
+"""The place of the left factor among the arguments; the right one follows it."""
 
 
 class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch
@@ -54,6 +54,6 @@ class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch
 
 
 def exactly(tensor: torch.Tensor) -> Array:
-    """In float64, with the axis of runs."""
+    """The tensor in float64, with the axis of runs."""
     numbers: Array = np.array(tensor.detach().to("cpu", torch.float64).numpy())[None]
     return numbers

@@ -27,7 +27,7 @@ WORDS = re.compile(
         )
     )
 )
-"""What a refusal sounds like; any other exception of a step is a fault."""
+"""The patterns of messages that are refusals; any other exception of a step is a fault."""
 
 
 class Vacuous(Exception):

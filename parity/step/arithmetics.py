@@ -28,7 +28,7 @@ class Arithmetic(Protocol):
 
 @dataclass(frozen=True)
 class Plain:
-    """Float64 as it is."""
+    """The arithmetic of float64, without bounds for its roundings."""
 
     def tensor(self, array: Array) -> Any:
         return array

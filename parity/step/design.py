@@ -180,7 +180,7 @@ class Design:
         return (made if self.weights_format is None else rounded(made, self.weights_format)), state
 
     def _remembered(self, state: Mapping[str, Any]) -> dict[str, Any]:
-        """What is left of a state that is lost."""
+        """The entries of a state that the optimizer does not forget."""
         return {key: value for key, value in state.items() if self.forgets and key not in self.forgets}
 
     def turns(self, name: str, steps: Any) -> tuple[int, bool]:
@@ -228,7 +228,7 @@ class Design:
 
 
 def _several(part: Any) -> tuple[Any, ...]:
-    """What a part has for each parameter, or the part itself."""
+    """The values of a part by parameter, or the part itself where it is one for all."""
     return tuple(part.values()) if isinstance(part, Mapping) else (part,)
 
 

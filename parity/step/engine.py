@@ -43,7 +43,7 @@ class Engine:
         self._gradients: dict[Any, tuple[Any, dict[str, Any]]] = {}
         self._pieces: dict[int, tuple[Design, Sequence[Expected]]] = {}
         self.memo: dict[Any, Any] = {}
-        """What others made of this recording once, and ask for again."""
+        """A cache for what others computed of this recording and ask for again."""
 
     # -- what designs make of every step -------------------------------------------------------------------------------
 
@@ -62,7 +62,7 @@ class Engine:
         return weights
 
     def expected(self, design: Design) -> Iterator[Expected]:
-        """What a run of this design may have after each step, beside what it has, step by step."""
+        """The weights that a run of this design may have after each step, beside the recorded ones, step by step."""
         update = self.arithmetic("update")
         for k, params in enumerate(self._along(design, update, self._given(design, update))):
             for name, bounded in params.items():
@@ -91,7 +91,7 @@ class Engine:
         return replayed(self.recording.steps, before, gradient, step)
 
     def candidate(self, design: Design, name: str) -> Array:
-        """What the run had after each step ``(K, …)``, where it is held to a design."""
+        """The values that are held to a design: those of the run after each step ``(K, …)``."""
         return design.ends.get(name, self.recording.weights[name][1:])
 
     def _before(self, design: Design, name: str, now: slice, arithmetic: Arithmetic) -> Any:
@@ -207,7 +207,7 @@ class Engine:
         return design.seen(every, gradient) | given
 
     def gradients_at(self, design: Design, steps: Array, arithmetic: Arithmetic) -> dict[str, Any]:
-        """The same at some steps with batches of one size, by parameter ``(steps, …)``, without any mixing."""
+        """The gradients at some steps with batches of one size, by parameter ``(steps, …)``, without any mixing."""
         made = self.passes.at(design, steps, arithmetic)
         return design.seen(steps, design.raw(steps, made.problem, made.data_gradient, made.params))
 

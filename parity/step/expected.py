@@ -36,7 +36,7 @@ class Expected:
         return np.where(unknown, 0, np.where(np.isnan(share), np.inf, share))
 
     def widened(self, half_unit: Array) -> Expected:
-        """The same where the candidate is known to so much only: digits that were written."""
+        """The expectation with a wider allowance, for a candidate that is known to ± ``half_unit`` only."""
         return replace(self, allowance=self.allowance + half_unit) if np.any(half_unit) else self
 
 
@@ -54,7 +54,7 @@ def expect(quantity: Quantity, steps: Array, candidate: Array, bounded: Bounded,
 
 
 def expect_one(quantity: Quantity, step: int, candidate: Array | None, bounded: Any, store: Format) -> Expected:
-    """The same of one step; what is not there, or has another shape, agrees with nothing."""
+    """The expectation of one step; a tensor that is missing, or has another shape, agrees with nothing."""
     if candidate is None or bounded.shape != candidate.shape:
         return equal(replace(quantity, shape=True), step, np.full((1, 1), np.nan), np.zeros((1, 1)))
     return expect(quantity, np.array([step]), candidate, bounded, store)

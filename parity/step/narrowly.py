@@ -13,7 +13,7 @@ from refimpl.arithmetic.formats import FORMATS
 
 
 def in_format(profile: Profile, name: str) -> Profile:
-    """The same arithmetic in another format."""
+    """The arithmetic of a profile in another format."""
     return replace(profile, compute=FORMATS[name])
 
 

@@ -24,7 +24,7 @@ CHUNK = 200_000
 
 
 ROUNDINGS = 4
-"""Of weights that a design computed from the recorded ones."""
+"""The roundings of weights that a design computed from the recorded ones."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Pass:
 
     @property
     def objective(self) -> Any:
-        """The same with the design's penalties in the gradient."""
+        """The loss of each batch with the penalties that the design has in the gradient."""
         if self.design.penalty_times is None:
             return self.problem.objective_from(self.loss, self.params)
         penalty = self.problem.objective_from(0 * self.loss, self.params)
@@ -105,7 +105,7 @@ class Passes:
         return weights
 
     def every(self, design: Design, arithmetic: Arithmetic, of: Callable[[Pass], Mapping[Any, Any]]) -> Any:
-        """What is made ``of`` the passes, by name ``(K, …)``, for all steps in their order."""
+        """The values that ``of`` makes of the passes, by name ``(K, …)``, for all steps in their order."""
         chunks = self.chunks(design)
         pieces = [of(self.at(design, steps, arithmetic)) for steps in chunks]
         order = np.argsort(np.concatenate(chunks), kind="stable")

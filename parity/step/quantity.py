@@ -1,4 +1,4 @@
-"""What is compared: a quantity of a run or of one step, as a value."""
+"""The names of compared quantities: of a run, or of one step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OfTensor = Literal["value", "start value", "loaded", "untouched", "version", "gr
 OfTensors = Literal["accumulated", "storage", "count"]
 OfStage = Literal["start", "gram", "polynomial", "iterate", "products"]
 Kind = Literal[OfRun, OfBatch, OfStep, OfTensor, OfTensors, OfStage]
-"""In the order of the computation; what is of one step of one parameter is named by the tensor alone."""
+"""The kinds in the order of the computation; ``"value"``, of a tensor after a step, is named by the tensor alone."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
 NAMELESS = ("train loss", "validation loss", "norm", "loss", "objective", "objective as asked", "gradient off span")
 """Kinds that a run has once."""
@@ -59,7 +59,7 @@ class Quantity:
 
     @property
     def stage(self) -> str:
-        """The same without the number of the iteration."""
+        """The name of the stage without the number of the iteration."""
         return replace(self, number=None).local
 
     def __str__(self) -> str:

@@ -47,7 +47,7 @@ class Recording:
         return Bounded(self.weights[name][steps], self.half_unit(name)[steps], profile)
 
     def half_unit(self, name: str) -> Array:
-        """What a recorded number may be off by how it was written; 0 where it is exact."""
+        """The error of a recorded number that comes from its written digits; 0 where it is exact."""
         like: Any = self.loss if name == "loss" else self.weights[name]
         return self.written.get(name, np.zeros(like.shape))
 
@@ -61,7 +61,7 @@ class Recording:
         return sum(values[0].size for values in self.weights.values())
 
     def format(self, name: str, key: str = "") -> Format:
-        """In which a parameter, or a tensor of its state, is stored."""
+        """The format in which a parameter, or a tensor of its state, is stored."""
         return self.formats.get(f"{name}/{key}" if key else name, self.profiles["loss"].compute)
 
     def births(self, name: str) -> dict[str, int]:
@@ -174,7 +174,7 @@ def narrower(recording: Recording) -> str | None:
 
 
 def said_in(trajectory: Trajectory, format: str) -> Trajectory:
-    """The same run as if it had said that it is in another format."""
+    """The run as if its record named another format."""
     sums = "float32" if FORMATS[format].digits < FORMATS["float32"].digits else format
     profile = {"compute": format, "accumulate": sums}
     inputs = {name: np.asarray(FORMATS[format].round(values), float) for name, values in trajectory.inputs.items()}

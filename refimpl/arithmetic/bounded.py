@@ -152,7 +152,7 @@ class Bounded(NDArrayOperatorsMixin):
 
     @property
     def format(self) -> Format:
-        """What an elementwise result is rounded to."""
+        """The format to which the result of an elementwise operation is rounded."""
         return self.profile.scalar if self.scalar else self.profile.compute
 
     def entering(self) -> Bounded:

@@ -75,7 +75,7 @@ class DoubleDouble:
         return rows[0]
 
     def joined(self, *others: DoubleDouble, axis: int = 0) -> DoubleDouble:
-        """One after the other along ``axis``."""
+        """The arrays one after the other along ``axis``."""
         every = (self, *others)
         high, low = (np.concatenate([getattr(part, name) for part in every], axis=axis) for name in ("high", "low"))
         return DoubleDouble(high, low)
@@ -97,7 +97,7 @@ def _two_sum(a: Array, b: Array) -> tuple[Array, Array]:
 
 
 def _fast_two_sum(a: Array, b: Array) -> tuple[Array, Array]:
-    """The same where |a| ≥ |b|."""
+    """The sum and its exact rounding error by three operations, which needs |a| ≥ |b|."""
     s = a + b
     return s, b - (s - a)
 

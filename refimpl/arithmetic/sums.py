@@ -12,7 +12,7 @@ from refimpl.arithmetic.bounded import Bounded
 from refimpl.types import Array
 
 PIECES = 3
-"""In how many pieces autograd may hand over a term: λ₁ sign(w), and from w·w twice λ₂/2·w."""
+"""The number of pieces in which autograd may hand over a term: λ₁ sign(w), and from w·w twice λ₂/2·w."""
 
 
 def add_in_any_order(terms: Sequence[Array]) -> Array:

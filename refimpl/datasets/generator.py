@@ -1,4 +1,4 @@
-"""What every source of data offers."""
+"""The protocol of all sources of data."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def alpha_for(loss: SquaredError, strength: Number, rows: int) -> Array:
 
 
 def strengths_of(name: str, values: Number) -> Array:
-    """As ``(k,)``. Raises :class:`ParameterError` for any that is not a number, not finite or negative."""
+    """The strengths as ``(k,)``. Raises :class:`ParameterError` for what is not a number, not finite or negative."""
     try:
         given = np.atleast_1d(np.asarray(values, np.float64))
     except (TypeError, ValueError):  # words, complex numbers, rows of unequal length

@@ -40,7 +40,7 @@ PROGRAMMED: dict[str, Any] = {
 }
 """Made of Python functions or of other schedules."""
 REACTIVE = {"reduce_on_plateau": ReduceOnPlateau}
-"""They are handed a metric."""
+"""The schedules that are handed a metric."""
 
 __all__ = [
     "PROGRAMMED",

@@ -80,7 +80,7 @@ class OneCycle:
 
     @property
     def steps(self) -> int:
-        """N."""
+        """N, the number of steps of the cycle."""
         return self.total_steps or (self.epochs or 0) * (self.steps_per_epoch or 0)
 
     def at(self, count: Any, base: Mapping[str, Number]) -> dict[str, Number]:
@@ -111,7 +111,7 @@ class OneCycle:
         return {"lr": lr, **(momentum_of(base, momentum) if self.cycle_momentum else {})}
 
     def _anneal(self, x: Number, y: Number, t: Number) -> Any:
-        """From x at t = 0 to y at t = 1."""
+        """The number that goes from x at t = 0 to y at t = 1."""
         if self.anneal_strategy == "cos":
             return y + (x - y) / 2 * (cos_pi(t) + 1)
         return (y - x) * t + x

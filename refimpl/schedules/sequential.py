@@ -63,7 +63,7 @@ class Sequential:
     def _in_turn(
         self, count: Any, base: Mapping[str, Number], changes_of: Callable[[Schedule, Any, Any], dict[str, Number]]
     ) -> dict[str, Number]:
-        """What the schedule whose turn it is changes; what only others move is as in ``base``."""
+        """The changes by the schedule whose turn it is; hyper-parameters that only others move are as in ``base``."""
         hyper: dict[str, Number] = {}
         for schedule, start, end in self._turns(count):
             own = np.clip(count - start, 0, end - start - 1)

@@ -50,7 +50,7 @@ class Entry:
     rare: bool = False
 
     def named(self, kind: Kind) -> Name:
-        """With its operation in the place of its name."""
+        """The name of the fault, with the operation that makes it."""
         options = self.options or ({"edit": self.id} if self.operation == "edited" else {})
         return Name(
             id=self.id,

@@ -21,7 +21,7 @@ from parity.explain.measure.given import Given
 from refimpl.types import Array
 
 FURTHER_ROUNDINGS = 8
-"""Of a sum over the rows: those of the factors, of penalties, of micro-batches."""
+"""Roundings of a gradient beside those of its sum over the rows: of the factors, of penalties, of micro-batches."""
 SOLVED = 2.0**-53
 """Unit roundoff of the solution itself, which is refined once: its error is that of its residual."""
 FURTHER: tuple[tuple[str, ...], ...] = ((), ("sign w",), ("1",), ("w₀",), ("sign w", "1"))
@@ -30,10 +30,11 @@ FURTHER: tuple[tuple[str, ...], ...] = ((), ("sign w",), ("1",), ("w₀",), ("si
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """Of every step: ``delta`` ± ``delta_error`` of each row, ``decay`` ± ``decay_error`` (λ), ``further``: the other
-    columns' coefficients with theirs ``(K,)``; ``added`` ± ``added_error`` ``(K,)``: ν, what the bias got beside Σδ.
+    """The coefficients of every step: ``delta`` ± ``delta_error`` of each row, ``decay`` ± ``decay_error`` (λ).
 
-    ``left`` ``(K,)``: the residual ÷ what rounding may leave, at most 1 where these columns explain the gradient.
+    ``further``: those of the other columns with their errors ``(K,)``. ``added`` ± ``added_error`` ``(K,)``: ν, what
+    the bias got beside Σδ. ``left`` ``(K,)``: the residual ÷ what rounding may leave, at most 1 where these columns
+    explain the gradient.
     """
 
     rows: tuple[Array, ...]

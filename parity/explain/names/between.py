@@ -63,7 +63,7 @@ def late(chain: Chain, design: Design) -> Iterator[Cause]:
 def _off(
     chain: Chain, seen: Mapping[str, Array], recorded: Mapping[str, Array], asked: Mapping[str, Array]
 ) -> tuple[dict[str, Array], Array]:
-    """Of each parameter that was written: what was seen, else what was recorded; and the steps in which it was."""
+    """The values of each parameter that was written, as seen or else as recorded, and the steps in which it was."""
     values: dict[str, Array] = {}
     written = np.zeros(chain.steps, bool)
     for name, its in recorded.items():

@@ -17,8 +17,8 @@ from refimpl.types import Array
 
 @dataclass(frozen=True)
 class Shrinking:
-    """Of one parameter: ``scale`` s_k of the asked step, and ``share`` β_k of the weights that is lost; ``after``:
-    β also shrinks the step just made, s_k = 1 − β_k."""
+    """The steps of one parameter: ``scale`` s_k of the asked step, ``share`` β_k of the weights that is lost;
+    ``after``: β also shrinks the step just made, s_k = 1 − β_k."""
 
     parameter: str
     scale: Series
@@ -91,7 +91,7 @@ def measure(chain: Chain, seen: Design, name: str) -> Shrinking | None:
 
 
 def _said(one: Shrinking, seen: Design) -> tuple[str, Array, bool]:
-    """In words, the numbers to put in, and whether they are one number."""
+    """The decay in words, the numbers to put in, and whether they are one number."""
     name, share = one.parameter, one.share
     when = " after each step, the step just made included" if one.after else " beside each step"
     idle = not any(seen.rates(name))

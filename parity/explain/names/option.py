@@ -10,7 +10,7 @@ from parity.explain.cause import Cause
 from parity.explain.measure.chain import Chain
 
 PARTS = ("data", "penalty", "bias")
-"""Of a gradient: what the rows give, what is added to the weight's part, what is added to the bias's part."""
+"""The parts of a gradient: that of the rows, what is added to the weight's part, what is added to the bias's part."""
 
 
 @dataclass(frozen=True)

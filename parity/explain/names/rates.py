@@ -64,7 +64,7 @@ def listed(rates: Array, id: str, *, numbers: int = 0, **measured: Any) -> Rates
 
 
 def _listed(rates: Array) -> Callable[[Design], Design]:
-    """These rates in the place of the schedule."""
+    """The change that puts these rates in the place of the schedule."""
     schedule = Listed(tuple(map(float, rates)))
     return lambda design: replace(design.with_schedule(schedule), counts=None)
 
@@ -155,7 +155,7 @@ def _late(design: Design, executed: Series, asked: Array) -> Iterator[Rates]:
 
 
 def _set_back(design: Design, executed: Series, asked: Array) -> Iterator[Rates]:
-    """For one stretch between two advances the rate is the first one again."""
+    """The cause that sets the rate back to the first one for a stretch between two advances."""
     off = np.flatnonzero(np.abs(executed.value - asked) > executed.error)
     if not len(off) or not off[0] or len(off) != off[-1] - off[0] + 1 or len(set(design.advances[off])) != 1:
         return

@@ -20,7 +20,7 @@ NARROW = ("float32", "bfloat16", "float16")
 
 
 def causes(chain: Chain) -> Iterator[Cause]:
-    """Each of them that gives the measured gradient."""
+    """The causes that give the measured gradient."""
     for name in NARROW:
         format = FORMATS[name]
         if format.digits >= FORMATS[chain.engine.recording.dtype].digits:

@@ -31,7 +31,7 @@ def measure(chain: Chain) -> dict[str, Series] | None:
 
 
 def causes(chain: Chain) -> Iterator[Cause]:
-    """What the multiples are; the numbers themselves where they are nothing known."""
+    """The causes that the multiples show; the numbers themselves where no cause is known for them."""
     scales = measure(chain)
     if scales is None or all(one.is_(1.0) for one in scales.values()):
         return

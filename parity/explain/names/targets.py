@@ -26,11 +26,11 @@ CHANGED: Mapping[str, tuple[str, Callable[[Array], Array]]] = {
     "targets-negated": ("have the wrong sign", lambda y: -y),
     "targets-zero": ("are 0: they take no part", lambda y: 0 * y),
 }
-"""What may have been done to each target, in words that follow *targets*."""
+"""Mistakes in the targets by the name of the cause: words that follow *targets*, and the function applied to each."""
 
 
 def causes(chain: Chain) -> Iterator[Cause]:
-    """What the targets are, where each row has one and the same whenever it comes."""
+    """The causes that lie in the targets, where a row has the same target whenever it comes."""
     loss = chain.design.form.in_gradient.loss
     rows = chain.rows
     if not isinstance(loss, SquaredError) or rows is None:

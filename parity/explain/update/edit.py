@@ -39,12 +39,12 @@ class Edit:
         return self.made[key][1]
 
     def key(self, program: Program) -> tuple[str, ...]:
-        """What is the same in every program that has the lines."""
+        """A key that is the same in every program that has the lines."""
         pairs = (f"{program.lines[i]}\n{line}" for i, line in sorted(self.lines.items()))
         return (self.id, *pairs) if self.id.startswith("line-") else (self.id, self.text)
 
     def told(self, program: Program) -> tuple[str, str]:
-        """What was done, and what was asked."""
+        """The words for what was done, and for what was asked."""
         paper = Renderer(program.kept)
         if not self.id.startswith("line-"):
             return self.text, f"as asked: {self.right}"

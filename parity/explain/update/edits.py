@@ -67,12 +67,12 @@ class Edits:
 
     @cached_property
     def named(self) -> list[Own]:
-        """Those that have words of their own."""
+        """The edits that have words of their own."""
         return self._by_name(False)
 
     @cached_property
     def every(self) -> list[Own]:
-        """Those that any line allows."""
+        """The edits that any line allows."""
         return self._by_name(True)
 
     def _by_name(self, every: bool) -> list[Own]:
@@ -84,7 +84,7 @@ class Edits:
         return list(by_name.values())
 
     def part(self, own: Own) -> Part:
-        """What is said of an edit."""
+        """The words for an edit, as part of a candidate."""
         name, edit = next(iter(own.items()))
         return Part(id=edit.id, say=lambda: edit.told(self.programs[name]))
 

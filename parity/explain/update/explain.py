@@ -53,7 +53,7 @@ class UpdateExplanation:
 
     @property
     def text(self) -> str:
-        """One line."""
+        """The explanation in one line."""
         return self.explanations[0].text if self.explanations else "; ".join(self.structure)
 
 

@@ -38,20 +38,20 @@ SECOND = {
     ast.Sub: "term",
     ast.Pow: "power",
 }
-"""What the second operand of an operator is called."""
+"""The name of the second operand of each operator."""
 
 
 @lru_cache(maxsize=128)
 def line_edits(program: Program) -> tuple[Edit, ...]:
-    """Those that any line allows, each source once."""
+    """The edits that any line allows, each source once."""
     return tuple(Lines(program).edits())
 
 
 class Lines(Editor):
-    """What may have been done to each line."""
+    """The edits that a mistake may have made in each line."""
 
     def edits(self) -> Iterator[Edit]:
-        """Those of several lines first."""
+        """All edits, those of several lines first."""
         seen = set(self.program.lines)
         yield from self._of_order()
         yield from self._in_place()
@@ -110,7 +110,7 @@ class Lines(Editor):
                     yield "missing", self._with(i, node, always), f"«{always}» in every step"
 
     def _started(self, i: int, node: ast.expr) -> Iterator[tuple[str, str, str]]:
-        """What is kept starts with another thing."""
+        """A tensor of the state starts with another value."""
         for key in self.program.kept:
             pattern = f"state.get('{key}', A)"
             if matched(pattern, node) is None:
@@ -181,7 +181,7 @@ class Lines(Editor):
                 yield self._plain("exchanged", lines, f"«{one}» and «{other}» are exchanged")
 
     def _kept(self) -> Iterator[Edit]:
-        """What is kept under a key is another tensor, or an expression in which it stands."""
+        """The state keeps another tensor under a key, or an expression in which it stands."""
         for i, tree in enumerate(self.trees):
             for node in (n for n in ast.walk(tree) if isinstance(n, ast.Dict)):
                 for key, value in zip(node.keys, node.values, strict=True):

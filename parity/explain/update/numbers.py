@@ -105,7 +105,7 @@ def solve(records: Sequence[UpdateRecord], rules: Mapping[str, Any], slots: Sequ
 
 
 def _within(slot: Slot, x: float, r: Array, slope: Array) -> Solved | None:
-    """What all elements allow a number, the others being what they are."""
+    """The range that all elements allow a number while the other numbers stay as they are."""
     told = np.abs(slope) > 0
     if not told.any():
         return None

@@ -48,7 +48,7 @@ class Program:
     asked: Any
     lines: tuple[str, ...]
     names: Mapping[str, Any] = field(default_factory=dict)
-    """What the lines refer to beside numpy, the reference's own module and :data:`HELPERS`."""
+    """Names that the lines use beside numpy, those of the reference's own module and :data:`HELPERS`."""
 
     def _same(self) -> tuple[Any, ...]:
         return type(self.asked).__name__, self.lines, tuple(self.names)
@@ -156,7 +156,7 @@ def _source(function: Any) -> str:
 
 
 def _globals(optimizer: Any) -> dict[str, Any]:
-    """What the source of a reference refers to."""
+    """The names that the source of a reference uses, with their values."""
     own = {"is_zero": is_zero, "base": getattr(optimizer, "lr", 1.0)}
     return {**HELPERS, **inspect.getmodule(type(optimizer)).__dict__, **own}
 
@@ -185,7 +185,7 @@ class _Folded(ast.NodeTransformer):
 
 
 def _value(test: ast.expr, known: Mapping[str, Any]) -> bool | None:
-    """What a test gives; None where that is known in a step only."""
+    """Evaluate the condition of a branch; None where its value is known in a step only."""
     try:
         return bool(eval(compile(ast.Expression(test), "<test>", "eval"), dict(known)))
     except NameError:

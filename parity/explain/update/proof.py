@@ -22,7 +22,7 @@ class Part:
 
     @classmethod
     def said(cls, id: str, text: str, right: str) -> Part:
-        """With the words at hand."""
+        """A part whose words are known already."""
         return cls(id=id, say=lambda: (text, right))
 
 

@@ -31,7 +31,7 @@ class Renderer:
         return re.sub("«(.*?)»", lambda match: self.of(ast.parse(match[1], mode="eval").body), text)
 
     def line(self, source: str) -> str:
-        """A statement."""
+        """A statement in the notation of formulas."""
         if source == "pass":
             return "nothing"
         try:
@@ -100,7 +100,7 @@ class Renderer:
 
 
 def _entries(after: ast.expr) -> Iterator[tuple[ast.Constant, ast.expr]]:
-    """What is kept, by its key, as far as it is written down."""
+    """The expressions that the state keeps, by their keys, as far as the source writes them out."""
     if isinstance(after, ast.Dict):
         for key, value in zip(after.keys, after.values, strict=True):
             if isinstance(key, ast.Constant) and isinstance(value, ast.BinOp):

@@ -45,7 +45,7 @@ class UpdateRecord:
 
     @cached_property
     def allowance(self) -> Array:
-        """Of the weights after each step, at least half an ulp of theirs; ∞ where nothing is known."""
+        """The allowance of the weights after each step, at least half an ulp of theirs; ∞ where nothing is known."""
         own = np.concatenate([np.broadcast_to(p.allowance, p.candidate.shape) for p in self._pieces]).astype(float)
         ulp = self.motion.format.half_ulp(self.motion.weights[1 : self.steps + 1]).astype(float)
         wide: Array = np.maximum(own, ulp)
@@ -111,7 +111,7 @@ class UpdateRecord:
         return float(share.mean()) if np.isfinite(share).all() else np.inf
 
     def states(self, rule: Any) -> Iterator[State]:
-        """What the rule keeps before each step."""
+        """The state of the rule before each step."""
         state = rule.init(self.weights[:1])
         for k in range(self.steps):
             yield state
@@ -147,6 +147,6 @@ def first_wrong(records: Sequence[UpdateRecord]) -> int:
 
 
 def _dot(a: Array, b: Array) -> Array:
-    """Of each step."""
+    """The dot product of each step."""
     products: Array = np.sum(a * b, axis=1, keepdims=True)
     return products

@@ -65,7 +65,7 @@ squared error on new rows, mean of {SEEDS} seeds:""",
 
 
 def _textbook(seed: int, rows: int = 20) -> Experiment:
-    """Without a bias, which none of these touch."""
+    """The experiment without a bias, which none of these touch."""
     gaussian = Gaussian(train_rows=rows, features=200, noise=NOISE, bias=0.0)
     return entry("s0-scratch-lam0", data=gaussian, model=Linear(bias=False), init={}, seed=seed)
 

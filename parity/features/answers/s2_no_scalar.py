@@ -6,7 +6,7 @@ from parity.features.answers.answer import Answer, Reply
 from parity.features.known.known import KNOWN
 
 SHAPES = ((128, 784), (128,), (10, 128), (10,))
-"""Of the network 784 → 128 → 10."""
+"""The shapes of the parameters of the network 784 → 128 → 10."""
 
 
 def evidence() -> Reply:

@@ -36,7 +36,7 @@ from refimpl.types import Array, Params
 STRENGTH = 3.0
 """λ of the textbook; of the bias, too, where it is decayed."""
 SHIFT = 1.0
-"""What is added to the targets in the picture of predictions."""
+"""The number that is added to the targets in the picture of predictions."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

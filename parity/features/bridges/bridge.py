@@ -1,4 +1,4 @@
-"""What a bridge is: a statement with its proof, and the numbers that show it."""
+"""The parts of a bridge: a statement with its proof, and the numbers that show it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from refimpl.losses.squared_error import SquaredError
 from refimpl.types import Array
 
 LOSS = SquaredError(factor=0.5, reduction="mean")
-"""Of every bridge, and of the textbook."""
+"""The loss of every bridge, and of the textbook."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)  # eq=False: arrays have no single truth value
 class Identity:
-    """The same numbers by two computations that share no formula: ``one`` and ``other``, of any equal shape.
+    """Numbers that two computations agree on and share no formula for: ``one`` and ``other``, of any equal shape.
 
     ``claim``: what is equal; ``ways``: how each was computed; ``promised``: the digits that they agree to at least.
     """

@@ -145,7 +145,7 @@ def compute(seed: int) -> Decoupled:
 
 
 def _limits(data: Dataset, walled: Array) -> dict[str, Array]:
-    """Where each of them ends, in closed form."""
+    """The weights at which the optimizers end, in closed form."""
 
     def weight(strength: float) -> Array:
         w: Array = ridge(data.X, data.y, LOSS, strength, intercept=False).params["weight"][0, 0]

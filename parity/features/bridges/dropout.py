@@ -130,7 +130,7 @@ def _strengths(X: Array, q: float) -> Array:
 
 
 def _masked(X: Array, masks: Array, q: float) -> Array:
-    """What torch's dropout does: m∘x/(1 − q), m of 0 and 1."""
+    """The features after torch's dropout: m∘x/(1 − q), m of 0 and 1."""
     masked: Array = masks * X / (1 - q)
     return masked
 

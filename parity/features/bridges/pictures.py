@@ -30,7 +30,7 @@ def draw(id: str, evidence: Any, path: Path) -> Path:
 
 
 def caption(id: str) -> str:
-    """What is to be seen on the picture."""
+    """The caption, which says what the picture shows."""
     return " ".join((PICTURES[id].__doc__ or "").split())
 
 

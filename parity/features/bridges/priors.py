@@ -159,7 +159,7 @@ def _posterior_mean(X: Array, y: Array) -> Array:
 
 
 def _most_probable_laplace(X: Array, y: Array, beta: float) -> Array:
-    """The same with w = β(u − v), u and v ≥ 0: then |w|/β = u + v at the maximum, and everything is smooth."""
+    """The most probable w of a Laplace prior by w = β(u − v), u and v ≥ 0: |w|/β = u + v at the maximum, all smooth."""
     p = X.shape[1]
     M = beta * np.column_stack([X, -X, np.ones(len(X))])  # the outputs are Mz for z = (u, v, b/β)
     prior = np.append(np.ones(2 * p), 0)

@@ -14,7 +14,7 @@ from parity.features.bridges.page import number
 
 
 def print_bridges(bridges: Mapping[str, Bridge], console: Console) -> None:
-    """What there is."""
+    """Print a table of all bridges."""
     table = Table(box=None)
     table.add_column("id", no_wrap=True)
     table.add_column("bridge")

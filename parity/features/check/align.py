@@ -23,7 +23,7 @@ OFTEN = 1 / 4
 
 
 def roles_by_report(history: History, reports: Sequence[Params], start: Params) -> dict[int, str]:
-    """Of each parameter the tensors that were reported as such, else those with the reported values.
+    """The tensors of each parameter: those that were reported as such, else those with the reported values.
 
     A tensor that has them now and then only is another: the direction of weight normalisation begins as the weight.
     Code that makes a new tensor in every step has several.
@@ -141,7 +141,7 @@ def reports_of(history: History, groups: Rows, roles: Roles, start: Params) -> l
 
 
 def observed_in(history: History, rows: Rows, roles: Roles, start: Params) -> Observed:
-    """What happened before each report. ``start``: the parameters, with the axis of runs."""
+    """The events before each report. ``start``: the parameters, with the axis of runs."""
     shapes = {name: values.shape for name, values in start.items()}
     steps = {name: [_with_gradient(_steps(row, name, roles)) for row in rows] for name in shapes}
     steps = {name: each for name, each in steps.items() if any(each)}

@@ -70,7 +70,7 @@ def _meant(name: str) -> tuple[str, int] | None:
 
 
 def _chosen(place: str, quantity: str, names: Sequence[str], claims: Sequence[int]) -> int:
-    """Of several columns that may be one quantity, the one with its plain name."""
+    """The column with the plain name of a quantity, where several columns may be that quantity."""
     exact = [position for position in claims if _plain(names[position]) == quantity]
     some = exact or list(claims)
     if len(some) > 1:

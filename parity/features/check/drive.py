@@ -161,7 +161,7 @@ def _over_steps(moments: list[dict[str, Array]]) -> dict[str, Array]:
 
 
 def _numbers(optimizer: Any) -> Iterator[Tensor]:
-    """What it keeps in tensors of one element, whatever the size of the parameter."""
+    """The numbers that the optimizer keeps in tensors of one element, whatever the size of the parameter."""
     by_key: dict[str, list[Tensor]] = {}
     for kept in (*optimizer.state.values(), *optimizer.param_groups):
         for key, value in kept.items() if isinstance(kept, dict) else ():

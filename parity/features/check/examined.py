@@ -1,4 +1,4 @@
-"""What the process of an optimizer class sends back."""
+"""The record of an optimizer class that its process sends back."""
 
 from __future__ import annotations
 
@@ -41,5 +41,5 @@ class Examined:
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """Those of the run that it is judged by."""
+        """The parameters of the run by which the class is judged."""
         return tuple(self.runs["drawn"].weights)

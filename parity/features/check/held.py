@@ -80,7 +80,7 @@ def _plain(value: Any) -> Any:
 
 
 def known_numbers(examined: Examined) -> dict[str, Any]:
-    """What the class was asked for, as far as it may mean something to a reference."""
+    """The hyper-parameters that the class was given, as far as a reference may know them."""
     every = {f.name: f.default for cls in OPTIMIZERS.values() for f in fields(cls)}
     numbers = {name: _plain(value) for name, value in examined.given.items() if name in every and value is not None}
     return {name: value for name, value in numbers.items() if isinstance(value, bool | int | float | tuple | str)}
@@ -107,5 +107,5 @@ def motions(played: Played, dtype: str, *, scalar: str = "float64") -> list[Moti
 
 
 def key_of(optimizer: Any) -> str:
-    """Its name in ``OPTIMIZERS``."""
+    """The name of the reference in ``OPTIMIZERS``."""
     return next(key for key, cls in OPTIMIZERS.items() if cls is type(optimizer))

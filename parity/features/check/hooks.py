@@ -67,14 +67,14 @@ class EventLog:
         self._last: dict[int, Array] = {}
 
     def history(self) -> History:
-        """What was recorded, without torch's objects."""
+        """The recorded events, without torch's objects."""
         seen = [Seen(tuple(t.shape), str(t.dtype).removeprefix("torch.")) for t in self._tensors]
         return History(
             self.events, seen, {n: self._value(n) for n in range(len(seen))}, tuple(self._shapes), self.trouble
         )
 
     def mark(self, reported: Mapping[str, Tensor]) -> None:
-        """A report was made."""
+        """Record that a report was made."""
         known: dict[str, int | None] = {}
         with self._safely():
             known = {name: self._alias(tensor) for name, tensor in reported.items() if _has_memory(tensor)}
@@ -245,7 +245,7 @@ class EventLog:
 
     @contextmanager
     def _safely(self) -> Iterator[None]:
-        """What goes wrong in here costs the recording and nothing else."""
+        """Let an exception in here end the recording, and nothing else."""
         try:
             yield
         except Exception as error:
@@ -284,7 +284,7 @@ def _sequence(what: Any) -> Sequence[Any]:
 
 
 def _copy(tensor: Tensor) -> Array:
-    """In float64, which holds each number exactly."""
+    """A copy of a tensor in float64, which holds each number exactly."""
     dense = tensor.detach() if tensor.layout == torch.strided else tensor.detach().to_dense()
     return exact(dense)
 

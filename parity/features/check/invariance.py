@@ -21,7 +21,7 @@ NONE = 1e-12
 
 
 def facts(runs: Mapping[str, Played], lr: float | None) -> Iterator[str]:
-    """Each in one line."""
+    """The properties of an unknown optimizer, each in one line."""
     plain = runs.get("plain")
     if plain is None or not any(plain.moves(name).any() for name in plain.weights):
         return
@@ -61,7 +61,7 @@ def _to(difference: Any) -> str:
 
 
 def _elementwise(plain: Played, other: Played, names: tuple[str, ...]) -> str:
-    """What the gradient of the first element moves beside its own."""
+    """The words for the elements that the gradient of the first element moves beside its own."""
     largest = float(np.max(np.abs(_moves(plain))))
     changed = {name: np.abs(other.moves(name) - plain.moves(name)) > NONE * largest for name in names}
     own = changed[names[0]].any(axis=0).ravel()[1:]
@@ -83,7 +83,7 @@ def _memory(impulse: Played, name: str) -> str:
 
 
 def _first(plain: Played, name: str, lr: float | None) -> str:
-    """What the first step is of its gradient."""
+    """The words for how the first step depends on its gradient."""
     move, gradient = plain.moves(name)[0].ravel(), plain.gradients[name][0].ravel()
     if not move.any():
         return "the first step moves nothing"

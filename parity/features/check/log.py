@@ -30,7 +30,7 @@ from refimpl.reductions import norm
 from refimpl.trajectory import Trajectory
 
 DTYPES = ("float64", "float32", "float16", "bfloat16")
-"""What a log is taken for, in this order."""
+"""The dtypes that a log is taken for, in this order."""
 
 
 def check_log(place: str, experiment: Experiment, *, dtype: str | None = None) -> Diagnosis:
@@ -79,7 +79,7 @@ def _check_saved(place: str, trajectory: Trajectory, experiment: Experiment) -> 
 
 
 def _with_weights(log: Log, experiment: Experiment, dtype: str | None) -> Diagnosis:
-    """As a training function that had reported every row, each number as far as it was written."""
+    """Judge a log as a training function that had reported every row, each number as far as it was written."""
     tried = [dtype] if dtype else [name for name in DTYPES if all(_holds(log, some, name) for some in log.weights)]
     tried = tried or ["float64"]
     trajectories = [_trajectory(log, experiment, name) for name in tried]

@@ -127,7 +127,7 @@ def _unknown(examined: Examined, nearest: str) -> Diagnosis:
 
 
 def _beside_its_name(examined: Examined) -> list[str]:
-    """What a class does that is called as a reference is, and is not it."""
+    """The differences of a class from the reference whose name it has."""
     key = BY_NAME.get(examined.name.lower().replace("_", ""))
     if key is None:
         return []
@@ -140,7 +140,7 @@ def _beside_its_name(examined: Examined) -> list[str]:
 
 
 def _off(examined: Examined, held: Held, feed: str) -> list[str]:
-    """What is said of a run that is not that of some references; nothing where it is."""
+    """The differences of a run from that of the references; empty where there are none."""
     judged = judge(held, examined.runs[feed], "float64", float32=examined.keeps_float32)
     if judged.share <= 1:
         return []
@@ -191,7 +191,7 @@ def _text(
 
 
 def _scalars(judged: Mapping[str, Judgement]) -> list[str]:
-    """Where it agrees only with numbers that are computed in less than Python's have."""
+    """A note on dtypes in which the class agrees only if its numbers are computed in less than Python's precision."""
     narrow = " and ".join(dtype for dtype, one in judged.items() if one.share <= 1 and one.scalar != "float64")
     return (
         [f"in {narrow} it agrees if numbers such as 1 − βᵗ are computed in float32, not in float64"] if narrow else []

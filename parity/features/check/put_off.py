@@ -21,7 +21,7 @@ NAME = "torch._dynamo"
 
 
 def put_off_dynamo() -> None:
-    """In a process of its own, after the import of torch."""
+    """Put off the import of ``torch._dynamo``; to be called in a process of its own, after the import of torch."""
     if NAME not in sys.modules:
         sys.modules[NAME] = StandIn(NAME)
         sys.meta_path.insert(0, PartsFinder())
@@ -33,7 +33,7 @@ class StandIn(ModuleType):
     __path__: list[str] = []  # noqa: RUF012  # it is a package, whose parts are found by Parts
 
     def graph_break(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing is compiled."""
+        """Do nothing, as nothing is compiled."""
 
     def disable(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Callable[..., Any]:
         """The function as it is, until there is something to be disabled."""

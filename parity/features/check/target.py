@@ -27,7 +27,7 @@ class Target:
 
     @property
     def is_class(self) -> bool:
-        """By its name, which costs no import."""
+        """Whether the target is a class, by its name, which costs no import."""
         return self.name[:1].isupper()
 
     @property

@@ -70,7 +70,7 @@ class Task:
 
     @cached_property
     def experiment(self) -> Experiment:
-        """What the data are of."""
+        """The experiment that the data belong to."""
         asked = self._data.experiment
         experiment: Experiment = pickle.loads(asked) if isinstance(asked, bytes) else asked
         return experiment

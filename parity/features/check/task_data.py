@@ -63,7 +63,7 @@ def task_data(experiment: Experiment) -> TaskData:
 
 
 def _strengths(penalty: Any) -> tuple[Any, Any]:
-    """Those of λ‖w‖₁ and of λ/2·‖w‖²."""
+    """The strengths of λ‖w‖₁ and of λ/2·‖w‖²."""
     from refimpl.penalties import L1, L2, ElasticNet
 
     if isinstance(penalty, L1):

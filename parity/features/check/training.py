@@ -28,7 +28,7 @@ from refimpl.types import Array
 UNKNOWN_FORM = 2.0
 """Multiplies the unit roundoff: w·(1 − ηλ) − ηg is as right as w − η(g + λw), and rounds otherwise."""
 ACCUMULATE = {"bfloat16": "float32", "float16": "float32"}
-"""What matrix products of narrow formats are added up in."""
+"""The format in which matrix products of narrow formats are added up."""
 
 
 def check_training(

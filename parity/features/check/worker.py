@@ -90,7 +90,7 @@ def _started() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _answer(process: subprocess.Popen[bytes], answers: queue.SimpleQueue[bytes], until: float) -> bytes | None:
-    """What it sent; empty where it ended without, None where there is no time left."""
+    """The answer that the process sent; empty where it ended without one, None where there is no time left."""
     while time.monotonic() < until:
         with suppress(queue.Empty):
             return answers.get(timeout=WATCHED)

@@ -99,7 +99,7 @@ def read(name: str | None, words: Mapping[str, str]) -> Convention:
 
 
 def read_facts(rows: str | None, sd_y: str | None) -> Facts:
-    """What is known of the data. Raises :class:`InputError`."""
+    """The known facts of the data. Raises :class:`InputError`."""
     try:
         return Facts(
             rows=None if rows is None else int(ascii_digits(rows)),

@@ -39,7 +39,7 @@ def print_conversion(conversion: Conversion, console: Console) -> None:
 
 
 def print_proof(proof: Proof, console: Console) -> None:
-    """What was run, how near it came to the exact minimiser, and how near it had to."""
+    """Print what was run, how near it came to the exact minimiser, and how near it had to."""
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in ("library", "what was done", "‖Δ(w, b)‖ ÷ ‖(w, b)‖", "allowed", "digits"):
         table.add_column(column)
@@ -53,7 +53,7 @@ def print_proof(proof: Proof, console: Console) -> None:
 
 
 def explained(proof: Proof) -> str:
-    """The state in words."""
+    """The state of a proof in words."""
     if proof.state == "disagree":
         wrong = [one.library for one in (proof.source, proof.target) if one.holds is False]
         return f"{' and '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} elsewhere than the exact minimiser"

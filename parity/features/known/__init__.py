@@ -1,1 +1,1 @@
-"""What torch has wrong or surprising, with live reproductions."""
+"""Known deviations and surprises of torch, with live reproductions."""

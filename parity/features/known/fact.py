@@ -1,4 +1,4 @@
-"""What a known fact is: a claim about torch, and the smallest script that shows it."""
+"""The parts of a known fact: a claim about torch, and the smallest script that shows it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Where a run would diverge, and the largest learning rate at which it does not."""
+"""The prediction of whether a run diverges, and of the largest learning rate at which it does not."""

@@ -51,7 +51,7 @@ def word(growth: Growth) -> str:
 
 
 def _predicted(forecast: Stability, growth: Growth) -> str:
-    """Where errors shrink but the objective has no minimum, there is nothing to converge to."""
+    """The prediction in a word: a run whose errors shrink drifts where the objective has no minimum to converge to."""
     return "drifts" if forecast.bottomless and not growth.diverges else word(growth)
 
 

@@ -28,7 +28,7 @@ from refimpl.types import Array
 DRAWN = 200
 """Epochs over which the growth of reshuffled batches is measured."""
 SHARES = (0.25, 0.5, 0.9, 0.99, 1.01, 1.1, 1.5, 2.0)
-"""Of the limit of the batches in turns: the learning rates of the table, where none are given."""
+"""The learning rates of the table where none are given, as shares of the limit of the batches in turns."""
 BOUNDED = (L1, SubtractedL1, Norm)
 MOST = 4e8
 """Steps times the square of the rows: what a prediction may cost. It takes some fifty such products: minutes."""
@@ -165,7 +165,7 @@ class _Asked:
         return self._growth(self.problem, replace(self.optimizer, lr=lr))
 
     def at_strength(self, lam: float) -> Growth:
-        """Of λ in the place of the L2 penalties, on the parameters that they name."""
+        """The growth with λ in the place of the L2 penalties, on the parameters that they name."""
         names = next((penalty.parameters for penalty in self.problem.penalties), ("weight",))
         penalised = replace(self.problem, penalties=(L2(strength=lam, parameters=names),))
         return self._growth(penalised, replace(self.optimizer, weight_decay=0.0))

@@ -1,4 +1,4 @@
-"""The same runs in a framework, each λ a run of its own, held to the reference and judged step by step."""
+"""The runs of a sweep in a framework, each λ a run of its own, held to the reference and judged step by step."""
 
 from __future__ import annotations
 

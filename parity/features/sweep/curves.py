@@ -57,7 +57,7 @@ class Curves:
         return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
 
     def columns(self, where: slice) -> Curves:
-        """The same at some of the values of λ."""
+        """The curves at some of the values of λ."""
         return Curves(**{name: values[:, where] for name, values in self.named().items()})
 
 

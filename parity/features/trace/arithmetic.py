@@ -122,7 +122,7 @@ class Traced(NDArrayOperatorsMixin):
 
     @property
     def base(self) -> Traced:
-        """What was computed, before it was given another shape."""
+        """The computed array, before it was given another shape."""
         return self.operands[0].base if self.kind == "move" else self
 
     def suggest(self, symbol: str) -> None:
@@ -150,5 +150,5 @@ def traced(x: Any) -> Traced:
 
 
 def untraced(x: Any) -> Any:
-    """What a formula would compute with."""
+    """The value that a formula would compute with."""
     return x.value if isinstance(x, Traced) else x

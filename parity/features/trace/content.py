@@ -1,4 +1,4 @@
-"""What a trace shows, as data."""
+"""The contents of a trace, as data."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from parity.features.trace.arithmetic import Traced
 from parity.features.trace.elements import SUMS, Element, operands_at, terms_at
 
 SHOWN = 6
-"""Of a longer sum the first terms and the last are kept."""
+"""The number of terms that are shown; of a longer sum the first ones and the last."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _is_reason(condition: Element) -> bool:
 
 
 def _opened(node: Traced, place: int) -> Expression:
-    """What an element was computed from; of a choice what was chosen."""
+    """The expression from which an element was computed; of a choice the branch that was chosen."""
     if given(node):
         return Leaf(node.symbol, node.at(place))
     if node.kind in SUMS:

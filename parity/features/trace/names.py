@@ -40,7 +40,7 @@ HYPER: dict[str, str | tuple[str, ...]] = {
     "l2": "λ₂",
     "factor": "c",
 }
-"""Of fields of the reference's classes; any other is called what it is."""
+"""Symbols for fields of the reference's classes; any other field keeps its own name."""
 
 WORDS = {
     "count": "t",
@@ -65,7 +65,7 @@ WORDS = {
     "step_size": "Δ",
     "weight": "ω",
 }
-"""Of local variables; any other is called what it is.
+"""Symbols for local variables; any other variable keeps its own name.
 
 g is what the optimizer was given, so what it makes of it is g′; b is the bias, so the velocity of SGD is v.
 """
@@ -79,7 +79,7 @@ STATE = {
     "lr_max": "γ̂",
     "weight_sum": "Σω",
 }
-"""Of keys of the state that are always called so."""
+"""Symbols for keys of the state, whatever the variable is called."""
 
 STATE_WITHOUT_NAME = {
     "momentum_buffer": "v",
@@ -90,7 +90,7 @@ STATE_WITHOUT_NAME = {
     "z": "z",
     "acc_delta": "u",
 }
-"""Of keys whose value the function at hand has no variable for."""
+"""Symbols for keys of the state whose value the function at hand has no variable for."""
 
 NAMERS = ("refimpl.optimizers.", "refimpl.losses.", "refimpl.penalties.")
 NO_NAMES = ("param", "grad", "state", "self", "_")

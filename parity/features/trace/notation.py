@@ -38,11 +38,11 @@ class Notation(ABC):
     """How a tree is written."""
 
     def symbols(self, expression: Expression) -> str:
-        """With the symbol of every number that has one."""
+        """The formula with the symbol of every number that has one."""
         return self.piece(expression, numbers=False).text
 
     def numbers(self, expression: Expression) -> str:
-        """With all numbers inserted."""
+        """The formula with all numbers inserted."""
         return self.piece(expression, numbers=True).text
 
     def piece(self, expression: Expression, *, numbers: bool) -> Piece:
@@ -98,7 +98,7 @@ class Notation(ABC):
         return Piece(self.word(WORDS.get(kind, kind)) + self.brackets(inside), 3)
 
     def bound(self, piece: Piece, level: int, *, first: bool = True) -> str:
-        """In brackets where it binds less than ``level``, or begins with a minus that would follow another sign."""
+        """A piece, in brackets where it binds less than ``level`` or begins with a minus that would follow a sign."""
         return self.brackets(piece.text) if piece.level < level or (piece.minus and not first) else piece.text
 
     @abstractmethod

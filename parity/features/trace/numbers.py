@@ -16,7 +16,7 @@ NARROW: dict[str, Callable[[float], Any]] = {"float32": np.float32, "float16": n
 
 
 def short(value: Any) -> str:
-    """At most 5 significant digits, ``−1.2×10⁻⁵``."""
+    """The number with at most 5 significant digits, ``−1.2×10⁻⁵``."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if not math.isfinite(value):
@@ -29,7 +29,7 @@ def short(value: Any) -> str:
 
 
 def digits(value: Any, dtype: str = "float64") -> str:
-    """As many digits as tell the number from its neighbours in the dtype."""
+    """The number with as many digits as tell it from its neighbours in the dtype."""
     if isinstance(value, bool | int):
         return short(value)
     text = f"{value:.4g}" if dtype == "bfloat16" else str(NARROW.get(dtype, float)(value))

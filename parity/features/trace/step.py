@@ -125,7 +125,7 @@ def _suggested(node: Traced | None) -> str | None:
 
 
 def _marks(count: int) -> list[str]:
-    """To tell several penalties apart."""
+    """Subscripts that tell several penalties apart."""
     return [""] if count == 1 else [str(i).translate(SUBSCRIPTS) for i in range(1, count + 1)]
 
 

@@ -32,7 +32,7 @@ class Case:
 
     @property
     def id(self) -> str:
-        """What ``-k`` finds it by."""
+        """The id of the case, by which ``-k`` finds it."""
         parts = (self.optimizer, self.options, self.implementation, self.dtype, self.device, self.situation, self.size)
         return "/".join(map(str, parts)) + (f"/seed{self.seed}" if self.seed else "")
 

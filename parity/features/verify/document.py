@@ -98,7 +98,7 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """Schema 1."""
+    """The document of schema 1."""
 
     schema: Literal[1]
     cases: list[CaseReport]
@@ -109,7 +109,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Cell:
-    """What several cases come to."""
+    """The summary of several cases."""
 
     verdict: Verdict
     used: float | None

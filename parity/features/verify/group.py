@@ -79,5 +79,5 @@ def row(value: Any) -> Any:
 
 
 def flat(tensors: Sequence[Tensor]) -> Array:
-    """All of them in a row."""
+    """All tensors as one row of numbers."""
     return np.concatenate([row(tensor) for tensor in tensors], axis=1)

@@ -35,7 +35,7 @@ from refimpl.schedules import (
 from refimpl.types import Array
 
 OF_THE_SCHEDULER = {"initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum"}
-"""What torch's schedulers keep in a group for themselves."""
+"""The keys of a group in which torch's schedulers keep numbers of their own."""
 PLATEAU_STATE = ("best", "num_bad_epochs", "cooldown_counter")
 
 

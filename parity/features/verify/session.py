@@ -81,7 +81,7 @@ class Session:
         return matrix if self.case.optimizer == "Muon" or min(matrix) > 1 else (size,)
 
     def other_shape(self, size: int) -> tuple[int, ...]:
-        """Of a second parameter."""
+        """The shape of a second parameter."""
         return (size, 2) if self.case.optimizer == "Muon" else (size,)
 
     def values(self, shape: Sequence[int], scale: float = 1.0, dtype: torch.dtype | None = None) -> Tensor:
@@ -201,7 +201,7 @@ class Session:
             yield from gradient_untouched(name, number, before[name], after[name], unscaled, fused=fused)
 
     def initial_state(self, update: Update) -> Iterator[Expected]:
-        """What an optimizer keeps from the beginning, before the first step of a parameter."""
+        """Check the state that an optimizer keeps from the beginning, before the first step of a parameter."""
         if update.parameter in self.started or self.case.optimizer == "LBFGS":
             return
         self.started.add(update.parameter)
@@ -250,5 +250,5 @@ class Session:
 
 @cache
 def measured_sums(dtype: str, size: int, device: str) -> str:
-    """What torch adds up in, for matrices and rows of this many elements."""
+    """The format in which torch adds up, for matrices and rows of this many elements."""
     return accumulation(dtype, SHAPES.get(size, (size // 25, 25) if size % 25 == 0 else (size, 1)), device)

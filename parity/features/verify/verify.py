@@ -129,7 +129,7 @@ def exit_code(counts: Mapping[str, int]) -> int:
 
 
 def document(results: Sequence[Result]) -> dict[str, Any]:
-    """What ``--json`` writes."""
+    """The document that ``--json`` writes."""
     return {
         "schema": 1,
         "counts": {verdict: n for verdict in VERDICTS if (n := sum(result.verdict == verdict for result in results))},

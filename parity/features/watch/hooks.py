@@ -29,7 +29,7 @@ from parity.step.expected import compare
 from refimpl.optimizers import Muon
 
 Policy = Literal["raise", "warn", "collect"]
-"""What a violation does."""
+"""The reaction to a violation."""
 
 
 class Watch:
@@ -155,7 +155,7 @@ class Watch:
             self.report.seconds += time.perf_counter() - begin
 
     def unsupported(self, text: str) -> None:
-        """Said once."""
+        """Report what is not supported, each text once."""
         if text not in self.report.unsupported:
             self.report.unsupported.append(text)
             if self.on_violation == "raise":

@@ -70,7 +70,7 @@ class StepRecord:
         yield from gradient_untouched("w", number, before, after, self.unscaled, fused=True)
 
     def after(self, state: Mapping[str, Any]) -> Snapshot:
-        """The same elements now."""
+        """A snapshot of the same elements after the step."""
         return Snapshot.of(self.parameter, state, self.elements)
 
     def violation(self, comparison: Comparison, disagreement: Disagreement, after: Snapshot) -> Violation:
@@ -129,7 +129,7 @@ def flat(values: Iterable[Any]) -> Iterator[Any]:
 
 @cache
 def sums_of(dtype: str, shape: tuple[int, ...], device: str) -> str:
-    """What torch adds up in, for tensors of this shape."""
+    """The format in which torch adds up, for tensors of this shape."""
     size, last = int(np.prod(shape, dtype=int)), shape[-1] if len(shape) > 1 else 1
     return accumulation(dtype, (size // last, last), device) if size else dtype
 

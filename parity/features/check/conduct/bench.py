@@ -14,7 +14,7 @@ from refimpl.arithmetic.formats import FORMATS
 from refimpl.types import Array
 
 ROUNDING = 1e-6
-"""Of the largest move: what another order of sums, or a state kept in float32, may make of a step."""
+"""The share of the largest move by which another order of sums, or a state kept in float32, may change a step."""
 Shapes = Mapping[str, tuple[int, ...]]
 
 

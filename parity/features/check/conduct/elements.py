@@ -26,7 +26,7 @@ def not_finite(driver: Driver, shapes: Shapes) -> str:
 
 
 def left_out(driver: Driver, shapes: Shapes) -> str:
-    """The same gradient in every step, so that whatever steps must have moved every element."""
+    """Check that every element moves, by giving the same gradient in every step."""
     row = (lambda n: (n,)) if "vector" in shapes else (lambda n: (2, n))
     run = ConductRun(driver, {f"{n} elements": row(n) for n in SIZES})
     for _ in range(6):
@@ -42,7 +42,7 @@ def left_out(driver: Driver, shapes: Shapes) -> str:
 
 
 def layouts(driver: Driver, shapes: Shapes) -> str:
-    """The same numbers in another layout: transposed, and as every second element of a longer row."""
+    """Check the same numbers in other layouts: transposed, and as every second element of a longer row."""
     shape = shapes["weight"]
     feed = drawn({"w": shape}, steps=3, seed=1)
     start, weights = feed.weights["w"], {}

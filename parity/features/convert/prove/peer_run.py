@@ -45,7 +45,7 @@ class PeerRun:
 
     @property
     def holds(self) -> bool | None:
-        """None where there is no number."""
+        """Whether the distance is within the allowed one; None where there is no number."""
         return None if self.distance is None or self.allowed is None else self.distance <= self.allowed
 
     @property
@@ -55,7 +55,7 @@ class PeerRun:
 
 
 def absent(library: str, package: str) -> PeerRun:
-    """Nothing was run."""
+    """The record of a library that is not installed, for which nothing was run."""
     return PeerRun(library=library, how="not installed", text=f"{package} is not installed: by its formula alone")
 
 
