@@ -79,7 +79,7 @@ SOLVERS: dict[str, Callable[[Certified], Array]] = {
 
 
 def digits() -> dict[str, dict[str, float]]:
-    """By data set and solver."""
+    """The correct digits by data set and solver."""
     correct_digits = {}
     available = [name for name in SOLVERS if "statsmodels" not in name or installed("statsmodels")]
     for name in NAMES:
@@ -157,7 +157,7 @@ def main(
 
 
 def measure(where: dict[str, Any], quick: bool) -> None:
-    """In the environment ``where``."""
+    """Measure digits and costs in the environment ``where``, show the tables and write them."""
     correct_digits = digits()
     sizes = [(16, 6, 0.0), (200, 50, 0.0), (20, 200, 1.0)] + ([] if quick else [(2000, 500, 1.0), (500, 2000, 1.0)])
     costs = [cost(*size, repeats=3 if quick or size[0] > 200 else 20) for size in sizes]

@@ -55,7 +55,7 @@ def cpu_model() -> str:
 
 
 def installed(package: str) -> str | None:
-    """Its version, or None."""
+    """The installed version of a package, or None."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -110,7 +110,7 @@ class Grid:
         self.title, self.columns, self.rows, self.left = title, columns, rows, left
 
     def show(self) -> None:
-        """Print it."""
+        """Print the table."""
         table = Table(title=self.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
         for i, column in enumerate(self.columns):
             table.add_column(column, justify="left" if i < self.left else "right", overflow="fold")
@@ -119,7 +119,7 @@ class Grid:
         console.print(table)
 
     def markdown(self) -> str:
-        """As GitHub shows it."""
+        """The table in Markdown, as GitHub shows it."""
         aligned = [":--" if i < self.left else "--:" for i in range(len(self.columns))]
         lines = [self.columns, aligned, *([cell.replace("|", "\\|") for cell in row] for row in self.rows)]
         return f"### {self.title}\n\n" + "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
@@ -138,7 +138,7 @@ def write(name: str, data: Mapping[str, Any], title: str, parts: Sequence[Grid |
 
 
 def say(*lines: str) -> None:
-    """Lines as they are."""
+    """Print lines as they are."""
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 

@@ -90,7 +90,7 @@ class Case(NamedTuple):
 
 
 def draw_case(seed: int, number: int) -> Case:
-    """The same case for the same two numbers; the cells take turns."""
+    """Draw the case that belongs to a seed and a number; the cells take turns."""
     cell = CELLS[number % len(CELLS)]
     rng = np.random.default_rng([seed, number])
     family, experiment = draw_experiment(rng, cell.formulation, f"run-{number}")
@@ -150,13 +150,13 @@ def tallies(verdict: Verdict, side_effects: int) -> dict[str, Tally]:
 
 
 def combine(a: Tally, b: Tally) -> Tally:
-    """Both together."""
+    """The sum of two tallies."""
     counts = (a.values + b.values, a.equal + b.equal, a.unknown + b.unknown, a.alarms + b.alarms)
     return Tally(*counts, max(a.used, b.used))
 
 
 def run_case(case: Case) -> tuple[Verdict, Trajectory]:
-    """What the judge says of one case, and what it judged."""
+    """Run and judge one case: the verdict, and the trajectory."""
     setting = Setting(dtype=case.cell.dtype, formulation=case.cell.formulation, implementation=case.cell.implementation)
     trajectory = TorchBackend().run(case.experiment, setting)
     return judge(case.experiment, trajectory), trajectory
@@ -313,7 +313,7 @@ def foreach_changes_grad() -> bool:
 
 
 def live_checks() -> list[str]:
-    """What torch has wrong, tried now."""
+    """Try torch's known faults, and say whether each is still there."""
     lines = []
     for dtype in LOW:
         left = fused_leaves(dtype)
@@ -344,7 +344,7 @@ def wrong_table(outcomes: Sequence[Outcome]) -> Grid:
 
 
 def show_one(seed: int, number: int) -> None:
-    """One case again, in words."""
+    """Judge one case again, and say what comes of it."""
     one_thread()
     case = draw_case(seed, number)
     say(to_toml(case.experiment), f"{' '.join(case.cell)}, family {case.family}")
@@ -387,7 +387,7 @@ def records(grid: Grid) -> list[dict[str, str]]:
 
 
 def by_cell(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
-    """Every quantity in every cell."""
+    """The tally of every quantity in every cell, with its label."""
     totals = total_by(outcomes, "dtype", "formulation", "implementation")
     names = ("quantity", "dtype", "formulation", "implementation")
     return [

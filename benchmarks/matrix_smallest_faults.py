@@ -89,7 +89,7 @@ def made_wrong(optimizer: Any, fault: Fault, delta: float) -> Any:
 
 
 def recorded(session: Session) -> Recorded:
-    """For each step, its checks beside another reference."""
+    """The checks of each step, as functions of the reference that it is held to."""
 
     def of_parameter(update: Update, check: Check) -> Callable[[Any], Iterator[Expected]]:
         return lambda change: check(replace(update, optimizer=change(update.optimizer)))

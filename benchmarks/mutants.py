@@ -168,7 +168,7 @@ def digest(text: str) -> str:
 
 
 def copy(to: Path, paths: Sequence[str]) -> None:
-    """What the tests need, told to mutmut, with the control."""
+    """Copy the files that the tests need, with the control and mutmut's settings."""
     for folder in ("refimpl", "parity", "tests/refimpl"):
         shutil.copytree(ROOT / folder, to / folder, ignore=shutil.ignore_patterns("__pycache__", ".hypothesis"))
     control_test = "tests/refimpl/test_control.py"
@@ -214,7 +214,7 @@ def statuses(at: Path, path: str) -> dict[str, str]:
 
 
 def shown(at: Path, name: str, status: str) -> Mutant:
-    """With its diff."""
+    """A mutant with its diff."""
     text, _ = mutmut("show", name, at=at).communicate()
     diff = text[text.index("@@") :].strip()
     lines = diff.splitlines()

@@ -343,7 +343,7 @@ def missed(sensitivities: Sequence[Sensitivity]) -> list[str]:
 
 
 def row(one: Sensitivity) -> dict[str, Any]:
-    """For the JSON file."""
+    """The row of the JSON file."""
     return asdict(one) | {"ulp": ulp(one.dtype), "reached": one.reached}
 
 

@@ -126,7 +126,7 @@ def reference_on(experiment: Experiment) -> Callable[[], Trajectory]:
 
 
 class Eager:
-    """The same run as one writes it in torch: ``nn.Linear``, ``MSELoss``, ``SGD`` with groups, in float64.
+    """The run as one writes it in torch: ``nn.Linear``, ``MSELoss``, ``SGD`` with groups, in float64.
 
     Model, optimizer and batch indices are made beforehand; what is measured is the loop and its recording.
     """

@@ -74,7 +74,7 @@ class Row:
 
     @property
     def added(self) -> list[float]:
-        """What the sampled step of each round adds, in steps."""
+        """The time that the sampled step of each round adds, in steps."""
         return [times[0] / statistics.median(times[1:]) - 1 for times in self.inside_s]
 
     @property
@@ -88,7 +88,7 @@ class Row:
 
     @property
     def ratio(self) -> float:
-        """At ``every=100``."""
+        """The time of a watched step at ``every=100`` ÷ that of a step without a watch."""
         return 1 + statistics.median(self.added) / EVERY
 
     def cells(self) -> list[str]:
@@ -127,7 +127,7 @@ class Training:
 
 
 def measure(optimizer: str, implementation: str, rounds: int) -> Row:
-    """Both trainings, in turns."""
+    """Time both trainings, in turns."""
     plain, watched = (Training(optimizer, implementation) for _ in range(2))
     for _ in range(3):  # memory, threads, and the first state
         plain.step(), watched.step()

@@ -63,7 +63,7 @@ def page_command(
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A JSON document."""
+    """Read a JSON document."""
     document: dict[str, Any] = json_format.loads(path.read_text(encoding="utf-8"))
     return document
 

@@ -71,5 +71,5 @@ def each(faults: Sequence[Fault]) -> Table:
 
 
 def _cell(text: str) -> str:
-    """In a table of Markdown."""
+    """Prepare a text for a cell of a Markdown table."""
     return " ".join(text.split()).replace("|", "\\|")

@@ -28,7 +28,7 @@ class Trial:
 
 @dataclass(frozen=True, kw_only=True)
 class RightCause:
-    """Where the explanations have the faults that were planted.
+    """The places of the planted faults among the explanations.
 
     ``named``: how many of the faults the first class has, in one explanation. ``rank``: number of the class, from 1,
     that has all of them in one explanation, and ``place``: number of that explanation over all classes; None where
@@ -45,7 +45,7 @@ class RightCause:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What came of a case.
+    """The result of a case.
 
     ``checks``: the largest error ÷ tolerance by check (:mod:`benchmarks.power.checks`). ``smallest``: by
     hyper-parameter, the smallest relative change that is seen, None where even half is not. ``unseen``: what the judge

@@ -33,7 +33,7 @@ NAMELESS = ("gradient-noise",)
 
 
 def cause(faults: tuple[str, ...], diagnosis: Diagnosis) -> RightCause:
-    """Where the explanations have all faults, and how many of them the first class has."""
+    """The place of the explanation that has all faults, and the number of faults that the first class has."""
     wanted = {_answer(fault) for fault in faults if fault not in NAMELESS}
     classes = classes_of(diagnosis.explanations)
     searched = set(classes[0][0].ids) if classes else set()

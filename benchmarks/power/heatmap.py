@@ -21,7 +21,7 @@ CHECKS = ("initial", "steps", "weight", "bias", "loss", "links")
 HIGHEST = 18
 """log₁₀ of error ÷ tolerance with the deepest colour."""
 BEYOND = 99.0
-"""In the place of the logarithm of ∞."""
+"""The number that stands for the logarithm of ∞."""
 WITHIN, INFINITE, RIGHT, WRONG = "#e4e8eb", "#2b1055", "#00734f", "#b00020"
 
 
@@ -93,7 +93,7 @@ def _write(axis: Any, values: Any) -> None:
 
 
 def _mark(cases: Sequence[TrialReport]) -> tuple[str, str]:
-    """Of a mutant over its experiments."""
+    """The sign and the colour of a mutant over its experiments."""
     caught = [case for case in cases if case.caught]
     if not caught:
         return ("–", "#777777") if cases else ("", "#777777")

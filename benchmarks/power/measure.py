@@ -93,7 +93,7 @@ def _loaded(name: str) -> Experiment:
 
 
 def _run(case: Trial) -> tuple[Trajectory, Observed]:
-    """What the program with these faults reports, and what is seen of it."""
+    """Run the program with the faults of a case: its reports, and what was observed."""
     return trajectory_here(program(*case.faults), _experiment(case), case.dtype)
 
 

@@ -20,12 +20,12 @@ from refimpl.stepping import is_zero
 
 FROM, TO = 2.0**-60, 0.5
 PRECISION = 1.1
-"""Of the result: at most so many times too large."""
+"""The precision of the result, which is at most so many times too large."""
 
 Change = Callable[[float], Design]
 """The design with one number times a factor."""
 Times = Callable[[Any, float], Any]
-"""The same of an optimizer, a schedule, a penalty or a loss."""
+"""An optimizer, a schedule, a penalty or a loss with one number times a factor."""
 
 
 def smallest_changes(design: Design, predictions: Engine) -> dict[str, float | None]:
@@ -34,7 +34,7 @@ def smallest_changes(design: Design, predictions: Engine) -> dict[str, float | N
 
 
 def smallest_change(change: Change, predictions: Engine) -> float | None:
-    """Of one number, with the sign that keeps it in its range; None where even a change by half is not seen."""
+    """The smallest change of a number that is seen, with the sign that keeps it in range; None where not even ½ is."""
 
     def seen(delta: float) -> bool:
         return predictions.share(change(1 + delta), enough=1.0) > 1

@@ -21,7 +21,7 @@ FIRST_CLASSES = FIRST_EXPLANATIONS = 3
 
 
 def document(results: Sequence[Result]) -> dict[str, Any]:
-    """What ``--json`` writes; numbers that are not finite are strings."""
+    """The document that ``--json`` writes; numbers that are not finite are strings."""
     of = {kind: [r for r in results if r.case.kind == kind] for kind in ("correct", "single", "pair", "smallest")}
     faulty = [*of["single"], *of["pair"]]
     contents = {
@@ -67,7 +67,7 @@ def _line(result: Result) -> dict[str, str]:
 
 
 def _groups(results: Sequence[Result]) -> list[list[Result]]:
-    """By experiment and dtype."""
+    """The results in groups by experiment and dtype."""
     groups: dict[tuple[str, str], list[Result]] = {}
     for result in results:
         groups.setdefault((result.case.experiment, result.case.dtype), []).append(result)

@@ -114,7 +114,7 @@ def ranges(report: Document) -> Table:
 
 
 def smallest(report: Document) -> Table:
-    """The same for each experiment."""
+    """The smallest change of each number in each experiment."""
     by_row: dict[tuple[str, str], dict[str, str]] = {}
     for row in report.smallest:
         for name, delta in row.numbers.items():

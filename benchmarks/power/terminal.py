@@ -1,4 +1,4 @@
-"""What ``benchmarks.power`` measured as a summary for people at a terminal."""
+"""The measurements of ``benchmarks.power`` as a summary for people at a terminal."""
 
 from __future__ import annotations
 

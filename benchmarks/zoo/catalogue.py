@@ -52,7 +52,7 @@ class Entry:
 
 
 def _entries(package: str, module: str, rows: Sequence[tuple[str, str, str, str]]) -> list[Entry]:
-    """From rows of class, claim, options and reference."""
+    """Make the entries from rows of class, claim, options and reference."""
     return [
         Entry(package=package, target=f"{module}:{name}", claims=claims, hyper=tuple(hyper.split()), against=against)
         for name, claims, hyper, against in rows

@@ -44,7 +44,7 @@ FACTS = (
     (r"every element moves by \S+ = (\S+·η)", r"first step \1"),
     (r"the first step is −\S+ = (\S+·η) times the gradient", r"first step \1·g"),
 )
-"""What a note of a check says, in short."""
+"""The patterns of notes of a check, and each in short."""
 INTRODUCTION = (
     "Every class below was run by [`parity check`](check.md): 24 steps with drawn gradients on a matrix, a vector and",
     "a scalar, in float64 and float32, each number held to a reference within a derived tolerance. Then its decay was",
@@ -146,7 +146,7 @@ def _equal(row: Row) -> bool:
 
 
 def verdict(entry: Entry, row: Row) -> str:
-    """In words, with links to what explains it."""
+    """The verdict in words, with links to what explains it."""
     if row["verdict"] in ("error", "unsupported"):
         said = f"cannot run: {row['text'].removeprefix(REFUSED).rstrip(': ')}"
         if any(_is_of(fault, entry) and not fault.explains for fault in FAULTS):

@@ -41,7 +41,7 @@ PROCESSES = multiprocessing.get_context("forkserver")  # one import of every pac
 
 
 def check(entry: Entry, limit: float) -> dict[str, Any]:
-    """What one check says, in a process of its own that is ended after ``limit`` seconds."""
+    """Run one check in a process of its own, which is ended after ``limit`` seconds."""
     started = time.perf_counter()
     ours, theirs = PROCESSES.Pipe(duplex=False)
     process = PROCESSES.Process(target=_work, args=(theirs, entry), daemon=True)
@@ -58,7 +58,7 @@ def check(entry: Entry, limit: float) -> dict[str, Any]:
 
 
 def _work(connection: Connection, entry: Entry) -> None:
-    """In the process of one check: examine the class, and send back what the page needs."""
+    """Examine the class, in the process of one check, and send back what the page needs."""
     torch.set_num_threads(1)  # of tensors this small
     hyper = hyper_parameters(entry.hyper)
     try:
@@ -90,7 +90,7 @@ def _no_answer(said: str) -> dict[str, Any]:
 
 
 def environment() -> dict[str, Any]:
-    """What the numbers depend on: versions and the kind of machine."""
+    """The versions and the kind of machine that the numbers depend on."""
     versions = {}
     for package in (*PACKAGES, "numpy"):
         try:

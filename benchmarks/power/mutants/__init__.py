@@ -40,7 +40,7 @@ FAMILIES: Mapping[str, tuple[Mutant, ...]] = {
 }
 
 MUTANTS: Mapping[str, Mutant] = {mutant.id: mutant for family in FAMILIES.values() for mutant in family}
-"""By the name of the fault."""
+"""The mutants by the name of the fault."""
 
 OTHER_DECAYS = ("coupled-for-decoupled", "penalty-not-on-bias", "second-moment-of-decayed-gradient")
 

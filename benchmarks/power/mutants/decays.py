@@ -65,7 +65,7 @@ class CoupledForDecoupled(Training):
 
 
 class PenaltyInLossAndOptimizer(Training):
-    """In the loss, and once more as ``weight_decay``, which reaches the bias too."""
+    """The penalty is in the loss, and once more in ``weight_decay``, which reaches the bias too."""
 
     def decay(self) -> float:
         return self.task.l2

@@ -11,7 +11,7 @@ from benchmarks.power.mutants.training import Training
 
 
 def gradients(net: nn.Linear) -> list[Tensor]:
-    """Of what is trained."""
+    """The gradients of the trained parameters."""
     return [parameter.grad for parameter in net.parameters() if parameter.grad is not None]
 
 

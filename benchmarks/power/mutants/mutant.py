@@ -21,7 +21,7 @@ ANY = ("check-sgd", "check-momentum", "check-adam", "check-adamw")
 """One experiment of every kind of optimizer."""
 
 PLAIN = ("check-plain", "check-plain-adam")
-"""Where nothing is to be penalised or decayed."""
+"""The experiments in which nothing is penalised or decayed."""
 
 L2 = ("check-sgd", "check-momentum", "check-adam")
 """The same, where the penalty is λ/2·‖w‖² in the loss."""

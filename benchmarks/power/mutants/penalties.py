@@ -149,7 +149,7 @@ class PenaltyOnBiasOnly(Training):
 
 
 class PenaltyDetached(Training):
-    """Of ``weight.data``: it is in the loss, and no gradient comes of it, as if it were missing."""
+    """The penalty of ``weight.data`` is in the loss, and no gradient comes of it, as if it were missing."""
 
     def penalty(self, net: nn.Linear) -> Tensor:
         return super().penalty(net).detach()

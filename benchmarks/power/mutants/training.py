@@ -68,7 +68,7 @@ class Training:
     # -- how it is trained ----------------------------------------------------------------------------------------
 
     def options(self) -> dict[str, Any]:
-        """What the optimizer is made with, but for its decay."""
+        """The options of the optimizer, but for its decay."""
         return {name: value for name, value in self.task.hyper.items() if name != "weight_decay"}
 
     def decay(self) -> float:
