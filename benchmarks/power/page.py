@@ -42,11 +42,6 @@ sight, so that every name has a program. How often a fault is named that nobody 
 [faults written blind](#faults-written-blind).
 Interrupted, `python -m benchmarks.power --out power --resume` goes on. `--quick` measures a small sample.
 """
-EARLIER = """\
-**Measured earlier.** The numbers below, but for those of the faults written blind, are of the version before this one,
-which searched for causes among update laws, saw weights and losses alone, and had smaller `check-*` experiments. How
-well causes are named today is not known from them.
-"""
 ALARMS = """\
 The program without a fault, with other data, initial weights and batches in each run. A finding is a false alarm, and
 so is a check beyond its tolerance, and a link of the steps that is measured and not as asked. The largest
@@ -105,7 +100,6 @@ def to_markdown(document: Mapping[str, Any], blind: Mapping[str, Any] | None = N
     report = read(document)
     parts = [
         INTRODUCTION.format(seed=f" --seed {report.seed}" if report.seed else ""),
-        EARLIER if report.schema == 1 else "",
         _section("False alarms", ALARMS, alarms(report), used(report)),
         _section("Faults caught", CAUGHT.format(mutants=report.mutants), caught(report)),
         _problems("Not caught", [f"`{one.id}`: {one.text}" for one in report.uncaught]),
