@@ -23,6 +23,8 @@ class Observed:
                     ``betas[1]`` for pairs, 0 and 1 for options, nan where there was no step
     ``optimizer``   the class, as the user's code calls it; several are joined by commas
     ``before``, ``after``   (K, 1, …): the value right before and after the last optimizer step; nan without one
+    ``averaged``    (K, 1, …): the mean of the values right after the last steps of all tensors of its shape that were
+                    stepped; nan where there is no other one
     ``trouble``     an exception at which recording was given up; what came before it is there
 
     """
@@ -35,6 +37,7 @@ class Observed:
     optimizer: Mapping[str, str] = field(default_factory=dict)
     before: Mapping[str, Array] = field(default_factory=dict)
     after: Mapping[str, Array] = field(default_factory=dict)
+    averaged: Mapping[str, Array] = field(default_factory=dict)
     trouble: str = ""
 
     def since(self, step: int) -> Observed:

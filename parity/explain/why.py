@@ -17,11 +17,13 @@ from parity.explain.names import (
     batches,
     between,
     calls,
+    composed,
     dropout,
     known,
     leftover,
     narrow,
     order,
+    pairing,
     passes,
     penalty,
     points,
@@ -96,13 +98,18 @@ def _explain(
     proof: Prover, begin: tuple[Cause, ...], base: Design, observed: Observed | None, *, late: bool = False
 ) -> None:
     """The gradient alone; then, if that does not do, what is made of it, too; then what is written afterwards."""
+    proof.hold_all((*begin, one) for one in between.left_behind(chain_of(base, proof.engine, observed), base))
+    if proof.named:
+        return
     for written in between.causes(chain_of(base, proof.engine, observed), base):
         proof.hold((*begin, written))
         changed = written.to(base)
         assert changed is not None
         begin, base = (*begin, written), changed
     chain = chain_of(base, proof.engine, observed)
-    proof.hold_all((*begin, cause) for cause in (*calls.split(chain, base), *proximal.causes(base)))
+    proof.hold_all(
+        (*begin, cause) for cause in (*calls.split(chain, base), *proximal.causes(base), *points.earlier(chain, base))
+    )
     for elsewhere in points.recorded(chain, base):
         proof.hold((*begin, elsewhere))
         changed = elsewhere.to(base)
@@ -112,6 +119,9 @@ def _explain(
         return
     of_gradient = list(gradient(chain))
     proof.hold_all((*begin, *causes) for causes in of_gradient)
+    pairs = list(composed.causes(chain)) if not proof.named and not late else []
+    proof.hold_all((*begin, *causes) for causes in pairs)
+    of_gradient = [*of_gradient[:GRADIENTS], *pairs[:GRADIENTS]]
     recorded = chain.given is not None and chain.given.source != "weights"
     if proof.named or (recorded and proof.found):
         return  # the update made of the recorded gradient is as asked
@@ -121,7 +131,7 @@ def _explain(
         update.rules,
     ):  # the rules cost more, and are put together only where no name is known
         same = Kept(what(chain, base))
-        for causes in of_gradient[:GRADIENTS] if not proof.named else ():
+        for causes in of_gradient if not proof.named else ():
             changed = together(base, causes)
             if changed is not None and changed.consistent:
                 more = same if recorded else what(chain, changed)
@@ -236,7 +246,7 @@ def gradient(chain: Chain, *, nested: bool = False) -> Iterator[tuple[Cause, ...
     if chain.given.source != "optimizer":
         yield ()  # the update may be what differs, or not be made of these gradients
     every = list(known.options(chain))
-    files = (points, leftover, passes, rounded, seen, batches, dropout)
+    files = (points, leftover, passes, rounded, seen, batches, pairing, dropout)
     proposed = (cause for causes in (*(file.causes for file in files), penalty.elementwise) for cause in causes(chain))
     as_measured = (*scale.causes(chain), *held(chain, proposed))  # a rate scales the step and not the gradient
     every += [Option(cause, frozenset(PARTS)) for cause in as_measured]

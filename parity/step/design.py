@@ -99,7 +99,9 @@ class Design:
 
     @property
     def consistent(self) -> bool:
-        """Whether what is given for each step is given for each of its steps."""
+        """Whether what is given by step is given for each of its steps, and each decay to an optimizer that has one."""
+        if not all(hasattr(self.form.optimizers.get(name), "weight_decay") for name in self.decay_times):
+            return False
         parts = [part for field in fields(self) for part in _several(getattr(self, field.name))]
         if self.row_times is not None and [len(q) for q in self.row_times] != [len(rows) for rows in self.rows]:
             return False

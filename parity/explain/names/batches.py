@@ -138,4 +138,10 @@ def _pattern(executed: Sequence[Array], asked: Sequence[Array], by_epoch: Order,
     filled = [np.concatenate([asked[k], starts[k][: len(executed[k]) - len(asked[k])]]) for k in steps]
     if all(sorted(executed[k]) == sorted(filled[k]) for k in steps):
         return "short batches are filled up with the first rows of the epoch"
+    before = [asked[max(k - 1, 0)] for k in steps]
+    filled = [np.concatenate([asked[k], before[k][len(asked[k]) : len(executed[k])]]) for k in steps]
+    if all(sorted(executed[k]) == sorted(filled[k]) for k in steps):
+        return (
+            "short batches are filled up with the last rows of the batch before, as from a buffer that still has them"
+        )
     return ""

@@ -40,6 +40,20 @@ def causes(chain: Chain, design: Design) -> Iterator[Cause]:
     )
 
 
+def left_behind(chain: Chain, design: Design) -> Iterator[Cause]:
+    """Weights that no longer move from some step on, while the optimizer goes on with tensors that are not these."""
+    observed, weights = chain.observed, chain.engine.recording.weights
+    if observed is None or design.begins or design.calls is not None:
+        return
+    recorded, after = _flat(weights)[1:], {n: v for n, v in observed.after.items() if len(v) == chain.steps}
+    moved = np.flatnonzero((np.diff(_flat(weights), axis=0) != 0).any(axis=1))
+    first = int(moved[-1]) + 1 if len(moved) else 0
+    elsewhere = after.keys() == weights.keys() and bool((_flat(after)[first:] != recorded[first:]).any())
+    if chain.steps - first > 1 and elsewhere:
+        calls = (np.arange(chain.steps) < first).astype(int)
+        yield cause("optimizer-holds-other-tensors", lambda d: replace(d, calls=calls), step=first)
+
+
 def late(chain: Chain, design: Design) -> Iterator[Cause]:
     """The steps after which something else wrote the weights before they were recorded."""
     observed, weights = chain.observed, chain.engine.recording.weights
@@ -49,13 +63,14 @@ def late(chain: Chain, design: Design) -> Iterator[Cause]:
     if not ends:
         return
     recorded = _flat({name: weights[name] for name in ends})
+    how = _of_replicas(chain, ends, observed.averaged, written)
     left = np.concatenate([recorded[:1], _flat(ends)])
     moments = [left[: k + 2] for k in range(chain.steps)]
     yield cause(
         "weights-written-after-step",
         lambda d: replace(d, ends={**d.ends, **ends}),
         where=_where(chain, ends, written, "after"),
-        how=_how(chain, recorded[1:], moments, written),
+        how=how or _how(chain, recorded[1:], moments, written),
         evidence="what the optimizer left and what was recorded next are not the same",
     )
 
@@ -87,6 +102,21 @@ def _where(chain: Chain, values: Mapping[str, Array], written: Array, when: str)
     """Which parameters were written, and in which steps."""
     what = f"{' and '.join(values)} {'are' if len(values) > 1 else 'is'}"
     return f"{what} written outside of the optimizer {when} {steps_text(written, chain.design.epoch)}"
+
+
+def _of_replicas(chain: Chain, names: Mapping[str, Array], averaged: Mapping[str, Array], written: Array) -> str:
+    """Whether what was written is the mean of weights of which each was stepped by itself, as by local SGD."""
+    for name in names:
+        mean = averaged.get(name)
+        its = chain.engine.recording.weights[name][1:][written]
+        if mean is None or np.any(
+            ~(np.abs(mean.reshape(-1, *its.shape[1:])[written] - its) <= 4 * chain.unit * np.abs(its))
+        ):
+            return ""
+    return (
+        ": with the mean over replicas of which each was stepped with its own gradient, which is another thing than a "
+        "step with the mean of their gradients (what follows is of the first replica)"
+    )
 
 
 def _how(chain: Chain, new: Array, moments: list[Array], written: Array) -> str:

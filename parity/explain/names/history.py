@@ -11,10 +11,12 @@ threshold, one of the H_j, and to what their coefficients show, which ``w = Σ_j
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
 from parity.explain.measure.series import listed
+from refimpl.arithmetic.formats import FORMATS, Format
 from refimpl.types import Array
 
 ROUNDINGS = 64
@@ -45,6 +47,9 @@ def _candidates(
     lengths = np.array([np.linalg.norm(new[k]) for k in steps])
     if len(steps) > 1 and np.ptp(lengths) <= room * np.sqrt(new.shape[1]) and np.ptp([*ratios.values()]) > room:
         yield f"they are cut to the norm {lengths[0]:.4g}", lambda k: ratios[k] * there[k]
+    for format in (FORMATS[name] for name in ("float32", "float16", "bfloat16")):
+        if format.u > room / max(float(np.max(np.abs(new[steps]))), 1e-300):
+            yield f"they are rounded to {format.name}", partial(_rounded, there, format)
     yield f"they are multiplied by {_few([*ratios.values()])}", lambda k: ratios[k] * there[k]
     nearest = {int(k): int(np.argmin(np.abs(moments[k] - new[k]).sum(axis=1))) for k in steps}
     back = ", ".join(map(str, [*nearest.values()][:4]))
@@ -53,6 +58,10 @@ def _candidates(
     H = moments[first]
     if len(H) <= new.shape[1] and len(H) > 1:
         yield from _combined(np.linalg.lstsq(H.T, new[first], rcond=None)[0], moments)
+
+
+def _rounded(there: dict[int, Array], format: Format, k: int) -> Array:
+    return np.asarray(format.round(there[k]), float)
 
 
 def _few(numbers: Sequence[float]) -> str:

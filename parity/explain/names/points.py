@@ -9,7 +9,8 @@ from functools import partial
 import numpy as np
 
 from parity.explain.cause import Cause
-from parity.explain.measure.chain import Chain
+from parity.explain.measure.chain import SLACK, Chain
+from parity.explain.measure.series import steps_text
 from parity.explain.names import history
 from parity.explain.words import cause
 from parity.step.design import Design
@@ -46,6 +47,45 @@ def recorded(chain: Chain, design: Design) -> Iterator[Cause]:
         )
 
 
+def earlier(chain: Chain, design: Design) -> Iterator[Cause]:
+    """Steps that are made from the weights of an earlier moment, with the gradient and the state of now."""
+    weights = {name: each.reshape(len(each), -1) for name, each in chain.engine.recording.weights.items()}
+    if design.begins or design.at or design.steps != chain.steps:
+        return
+    predicted, room = chain.engine.weights([design]), chain.engine.allowances(design)
+    off = {name: its[1:] - predicted[name][0].reshape(its[1:].shape) for name, its in weights.items()}
+    if not all(np.isfinite(each).all() for each in off.values()):
+        return
+    wrong = np.any([(np.abs(off[name]) > room[name]).any(axis=1) for name in off], axis=0)
+    if not wrong.any() or 2 * wrong.sum() > chain.steps:
+        return
+    moments = {int(k): _moment(int(k), weights, off, room) for k in np.flatnonzero(wrong)}
+    if any(j is None for j in moments.values()):
+        return
+    of = np.array([moments.get(k, k) for k in range(chain.steps)])
+    recorded = chain.engine.recording.weights
+    yield cause(
+        "stepped-from-earlier-weights",
+        lambda d: replace(
+            d,
+            begins={name: each[of] for name, each in recorded.items()},
+            at={name: each[:-1] for name, each in recorded.items()},
+        ),
+        steps=steps_text(wrong, design.epoch),
+        moments=", ".join(dict.fromkeys(f"before step {j}" for j in moments.values())),
+    )
+
+
+def _moment(k: int, weights: dict[str, Array], off: dict[str, Array], room: dict[str, Array]) -> int | None:
+    """The step before which the weights were those that step k began with; None where there is none."""
+    fits = [
+        j
+        for j in range(k)
+        if all(np.all(np.abs(its[k] + off[name][k] - its[j]) <= SLACK * room[name][k]) for name, its in weights.items())
+    ]
+    return fits[0] if fits else None
+
+
 def _displaced(chain: Chain, at: dict[str, Array]) -> tuple[str, str]:
     """What u_k = at_k − w_k is a multiple of, in words, and the name that it gives the fault."""
     flat = {name: each.reshape(len(each), -1) for name, each in chain.engine.recording.weights.items()}
@@ -79,7 +119,7 @@ def causes(chain: Chain) -> Iterator[Cause]:
 
 
 def _earlier(chain: Chain) -> Iterator[Cause]:
-    """∇J(w_{k−j}), or ∇J(w₀)."""
+    """∇J(w_{k−j}), or ∇J(w₀); ∇L there and ∇Ω(w_k), of the weight and the bias or of the weight alone."""
     weights, epoch = chain.engine.recording.weights, chain.design.epoch
     k = np.arange(chain.steps)
     late = {j: f"the weights of {j} steps before" for j in (2, 3)}
@@ -91,6 +131,17 @@ def _earlier(chain: Chain) -> Iterator[Cause]:
     ):
         at_weights = {name: values[at] for name, values in weights.items()}
         yield cause(id, partial(replace, at=at_weights), of="gradient-at-earlier-weights", words=words)
+        for names, whose in ((tuple(weights), ""), (("weight",), ", with the bias of now")):
+            there = {name: at_weights[name] if name in names else its[:-1] for name, its in weights.items()}
+            passed = partial(_of_outputs, at=there)
+            yield cause(f"{id}-outputs", passed, of="outputs-of-earlier-weights", words=words + whose)
+
+
+def _of_outputs(design: Design, at: dict[str, Array]) -> Design:
+    """The outputs are those of other weights; what penalties add is that of the weights of now."""
+    none = tuple(np.zeros(len(rows)) for rows in design.rows)
+    outputs = replace(design.with_penalties(), at=at)
+    return replace(design, row_times=none, also=(*design.also, (outputs, np.ones(design.steps))))
 
 
 def _perturbed(chain: Chain) -> Iterator[Cause]:

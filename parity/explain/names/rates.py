@@ -38,7 +38,7 @@ def causes(design: Design, executed: Series, *, recorded: bool = False) -> Itera
         for digits in (3, 6, 17):
             yield cause_of(NAMES["lr-other"], float(f"{constant:.{digits}g}"), numbers=1)
     yield from _counted(design, executed)
-    for file in (_constant, _compounded, _of_sizes, _continuous, _late, _set_back, _ratio, _inverse_time):
+    for file in (_constant, _begun_anew, _compounded, _of_sizes, _continuous, _late, _set_back, _ratio, _inverse_time):
         for rates, known in file(design, executed, asked):
             if executed.is_(rates):
                 yield known
@@ -104,6 +104,19 @@ def _counts(design: Design) -> Iterator[tuple[Array, str, dict[str, Any]]]:
 
 
 # -- other rates ------------------------------------------------------------------------------------------------------
+
+
+def _begun_anew(design: Design, executed: Series, asked: Array) -> Iterator[Rates]:
+    """η_k = η_j·s(k − j)/s(0) from a step j on: the count begins anew, the rate goes on from the one it had."""
+    advances = design.advances
+    if isinstance(design.form.schedule, Constant) or not np.all(asked):
+        return
+    off = np.flatnonzero(np.abs(executed.value - asked) > executed.error)
+    for j in range(1, off[0] + 1):
+        again = replace(design, counts=np.maximum(advances - advances[j], 0)).rates("weight")
+        later = np.arange(design.steps) >= j
+        rates = np.where(later, asked[j] * again / again[0], asked)
+        yield listed(rates, "schedule-counts-anew", step=j)
 
 
 def _compounded(design: Design, executed: Series, asked: Array) -> Iterator[Rates]:
@@ -174,7 +187,7 @@ def _constant(design: Design, executed: Series, asked: Array) -> Iterator[Rates]
         yield listed(rates, "schedule-constant", numbers=int(times != 1), value=value, what=of)
 
 
-def _ratio(design: Design, executed: Series, _: Array) -> Iterator[Rates]:
+def _ratio(design: Design, executed: Series, asked: Array) -> Iterator[Rates]:
     """A constant factor from step to step, or from epoch to epoch."""
     if np.any(executed.value <= 0):
         return
@@ -184,7 +197,11 @@ def _ratio(design: Design, executed: Series, _: Array) -> Iterator[Rates]:
         gamma = float(f"{(executed.value[-1] / first) ** (1 / last):.6g}") if last else 1.0
         if gamma != 1:
             rates = first * gamma ** counts.astype(float)
-            yield listed(rates, f"schedule-extra-per-{word}", numbers=1, value=gamma)
+            known = listed(rates, f"schedule-extra-per-{word}", numbers=1, value=gamma)[1]
+            begin = f"; it begins with {first:.6g}, asked {asked[0]:g}" * bool(
+                abs(first - asked[0]) > executed.error[0]
+            )
+            yield rates, replace(known, text=known.text + begin)
 
 
 def _inverse_time(design: Design, executed: Series, _: Array) -> Iterator[Rates]:

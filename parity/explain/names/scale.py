@@ -13,7 +13,7 @@ from parity.explain.cause import Cause, cause_of
 from parity.explain.faults.twists import ClipEach
 from parity.explain.measure.chain import SLACK, Chain
 from parity.explain.measure.laws import compounding
-from parity.explain.measure.series import Series, multiple
+from parity.explain.measure.series import Series, multiple, steps_text
 from parity.explain.names import rates
 from parity.explain.names.seen import twisted
 from parity.explain.words import cause
@@ -57,9 +57,17 @@ def causes(chain: Chain) -> Iterator[Cause]:
         partial(_scaled, scales=scales),
         numbers=len(parts) * (1 if constant else chain.steps),
         named=constant,
-        said="; ".join(f"the gradient{of[name]} is multiplied by {one.text()}" for name, one in parts),
+        said="; ".join(f"the gradient{of[name]} is multiplied by {_of_steps(one, chain)}" for name, one in parts),
         when=" in every step" if constant else "",
     )
+
+
+def _of_steps(scale: Series, chain: Chain) -> str:
+    """The multiples, with the steps that have another one than 1, where others have that."""
+    odd = np.abs(scale.value - 1) > scale.error
+    if odd.all() or not odd.any():
+        return scale.text()
+    return f"{Series(scale.value[odd], scale.error[odd]).text()} in {steps_text(odd, chain.design.epoch)}"
 
 
 def alike(one: Series, other: Series) -> bool:

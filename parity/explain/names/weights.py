@@ -145,7 +145,17 @@ def _by_place(q: Sequence[Array], bars: Sequence[Array]) -> Iterator[Cause]:
     if np.ptp(full) < 1e-6:
         return
     id, words = _of_places(full, low, high)
-    yield counted([pattern[len(each)] for each in q], id, n=len(full), times=_numbers(full), **words)
+    named = counted([pattern[len(each)] for each in q], id, n=len(full), times=_numbers(full), **words)
+    yield replace(
+        named, text=named.text + "".join(_of_short(size, its) for size, its in pattern.items() if its is not full)
+    )
+
+
+def _of_short(size: int, q: Array) -> str:
+    """What is the case in the batches of fewer rows, where that is not as asked."""
+    if np.all(np.abs(q) < 1e-6):
+        return f"; of a batch of {size} no row counts"
+    return f"; in a batch of {size} they count {_numbers(q)} times" if np.any(np.abs(q - 1) > 1e-6) else ""
 
 
 def _of_places(q: Array, low: Array, high: Array) -> tuple[str, dict[str, Any]]:
@@ -154,7 +164,9 @@ def _of_places(q: Array, low: Array, high: Array) -> tuple[str, dict[str, Any]]:
     zero = np.flatnonzero(np.abs(q) < 1e-6)
     if len(zero):
         rest = q[np.abs(q) >= 1e-6]
-        return "rows-dropped", {"places": listed(zero), "others": _numbers(np.unique(np.round(rest, 6)))}
+        times = np.unique(np.round(rest, 6))
+        others = "as asked" if np.array_equal(times, [1.0]) else f"{_numbers(times)} times"
+        return "rows-dropped", {"places": listed(zero), "others": others}
     groups = _groups(q)
     m = len(groups)
     expected = np.concatenate([np.full(size, n / (m * size)) for size, _ in groups])

@@ -15,16 +15,27 @@ FIELDS = {"m": "first_counts", "v": "second_counts"}
 @dataclass(frozen=True, kw_only=True)
 class Place:
     """What a parameter's counters may depend on: ``index`` among ``parameters``, the ``epochs`` of its steps, and how
-    many steps were made before its first gradient came."""
+    many steps were made before its first gradient came; ``lates``: the same of all parameters."""
 
     index: int
     parameters: int
     epochs: Array
     late: int = 0
+    lates: tuple[int, ...] = ()
 
     @property
     def t(self) -> Array:
         return np.arange(1, len(self.epochs) + 1)
+
+    @property
+    def turns(self) -> Array:
+        """How many updates were made, of all parameters in turn, when this one is updated in each of its steps."""
+        steps = self.late + np.arange(len(self.epochs))
+        lates = np.array(self.lates or (0,) * self.parameters)
+        active = lates <= np.arange(steps[-1] + 1)[:, None]  # (steps, parameters)
+        before: Array = np.cumsum(active.sum(axis=1)) - active.sum(axis=1)
+        own: Array = active[steps, : self.index + 1].sum(axis=1)
+        return before[steps] + own
 
 
 @dataclass(frozen=True)
@@ -55,7 +66,7 @@ TABLE: Mapping[str, Count] = {
     ),
     "epochs": Count(lambda p: p.epochs + 1, "the bias correction counts epochs, not steps"),
     "shared": Count(
-        lambda p: p.parameters * (p.t - 1) + p.index + 1,
+        lambda p: p.turns,
         "the parameters share one step counter, which advances once for each of them: with n parameters t = 1, n + 1, "
         "2n + 1, … for the first, 2, n + 2, … for the second",
     ),

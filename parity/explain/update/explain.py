@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from parity.explain.motion import Motion
+from parity.explain.replay import Slot, with_numbers
 from parity.explain.update.candidates import (
     clipped,
     look_aheads,
@@ -88,7 +89,11 @@ class Search:
         of_steps = np.zeros(self.steps, int) if epochs is None else np.asarray(epochs)
         self.places = {
             record.name: Place(
-                index=i, parameters=len(records), epochs=of_steps[: record.steps], late=late.get(record.name, 0)
+                index=i,
+                parameters=len(records),
+                epochs=of_steps[: record.steps],
+                late=late.get(record.name, 0),
+                lates=tuple(late.get(each.name, 0) for each in records),
             )
             for i, record in enumerate(records)
         }
@@ -132,10 +137,10 @@ class Search:
         """Each refuted parameter for itself: another cause for each."""
         found = []
         for record in self.court.wrong:
-            best = self._first(Court([record]), self._one([record]))
-            if not best:
+            best = _still(record) or next(iter(self._first(Court([record]), self._one([record]))), None)
+            if best is None:
                 return []
-            found.append(best[0])
+            found.append(best)
         kept = [record for record in self.records if not record.wrong]
         weights = sum(record.weights[1 : record.steps + 1].size for record in self.court.wrong)
         worst = max(one.share for one in found)
@@ -153,3 +158,19 @@ class Search:
                 share=worst,
             )
         ]
+
+
+def _still(record: UpdateRecord) -> ProvenUpdate | None:
+    """What explains a parameter that never moves."""
+    if np.any(record.weights[1 : record.steps + 1] != record.weights[0]):
+        return None
+    return ProvenUpdate(
+        id="intercept-frozen" if record.name == "bias" else "parameter-frozen",
+        text="it takes part and is never updated",
+        change="hand it to the optimizer: requires_grad, parameter groups, shards",
+        evidence="it has its initial value to the end",
+        parts=1,
+        rules={record.name: with_numbers(record.asked, {Slot("lr"): 0.0}, checked=False)},
+        changed=(record.name,),
+        share=0.0,
+    )

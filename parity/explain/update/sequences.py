@@ -15,6 +15,7 @@ from parity.explain.update.proof import Candidate, Part
 from parity.explain.update.series import ENOUGH, Measured, counters, listed, measure, named, pattern
 from parity.explain.update.stepped import Stepped, bare, decoupled, rate_of
 from parity.explain.update.trial import UpdateRecord
+from refimpl.types import Array
 
 BAR = 4.0
 """The error bars of the asked rule, of which another one may need some more."""
@@ -36,7 +37,7 @@ def _counters(base: Base, wrong: Sequence[UpdateRecord], times: int) -> Iterator
     if len(programs) < len(wrong):
         return
     for wanted in ("correction-frozen", "correction-frozen-of-m", "correction-frozen-of-v"):
-        rules, said = dict(base.rules), []
+        rules, said, every = dict(base.rules), [], []
         for record in wrong:
             program = programs[record.name]
             edit = named_edit(program, wanted)
@@ -47,17 +48,30 @@ def _counters(base: Base, wrong: Sequence[UpdateRecord], times: int) -> Iterator
             if t is None:
                 break
             rules[record.name] = counted(t)
+            every.append(np.array(t))
             if t != tuple(range(1, record.steps + 1)):
                 said.append(f"{record.name}: t = {listed(np.array(t))}")
         else:
             of = wanted.removeprefix("correction-frozen").replace("-of-", " of ")
+            text = f"the step counter of the bias correction{of} is another one ({'; '.join(said)}"
+            text += f"{', where 0 is no correction' * any(' 0,' in one for one in said)})"
             part = Part.said(
                 id="correction-counter",
-                text=f"the step counter of the bias correction{of} is another one ({'; '.join(said)}"
-                f"{', where 0 is no correction' * any(' 0,' in one for one in said)})",
+                text=_without(of, every) or text,
                 right="as asked: t = 1, 2, 3, … steps of each parameter",
             )
             yield base.with_part(part, rules)
+
+
+def _without(of: str, counts: Sequence[Array]) -> str:
+    """That there is no correction, in the first steps or in any; no words where it is otherwise."""
+    first = {int(np.argmax(t > 0)) if t.any() else len(t) for t in counts}
+    if all(not t.any() for t in counts):
+        return f"there is no bias correction{of} in any step where it shows"
+    as_asked = len(first) == 1 and all(
+        np.array_equal(t[n:], np.arange(n + 1, len(t) + 1)) for t in counts for n in first
+    )
+    return f"there is no bias correction{of} in the first {min(first)} steps" if as_asked and min(first) else ""
 
 
 def _with_counts(program: Program, edit: Edit, t: tuple[int, ...]) -> Any:

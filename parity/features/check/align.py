@@ -169,6 +169,7 @@ def observed_in(history: History, rows: Rows, roles: Roles, start: Params) -> Ob
         },
         before=of_steps("before"),
         after=of_steps("after"),
+        averaged={name: arrays(name, (_averaged(row, name, roles, history) for row in rows)) for name in steps},
         trouble=history.trouble,
     )
 
@@ -195,6 +196,13 @@ def _point(row: Sequence[Event], name: str, roles: Roles) -> Array | None:
     done = max((i for i, e in enumerate(row) if isinstance(e, Step)), default=len(row))
     made = [e.values[n] for e in row[:done] if isinstance(e, Backward) for n in e.gradients if roles.get(n) == name]
     return made[-1] if made else None
+
+
+def _averaged(row: Sequence[Event], name: str, roles: Roles, history: History) -> Array | None:
+    """The mean over all tensors of the shape of a parameter that were stepped; None where it is the only one."""
+    shapes = {history.tensors[n].shape for n, its in roles.items() if its == name}
+    after = {n: v for e in row if isinstance(e, Step) for n, v in e.after.items() if history.tensors[n].shape in shapes}
+    return np.mean([*after.values()], axis=0) if len(after) > 1 else None
 
 
 def _numbers(rows: Stepped) -> dict[str, Array]:

@@ -109,9 +109,10 @@ class Task:
         """Zeros where the model has none."""
         return self._params.get("bias", self._params["weight"].new_zeros(1)).clone()
 
-    def record(self, *parameters: Any, loss: Any = None) -> None:
-        """Report the weights: a module, a mapping by name, or ``weight, bias``; after every step, and before the first
-        one where the initial weights may be other than those given. ``loss``: of the step's batch, before the step.
+    def record(self, *parameters: Any, loss: Any = None, **by_name: Any) -> None:
+        """Report the weights: a module, a mapping by name, ``weight, bias``, or ``weight=…, bias=…``; after every step,
+        and before the first one where the initial weights may be other than those given. ``loss``: of the step's batch,
+        before the step.
 
         Raises :class:`InputError` for anything else.
         """
@@ -121,7 +122,10 @@ class Task:
                 value = float(value)
             except (TypeError, ValueError, RuntimeError):
                 raise InputError(f"record(loss={type(loss).__name__}): allowed: one number") from None
-        named = _named(parameters)
+        if by_name and (parameters or not by_name.keys() <= {"weight", "bias"} or "weight" not in by_name):
+            given = ", ".join([*(type(each).__name__ for each in parameters), *(f"{name}=…" for name in by_name)])
+            raise InputError(f"record({given}): allowed: record(net), record(w, b) or record(weight=w, bias=b)")
+        named = _named(tuple(by_name[name] for name in ("weight", "bias") if name in by_name) or parameters)
         shapes = {"weight": (1, 1, self.features), "bias": (1, 1)}
         for name, each in named.items():
             if each.layout is not torch.strided:
