@@ -64,6 +64,22 @@ def absolute_sum(strength: Finite) -> Shaped:
     )
 
 
+def largest(strength: Finite) -> Shaped:
+    """maxᵢ|wᵢ|: only the weight of the largest size has a gradient, its sign."""
+    return Shaped(
+        strength=strength,
+        of=lambda w: total(np.abs(w) * _is_largest(w)),
+        slope=lambda w: np.sign(w) * _is_largest(w),
+    )
+
+
+def _is_largest(w: Any) -> Array:
+    """1 where |w| is the largest of its run, else 0; of several the first."""
+    size = np.abs(np.asarray(getattr(w, "value", w), float)).reshape(len(w), -1)
+    place: Array = (np.arange(size.shape[1]) == np.argmax(size, axis=1)[:, None]).astype(float)
+    return place.reshape(w.shape)
+
+
 def centred(strength: Finite, centre: Array) -> Shaped:
     """½‖w − centre‖²: it pulls towards ``centre`` ``(1, …)``, not towards 0."""
     return Shaped(strength=strength, of=lambda w: 0.5 * total((w - centre) * (w - centre)), slope=lambda w: w - centre)

@@ -1,7 +1,10 @@
-"""What was recorded is a running average of the weights, and not the weights that are trained.
+"""What was recorded is made of the trained weights, and is not these: a running average, or Nesterov's base point.
 
 With ``a_k = β·a_{k−1} + (1 − β)·w_k``, a₀ = w₀, the trained weights are ``w_k = (a_k − β·a_{k−1})/(1 − β)``. The first
 step of the average is 1 − β times the asked one, which gives β.
+
+Nesterov's momentum as in the paper keeps a base point θ, steps it by v = μ·v − η·g, and takes the gradient ahead of it,
+at ``w_k = θ_k + μ·v_k = θ_k + μ·(θ_k − θ_{k−1})``. Frameworks keep w itself.
 """
 
 from __future__ import annotations
@@ -34,6 +37,13 @@ def readings(design: Design, engine: Engine) -> Iterator[tuple[str, Recording]]:
             begin = "its first update copies the weights" if first else "it begins with the initial weights"
             words = f"the moving average a ← {beta:g}·a + {1 - beta:.3g}·w of the weights, {begin}"
             yield words, trained
+    momentum = {
+        getattr(o, "momentum", 0.0) * bool(getattr(o, "nesterov", False)) for o in design.form.optimizers.values()
+    }
+    if len(momentum) == 1 and 0 not in momentum:
+        mu = float(next(iter(momentum)))
+        words = f"the base point θ of Nesterov's momentum (w = θ + μ·v, μ = {mu:g}, is where the gradient is taken)"
+        yield words, _extrapolated(recording, mu)
 
 
 def _beta(recording: Recording, predicted: dict[str, Array], first: int) -> float | None:
@@ -46,6 +56,18 @@ def _beta(recording: Recording, predicted: dict[str, Array], first: int) -> floa
         return None
     beta = float(f"{1 - float(moved @ asked) / square:.{DIGITS}g}")
     return beta if 0 < beta < 1 else None
+
+
+def _extrapolated(recording: Recording, mu: float) -> Recording:
+    """θ_k + μ·(θ_k − θ_{k−1}), known to the roundings of both."""
+    weights, written = {}, {}
+    for name, base in recording.weights.items():
+        before = np.concatenate([base[:1], base[:-1]])
+        weights[name] = base + mu * (base - before)
+        room = 4 * recording.formats[name].half_ulp(np.abs(base) + np.abs(before)) * (1 + mu)
+        written[name] = np.asarray(room, float)
+        written[name][0] = 0.0
+    return replace(recording, weights=weights, written=written)
 
 
 def _trained(recording: Recording, beta: float, first: int) -> Recording:

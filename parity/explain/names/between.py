@@ -31,10 +31,15 @@ def causes(chain: Chain, design: Design) -> Iterator[Cause]:
         return
     recorded = _flat({name: weights[name] for name in begins})
     moments = [recorded[: k + 1] for k in range(chain.steps)]
+    points = {
+        n: np.asarray(observed.points[n], float) for n in begins if len(observed.points.get(n, ())) == chain.steps
+    }
+    at = {n: values.reshape(begins[n].shape) for n, values in points.items() if np.isfinite(values).all()}
+    late = at.keys() == begins.keys() and any((at[n] != begins[n]).any() for n in at)  # between backward and update
     yield cause(
         "weights-written-between-steps",
-        lambda d: replace(d, begins={**d.begins, **begins}),
-        where=_where(chain, begins, written, "before"),
+        lambda d: replace(d, begins={**d.begins, **begins}, at={**d.at, **at} if late else d.at),
+        where=_where(chain, begins, written, "between the backward pass and the update of" if late else "before"),
         how=_how(chain, _flat(begins), moments, written),
         evidence="the weights at the end of a step and at the beginning of the next are not the same",
     )

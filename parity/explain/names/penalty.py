@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from parity.explain.cause import Cause
-from parity.explain.faults.penalties import absolute_sum, centred, power, smoothed
+from parity.explain.faults.penalties import absolute_sum, centred, largest, power, smoothed
 from parity.explain.measure.chain import SLACK, Chain
 from parity.explain.measure.laws import laws, shortest
 from parity.explain.measure.series import Series, steps_text
@@ -103,6 +103,11 @@ def elementwise(chain: Chain) -> Iterator[Cause]:
         return
     w, p = chain.w, chain.given.value["weight"] - chain.asked.data
     bar = SLACK * chain.given.error["weight"]
+    top = (np.arange(chain.steps), np.argmax(np.abs(w), axis=1))
+    strength = Series(p[top] * np.sign(w[top]), bar[top]).constant
+    if strength and np.sum(np.abs(p) > bar) <= chain.steps:
+        value = shortest(strength - float(np.min(bar[top])), strength + float(np.min(bar[top])))
+        yield cause("penalty-of-largest", partial(_instead, penalty=largest(value)), numbers=1, value=value)
     some = (w != 0) & (np.abs(p) > bar)
     if not some.any() or np.any(np.sign(p[some]) != np.sign(w[some])):
         return

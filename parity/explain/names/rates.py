@@ -130,6 +130,9 @@ def _compounded(design: Design, executed: Series, asked: Array) -> Iterator[Rate
     factors = rates / rates[0]
     base = float(asked[0] / factors[design.advances[0]])
     yield listed(base * np.cumprod(factors)[design.advances], "schedule-compounded")
+    changes = np.cumsum(np.append(False, np.diff(factors) != 0))
+    drops = np.cumprod(factors[np.append(0, np.flatnonzero(np.diff(changes)) + 1)])[changes]
+    yield listed(base * drops[design.advances], "schedule-compounded")
     yield listed(base * factors[design.advances] ** 2, "schedule-squared")
 
 

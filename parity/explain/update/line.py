@@ -104,6 +104,10 @@ class Lines(Editor):
             case ast.Call(func, args) if ast.unparse(func) in ("np.maximum", "np.minimum", "np.where"):
                 for arg in args[-2:]:
                     yield "missing", self._with(i, node, ast.unparse(arg)), _stands(arg, node)
+            case ast.Compare(left, [op], [ast.Constant(int(asked))]):
+                for limit in (asked - 1, asked + 1):
+                    than = ast.Compare(left, [op], [ast.Constant(limit)])
+                    yield "limit", self._with(i, node, ast.unparse(than)), _stands(than, node)
             case ast.IfExp(_, body, orelse):
                 for arm in (body, orelse):
                     always = ast.unparse(arm).replace("state['", "state.get('").replace("']", "', 0)")

@@ -71,7 +71,8 @@ class Court:
 
     def likely(self, candidate: Candidate) -> bool:
         """Whether its rules come near in plain arithmetic."""
-        return all(record.near(candidate.rules[record.name]) for record in self.wrong)
+        rules = [candidate.rules[record.name] for record in self.wrong]
+        return None not in rules and all(r.near(rule) for r, rule in zip(self.wrong, rules, strict=True))
 
     def judge(self, candidate: Candidate) -> ProvenUpdate | None:
         """The explanation, if it is one."""

@@ -12,8 +12,8 @@ from torch.optim import Optimizer
 from parity.errors import InputError
 from parity.features.check.conduct import faults
 from parity.features.check.drive import REFUSALS, Driver
-from parity.features.check.examined import Examined
-from parity.features.check.feeds import SHAPES, drawn, feeds, judged
+from parity.features.check.examined import BrokenRule, Examined
+from parity.features.check.feeds import SHAPES, Feed, drawn, feeds, judged
 from parity.features.check.put_off import put_off_dynamo
 from parity.features.check.target import Target, load
 
@@ -38,8 +38,9 @@ def examine(
     shapes, refusal = _taken(driver)
     if not shapes:
         return Examined(name=cls.__name__, given=given, defaults=defaults, refusal=refusal)
-    runs, notes = {"drawn": driver.play(judged(shapes))}, [refusal] if refusal else []
-    for name, feed in feeds(shapes, given):
+    drawn_feed, broken = _judged(driver, shapes)
+    runs, notes = {"drawn": driver.play(drawn_feed)}, [refusal] if refusal else []
+    for name, feed in feeds(shapes, given, drawn_feed.late["late"]):
         if name in runs:
             continue
         try:
@@ -52,7 +53,7 @@ def examine(
             narrow[dtype] = (
                 runs["drawn"]
                 if dtype == "float64"
-                else Driver(cls, hyper, dtype, device, driver.closure).play(judged(shapes))
+                else Driver(cls, hyper, dtype, device, driver.closure).play(drawn_feed)
             )
         except Exception as error:
             raised[dtype] = f"{type(error).__name__}: {error}"
@@ -65,9 +66,29 @@ def examine(
         dtypes=narrow,
         raised=raised,
         keeps_float32=driver.keeps_float32,
-        faults=tuple(faults(driver, shapes)),
+        faults=(*broken, *faults(driver, shapes)),
         notes=tuple(notes),
     )
+
+
+def _judged(driver: Driver, shapes: Mapping[str, tuple[int, ...]]) -> tuple[Feed, tuple[BrokenRule, ...]]:
+    """What the class is judged by; without a late parameter, and a finding, where only such a one makes it raise."""
+    feed, without = judged(shapes), judged(shapes, late=0)
+    try:
+        driver.play(feed)
+    except Exception as error:
+        try:
+            driver.play(without)
+        except Exception:
+            raise error from None
+        broken = BrokenRule(
+            id="late-gradient-raises",
+            text=f"it raises {type(error).__name__}: {error}, where a parameter gets its first gradient after others",
+            evidence=f"a parameter without a gradient in the first {feed.late['late']} steps; without one it steps",
+            change="ask of every parameter by itself whether it has its state already",
+        )
+        return without, (broken,)
+    return feed, ()
 
 
 def _taken(driver: Driver) -> tuple[Mapping[str, tuple[int, ...]], str]:

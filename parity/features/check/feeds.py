@@ -77,14 +77,17 @@ def drawn(shapes: Mapping[str, tuple[int, ...]], steps: int = STEPS, seed: int =
     return Feed(weights=weights, gradients={n: rng.standard_normal(size.shape) * size for n, size in sizes.items()})
 
 
-def judged(shapes: Mapping[str, tuple[int, ...]], **hyper: Any) -> Feed:
-    """What a class is judged by: a twin of the weight, a late parameter, and a rate that changes."""
+def judged(shapes: Mapping[str, tuple[int, ...]], *, late: int = LATE, **hyper: Any) -> Feed:
+    """What a class is judged by: a twin of the weight, a parameter whose first gradient comes ``late``, and a rate that
+    changes."""
     start = drawn({**shapes, "twin": shapes["weight"], "late": (2, 5)})
     factor = tuple(FACTORS[k * len(FACTORS) // STEPS] for k in range(STEPS))
-    return Feed(weights=start.weights, gradients=start.gradients, hyper=hyper, factor=factor, late={"late": LATE})
+    return Feed(weights=start.weights, gradients=start.gradients, hyper=hyper, factor=factor, late={"late": late})
 
 
-def feeds(shapes: Mapping[str, tuple[int, ...]], given: Mapping[str, Any]) -> Iterator[tuple[str, Feed]]:
+def feeds(
+    shapes: Mapping[str, tuple[int, ...]], given: Mapping[str, Any], late: int = LATE
+) -> Iterator[tuple[str, Feed]]:
     """Every feed by name. ``given``: the hyper-parameters in effect; scaled are those that are numbers."""
     start = drawn(shapes, steps=FEW)
     few = start.gradients
@@ -97,9 +100,9 @@ def feeds(shapes: Mapping[str, tuple[int, ...]], given: Mapping[str, Any]) -> It
     def feed(gradients: Mapping[str, Array], weights: Mapping[str, Array] = start.weights, **hyper: Any) -> Feed:
         return Feed(weights=weights, gradients=gradients, hyper={**none, **hyper})
 
-    yield "drawn", judged(shapes)
+    yield "drawn", judged(shapes, late=late)
     if lam is not None and not given["weight_decay"]:
-        yield "decayed", judged(shapes, weight_decay=lam)
+        yield "decayed", judged(shapes, late=late, weight_decay=lam)
     yield "plain", feed(few)
     yield "impulse", feed(impulse)
     yield "gradients", feed(scaled)

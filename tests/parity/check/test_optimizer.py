@@ -482,6 +482,48 @@ def test_matrices_only_is_enough() -> None:
     assert identify(found)[0] is None
 
 
+def test_a_class_that_a_late_gradient_makes_raise_is_told_and_still_explained() -> None:
+    class AllAtOnce(torch.optim.Optimizer):
+        """Momentum that is used before it is advanced; the first parameter decides whether all have a buffer."""
+
+        def __init__(self, params: Any, lr: float = 0.01) -> None:
+            super().__init__(params, {"lr": lr})
+
+        @torch.no_grad()
+        def step(self) -> None:
+            with_gradient = [p for p in self.param_groups[0]["params"] if p.grad is not None]
+            first = "buffer" not in self.state[with_gradient[0]]
+            for p in with_gradient:
+                if first:
+                    self.state[p]["buffer"] = p.grad.clone()
+                p -= self.param_groups[0]["lr"] * self.state[p]["buffer"]
+                if not first:
+                    self.state[p]["buffer"].mul_(0.9).add_(p.grad)
+
+    found = conclude(examine(AllAtOnce, {}), {}, "sgd(momentum=0.9)")
+    assert [finding.id for finding in found.findings][1:] == ["late-gradient-raises"]
+    assert "it is advanced after it was used; it raises KeyError: 'buffer'" in found.text
+
+
+def test_a_limit_that_is_another_number_is_told() -> None:
+    """RAdam as in the paper, which rectifies from ρ > 4 on; torch does from ρ > 5 on."""
+
+    def step(param: Tensor, grad: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
+        t = state["step"] = state.get("step", 0) + 1
+        m = state["m"] = 0.9 * state.get("m", 0) + 0.1 * grad
+        v = state["v"] = 0.999 * state.get("v", 0) + 0.001 * grad * grad
+        most = 2 / (1 - 0.999) - 1
+        rho = most - 2 * t * 0.999**t / (1 - 0.999**t)
+        update = m / (1 - 0.9**t)
+        if rho > 4:
+            r = math.sqrt((rho - 4) * (rho - 2) * most / ((most - 4) * (most - 2) * rho))
+            update = update * r * math.sqrt(1 - 0.999**t) / (v.sqrt() + 1e-8)
+        param.add_(update, alpha=-group["lr"])
+
+    found = conclude(examine(made(step, lr=0.001), {}, ("float64",)), {}, "radam")
+    assert "rho > 4 stands for rho > 5" in found.text
+
+
 def test_a_step_that_demands_a_closure_gets_one() -> None:
     class WithClosure(made(_descend)):  # type: ignore[misc]
         def step(self, closure: Any) -> Any:

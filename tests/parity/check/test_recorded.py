@@ -257,6 +257,16 @@ def test_recording_changes_nothing_and_leaves_no_hook(asked: Experiment) -> None
     assert not hooked._global_optimizer_post_hooks
 
 
+def test_weights_may_be_recorded_by_name_and_by_no_other(asked: Experiment) -> None:
+    def by_name(task: Task) -> None:
+        task.record(weight=task.weight, bias=task.bias)
+        task.record(weight=task.weight, bias=task.bias, loss=1.0)
+
+    assert trajectory_here(by_name, asked, "float64")[0].steps == 1
+    with pytest.raises(InputError, match=r"record\(w=…\): allowed: record\(net\), record\(w, b\)"):
+        trajectory_here(lambda task: task.record(w=task.weight), asked, "float64")
+
+
 def test_a_model_of_another_shape_is_named_with_what_was_expected(asked: Experiment) -> None:
     def main() -> None:
         net = nn.Linear(3, 1)

@@ -160,6 +160,90 @@ def halved(self: Training, net: nn.Linear) -> None:
         p.grad.copy_(p.grad.half())
 
 
+class Prefetching(Training):
+    """The next inputs are written over those of now before these are used."""
+
+    def forward(self, net: nn.Linear, X: Tensor) -> Tensor:
+        rows = self.task.rows[self.epoch]
+        later = self.task.X[rows[self.batch + 1]] if self.batch + 1 < len(rows) else X[:0]
+        buffer = X.clone()
+        buffer[: len(later)] = later
+        return super().forward(net, buffer)
+
+
+class Packed(Training):
+    """The forward pass multiplies with a copy of the weight that is made at the start of an epoch."""
+
+    def forward(self, net: nn.Linear, X: Tensor) -> Tensor:
+        if self.batch == 0:
+            self.copy = net.weight.detach().clone()
+        return nn.functional.linear(X, net.weight + (self.copy - net.weight).detach(), net.bias)
+
+
+class LocalSGD(Training):
+    """Two replicas step with their own half of the batch, and their weights are averaged."""
+
+    def run(self) -> None:
+        nets = [self.net(), self.net()]
+        optimizers = [torch.optim.SGD(net.parameters(), lr=self.task.lr, momentum=0.9) for net in nets]
+        self.task.record(nets[0])
+        for X, y in (batch for _ in range(self.task.epochs) for batch in self.task.loader):
+            for rank, (net, optimizer) in enumerate(zip(nets, optimizers, strict=True)):
+                net.zero_grad()
+                (half(net(X[rank::2]), y[rank::2]) + self.penalty(net)).backward()
+                optimizer.step()
+            with torch.no_grad():
+                for p, q in zip(*(net.parameters() for net in nets), strict=True):
+                    p.copy_((p + q) / 2)
+                    q.copy_(p)
+            self.task.record(nets[0])
+
+
+def replaced(self: Training, net: nn.Linear, _: Any) -> None:
+    """The parameters are other tensors than those that the optimizer holds."""
+    if (self.epoch, self.batch) == (1, 1):
+        net.load_state_dict({name: p.clone() for name, p in net.state_dict().items()}, assign=True)
+
+
+class NotRestored(Training):
+    """One step begins with the initial weights: a copy of them was not restored."""
+
+    by_hand = True
+
+    @torch.no_grad()
+    def step(self, optimizer: Any) -> None:
+        weight, bias = optimizer.param_groups[0]["params"]
+        if (self.epoch, self.batch) == (1, 1):
+            weight.copy_(self.task.weight)
+            bias.copy_(self.task.bias)
+        if self.by_hand:
+            for p in (weight, bias):
+                p -= self.task.lr * p.grad
+        else:
+            optimizer.step()
+
+
+def largest(self: Training, net: nn.Linear) -> Tensor:
+    return self.task.l2 * torch.linalg.norm(net.weight, 1)
+
+
+def base_point(task: Task) -> None:
+    """Nesterov as in the paper, of which the base point is recorded."""
+    base, v = [task.weight, task.bias], [0 * task.weight, 0 * task.bias]
+    for X, y in (batch for _ in range(task.epochs) for batch in task.loader):
+        ahead = [(p + 0.9 * each).requires_grad_() for p, each in zip(base, v, strict=True)]
+        loss = half(nn.functional.linear(X, *ahead), y) + task.l2 / 2 * ahead[0].square().sum()
+        g = torch.autograd.grad(loss, ahead)
+        v = [0.9 * each - task.lr * its for each, its in zip(v, g, strict=True)]
+        base = [p + each for p, each in zip(base, v, strict=True)]
+        task.record(weight=base[0], bias=base[1])
+
+
+def counted_anew(t: int) -> float:
+    """From step 4 on the count begins anew, and the rate goes on."""
+    return float(0.7 ** (t // 3) if t < 4 else 0.7 ** (1 + (t - 4) // 3))
+
+
 FAULTS: Sequence[tuple[str, str, Program]] = [
     ("rows-mean-of-means", "check-sgd", faulty(loss=mean_of_means)),
     ("rows-repeated", "check-sgd", faulty(rows=padded)),
@@ -215,7 +299,19 @@ FAULTS: Sequence[tuple[str, str, Program]] = [
     ("weights-shrink", "check-sgd", by_hand(lambda w, before: w.sub_(0.01 * before))),
     ("weights-shrink-after-step", "check-sgd", by_hand(lambda w, before: w.mul_(0.99))),
     ("weights-averaged", "check-sgd", averaged),
+    ("weights-averaged", "check-nesterov", base_point),
     ("weight-norm", "check-plain", weight_norm),
+    ("rows-paired-otherwise", "check-sgd", lambda task: Prefetching(task).run()),
+    ("gradient-at-weights-of-epoch-outputs", "check-sgd", lambda task: Packed(task).run()),
+    ("optimizer-holds-other-tensors", "check-sgd", faulty(after_step=replaced)),
+    ("stepped-from-earlier-weights", "check-sgd", lambda task: NotRestored(task).run()),
+    (
+        "weights-written-between-steps",
+        "check-sgd",
+        lambda task: type("Seen", (NotRestored,), {"by_hand": False})(task).run(),
+    ),
+    ("penalty-of-largest", "check-sgd", faulty(penalty=largest)),
+    ("schedule-counts-anew", "check-schedule", rate(counted_anew)),
     ("state-lost", "check-momentum", faulty(before_step=lost)),
 ]
 
@@ -234,3 +330,20 @@ def test_a_fault_is_named_first(name: str, against: str, program: Program) -> No
     diagnosis = diagnose(asked, trajectory, observed=observed)
     assert diagnosis.verdict == "disagree"
     assert [finding.id for finding in diagnosis.findings] == [name], diagnosis.text
+
+
+def test_two_causes_of_one_gradient_are_both_named() -> None:
+    program = faulty(
+        data=lambda self: (self.task.X - self.task.X.mean(0), self.task.y),
+        before_step=lambda self, net, _: nn.utils.clip_grad_value_(net.parameters(), 0.1),
+    )
+    asked = parity.load("check-momentum")
+    trajectory, observed = trajectory_here(program, asked, "float64")
+    named = {finding.id for finding in diagnose(asked, trajectory, observed=observed).findings}
+    assert named == {"features-centred", "gradient-clipped-by-value"}
+
+
+def test_replicas_that_step_by_themselves_and_are_averaged_are_told() -> None:
+    asked = replace(parity.load("check-momentum"), epochs=2)
+    trajectory, observed = trajectory_here(lambda task: LocalSGD(task).run(), asked, "float64")
+    assert "with the mean over replicas" in diagnose(asked, trajectory, observed=observed).text

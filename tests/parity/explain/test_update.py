@@ -11,6 +11,7 @@ import pytest
 
 from parity.explain.motion import Motion
 from parity.explain.update import UpdateExplanation, explain_update
+from parity.explain.update.counts import Place
 from parity.explain.update.line import line_edits
 from parity.explain.update.named import named_edits
 from parity.explain.update.program import Program
@@ -273,6 +274,16 @@ def test_a_late_parameter_that_counts_with_the_others_is_told() -> None:
     late = {"vector": 3}
     found = explain_update(dict.fromkeys(SHAPES, ASKED_ADAM), recorded(step, "float64"), late=late)
     assert found is not None and found.best is not None and found.best.id == "correction-late"
+
+
+def test_one_counter_of_all_parameters_counts_those_that_come_late_from_then_on() -> None:
+    """With two more parameters from step 3 on, the counter goes up by one in each of three steps, and then by three."""
+    place = [(0, 0), (1, 3), (2, 3)]
+    counts = [
+        Place(index=i, parameters=3, epochs=np.zeros(6 - late, int), late=late, lates=(0, 3, 3)).turns.tolist()
+        for i, late in place
+    ]
+    assert counts == [[1, 2, 3, 4, 7, 10], [5, 8, 11], [6, 9, 12]]
 
 
 @pytest.mark.parametrize("asked", [pytest.param(ASKED_ADAM, marks=pytest.mark.slow), ASKED_SGD], ids=["adamw", "sgd"])
