@@ -104,7 +104,7 @@ def _parity_trajectory() -> Callable[..., Trajectory]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Of a :class:`ParityFailure` the text alone is shown."""
+    """Show the text alone of a :class:`ParityFailure`."""
     report = yield
     if report.failed and call.excinfo is not None and isinstance(call.excinfo.value, ParityFailure):
         report.longrepr = call.excinfo.getrepr(style="value")

@@ -26,7 +26,7 @@ CORRECTIONS = {
 
 @lru_cache(maxsize=128)
 def named_edits(program: Program, epochs: bool = False) -> tuple[Edit, ...]:
-    """Those that have words of their own. ``epochs``: whether the run has several."""
+    """The edits of a program that have words of their own. ``epochs``: whether the run has several."""
     return tuple(VocabularyEditor(program).edits(epochs))
 
 
@@ -41,7 +41,7 @@ class VocabularyEditor(Editor):
     """What the vocabulary and the tables of counters make of a program."""
 
     def edits(self, epochs: bool) -> Iterator[Edit]:
-        """All of them, the vocabulary first."""
+        """All edits, those of the vocabulary first."""
         for wording in vocabulary():
             yield from self._worded(wording)
         yield from self._counted(epochs)

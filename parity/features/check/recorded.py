@@ -24,7 +24,7 @@ Start = Mapping[str, Array]
 
 
 def record_target(target: Target, data: TaskData, dtype: str, device: str) -> RecordedRun:
-    """In the process of their code, from the import of their file on."""
+    """Record a user's function in the process of its code, from the import of its file on."""
     put_off_dynamo()
     sys.argv[:] = [target.place]  # for code that reads its command line
     task = Task(data, dtype, device)

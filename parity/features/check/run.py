@@ -6,12 +6,11 @@ import ast
 from collections.abc import Sequence
 from typing import Any
 
+from parity.backends.base import DTYPES
 from parity.errors import InputError
 from parity.experiment import Experiment
 from parity.explain.finding import Diagnosis
 from parity.features.check.target import parse
-
-DTYPES = ("float64", "float32", "bfloat16", "float16")
 
 
 def check(

@@ -14,6 +14,7 @@ from parity.errors import Unsupported
 from parity.formulation import realise
 from parity.output import write_whole
 from parity.step.quantity import Quantity
+from parity.templates import environment
 from refimpl.losses import CrossEntropy, SquaredError
 from refimpl.models import MLP
 from refimpl.penalties import Norm, SubtractedL1
@@ -198,12 +199,4 @@ def _list(values: Array) -> Any:
 
 @cache
 def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("parity.features.run", ""),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # Python, not HTML
-    )
-    return environment.get_template("repro.py.j2")
+    return environment("parity.features.run").get_template("repro.py.j2")

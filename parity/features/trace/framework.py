@@ -57,15 +57,15 @@ class Framework:
     trajectory: Trajectory
 
     def params(self, step: int) -> dict[str, Array]:
-        """Before the step."""
+        """The parameters before the step."""
         return {name: values[step] for name, values in self.trajectory.params.items()}
 
     def data_gradient(self, step: int, X: Array, y: Array) -> Mapping[str, Array] | None:
-        """Of the loss without penalties."""
+        """The gradient of the loss without penalties."""
         return self._gradients(self.experiment.loss, (), self.params(step), X, y)
 
     def penalty_gradient(self, step: int, penalty: Penalty, features: int) -> Mapping[str, Array] | None:
-        """Of one penalty."""
+        """The gradient of one penalty."""
         params = self.params(step)
         bias = params.get("bias", np.zeros((1, 1)))
         return self._gradients(HALF, (penalty,), params, np.zeros((1, 1, features)), bias[:, None])

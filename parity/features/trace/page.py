@@ -10,6 +10,7 @@ import jinja2
 
 from parity.features.trace.words import about, cells, columns, legend, where, written
 from parity.output import make_folder, write_whole
+from parity.templates import environment
 
 if TYPE_CHECKING:
     from parity.features.trace.content import Trace
@@ -52,13 +53,6 @@ def _render(template: str, trace: Trace) -> str:
 
 @cache
 def _templates() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("parity.features.trace", ""),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-        autoescape=lambda name: name is not None and name.endswith(".html.j2"),
-    )
-    environment.filters["cell"] = lambda text: text.replace("|", "\\|")
-    return environment
+    templates = environment("parity.features.trace")
+    templates.filters["cell"] = lambda text: text.replace("|", "\\|")
+    return templates

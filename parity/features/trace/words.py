@@ -43,7 +43,7 @@ def written(line: Line, dtype: str) -> Written:
 
 
 def about(trace: Trace) -> list[str]:
-    """What the page shows."""
+    """Paragraphs that say what the page shows."""
     paragraphs = [
         f"{trace.optimizer}; {trace.letter} is {trace.element}; row {trace.row} of each batch is followed. "
         f"Inserted numbers have 5 digits; all digits are beside them."
@@ -59,25 +59,25 @@ def about(trace: Trace) -> list[str]:
 
 
 def where(step: Step) -> str:
-    """Epoch and rows."""
+    """The epoch and the rows of a step, in words."""
     rows = ", ".join(str(row.number) for row in step.rows)
     left_out = len(step.batch) - len(step.rows)
     return f"epoch {step.epoch}, rows {rows}{f' and {left_out} more' if left_out else ''} of the data"
 
 
 def legend(step: Step) -> str:
-    """``η = 0.1, λ = 0.2``."""
+    """The numbers in effect at a step: ``η = 0.1, λ = 0.2``."""
     return ", ".join(f"{symbol} = {short(value)}" for symbol, value in step.hyper.items())
 
 
 def columns(trace: Trace) -> list[str]:
-    """Of the table of rows."""
+    """The headings of the table of rows."""
     theirs = [] if trace.refusal else [f"r, {trace.framework}", "ulp"]
     return ["row", "x", "ŷ", "y", "r = ŷ − y", *theirs, "δ = ∂L/∂ŷ", "δ·x"]
 
 
 def cells(row: TraceRow, trace: Trace) -> list[str]:
-    """Of one row."""
+    """The cells of one row of that table."""
     theirs = [] if trace.refusal else ["" if row.framework is None else short(row.framework), distance(row.ulps)]
     numbers = [short(x) for x in (row.x, row.output, row.target, row.residual, row.upstream, row.share)]
     return [str(row.number), *numbers[:4], *theirs, *numbers[4:]]

@@ -21,7 +21,7 @@ from parity.features.verify.situations import SITUATIONS
 
 FLAG = {"foreach": "foreach", "fused": "fused", "capturable": "capturable", "differentiable": "differentiable"}
 ELSEWHERE = ("cuda", "xpu", "hpu")
-"""Where torch has ``capturable``."""
+"""Devices on which torch has ``capturable``."""
 MOST = 200
 """Words of an expression; Python nests no more operators than so many."""
 COMPILED_SITUATIONS = ("plain", "several", "groups", "scheduled", "tensor-rate", "no-gradient")

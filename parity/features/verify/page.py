@@ -21,6 +21,7 @@ from parity.features.verify.document import (
     in_words,
     read,
 )
+from parity.templates import environment
 
 
 def to_html(document: Mapping[str, Any]) -> str:
@@ -63,13 +64,6 @@ def _columns(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 @cache
 def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("parity.features.verify", ""),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-        autoescape=True,
-    )
-    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
-    return environment.get_template("page.html.jinja")
+    templates = environment("parity.features.verify")
+    templates.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
+    return templates.get_template("page.html.j2")
