@@ -215,9 +215,12 @@ class _Diagnosing:
     def _averaged(self) -> list[Finding]:
         """Whether a running average of weights that are as asked was recorded."""
         for words, trained in readings(self.design, self.engine):
-            share = Engine(trained).share(self.design, enough=1.0)
-            as_wide = replace(trained, weights=self.recording.weights)  # the same room without an average
-            if share <= 1 < Engine(as_wide).share(self.design, enough=1.0):
+            steps = trained.steps + 1
+            design = self.design if trained.steps == self.design.steps else self.design.first(trained.steps)
+            share = Engine(trained).share(design, enough=1.0)
+            recorded = {name: values[:steps] for name, values in self.recording.weights.items()}
+            as_wide = replace(trained, weights=recorded)  # the same room without an average
+            if share <= 1 < Engine(as_wide).share(design, enough=1.0):
                 evidence = f"correct code is off by {self.share:.3g} times the tolerance; the weights that these "
                 return [finding("weights-averaged", f"{evidence}averages are of use {share:.2f} of it", words=words)]
         return []

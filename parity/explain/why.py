@@ -19,6 +19,7 @@ from parity.explain.names import (
     calls,
     composed,
     dropout,
+    elements,
     known,
     leftover,
     narrow,
@@ -107,9 +108,8 @@ def _explain(
         assert changed is not None
         begin, base = (*begin, written), changed
     chain = chain_of(base, proof.engine, observed)
-    proof.hold_all(
-        (*begin, cause) for cause in (*calls.split(chain, base), *proximal.causes(base), *points.earlier(chain, base))
-    )
+    files = (calls.split(chain, base), proximal.causes(base), points.earlier(chain, base), between.unseen(chain, base))
+    proof.hold_all((*begin, cause) for file in files for cause in file)
     for elsewhere in points.recorded(chain, base):
         proof.hold((*begin, elsewhere))
         changed = elsewhere.to(base)
@@ -246,7 +246,7 @@ def gradient(chain: Chain, *, nested: bool = False) -> Iterator[tuple[Cause, ...
     if chain.given.source != "optimizer":
         yield ()  # the update may be what differs, or not be made of these gradients
     every = list(known.options(chain))
-    files = (points, leftover, passes, rounded, seen, batches, pairing, dropout)
+    files = (points, leftover, passes, rounded, seen, batches, pairing, elements, dropout)
     proposed = (cause for causes in (*(file.causes for file in files), penalty.elementwise) for cause in causes(chain))
     as_measured = (*scale.causes(chain), *held(chain, proposed))  # a rate scales the step and not the gradient
     every += [Option(cause, frozenset(PARTS)) for cause in as_measured]

@@ -1,4 +1,6 @@
-"""What was recorded is made of the trained weights, and is not these: a running average, or Nesterov's base point.
+"""What was recorded is made of the trained weights, and is not these.
+
+It is a running average of them, Nesterov's base point, or one parameter of a step before.
 
 With ``a_k = β·a_{k−1} + (1 − β)·w_k``, a₀ = w₀, the trained weights are ``w_k = (a_k − β·a_{k−1})/(1 − β)``. The first
 step of the average is 1 − β times the asked one, which gives β.
@@ -28,6 +30,8 @@ def readings(design: Design, engine: Engine) -> Iterator[tuple[str, Recording]]:
     recording = engine.recording
     if design.steps != recording.steps or recording.steps < 3:
         return
+    if not recording.written:
+        yield from _one_late(recording)
     with np.errstate(all="ignore"):
         predicted = engine.weights([design])
     for first in (0, 1):
@@ -44,6 +48,16 @@ def readings(design: Design, engine: Engine) -> Iterator[tuple[str, Recording]]:
         mu = float(next(iter(momentum)))
         words = f"the base point θ of Nesterov's momentum (w = θ + μ·v, μ = {mu:g}, is where the gradient is taken)"
         yield words, _extrapolated(recording, mu)
+
+
+def _one_late(recording: Recording) -> Iterator[tuple[str, Recording]]:
+    """One parameter as it was a step before, the others as they are: the recorded ones are put beside each other."""
+    for name, values in recording.weights.items():
+        others = " and ".join(other for other in recording.weights if other != name)
+        if others and np.array_equal(values[0], values[1]):
+            weights = {n: its[1:] if n == name else its[:-1] for n, its in recording.weights.items()}
+            words = f"the {name} of one step before, beside the {others} of now"
+            yield words, replace(recording, weights=weights, written={}, loss=None, ignored={})
 
 
 def _beta(recording: Recording, predicted: dict[str, Array], first: int) -> float | None:

@@ -17,7 +17,11 @@ from parity.explain.measure.series import steps_text
 from parity.explain.names import history
 from parity.explain.words import cause
 from parity.step.design import Design
+from parity.step.engine import Engine
 from refimpl.types import Array
+
+SOLVED = 60
+"""Iterations in which the beginning of a step is solved for; each leaves η times the curvature of the distance."""
 
 
 def causes(chain: Chain, design: Design) -> Iterator[Cause]:
@@ -59,6 +63,46 @@ def left_behind(chain: Chain, design: Design) -> Iterator[Cause]:
         yield cause("optimizer-holds-other-tensors", lambda d: replace(d, calls=calls), step=first)
 
 
+def unseen(chain: Chain, design: Design) -> Iterator[Cause]:
+    """Some steps that begin with other weights than were recorded before them, where nothing saw what they began with.
+
+    What they began with is solved for, b ← b + (recorded − step(b)), and is a cause only where it is known what it is
+    made of: else it would explain any step.
+    """
+    weights, observed = chain.engine.recording.weights, chain.observed
+    seen = {} if observed is None else observed.before
+    if np.isfinite(seen.get("weight", np.nan)).all() or design.begins or design.at or design.steps != chain.steps:
+        return
+    room = chain.engine.allowances(design)
+    predicted = chain.engine.weights([design])
+    off = {n: np.abs(predicted[n][0] - its[1:]).reshape(chain.steps, -1) > room[n] for n, its in weights.items()}
+    wrong = np.any([each.any(axis=1) for each in off.values()], axis=0)
+    if not wrong.any() or 3 * wrong.sum() > chain.steps:
+        return
+    begins = {n: its[:-1] for n, its in weights.items()}
+    for _ in range(SOLVED):
+        made = Engine(chain.engine.recording).weights([replace(design, begins=begins)])
+        moved = {n: np.where(_each(wrong, its[1:]), its[1:] - made[n][0], 0.0) for n, its in weights.items()}
+        begins = {n: begins[n] + each for n, each in moved.items()}
+        if all(np.all(np.abs(each) <= chain.unit * np.abs(begins[n])) for n, each in moved.items()):
+            break
+    if not all(np.isfinite(each).all() for each in begins.values()):
+        return
+    begins = {n: b for n, b in begins.items() if np.any(np.abs(b - weights[n][:-1]).reshape(room[n].shape) > room[n])}
+    flat = _flat({n: weights[n] for n in begins})
+    if not begins:
+        return
+    how = history.said(_flat(begins), [flat[: k + 1] for k in range(chain.steps)], np.flatnonzero(wrong), chain.unit)
+    if how:
+        yield cause(
+            "weights-written-between-steps",
+            lambda d: replace(d, begins={**d.begins, **begins}),
+            where=_where(chain, begins, wrong, "before"),
+            how=f": {how}",
+            evidence="the weights that these steps began with were solved for",
+        )
+
+
 def late(chain: Chain, design: Design) -> Iterator[Cause]:
     """The steps after which something else wrote the weights before they were recorded."""
     observed, weights = chain.observed, chain.engine.recording.weights
@@ -93,9 +137,14 @@ def _off(
         known = np.isfinite(mine.reshape(chain.steps, -1)).all(axis=1) & asked.get(name, True)
         off = known & (mine != its).reshape(chain.steps, -1).any(axis=1)
         if off.any():
-            values[name] = np.where(off.reshape(-1, *(1,) * (its.ndim - 1)), mine, its)
+            values[name] = np.where(_each(off, its), mine, its)
             written |= off
     return values, written
+
+
+def _each(steps: Array, values: Array) -> Array:
+    """One number of each step, shaped to meet the values of a parameter ``(K, …)``."""
+    return steps.reshape(-1, *(1,) * (values.ndim - 1))
 
 
 def _flat(values: Mapping[str, Array]) -> Array:

@@ -12,7 +12,7 @@ import numpy as np
 from parity.explain.catalogue import NAMES, NARROWER
 from parity.explain.cause import Cause, causes_of
 from parity.explain.measure.chain import SLACK, Chain
-from parity.explain.names import batches, known
+from parity.explain.names import batches, known, points
 from parity.step.design import Design
 from refimpl.types import Array
 
@@ -37,7 +37,7 @@ def causes(chain: Chain) -> Iterator[tuple[Cause, ...]]:
     every = [one for one in known.causes(chain) if one.id not in ROUNDED]
     later = [one for one in every if NAMES[one.id].kind == "gradient"]
     data = [*batches.bases(chain), *(one for one in every if NAMES[one.id].kind == "data")]
-    for firsts, seconds in ((data, every), (every, later)):
+    for firsts, seconds in ((data, every), (every, later), (list(points.at_earlier(chain)), [])):
         for first in firsts:
             base = first.to(chain.design)
             if base is None or not base.consistent or base.steps != chain.steps:

@@ -51,6 +51,11 @@ def _candidates(
         if format.u > room / max(float(np.max(np.abs(new[steps]))), 1e-300):
             yield f"they are rounded to {format.name}", partial(_rounded, there, format)
     yield f"they are multiplied by {_few([*ratios.values()])}", lambda k: ratios[k] * there[k]
+    jumps = [0, *map(int, steps)]
+    made_since = {k: moments[k][jumps[i]] for i, k in enumerate(map(int, steps))}
+    since = "since the start" if len(steps) == 1 else "since the start, or since they were last written"
+    twice = f"they are moved on by all that was learnt {since}, as where a trained part is added twice"
+    yield twice, lambda k: 2 * there[k] - made_since[k]
     nearest = {int(k): int(np.argmin(np.abs(moments[k] - new[k]).sum(axis=1))) for k in steps}
     back = ", ".join(map(str, [*nearest.values()][:4]))
     yield f"with those of an earlier moment, before step {back}", lambda k: moments[k][nearest[k]]

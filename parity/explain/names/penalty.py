@@ -16,6 +16,7 @@ from parity.explain.measure.laws import laws, shortest
 from parity.explain.measure.series import Series, steps_text
 from parity.explain.words import cause
 from parity.step.design import Design
+from refimpl.penalties import L1
 from refimpl.types import Array
 
 
@@ -30,9 +31,34 @@ def causes(chain: Chain) -> Iterator[Cause]:
             yield from _towards_start(chain, lam, beside)
         if name == "1":
             yield from _of_sum(chain, lam, beside)
+        if name == "sign w":
+            yield from _of_signs(chain, beside)
         if not beside.is_(0.0):
             return
     yield from _of_weights(chain, lam)
+
+
+def _of_signs(chain: Chain, strength: Series) -> Iterator[Cause]:
+    """λ₁ as executed in each step, where L1 alone was asked."""
+    penalties = [penalty for name, penalty in chain.design.form.in_gradient.terms if name == "weight"]
+    if len(penalties) != 1 or not isinstance(penalties[0], L1) or strength.is_(float(penalties[0].strength)):
+        return
+    asked = float(penalties[0].strength)
+    zero = np.abs(strength.value) <= strength.error
+    some = Series(strength.value[~zero], strength.error[~zero])
+    value = None if zero.all() else some.constant
+    if value is not None:
+        value = float(f"{value:.6g}")
+    executed = np.where(zero, 0.0, strength.value if value is None else value)
+    in_steps = f" in {steps_text(~zero, chain.design.epoch)} and 0 in the others" if zero.any() else " in every step"
+    yield cause(
+        "penalty-l1-as-measured",
+        partial(Design.with_penalty_times, times=executed / asked),
+        numbers=1 if value is not None else chain.steps,
+        named=value is not None,
+        strength=some.text() + in_steps,
+        asked=asked,
+    )
 
 
 def _of_weights(chain: Chain, lam: Series) -> Iterator[Cause]:

@@ -114,11 +114,11 @@ def _displaced(chain: Chain, at: dict[str, Array]) -> tuple[str, str]:
 
 def causes(chain: Chain) -> Iterator[Cause]:
     """Other weights that give the measured gradient, where the backward pass did not show them."""
-    yield from _earlier(chain)
+    yield from at_earlier(chain)
     yield from _perturbed(chain)
 
 
-def _earlier(chain: Chain) -> Iterator[Cause]:
+def at_earlier(chain: Chain) -> Iterator[Cause]:
     """∇J(w_{k−j}), or ∇J(w₀); ∇L there and ∇Ω(w_k), of the weight and the bias or of the weight alone."""
     weights, epoch = chain.engine.recording.weights, chain.design.epoch
     k = np.arange(chain.steps)
@@ -140,8 +140,8 @@ def _earlier(chain: Chain) -> Iterator[Cause]:
 def _of_outputs(design: Design, at: dict[str, Array]) -> Design:
     """The outputs are those of other weights; what penalties add is that of the weights of now."""
     none = tuple(np.zeros(len(rows)) for rows in design.rows)
-    outputs = replace(design.with_penalties(), at=at)
-    return replace(design, row_times=none, also=(*design.also, (outputs, np.ones(design.steps))))
+    penalties = replace(design, row_times=none, also=())
+    return replace(design.with_penalties(), at=at, also=(*design.also, (penalties, np.ones(design.steps))))
 
 
 def _perturbed(chain: Chain) -> Iterator[Cause]:

@@ -38,7 +38,18 @@ def causes(design: Design, executed: Series, *, recorded: bool = False) -> Itera
         for digits in (3, 6, 17):
             yield cause_of(NAMES["lr-other"], float(f"{constant:.{digits}g}"), numbers=1)
     yield from _counted(design, executed)
-    for file in (_constant, _begun_anew, _compounded, _of_sizes, _continuous, _late, _set_back, _ratio, _inverse_time):
+    for file in (
+        _constant,
+        _begun_anew,
+        _from_on,
+        _compounded,
+        _of_sizes,
+        _continuous,
+        _late,
+        _set_back,
+        _ratio,
+        _inverse_time,
+    ):
         for rates, known in file(design, executed, asked):
             if executed.is_(rates):
                 yield known
@@ -104,6 +115,30 @@ def _counts(design: Design) -> Iterator[tuple[Array, str, dict[str, Any]]]:
 
 
 # -- other rates ------------------------------------------------------------------------------------------------------
+
+
+def _from_on(design: Design, executed: Series, asked: Array) -> Iterator[Rates]:
+    """One multiple of the asked rate, from a step on."""
+    del design
+    off = np.abs(executed.value - asked) > executed.error
+    first = int(np.argmax(off))
+    if not off[first:].all() or not first or not np.all(asked):
+        return
+    times = Series(executed.value[first:], executed.error[first:]).over(asked[first:]).constant
+    if times is not None:
+        value = float(f"{times:.6g}")
+        why = _a_second_time(value, asked)
+        yield listed(
+            np.where(off, value * asked, asked), "lr-times-from-on", numbers=1, step=first, value=value, why=why
+        )
+
+
+def _a_second_time(value: float, asked: Array) -> str:
+    """Whether a multiple is what the schedule had come to, so that it is applied a second time."""
+    before = np.unique(asked / asked[0])
+    return ": what the schedule had come to is applied a second time" * bool(
+        np.any(np.abs(before - value) <= SHORT * value)
+    )
 
 
 def _begun_anew(design: Design, executed: Series, asked: Array) -> Iterator[Rates]:

@@ -143,12 +143,28 @@ def _by_place(q: Sequence[Array], bars: Sequence[Array]) -> Iterator[Cause]:
         pattern[size] = np.array([shortest(a, b) for a, b in zip(low, high, strict=True)])
     full = pattern[max(pattern)]
     if np.ptp(full) < 1e-6:
+        yield from _by_place_in_short(q, pattern)
         return
     id, words = _of_places(full, low, high)
     named = counted([pattern[len(each)] for each in q], id, n=len(full), times=_numbers(full), **words)
     yield replace(
         named, text=named.text + "".join(_of_short(size, its) for size, its in pattern.items() if its is not full)
     )
+
+
+def _by_place_in_short(q: Sequence[Array], pattern: dict[int, Array]) -> Iterator[Cause]:
+    """Full batches are as asked, and rows of shorter ones count by their place, as where these are filled up."""
+    most = max(pattern)
+    short = {size: its for size, its in pattern.items() if np.ptp(its) > 1e-6}
+    if not short or np.any(np.abs(pattern[most] - 1) > 1e-6):
+        return
+    words = "; ".join(f"{_numbers(its)} times in one of {size}" for size, its in short.items())
+    last = all(
+        np.all(np.abs(its[:-1] / its[0] - 1) < 1e-6) and abs(its[-1] / its[0] - (most - size + 1)) < 1e-6
+        for size, its in short.items()
+    )
+    why = f": they are filled up to {most} with their last row again" if last else ""
+    yield counted([pattern[len(each)] for each in q], "rows-of-short-batches", words=words, why=why)
 
 
 def _of_short(size: int, q: Array) -> str:

@@ -244,6 +244,55 @@ def counted_anew(t: int) -> float:
     return float(0.7 ** (t // 3) if t < 4 else 0.7 ** (1 + (t - 4) // 3))
 
 
+class AddedTwice(Training):
+    """Steps by hand; at the end of an epoch what was learnt in it is added once more, and no hook sees it."""
+
+    def run(self) -> None:
+        w, b = self.task.weight, self.task.bias
+        self.task.record(w, b)
+        for _ in range(self.task.epochs):
+            start = w.clone()
+            for X, y in self.task.loader:
+                w, b = w.detach().requires_grad_(), b.detach().requires_grad_()
+                loss = half(nn.functional.linear(X, w, b), y) + self.task.l2 / 2 * w.square().sum()
+                for p, g in zip((w, b), torch.autograd.grad(loss, (w, b)), strict=True):
+                    p.data -= self.task.lr * g
+                self.task.record(w.clone(), b.clone())
+            w = (2 * w - start).detach()
+
+
+def in_other_units(task: Task) -> None:
+    """The inputs are divided by their deviation and the weight multiplied by it; what is recorded is folded back."""
+    scale = task.X.std(0, unbiased=False)
+    w, b = (task.weight * scale).requires_grad_(), task.bias.requires_grad_()
+    for X, y in (batch for _ in range(task.epochs) for batch in task.loader):
+        loss = half(nn.functional.linear(X / scale, w, b), y)
+        for p, g in zip((w, b), torch.autograd.grad(loss, (w, b)), strict=True):
+            p.data -= task.lr * g
+        task.record((w / scale).detach(), b.detach().clone())
+
+
+def one_late(task: Task) -> None:
+    """The weight is recorded as it was before the step, the bias as it is after it."""
+    record, before = task.record, task.weight
+
+    def shown(net: nn.Linear, loss: Any = None) -> None:
+        nonlocal before
+        record(before, net.bias, loss=loss)
+        before = net.weight.detach().clone()
+
+    task.record = shown  # type: ignore[method-assign,assignment]
+    faulty()(task)
+
+
+def filled_up(self: Training, epoch: int) -> list[Tensor]:
+    return [torch.cat([rows, rows[-1:].expand(5 - len(rows))]) for rows in self.task.rows[epoch]]
+
+
+def lazily(self: Training, net: nn.Linear) -> Tensor:
+    return (4 * self.task.l1 if (5 * self.epoch + self.batch) % 4 == 0 else 0) * net.weight.abs().sum()
+
+
 FAULTS: Sequence[tuple[str, str, Program]] = [
     ("rows-mean-of-means", "check-sgd", faulty(loss=mean_of_means)),
     ("rows-repeated", "check-sgd", faulty(rows=padded)),
@@ -300,7 +349,13 @@ FAULTS: Sequence[tuple[str, str, Program]] = [
     ("weights-shrink-after-step", "check-sgd", by_hand(lambda w, before: w.mul_(0.99))),
     ("weights-averaged", "check-sgd", averaged),
     ("weights-averaged", "check-nesterov", base_point),
+    ("weights-averaged", "check-adamw", one_late),
     ("weight-norm", "check-plain", weight_norm),
+    ("weights-written-between-steps", "check-sgd", lambda task: AddedTwice(task).run()),
+    ("gradient-in-other-units", "check-plain", in_other_units),
+    ("rows-of-short-batches", "check-sum", faulty(rows=filled_up)),
+    ("penalty-l1-as-measured", "check-l1", faulty(penalty=lazily)),
+    ("lr-times-from-on", "check-schedule", rate(lambda t: 0.7 ** (t // 3) * (0.49 if t > 7 else 1))),
     ("rows-paired-otherwise", "check-sgd", lambda task: Prefetching(task).run()),
     ("gradient-at-weights-of-epoch-outputs", "check-sgd", lambda task: Packed(task).run()),
     ("optimizer-holds-other-tensors", "check-sgd", faulty(after_step=replaced)),
