@@ -81,7 +81,7 @@ def explain(design: Design, engine: Engine, observed: Observed | None = None) ->
     proof.hold_all((cause,) for cause in narrow.steps(engine))
     if proof.named:
         return proof.ranked()
-    for begin in order.options(design, engine):
+    for begin in order.options(design, engine, observed):
         base = together(design, begin)
         if base is not None and base.steps == engine.recording.steps:
             _explain(proof, begin, base, observed)
@@ -117,7 +117,10 @@ def _explain(
             _explain(proof, (*begin, elsewhere), changed, observed, late=True)
     if proof.named:
         return
-    of_gradient = list(gradient(chain))
+    other_rows = base.steps != proof.design.steps and begin[0].id != "stopped-early"  # then these are not said again
+    of_gradient = [
+        causes for causes in gradient(chain) if not other_rows or all(one.id != "batches-other-order" for one in causes)
+    ]
     proof.hold_all((*begin, *causes) for causes in of_gradient)
     pairs = list(composed.causes(chain)) if not proof.named and not late else []
     proof.hold_all((*begin, *causes) for causes in pairs)

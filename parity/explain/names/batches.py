@@ -87,14 +87,17 @@ def other_inputs(design: Design, *, X: Array, y: Array, order: Order, roundings:
     return design.with_data(roundings, X=X, y=y).with_order(order)
 
 
-def _other_rows(chain: Chain) -> Iterator[Cause]:
-    """Which rows of all the data took part, and how often: δ is solved for over all of them."""
+def executed(chain: Chain) -> list[Array] | None:
+    """Which rows of all the data took part in each step, as often as they did: δ is solved for over all of them.
+
+    None where these are the batch's own, or where it cannot be told.
+    """
     n, p = chain.X.shape
     if chain.given is None or n + 2 >= p or (chain.rows is not None and chain.rows.explained):
-        return
+        return None
     rows = measure(chain.given, chain.w, chain.X, [np.arange(n)] * chain.steps, columns=((),))
     if rows is None or not rows.explained:
-        return
+        return None
     batches = []
     for k in range(chain.steps):
         r = chain.outputs(k, np.arange(n)) - chain.y
@@ -102,12 +105,20 @@ def _other_rows(chain: Chain) -> Iterator[Cause]:
             q, bar = rows.delta[k] / r, SLACK * rows.delta_error[k] / np.abs(r)
         some = np.flatnonzero(np.abs(rows.delta[k]) > SLACK * rows.delta_error[k])
         if not len(some):
-            return
+            return None
         least = np.min(np.abs(q[some]))
         counts = np.rint(q[some] / least)
         if np.any(counts < 1) or np.any(np.abs(q[some] / least - counts) > (bar[some] + 1e-6) / least):
-            return
+            return None
         batches.append(np.repeat(some, counts.astype(int)))
+    return batches
+
+
+def _other_rows(chain: Chain) -> Iterator[Cause]:
+    """The rows that took part, in the place of those of the batches."""
+    batches = executed(chain)
+    if batches is None:
+        return
     ends = np.cumsum([0, *(len(epoch) for epoch in chain.design.material.order)])
     new = tuple(tuple(batches[a:b]) for a, b in pairwise(ends))
     first = next(k for k in range(chain.steps) if set(batches[k]) != set(chain.design.rows[k]))

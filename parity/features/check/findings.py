@@ -59,7 +59,8 @@ def _narrow_state(played: Played) -> Iterator[str]:
     for name, tensors in played.state.items():
         for key, values in tensors.items():
             known = values[np.isfinite(values) & (values != 0)]
-            if values.shape[1:] != played.weights[name].shape[1:] or known.size < ENOUGH:
+            whole = np.array_equal(np.rint(known), known)  # counts and codes, which any format holds
+            if values.shape[1:] != played.weights[name].shape[1:] or known.size < ENOUGH or whole:
                 continue
             for format in ("bfloat16", "float16", "float32"):
                 if np.array_equal(FORMATS[format].round(known), known):

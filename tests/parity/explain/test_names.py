@@ -398,6 +398,14 @@ def test_two_causes_of_one_gradient_are_both_named() -> None:
     assert named == {"features-centred", "gradient-clipped-by-value"}
 
 
+def test_batches_that_were_left_out_are_named() -> None:
+    program = faulty(rows=lambda self, epoch: self.task.rows[epoch][2 if epoch > 1 else 0 :])
+    asked = parity.load("check-plain")
+    trajectory, observed = trajectory_here(program, asked, "float64")
+    text = diagnose(asked, trajectory, observed=observed).text
+    assert text.startswith("batches that were handed out are not trained on: 0, 1 of epoch 2 and 0, 1 of epoch 3")
+
+
 def test_replicas_that_step_by_themselves_and_are_averaged_are_told() -> None:
     asked = replace(parity.load("check-momentum"), epochs=2)
     trajectory, observed = trajectory_here(lambda task: LocalSGD(task).run(), asked, "float64")
