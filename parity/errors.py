@@ -17,7 +17,20 @@ class Unsupported(Exception):
     """A combination that the framework does not offer, in the framework's own words."""
 
 
+def spelled(name: str, known: Iterable[str]) -> str:
+    """The known name that differs from ``name`` by case and underscores at most; else ``name`` itself."""
+    names = list(known)
+    if name in names:
+        return name
+    return next((other for other in names if _letters(other) == _letters(name)), name)
+
+
+def _letters(name: str) -> str:
+    return name.casefold().replace("_", "")
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """``"; did you mean 'x'?"`` for the nearest known name, or nothing."""
-    matches = get_close_matches(name, list(known), n=1)
-    return f"; did you mean {matches[0]!r}?" if matches else ""
+    by_case = {other.casefold(): other for other in known}
+    matches = get_close_matches(name.casefold(), list(by_case), n=1)
+    return f"; did you mean {by_case[matches[0]]!r}?" if matches else ""

@@ -19,7 +19,7 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 import tomli_w
 
-from parity.errors import InputError, nearest
+from parity.errors import InputError, nearest, spelled
 from parity.experiment import Experiment
 from refimpl.batches import Batches
 from refimpl.datasets import DATASETS
@@ -140,12 +140,18 @@ def _entry(registry: str, table: Any, where: str) -> Any:
     """The object that a table with ``kind`` describes."""
     known = REGISTRIES[registry]
     table = dict(_typed(table, dict[str, Any], where))
-    kind: Any = table.pop("kind", DEFAULT_KIND.get(registry))
-    kind = kind if kind is None else _typed(kind, str, f"{where}.kind")
-    if kind not in known:
+    kind = _kind(table, registry, where)
+    table.pop("kind", None)
+    if kind is None or kind not in known:
         given = f"{kind!r} is unknown" if kind is not None else "is missing"
         raise InputError(f"{where}.kind: {given}; allowed: {', '.join(known)}{nearest(str(kind), known)}")
     return _build(known[kind], table, where)
+
+
+def _kind(table: Mapping[str, Any], registry: str, where: str) -> str | None:
+    """The kind that a table names, as the registry spells it."""
+    kind = table.get("kind", DEFAULT_KIND.get(registry))
+    return None if kind is None else spelled(_typed(kind, str, f"{where}.kind"), REGISTRIES[registry])
 
 
 def _group(optimizer: Any, table: Any, where: str) -> Group:
@@ -154,7 +160,7 @@ def _group(optimizer: Any, table: Any, where: str) -> Group:
     if "parameters" not in table:
         raise InputError(f'{where}.parameters: is missing; name the parameters, as in parameters = ["bias"]')
     parameters = _typed(table.pop("parameters"), tuple[str, ...], f"{where}.parameters")
-    same_kind = table.get("kind", optimizer.get("kind")) == optimizer.get("kind")
+    same_kind = "kind" not in table or _kind(table, "optimizer", where) == _kind(optimizer, "optimizer", "optimizer")
     merged = {**optimizer, **table} if same_kind else table
     return Group(parameters=parameters, optimizer=_entry("optimizer", merged, where))
 

@@ -24,7 +24,7 @@ def find(name_or_file: str) -> list[Path]:
             raise InputError(f"{name_or_file}: no such file; give an experiment file or a name from `parity list`")
         return [path]
     known = names()
-    paths = [FOLDER / f"{name}.toml" for name in known if fnmatchcase(name, name_or_file)]
+    paths = [FOLDER / f"{name}.toml" for name in known if fnmatchcase(name, name_or_file.casefold())]
     if not paths:
         raise InputError(
             f"{name_or_file}: no such experiment; `parity list` shows all {len(known)}{nearest(name_or_file, known)}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from parity.errors import InputError, nearest
+from parity.errors import InputError, nearest, spelled
 
 if TYPE_CHECKING:
     from parity.experiment import Experiment
@@ -29,10 +29,11 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on with the cases tha
 
 def choices(option: str, given: list[str], known: tuple[str, ...]) -> list[Any]:
     """The values of a repeated option, ``all`` meaning each. Raises :class:`InputError`."""
-    for value in given:
+    values = [spelled(value, (*known, "all")) for value in given]
+    for value in values:
         if value not in (*known, "all"):
             raise InputError(f"{option} {value}: unknown; allowed: {', '.join(known)}, all{nearest(value, known)}")
-    return list(known) if "all" in given else list(dict.fromkeys(given))
+    return list(known) if "all" in values else list(dict.fromkeys(values))
 
 
 def load_one(name: str) -> Experiment:
@@ -54,9 +55,9 @@ def load_all(*words: str) -> list[Experiment]:
 
 def one_of(option: str, value: str, known: tuple[str, ...]) -> str:
     """A value of an option that takes one. Raises :class:`InputError`."""
-    if value not in known:
+    if spelled(value, known) not in known:
         raise InputError(f"{option} {value}: unknown; allowed: {', '.join(known)}{nearest(value, known)}")
-    return value
+    return spelled(value, known)
 
 
 def resumed(resume: bool, out: Path | None) -> None:

@@ -127,6 +127,13 @@ def test_all_means_each(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(found) == len(set(found))
 
 
+def test_names_are_matched_whatever_their_case(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--dtype", "Float32", "--formulation", "Weight_Decay", "--implementation", "For-Loop", "--device", "cpu"]
+    document = as_json(capsys, "S1-XOR", *words)
+    assert [one["experiment"] for one in document["runs"]] == ["s1-xor"]
+    assert settings(document) == [("float32", "weight_decay", "for-loop")]
+
+
 def test_a_pattern_stands_for_all_that_match_and_each_runs_once(capsys: pytest.CaptureFixture[str]) -> None:
     document = as_json(capsys, "s1-x*", "s1-xor", "--dtype", "float64", "--formulation", "loss")
     assert [one["experiment"] for one in document["runs"]] == ["s1-xor", "s1-xor-lam0"]

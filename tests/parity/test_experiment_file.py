@@ -161,6 +161,17 @@ def test_a_loss_without_a_kind_is_squared_error() -> None:
     assert parsed(XOR_TOML).loss == SquaredError(factor=1.0, reduction="mean")
 
 
+def test_a_kind_is_read_whatever_its_case_and_as_the_class_is_called() -> None:
+    more = '[[groups]]\nkind = "sgd"\nparameters = ["bias"]\n[[penalties]]\nkind = "l2"\nstrength = 1.0\n'
+    more += '[schedule]\nkind = "cosine_annealing"\nT_max = 5\n[init.weight]\nkind = "normal"\nstd = 1.0\n'
+    text = XOR_TOML.replace("[loss]", '[loss]\nkind = "squared_error"') + more
+    other = text
+    for kind in ('"xor"', '"squared_error"', '"sgd"', '"l2"', '"cosine_annealing"', '"normal"'):
+        other = other.replace(kind, kind.title().replace("_", ""), 1)
+    assert other.count('"Sgd"') == 1 and '"CosineAnnealing"' in other
+    assert parsed(other) == parsed(text)
+
+
 def test_an_experiment_without_a_name_is_called_as_its_file(tmp_path: Path) -> None:
     (tmp_path / "my first one.toml").write_text(XOR_TOML)
     assert load(tmp_path / "my first one.toml").name == "my first one"

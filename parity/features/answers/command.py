@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from parity.errors import InputError, nearest
+from parity.errors import InputError, nearest, spelled
 from parity.options import Json
 
 
@@ -19,6 +19,7 @@ def answer_command(
     from parity.features.answers.show import print_answer, print_list, to_json
     from parity.output import Output
 
+    question = spelled(question, ANSWERS) if question is not None else None
     if question is not None and question not in ANSWERS:
         raise InputError(f"{question}: no such question; `parity answer` lists them{nearest(question, ANSWERS)}")
     if question is None and json is not None:

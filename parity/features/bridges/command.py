@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from parity.errors import InputError, nearest
+from parity.errors import InputError, nearest, spelled
 
 
 def bridge_command(
@@ -35,6 +35,7 @@ def bridge_command(
             )
         print_bridges(BRIDGES, output.console)
         return
+    bridge = spelled(bridge, BRIDGES)
     if bridge not in BRIDGES:
         raise InputError(f"{bridge}: no such bridge; `parity bridge` lists them{nearest(bridge, BRIDGES)}")
     places(bridge, output.folder)  # before the work

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from parity.errors import InputError
+from parity.errors import InputError, spelled
 from parity.experiment import Experiment
 from parity.explain.finding import Diagnosis
 from parity.explain.observed import Observed
@@ -28,7 +28,7 @@ def trajectory_here(train: Callable[..., Any], experiment: Experiment, dtype: st
 
     Raises what it raises, and :class:`InputError` where it reports nothing and no optimizer is seen at work.
     """
-    _demand_known(dtype)
+    (dtype,) = _known(dtype)
     check_linear(experiment)
     return as_trajectory(experiment, record_function(train, task_data(experiment), dtype))
 
@@ -36,13 +36,16 @@ def trajectory_here(train: Callable[..., Any], experiment: Experiment, dtype: st
 def check_class_here(cls: type, hyper: Mapping[str, Any], against: str, dtypes: Sequence[str]) -> Diagnosis:
     """Hold an optimizer class to a reference. Raises what the class raises, and :class:`InputError` for bad input."""
     parse_against(against)
-    _demand_known(*dtypes)
+    dtypes = _known(*dtypes)
     with torch.random.fork_rng(devices=[]):  # the check seeds torch's generator, which the caller's tests may use
         examined = examine(cls, hyper, dtypes)
     return conclude(examined, hyper, against)
 
 
-def _demand_known(*dtypes: str) -> None:
-    for dtype in dtypes:
+def _known(*dtypes: str) -> list[str]:
+    """The dtypes as they are spelled here. Raises :class:`InputError` for one that is unknown."""
+    known = [spelled(dtype, DTYPES) if isinstance(dtype, str) else dtype for dtype in dtypes]
+    for dtype in known:
         if dtype not in DTYPES:
             raise InputError(f"dtype={dtype!r}: must be one of {', '.join(map(repr, DTYPES))}")
+    return known

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any
 
-from parity.errors import InputError, nearest
+from parity.errors import InputError, nearest, spelled
 from refimpl.conventions import CONVENTIONS
 from refimpl.errors import RefimplError
 from refimpl.objective import LOSSES, Convention, Facts, Objective, number, text
@@ -41,9 +41,8 @@ class Conversion:
 
 def convert(source: Convention, target: type[Convention], facts: Facts, loss: str | None = None) -> Conversion:
     """The target's numbers, in ``loss`` or in its first. Raises :class:`InputError` where it has no such penalty."""
-    if loss is None:
-        loss = target.losses[0]
-    elif loss not in target.losses:
+    loss = target.losses[0] if loss is None else spelled(loss, target.losses)
+    if loss not in target.losses:
         allowed = ", ".join(target.losses)
         raise InputError(f"--to-loss {loss}: {target.name} has {allowed}{nearest(loss, target.losses)}")
     try:
@@ -71,10 +70,10 @@ def convert(source: Convention, target: type[Convention], facts: Facts, loss: st
 
 def library(option: str, name: str | None) -> type[Convention]:
     """The convention of that name. Raises :class:`InputError`."""
-    if name is None or name not in CONVENTIONS:
+    if name is None or spelled(name, CONVENTIONS) not in CONVENTIONS:
         known = ", ".join(CONVENTIONS)
         raise InputError(f"{option} {name or 'is missing'}: allowed: {known}{nearest(name or '', CONVENTIONS)}")
-    return CONVENTIONS[name]
+    return CONVENTIONS[spelled(name, CONVENTIONS)]
 
 
 def read(name: str | None, words: Mapping[str, str]) -> Convention:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from parity.errors import InputError, nearest
+from parity.errors import InputError, nearest, spelled
 from parity.options import Json
 
 
@@ -22,6 +22,7 @@ def known_command(
     from parity.features.known.show import print_fact, print_facts, to_json
     from parity.output import Output
 
+    fact = spelled(fact, KNOWN) if fact is not None else None
     if fact is not None and fact not in KNOWN:
         raise InputError(f"{fact}: no such fact; `parity known` lists them{nearest(fact, KNOWN)}")
     output = Output(json)

@@ -14,7 +14,7 @@ import numpy as np
 from parity.backends import backend as find_backend
 from parity.backends.base import DTYPES, IMPLEMENTATIONS, Backend, Implementation, Setting
 from parity.backends.reference import run_reference
-from parity.errors import InputError, Unsupported, nearest
+from parity.errors import InputError, Unsupported, nearest, spelled
 from parity.experiment import Experiment
 from parity.features.run.results import Reference, Report, Run
 from parity.formulation import FORMULATIONS, Formulation, realise
@@ -60,7 +60,10 @@ def run(
     Raises :class:`parity.errors.InputError`: unknown names, unusable devices, a folder that cannot be written.
     """
     wanted = [experiments] if isinstance(experiments, Experiment) else list(experiments)
-    _check_words(wanted, dtypes, formulations, implementations, form_factor)
+    _check_words(wanted, form_factor)
+    dtypes = _known("dtype", dtypes, DTYPES)
+    formulations = _known("formulation", formulations, FORMULATIONS)
+    implementations = _known("implementation", implementations, IMPLEMENTATIONS)
     framework = find_backend(backend) if isinstance(backend, str) else backend
     devices = list(devices) or framework.devices()
     for device in devices:
@@ -100,24 +103,21 @@ def run(
     return report
 
 
-def _check_words(
-    wanted: Sequence[Experiment],
-    dtypes: Sequence[str],
-    formulations: Sequence[str],
-    implementations: Sequence[str],
-    form_factor: float,
-) -> None:
-    """Raise :class:`InputError` for a name that is unknown or given twice."""
+def _check_words(wanted: Sequence[Experiment], form_factor: float) -> None:
+    """Raise :class:`InputError` for an experiment's name that is given twice, or a factor that is out of range."""
     repeated = {e.name for e in wanted if [other.name for other in wanted].count(e.name) > 1}
     if repeated:
         raise InputError(f"{', '.join(sorted(repeated))}: given twice; give every experiment a name of its own")
-    known_names = {"dtype": DTYPES, "formulation": FORMULATIONS, "implementation": IMPLEMENTATIONS}
-    for (what, known), given in zip(known_names.items(), (dtypes, formulations, implementations), strict=True):
-        for name in given:
-            if name not in known:
-                raise InputError(f"{what} {name!r}: unknown; allowed: {', '.join(known)}{nearest(name, known)}")
     if not 1 <= form_factor < math.inf:
         raise InputError(f"form factor {form_factor}: allowed: a finite number ≥ 1; 1 is the form of the formulas")
+
+
+def _known(what: str, given: Sequence[str], known: Sequence[str]) -> list[Any]:
+    """The names as they are spelled here. Raises :class:`InputError` for one that is unknown."""
+    names = [spelled(name, known) for name in given]
+    if (wrong := next((name for name in names if name not in known), None)) is not None:
+        raise InputError(f"{what} {wrong!r}: unknown; allowed: {', '.join(known)}{nearest(wrong, known)}")
+    return names
 
 
 def _check_drawable(experiment: Experiment) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from parity.errors import InputError, nearest
+from parity.errors import InputError, nearest, spelled
 from parity.experiment import Experiment
 from refimpl.penalties import PENALTIES
 from refimpl.ranges import number_fields
@@ -27,6 +27,7 @@ def swept_kind(experiment: Experiment, asked: str | None) -> str:
         raise InputError(
             f"{experiment.name}: has no penalty, so there is no strength to sweep; give an experiment with one"
         )
+    asked = spelled(asked, kinds) if asked is not None else None
     if asked is not None and asked not in kinds:
         allowed = ", ".join(kinds)
         raise InputError(f"--penalty {asked}: {experiment.name} has none; allowed: {allowed}{nearest(asked, kinds)}")

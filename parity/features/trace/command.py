@@ -24,8 +24,8 @@ def trace_command(
     out: Annotated[Path | None, typer.Option(help="A folder for the pages, trace.md and trace.html.")] = None,
 ) -> None:
     """Show the numbers of the first steps as one would compute them on paper, reference and torch side by side."""
-    one_of("--dtype", dtype, DTYPE_NAMES)
-    one_of("--formulation", formulation, FORMULATION_NAMES)
+    dtype = one_of("--dtype", dtype, DTYPE_NAMES)
+    formulation = one_of("--formulation", formulation, FORMULATION_NAMES)
 
     from parity.features.trace.page import NAMES, write_all
     from parity.features.trace.run import trace

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from parity.backends.torch_backend import TorchBackend
-from parity.errors import InputError, nearest
+from parity.errors import InputError, nearest, spelled
 from parity.features.verify.case import DTYPES, IMPLEMENTATIONS, SIZES, Case, Result
 from parity.features.verify.cover import cases, matches, offered
 from parity.features.verify.known import as_known, with_fixed
@@ -78,12 +78,13 @@ def select(
         "situations": (situations, SITUATIONS),
     }
     for what, (given, known) in asked.items():
-        for name in given or ():
+        names = [spelled(name, known) for name in given or ()]
+        for name in names:
             if name not in known:
                 option = f"--{what[:-1]} {name}"
                 raise InputError(f"{option}: unknown; allowed: {', '.join(known)}{nearest(name, known)}")
-        if given:
-            chosen[what] = list(dict.fromkeys(given))
+        if names:
+            chosen[what] = list(dict.fromkeys(names))
     selected = cases(**chosen, seed=seed, quick=quick)
     try:
         selected = [case for case in selected if not expression or matches(expression, case)]
