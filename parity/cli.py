@@ -99,7 +99,7 @@ def end(app: Callable[..., Any], arguments: list[str] | None = None) -> int:
         return _say(str(error))
     except MemoryError as error:
         return _say(f"not enough memory ({error}); give fewer rows, features or epochs")
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # as which rich and typer raise it, with the exit code of a verdict
         return _close_output()
     except Interrupted as stopped:
         _say(str(stopped))

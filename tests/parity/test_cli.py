@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -344,11 +345,12 @@ def test_what_a_terminal_cannot_print_is_a_question_mark() -> None:
     assert done.returncode == 0 and "?" in done.stdout
 
 
-def test_a_reader_who_leaves_early_is_no_error(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("error", [BrokenPipeError(), BrokenPipeError(errno.EPIPE, ""), SystemExit(1)], ids=repr)
+def test_a_reader_who_leaves_early_is_no_error_and_no_verdict(
+    error: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def gone(*_: Any, **__: Any) -> None:
-        raise BrokenPipeError
+        raise error
 
     monkeypatch.setattr("parity.features.gallery.command.load_all", gone)
     assert main(["list"]) == 2

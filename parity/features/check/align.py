@@ -11,6 +11,7 @@ from parity.explain.observed import Observed
 from parity.features.check.events import Backward, Event, History, ReportEvent, Step
 from refimpl.types import Array
 
+WATCH = "parity.watch(optimizer) judges the optimizer of any model while it trains"
 Params = Mapping[str, Array]
 Roles = Mapping[int, str]
 """The name of the parameter that a tensor is."""
@@ -84,9 +85,12 @@ def roles_by_start(history: History, start: Params) -> dict[int, str]:
         shapes = ", ".join(map(str, history.shapes)) or "none"
         wanted = " and ".join(f"{name} {values.shape[1:]}" for name, values in start.items())
         trouble = f" (recording was given up: {history.trouble})" if history.trouble else ""
+        remedy = "train a model of that shape, or call task.record(net, loss=loss) after every step"
+        if len(history.shapes) > max(len(start), 2):
+            remedy = f"parity check is for one linear layer; {WATCH}"
         raise InputError(
             f"nothing was reported, and optimizers stepped parameters of shape {shapes}; the experiment has {wanted}"
-            f"{trouble}; train a model of that shape, or call task.record(net, loss=loss) after every step"
+            f"{trouble}; {remedy}"
         )
     return roles
 

@@ -7,31 +7,42 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch.optim import Optimizer
 
 from parity.errors import InputError
 from parity.features.check.conduct import faults
 from parity.features.check.drive import REFUSALS, Driver
 from parity.features.check.examined import BrokenRule, Examined
 from parity.features.check.feeds import SHAPES, Feed, drawn, feeds, judged
+from parity.features.check.kind import as_class, kind_of
 from parity.features.check.put_off import put_off_dynamo
 from parity.features.check.target import Target, load
 
 
-def examine_target(target: Target, hyper: Mapping[str, Any], dtypes: Sequence[str], device: str) -> Examined:
-    """Examine a class; this runs in the process of its code."""
+def examine_target(
+    target: Target, hyper: Mapping[str, Any], meant: bool, dtypes: Sequence[str], device: str
+) -> Examined | None:
+    """Examine an optimizer; this runs in the process of its code. None of a training function.
+
+    ``meant``: the options say that it is an optimizer.
+    """
     put_off_dynamo()
     torch.set_num_threads(1)  # of tensors this small
-    return examine(load(target), hyper, dtypes, device)
+    code = load(target)
+    if kind_of(str(target), code, hyper if meant else None) == "training function":
+        return None
+    return examine(code, hyper, dtypes, device)
 
 
 def examine(
-    cls: Any, hyper: Mapping[str, Any], dtypes: Sequence[str] = ("float64", "float32"), device: str = "cpu"
+    code: Any, hyper: Mapping[str, Any], dtypes: Sequence[str] = ("float64", "float32"), device: str = "cpu"
 ) -> Examined:
-    """Drive a class. Raises :class:`InputError` for what is no optimizer class, and what its constructor raises."""
-    if not (isinstance(cls, type) and issubclass(cls, Optimizer)):
-        kind = f"class {cls.__name__}" if isinstance(cls, type) else type(cls).__name__
-        raise InputError(f"{kind}: is no torch.optim.Optimizer; give a class that is derived from it")
+    """Drive an optimizer class, or what a function makes of parameters.
+
+    Raises :class:`InputError` for what is neither, and what it raises when it is made.
+    """
+    if not callable(code):
+        raise InputError(f"{type(code).__name__}: is no torch.optim.Optimizer; give a class that is derived from it")
+    cls = as_class(code, hyper)
     defaults = _defaults(cls)
     given = {**defaults, **hyper}
     driver = Driver(cls, hyper, device=device)

@@ -23,14 +23,12 @@ OPTIONS = ("momentum", "nesterov", "dampening", "amsgrad", "centered")
 """Switches of one optimizer that experiments differ in."""
 
 
-def ask_for_experiment(target: Target, dtype: str, device: str, limit: float) -> InputError:
-    """One line: what the code uses, and the experiments that ask for it.
+def ask_for_experiment(target: Target, dtype: str, device: str, limit: float) -> InputError | None:
+    """One line: what the code uses, and the experiments that ask for it; None of an optimizer, which needs none.
 
     Raises what was raised last where the code runs on none of those that were tried."""
     every = [load(path) for path in find("check-*")]
     general = f"{target}: to what is it held? give --experiment"
-    if target.is_log:
-        return InputError(f"{general}, the one that the log is of: a name of `parity list` or a file of your own")
     used, fitting = "", list[Experiment]()
     failed: InputError | TheirError | None = None
     for name in TRIED:
@@ -40,11 +38,18 @@ def ask_for_experiment(target: Target, dtype: str, device: str, limit: float) ->
                 "parity.features.check.recorded:record_target", target, task_data(some), dtype, device, limit=limit
             )
         except (InputError, TheirError) as error:
+            if str(error).startswith(f"{target}:"):  # of the code, whatever it runs on
+                raise
             failed = error
             continue
+        if recorded is None:
+            return None
         used, fitting = _used(recorded.observed, every)
         break
     else:
+        if isinstance(failed, InputError):
+            own = "a name of `parity list` or a file of your own with the data of the code"
+            raise InputError(f"{general}, {own}; with {TRIED[-1]}: {failed}")
         if failed is not None:
             raise failed
     if not used:

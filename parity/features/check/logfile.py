@@ -74,7 +74,10 @@ def read(place: str) -> Log:
     if not header.positions or not table.rows:
         given = ", ".join(name.strip() for name in table.names[:8]) or "nothing"
         lacks = "and no rows" if header.positions else "in its header"
-        raise InputError(f"{place}: has {given} {lacks}; a log needs one or more of loss, norm, weight, bias")
+        raise InputError(
+            f"{place}: has {given} {lacks}; a log needs one or more of loss, norm, weight, bias: rename the column "
+            "that is one of them (loss: of the batch; norm: ‖w‖; the weight as weight[0], weight[1], …)"
+        )
     used = [position for some in header.positions.values() for position in some]
     kept = [k for k, row in enumerate(table.rows) if any(row[i] is not None for i in used)]  # no summary at the end
     table = Table(table.names, [table.rows[k] for k in kept], [table.where[k] for k in kept])

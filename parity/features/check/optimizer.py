@@ -38,8 +38,8 @@ def check_optimizer(
     dtypes: Sequence[str] = ("float64", "float32"),
     device: str = "cpu",
     limit: float = 120.0,
-) -> Diagnosis:
-    """Run a class in a process of its own and say what it is.
+) -> Diagnosis | None:
+    """Run an optimizer in a process of its own and say what it is; None of a training function.
 
     ``against``: the reference that it must be, ``"adamw"`` or ``"sgd(nesterov=False)"``; hyper-parameters that both
     know go to both. Raises :class:`InputError` for what is no optimizer class, or no reference.
@@ -47,13 +47,13 @@ def check_optimizer(
     if against is not None:
         parse_against(against)
     try:
-        words = (target, dict(hyper), tuple(dtypes), device)
-        examined: Examined = run("parity.features.check.examine:examine_target", *words, limit=limit)
+        words = (target, dict(hyper), bool(hyper or against), tuple(dtypes), device)
+        examined: Examined | None = run("parity.features.check.examine:examine_target", *words, limit=limit)
     except TheirError as error:
         said = str(error).splitlines()[-1]
         notes = (str(error),)
         return Diagnosis(verdict="error", text=f"it raises {said}", against=against or "", share=math.inf, notes=notes)
-    return conclude(examined, hyper, against)
+    return conclude(examined, hyper, against) if examined is not None else None
 
 
 def conclude(examined: Examined, hyper: Mapping[str, Any], against: str | None = None) -> Diagnosis:

@@ -14,6 +14,7 @@ from parity.explain.observed import Observed
 from parity.features.check.align import observed_in, reports_of, roles_by_report, roles_by_start, steps_of
 from parity.features.check.events import History, RecordedRun, Records, Step
 from parity.features.check.hooks import EventLog, recording
+from parity.features.check.kind import kind_of
 from parity.features.check.put_off import put_off_dynamo
 from parity.features.check.target import Target, load
 from parity.features.check.task import Task, exact
@@ -23,15 +24,16 @@ from refimpl.types import Array
 Start = Mapping[str, Array]
 
 
-def record_target(target: Target, data: TaskData, dtype: str, device: str) -> RecordedRun:
-    """Record a user's function in the process of its code, from the import of its file on."""
+def record_target(target: Target, data: TaskData, dtype: str, device: str) -> RecordedRun | None:
+    """Record a user's function in the process of its code, from the import of its file on. An optimizer is not run, and
+    None."""
     put_off_dynamo()
     sys.argv[:] = [target.place]  # for code that reads its command line
     task = Task(data, dtype, device)
     with recording(task.features) as log:
         train = load(target)
-        if not callable(train) or isinstance(train, type):
-            raise InputError(f"{target}: is a {type(train).__name__} and no function")
+        if kind_of(str(target), train) == "optimizer":
+            return None
         return _record(train, task, log)
 
 

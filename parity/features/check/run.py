@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from parity.backends.base import DTYPES
-from parity.errors import InputError
+from parity.errors import InputError, spelled
 from parity.experiment import Experiment
 from parity.explain.finding import Diagnosis
 from parity.features.check.target import parse
@@ -30,32 +30,54 @@ def check(
     """
     what = parse(target)
     options = hyper_parameters(hyper)
-    if what.is_class:
+    dtype = spelled(dtype, (*DTYPES, "all")) if dtype is not None else None
+    if what.is_log:
+        _not_of("a log", options, against, dtype)
+        from parity.features.check.log import check_log
+
+        if experiment is None:
+            raise InputError(f"{what}: to what is it held? give --experiment, the one that the log is of: {NAMED}")
+        return check_log(what.place, experiment, dtype=dtype)
+
+    def as_optimizer() -> Diagnosis | None:
         from parity.features.check.optimizer import check_optimizer
 
         dtypes = DTYPES if dtype == "all" else tuple(dict.fromkeys(("float64", "float32", dtype or "float64")))
-        return check_optimizer(what, options, against=against, dtypes=dtypes, device=device, limit=limit)
+        checked = check_optimizer(what, options, against=against, dtypes=dtypes, device=device, limit=limit)
+        if checked is not None and experiment is not None:
+            raise InputError(
+                f"{what}: is an optimizer, which is held to --against; --experiment is for training functions and logs"
+            )
+        return checked
+
+    def as_training() -> Diagnosis | None:
+        _not_of("a training function", options, against, dtype)
+        one = dtype or "float64"
+        if experiment is None:
+            from parity.features.check.experiments import ask_for_experiment
+
+            if (asking := ask_for_experiment(what, one, device, limit)) is not None:
+                raise asking
+            return None
+        from parity.features.check.training import check_training
+
+        checked = check_training(what, experiment, dtype=one, device=device, limit=limit)
+        return checked[0] if checked is not None else None
+
+    likely = what.is_class or options or against or dtype == "all"
+    ways = (as_optimizer, as_training) if likely else (as_training, as_optimizer)
+    return next(diagnosis for way in ways if (diagnosis := way()) is not None)
+
+
+NAMED = "a name of `parity list` or a file of your own"
+
+
+def _not_of(kind: str, options: Mapping[str, Any], against: str | None, dtype: str | None) -> None:
+    """Raise :class:`InputError` where an option is given that is for optimizers alone."""
     if options or against:
-        given = "--hyper" if options else "--against"
-        raise InputError(
-            f"{given}: is for optimizer classes, which begin with a capital; others are held to --experiment"
-        )
+        raise InputError(f"{'--hyper' if options else '--against'}: is for optimizers; {kind} is held to --experiment")
     if dtype == "all":
-        raise InputError(
-            "--dtype all: is for optimizer classes; a training function runs in one, a log was made in one"
-        )
-    if experiment is None:
-        from parity.features.check.experiments import ask_for_experiment
-
-        raise ask_for_experiment(what, dtype or "float64", device, limit)
-    if what.is_log:
-        from parity.features.check.log import check_log
-
-        return check_log(what.place, experiment, dtype=dtype)
-    from parity.features.check.training import check_training
-
-    diagnosis, _, _ = check_training(what, experiment, dtype=dtype or "float64", device=device, limit=limit)
-    return diagnosis
+        raise InputError("--dtype all: is for optimizers; a training function runs in one, a log was made in one")
 
 
 def hyper_parameters(words: Sequence[str]) -> dict[str, Any]:

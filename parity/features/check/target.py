@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from parity.errors import InputError
+from parity.errors import InputError, nearest, spelled
 
 LOGS = (".npz", ".csv", ".jsonl")
 
@@ -27,7 +29,7 @@ class Target:
 
     @property
     def is_class(self) -> bool:
-        """Whether the target is a class, by its name, which costs no import."""
+        """Whether the target looks like a class, by its name, which costs no import."""
         return self.name[:1].isupper()
 
     @property
@@ -39,13 +41,16 @@ class Target:
 
 
 def parse(text: str) -> Target:
-    """``file.py:name``, ``package.module:name`` or a log. Raises :class:`InputError`."""
+    """``file.py:name``, ``package.module:name``, also with a point, or a log. Raises :class:`InputError`."""
     if text.endswith(LOGS):
         if not Path(text).is_file():
             raise InputError(f"{text}: no such file")
         return Target(text, "")
-    place, colon, name = text.rpartition(":")
-    if not colon or not place or not name.isidentifier():
+    if text.endswith(".py") and Path(text).is_file():
+        raise InputError(f"{text}: which function or class of it? give {text}:name; {_defined(Path(text))}")
+    point = "." if ":" not in text and not Path(text).exists() else ":"  # torch.optim.AdamW
+    place, between, name = text.rpartition(point)
+    if not between or not place or not name.isidentifier():
         raise InputError(f"{text}: no target; allowed: file.py:name, package.module:name, or a log ({', '.join(LOGS)})")
     if place.endswith(".py") and not Path(place).is_file():
         raise InputError(f"{place}: no such file")
@@ -56,11 +61,36 @@ def parse(text: str) -> Target:
 
 def load(target: Target) -> Any:
     """The object. Raises what the file or module raises, and :class:`InputError` where the name is not in it."""
-    module = _from_file(Path(target.place)) if target.is_file else importlib.import_module(target.place)
-    if not hasattr(module, target.name):
-        names = ", ".join(sorted(name for name in vars(module) if not name.startswith("_"))[:12])
-        raise InputError(f"{target.place} has no {target.name}; it has {names}")
-    return getattr(module, target.name)
+    module = _from_file(Path(target.place)) if target.is_file else _module(target.place)
+    some = {name: what for name, what in vars(module).items() if not isinstance(what, ModuleType)}
+    name = spelled(target.name, some)  # torch.optim:sgd is no module
+    if name not in some and not hasattr(module, name):
+        names = [name for name in some if not name.startswith("_")]
+        has = ", ".join(sorted(names)[:12]) or "nothing"
+        raise InputError(f"{target.place} has no {target.name}; it has {has}{nearest(target.name, names)}")
+    return some[name] if name in some else getattr(module, name)
+
+
+def _module(place: str) -> ModuleType:
+    try:
+        return importlib.import_module(place)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{place}.".startswith(f"{error.name}."):
+            raise  # one that the module imports
+        raise InputError(
+            f"{place}: there is no module {error.name}; allowed: file.py:name, package.module:name, or a log "
+            f"({', '.join(LOGS)})"
+        ) from None
+
+
+def _defined(path: Path) -> str:
+    """The functions and classes of a file, which is not run for that."""
+    try:
+        body = ast.parse(path.read_bytes()).body
+    except (SyntaxError, ValueError):
+        return "it is no Python"
+    names = [one.name for one in body if isinstance(one, ast.FunctionDef | ast.ClassDef) and one.name[0] != "_"]
+    return f"it defines {', '.join(names[:12])}" if names else "it defines none"
 
 
 def _from_file(path: Path) -> Any:

@@ -32,6 +32,7 @@ import torch
 from torch import Tensor, nn
 
 from parity.errors import InputError
+from parity.features.check.align import WATCH
 from parity.features.check.events import Records
 from refimpl.types import Array
 
@@ -172,7 +173,9 @@ def _named(parameters: tuple[Any, ...]) -> dict[str, Tensor]:
         tensors = list(what) if isinstance(what, tuple | list) else [what]
     if not 1 <= len(tensors) <= 2 or not all(isinstance(each, Tensor) for each in tensors):
         kinds = ", ".join(type(each).__name__ for each in tensors) or "nothing"
-        raise InputError(f"record({kinds}): allowed: a module, or weight and bias as tensors")
+        many = len(tensors) > 2 and all(isinstance(each, Tensor) for each in tensors)
+        layers = f" of one linear layer; {WATCH}" if many else ""
+        raise InputError(f"record({kinds}): allowed: a module, or weight and bias as tensors,{layers}".rstrip(","))
     return dict(zip(("weight", "bias"), tensors, strict=False))
 
 

@@ -33,8 +33,8 @@ ACCUMULATE = {"bfloat16": "float32", "float16": "float32"}
 
 def check_training(
     target: Target, experiment: Experiment, *, dtype: str = "float64", device: str = "cpu", limit: float = 60.0
-) -> tuple[Diagnosis, Trajectory, Observed]:
-    """Run ``train(task)``, or ``main()``, in a process of its own and say what it computes.
+) -> tuple[Diagnosis, Trajectory, Observed] | None:
+    """Run ``train(task)``, or ``main()``, in a process of its own and say what it computes; None of an optimizer.
 
     Raises :class:`parity.features.check.worker.TheirError` where it raises, and :class:`InputError` where it reports
     nothing and no optimizer is seen at work, or the experiment's model is not linear.
@@ -43,6 +43,8 @@ def check_training(
     recorded = run(
         "parity.features.check.recorded:record_target", target, task_data(experiment), dtype, device, limit=limit
     )
+    if recorded is None:
+        return None
     trajectory, observed = as_trajectory(experiment, recorded)
     return diagnose(experiment, trajectory, observed=observed), trajectory, observed
 
