@@ -239,7 +239,7 @@ def check_linear(experiment: Experiment) -> None:
     if not isinstance(experiment.model, LinearModel):
         raise InputError(
             f"{experiment.name}: has the model {type(experiment.model).__name__}; what differs can be explained for "
-            "linear models; `parity run` judges any model"
+            "linear models; `parity run` judges any model, parity.watch the optimizer of your own"
         )
 
 

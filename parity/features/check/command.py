@@ -13,9 +13,12 @@ from parity.options import DTYPE_NAMES, Json, Out, choices, load_one
 
 def check_command(
     target: Annotated[
-        str,
-        typer.Argument(help="file.py:function, file.py:Class, package.module:Class, or a log (.npz, .csv, .jsonl)."),
-    ],
+        str | None,
+        typer.Argument(
+            help="file.py:function, file.py:Class, package.module:Class, or a log (.npz, .csv, .jsonl).",
+            show_default=False,
+        ),
+    ] = None,
     experiment: Annotated[
         str | None,
         typer.Option(help="What a training function or a log is held to: a name from `parity list` or a file."),
@@ -31,6 +34,9 @@ def check_command(
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="A torch device.")] = "cpu",
+    template: Annotated[
+        bool, typer.Option("--template", help="Print a training loop to begin with, that of --experiment.")
+    ] = False,
     limit: Annotated[float, typer.Option(min=1, help="Seconds that the code may take.")] = 60.0,
     out: Out = None,
     json: Json = None,
@@ -42,6 +48,16 @@ def check_command(
     from parity.features.check.worker import TheirError
     from parity.output import Output
 
+    if template:
+        from parity.features.check.template import START
+        from parity.features.check.template import template as loop
+
+        if target is not None:
+            raise InputError(f"--template: prints a loop and checks none; leave {target} out, or --template")
+        print(loop(load_one(experiment or START), experiment or START), end="")
+        return
+    if target is None:
+        raise InputError("what is to be checked? give file.py:name, package.module:name or a log, or --template")
     choices("--dtype", [] if dtype is None else [dtype], DTYPE_NAMES)
     output = Output(json, out)
     try:

@@ -25,8 +25,7 @@ Start = Mapping[str, Array]
 
 
 def record_target(target: Target, data: TaskData, dtype: str, device: str) -> RecordedRun | None:
-    """Record a user's function in the process of its code, from the import of its file on. An optimizer is not run, and
-    None."""
+    """Record a user's function in the process of its code, from the import of its file on; None of an optimizer."""
     put_off_dynamo()
     sys.argv[:] = [target.place]  # for code that reads its command line
     task = Task(data, dtype, device)

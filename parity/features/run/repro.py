@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 import numpy as np
 
-from parity.backends.options import options_of, strengths
-from parity.errors import Unsupported
+from parity.backends.options import options_of
+from parity.backends.torch_text import keywords, loss_lines, penalty_text
 from parity.formulation import realise
 from parity.output import write_whole
 from parity.step.quantity import Quantity
 from parity.templates import environment
-from refimpl.losses import CrossEntropy, SquaredError
 from refimpl.models import MLP
-from refimpl.penalties import Norm, SubtractedL1
 from refimpl.training import scheduled
 from refimpl.trajectory import Trajectory
-from refimpl.types import Array, LinearModel, Loss, Model
+from refimpl.types import Array, LinearModel, Model
 
 if TYPE_CHECKING:
     from parity.features.run.results import Run
@@ -83,14 +81,14 @@ def _step(one: Run, trajectory: Trajectory, quantity: Quantity) -> dict[str, Any
         return context | {
             "kind": "torch.optim",
             "optimizer": type(optimizer).__name__,
-            "options": _keywords(options | flags),
+            "options": keywords(options | flags),
         }
     function, source = trajectory.meta["by_hand"][type(optimizer).__name__]
     return context | {
         "kind": "by hand",
         "source": source,
         "function": function,
-        "options": _keywords(options_of(optimizer)),
+        "options": keywords(options_of(optimizer)),
     }
 
 
@@ -125,8 +123,8 @@ def _pass(one: Run, trajectory: Trajectory, quantity: Quantity) -> dict[str, Any
         "parameters": [_word(name) for name in params],
         "bias": "bias" in params,
         "outputs": _outputs_text(one.experiment.model, bool(mask)),
-        "loss": _loss_text(one.experiment.loss, ready_made),
-        "penalties": [text for name, penalty in form.in_gradient.terms if (text := _penalty_text(name, penalty))],
+        "loss": loss_lines(one.experiment.loss, "outputs", ready_made=ready_made),
+        "penalties": [text for name, penalty in form.in_gradient.terms if (text := penalty_text(_word(name), penalty))],
         "got": got,
         "penalty_off_span": _off_span_of_penalties(form, params, trajectory.inputs["X"][:, rows]),
     }
@@ -140,22 +138,6 @@ def _outputs_text(model: Model, masked: bool) -> list[str]:
         return [hidden, *dropped, "outputs = torch.nn.functional.linear(hidden, fc2_weight, fc2_bias)"]
     bias = ", bias" if "bias" in model.ndim else ""
     return [f"outputs = torch.nn.functional.linear(X, weight{bias})"]
-
-
-def _loss_text(loss: Loss, ready_made: bool) -> list[str]:
-    """The loss of ``outputs``, by torch's own function or from its formula."""
-    match loss:
-        case SquaredError(factor=factor, reduction=reduction) if ready_made:
-            lines = [f'loss = torch.nn.functional.mse_loss(outputs, y, reduction="{reduction}")']
-            return lines if factor == 1 else [*lines, f"loss = {float(factor)!r} * loss"]
-        case SquaredError(factor=factor, reduction=reduction):
-            return ["r = outputs - y", f"loss = {float(factor)!r} * (r * r).{reduction}()"]
-        case CrossEntropy(reduction=reduction) if ready_made:
-            return [f'loss = torch.nn.functional.cross_entropy(outputs, y[:, 0].long(), reduction="{reduction}")']
-        case CrossEntropy(reduction=reduction):
-            of_row = "of_row = torch.logsumexp(outputs, 1) - outputs.gather(1, y.long())[:, 0]"
-            return [of_row, f"loss = of_row.{reduction}()"]
-    raise Unsupported(f"there is no script for {type(loss).__name__}")
 
 
 def _off_span_of_penalties(form: Any, params: dict[str, Array], X: Array) -> list[float]:
@@ -172,22 +154,6 @@ def _off_span_of_penalties(form: Any, params: dict[str, Array], X: Array) -> lis
 def _word(name: str) -> str:
     """A parameter's name as Python can have it."""
     return name.replace(".", "_")
-
-
-def _penalty_text(name: str, penalty: Any) -> str:
-    name = _word(name)
-    match penalty:
-        case Norm(strength=strength):
-            return f"{strength!r} * torch.linalg.vector_norm({name})"
-        case SubtractedL1(strength=strength):
-            return f"-{strength!r} * {name}.abs().sum()"
-    l1, l2 = strengths(penalty)
-    terms = [f"{l1!r} * {name}.abs().sum()"] if l1 else []
-    return " + ".join(terms + ([f"{l2!r} / 2 * ({name} * {name}).sum()"] if l2 else []))
-
-
-def _keywords(options: dict[str, Any]) -> str:
-    return ", ".join(f"{name}={value!r}" for name, value in options.items())
 
 
 def _list(values: Array) -> Any:

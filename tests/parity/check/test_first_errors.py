@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +14,9 @@ import torch
 from torch import nn
 
 import parity
+from parity.cli import main
 from parity.errors import InputError
+from parity.explain.diagnosis import diagnose
 from parity.features.check.examine import examine
 from parity.features.check.in_process import trajectory_here
 from parity.features.check.kind import kind_of
@@ -21,6 +24,8 @@ from parity.features.check.optimizer import conclude
 from parity.features.check.run import check
 from parity.features.check.target import load, parse
 from parity.features.check.task import Task
+from parity.features.check.template import template
+from refimpl.optimizers import Lion
 
 CODE = """
 import torch
@@ -140,6 +145,44 @@ def test_a_function_that_returns_an_optimizer_is_held_to_the_numbers_that_it_cho
     assert (found.verdict, found.against) == ("agree", "AdamW(lr=0.01, weight_decay=0.1)")
     assert not any("left out" in note for note in found.notes)
     assert conclude(examined, {}, "adam").findings[0].id == "decay-decoupled"
+
+
+# -- the loop to begin with --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["", "check-adamw-schedule", "check-l1"], ids=lambda name: name or "none asked for")
+def test_the_printed_loop_agrees_with_its_experiment(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--template", *(["--experiment", name] if name else [])]) == 0
+    text = capsys.readouterr().out
+    experiment = parity.load(name or "check-sgd")
+    assert f"parity check loop.py:train --experiment {experiment.name}\n" in text
+    assert f"torch.optim.{type(experiment.optimizer).__name__}(" in text
+    loop: dict[str, Any] = {}
+    exec(text, loop)
+    trajectory, observed = trajectory_here(loop["train"], experiment, "float64")
+    assert diagnose(experiment, trajectory, observed=observed).verdict == "agree"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--template", "--experiment", "s2-mlp"], "s2-mlp: has the model MLP"),
+        (["--template", "mine.py:train"], "leave mine.py:train out, or --template"),
+        ([], "what is to be checked? give file.py:name"),
+    ],
+    ids=" ".join,
+)
+def test_a_loop_that_cannot_be_written_is_refused_in_one_line(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_an_optimizer_that_torch_does_not_have_has_no_loop() -> None:
+    asked = replace(parity.load("check-plain"), optimizer=Lion(lr=0.01))
+    with pytest.raises(InputError, match=r"there is no torch\.optim\.Lion; give another experiment"):
+        template(asked, "lion.toml")
 
 
 # -- models and their functions ----------------------------------------------------------------------------------------
