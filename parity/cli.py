@@ -20,6 +20,7 @@ from parity.errors import InputError
 from parity.features.answers.command import answer_command
 from parity.features.bridges.command import bridge_command
 from parity.features.check.command import check_command
+from parity.features.compare.command import compare_command
 from parity.features.convert.command import OWN_OPTIONS, convert_command
 from parity.features.gallery.command import list_command, show_command
 from parity.features.known.command import known_command
@@ -35,6 +36,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "run": run_command,
     "verify": verify_command,
     "check": check_command,
+    "compare": compare_command,
     "trace": trace_command,
     "convert": convert_command,
     "bridge": bridge_command,

@@ -48,7 +48,7 @@ class Diagnosis:
     ``patterns``: where the errors are that nothing explains. ``effects``: what each difference did. ``unseen``:
     hyper-parameters that this record does not show. ``notes``: what else is to be known of it. ``residual``: the
     largest error ÷ allowance after each step, by what was held to it. ``explanations``: all that were proven, the
-    likeliest first.
+    likeliest first. ``dtype``: of a log, what it was taken for.
     """
 
     verdict: CheckVerdict
@@ -64,3 +64,4 @@ class Diagnosis:
     notes: tuple[str, ...] = ()
     residual: Mapping[str, Array] = field(default_factory=dict)
     explanations: tuple[Explanation, ...] = ()
+    dtype: str = ""

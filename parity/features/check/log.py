@@ -40,7 +40,8 @@ def check_log(place: str, experiment: Experiment, *, dtype: str | None = None) -
     if (trajectory := saved(place)) is not None:
         _check_saved(place, trajectory, experiment)
         inputs = experiment.draw().inputs | dict(trajectory.inputs)  # the reference keeps none
-        return diagnose(experiment, replace(trajectory, gradients={}, state={}, inputs=inputs))
+        diagnosis = diagnose(experiment, replace(trajectory, gradients={}, state={}, inputs=inputs))
+        return replace(diagnosis, dtype=str(trajectory.meta.get("dtype", "float64")))
     log = read(place)
     for name, values in log.weights.items():
         if name in asked and values.shape[1] != (size := int(np.prod(asked[name]))):
@@ -88,7 +89,7 @@ def _with_weights(log: Log, experiment: Experiment, dtype: str | None) -> Diagno
     chosen = agreeing[0] if agreeing else -1  # the narrowest that holds all weights, as few numbers are of one
     diagnosis = diagnose(experiment, trajectories[chosen])
     said = () if dtype else (f"taken for a {tried[chosen]} run: a log does not say its dtype",)
-    diagnosis = replace(diagnosis, notes=(*said, *diagnosis.notes))
+    diagnosis = replace(diagnosis, notes=(*said, *diagnosis.notes), dtype=tried[chosen])
     return _with_norm(log, diagnosis, profile_of(trajectories[chosen], "loss"))
 
 

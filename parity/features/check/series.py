@@ -7,7 +7,7 @@ is ruled out. A column may be read in several ways (:mod:`parity.explain.reading
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -32,10 +32,12 @@ FEWEST = 4
 
 @dataclass(frozen=True)
 class Reading:
-    """How one column lies to a design: the largest difference ÷ room, and what it is read as."""
+    """How one column lies to a design: the largest difference ÷ room, what it is read as, and what correct code has
+    as that in the rows that are judged."""
 
     distance: float
-    text: str = ""
+    text: str
+    series: ReportedSeries
 
 
 @dataclass(frozen=True)
@@ -60,23 +62,24 @@ def judge_series(log: Log, experiment: Experiment, dtypes: Sequence[str]) -> Dia
     asked = as_asked(experiment)
     if not layouts(log.rows, asked) or log.rows < min(FEWEST, asked.steps):
         raise _rows(log, experiment, asked)
-    runs = [(dtype, free(asked, _profile(dtype))) for dtype in dtypes]
+    runs = [(dtype, free(asked, profile_in(dtype))) for dtype in dtypes]
     fits = [fit_of(log, run) for _, run in runs]
     said = "taken for a {} run: a log does not say its dtype" if len(dtypes) > 1 else ""
     for (dtype, run), fit in zip(runs, fits, strict=True):
         if fit.distance <= 1:
-            return _agreeing(log, asked, run, fit, experiment.name, said.format(dtype))
+            return replace(_agreeing(log, asked, run, fit, experiment.name, said.format(dtype)), dtype=dtype)
     for (dtype, run), fit in zip(runs, fits, strict=True):
         findings = _misreported(log, run, fit) or _faults(log, asked, run, fit, dtype)
         if findings:
             notes = (*fit.notes[:1] * bool(fit.layout.note), *([said.format(dtype)] if said else []))
             text = findings[0].text
-            return _disagreeing(experiment.name, text, fit, tuple(findings), notes)
+            return replace(_disagreeing(experiment.name, text, fit, tuple(findings), notes), dtype=dtype)
     if log.rows not in (asked.steps, asked.steps + 1):
         raise _rows(log, experiment, asked)
-    fit = min(fits, key=lambda one: one.distance)
+    fit, dtype = min(zip(fits, dtypes, strict=True), key=lambda one: one[0].distance)
     off = f"correct code is off by {fit.distance:.3g} times the drift of correct runs"
-    return _disagreeing(experiment.name, f"{off}, and no single fault that is known explains it; log the weights", fit)
+    text = f"{off}, and no single fault that is known explains it; log the weights"
+    return replace(_disagreeing(experiment.name, text, fit), dtype=dtype)
 
 
 def _rows(log: Log, experiment: Experiment, asked: Design) -> InputError:
@@ -96,7 +99,7 @@ def _disagreeing(
 
 def _agreeing(log: Log, asked: Design, run: Free, fit: LogFit, name: str, said: str) -> Diagnosis:
     """It agrees, but for faults that would lie within the drift as well, and are not correct code by another name."""
-    exact = free(asked, _profile("float64"))
+    exact = free(asked, profile_in("float64"))
     same = []
     for fault, other in named(asked):
         if fault.name.free or other.steps != asked.steps or _equal(exact, other):
@@ -135,7 +138,7 @@ def _faults(log: Log, asked: Design, run: Free, fit: LogFit, dtype: str) -> list
     for fault, other in named(asked):
         if other.steps == asked.steps and not _near(log, run, other):
             continue
-        if layouts(log.rows, other) and (found := fit_of(log, free(other, _profile(dtype)))).distance <= 1:
+        if layouts(log.rows, other) and (found := fit_of(log, free(other, profile_in(dtype)))).distance <= 1:
             fitting.append((fault, found))
     fitting.sort(key=lambda pair: (pair[0].name.rare, _as_asked(pair[1]), pair[0].name.free))
     if not fitting:
@@ -213,17 +216,22 @@ def fit_of(log: Log, run: Free) -> LogFit:
     """The log as it lies nearest: the first layout and the first readings within the room, else the nearest."""
     best: LogFit | None = None
     for layout in layouts(log.rows, run.design):
-        columns = {}
-        if "loss" in log.series:
-            columns["loss"] = _loss(log, layout, run.design, dict(run.losses), run)
-        if "norm" in log.series:
-            columns["norm"] = _norm(log, layout, run)
-        fit = LogFit(layout, columns)
+        fit = LogFit(layout, readings_of(log, layout, run))
         if fit.distance <= 1:
             return fit
         best = fit if best is None or fit.distance < best.distance else best
     assert best is not None
     return best
+
+
+def readings_of(log: Log, layout: Layout, run: Free) -> dict[str, Reading]:
+    """Each column of losses and norms as what it lies nearest to, in one layout of the rows."""
+    columns = {}
+    if "loss" in log.series:
+        columns["loss"] = _loss(log, layout, run.design, dict(run.losses), run)
+    if "norm" in log.series:
+        columns["norm"] = _norm(log, layout, run)
+    return columns
 
 
 def _loss(log: Log, layout: Layout, design: Design, losses: dict[str, ReportedSeries], run: Free) -> Reading:
@@ -234,8 +242,10 @@ def _loss(log: Log, layout: Layout, design: Design, losses: dict[str, ReportedSe
     chosen = matrices[:, layout.losses[judged]]
     readings = []
     for what, series in losses.items():
-        distances = _off(log, "loss", judged, series.mapped(chosen, u))
-        readings += [Reading(float(off), name.format(what)) for off, name in zip(distances, names, strict=True)]
+        mapped = series.mapped(chosen, u)
+        pairs = map(ReportedSeries, mapped.value, mapped.room)
+        each = zip(_off(log, "loss", judged, mapped), names, pairs, strict=True)
+        readings += [Reading(float(off), name.format(what), pair) for off, name, pair in each]
     return _first(readings)
 
 
@@ -243,7 +253,7 @@ def _norm(log: Log, layout: Layout, run: Free) -> Reading:
     """The first form of the norm that is within the room."""
     every = np.ones(log.rows, bool)
     forms = {name: ReportedSeries(one.value[layout.norms], one.room[layout.norms]) for name, one in run.norms.items()}
-    return _first([Reading(float(_off(log, "norm", every, one)), name) for name, one in forms.items()])
+    return _first([Reading(float(_off(log, "norm", every, one)), name, one) for name, one in forms.items()])
 
 
 def _first(readings: Sequence[Reading]) -> Reading:
@@ -262,6 +272,7 @@ def _off(log: Log, column: str, rows: Array, series: ReportedSeries) -> Array:
 
 
 @lru_cache
-def _profile(dtype: str) -> Profile:
+def profile_in(dtype: str) -> Profile:
+    """The arithmetic of code of unknown form in a dtype."""
     accumulate = FORMATS[ACCUMULATE.get(dtype, dtype)]
     return Profile(compute=FORMATS[dtype], accumulate=accumulate, form=UNKNOWN_FORM)

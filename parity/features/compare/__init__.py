@@ -1,0 +1,1 @@
+"""Two recorded runs of one's own, held against each other."""

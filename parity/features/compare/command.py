@@ -1,0 +1,44 @@
+"""``parity compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from parity.options import DTYPE_NAMES, Json, load_one, one_of
+
+FILE = "A recorded run: what `parity run` saved, or a log (.npz, .csv, .jsonl)."
+
+
+def compare_command(
+    a: Annotated[str, typer.Argument(help=FILE)],
+    b: Annotated[str, typer.Argument(help="Another one.")],
+    experiment: Annotated[
+        str | None, typer.Option(help="What both runs are of: a name from `parity list` or a file.")
+    ] = None,
+    dtype: Annotated[
+        str | None, typer.Option(help="Of logs: float64, float32, bfloat16 or float16. Default: what explains them.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="A folder for compare.json.")] = None,
+    json: Json = None,
+) -> None:
+    """Say where two recorded runs part: the first step, tensor and element; with an experiment, why."""
+    from parity.features.compare.compare import compare
+    from parity.features.compare.document import to_json
+    from parity.features.compare.terminal import print_comparison
+    from parity.output import Output, make_folder, write_whole
+
+    wanted = one_of("--dtype", dtype, DTYPE_NAMES) if dtype is not None else None
+    output = Output(json, out)
+    if out is not None:
+        make_folder(out, "compare.json")
+    compared = compare(a, b, experiment=load_one(experiment) if experiment is not None else None, dtype=wanted)
+    text = to_json(compared)
+    print_comparison(compared, output.console)
+    if out is not None:
+        write_whole(out / "compare.json", text + "\n")
+        output.results(["compare.json"])
+    output.document(text)
+    raise typer.Exit(int(compared.verdict == "disagree"))

@@ -1,0 +1,55 @@
+"""A comparison in words: where the runs part, and what the one has that the other has not."""
+
+from __future__ import annotations
+
+from parity.features.compare.compare import Comparison, Difference
+
+
+def text_of(comparison: Comparison) -> str:
+    """The verdict, in a line."""
+    first, (end_a, end_b) = comparison.first, comparison.ends
+    same = _agreement(comparison)
+    if first is None and end_a == end_b:
+        return same
+    if first is None:
+        return (
+            f"{comparison.a} ends after {end_a + 1} steps, {comparison.b} after {end_b + 1}; as far as both go, {same}"
+        )
+    where = f"they part {moment(first.step)}: {element(first)} is {first.a!r} in {comparison.a} and {first.b!r} in "
+    apart = f"{first.relative:.2g} of the larger"
+    if comparison.against:
+        apart += f", {first.share:.3g} times what rounding allows two correct runs"
+    return f"{where}{comparison.b}, apart by {apart}"
+
+
+def _agreement(comparison: Comparison) -> str:
+    numbers = sum(one.numbers for one in comparison.tensors)
+    if comparison.against:
+        return (
+            f"all {numbers:,} numbers lie within what rounding allows two correct runs of {comparison.against}, "
+            f"at most {comparison.share:.2f} of it used"
+        )
+    return f"all {numbers:,} numbers are the same{', as far as they were written' if comparison.as_written else ''}"
+
+
+def moment(step: int) -> str:
+    """``in step 3``; the initial weights are from before the first step."""
+    return f"in step {step}" if step >= 0 else "before the first step"
+
+
+def element(difference: Difference) -> str:
+    """``weight[0, 3]``."""
+    index = f"[{', '.join(map(str, difference.index))}]" if difference.index else ""
+    return f"{difference.tensor}{index}"
+
+
+def explained(comparison: Comparison) -> list[str]:
+    """The causes that are of one run alone, by ``parity check``; nothing where no experiment is given."""
+    if not comparison.diagnoses:
+        return []
+    a, b = ({finding.id: finding.text for finding in one.findings} for one in comparison.diagnoses)
+    lines = []
+    for place, own, other in ((comparison.a, a, b), (comparison.b, b, a)):
+        lines += [f"in {place} alone: {text} ({id})" for id, text in own.items() if id not in other]
+    lines += [f"in both: {text} ({id})" for id, text in a.items() if id in b]
+    return lines
