@@ -49,8 +49,9 @@ class TensorComparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """``tensors``: in the order of a step. ``against`` and ``diagnoses``: the experiment, and what each run is beside
-    it, if one is given. ``ends``: the last step of each run. ``notes``: what else is to be known."""
+    """``a``, ``b``: the files, called A and B in words. ``tensors``: in the order of a step. ``ends``: the last step of
+    each run. ``against`` and ``diagnoses``: the experiment, and what each run is beside it, if one is given.
+    ``as_written``: some numbers are known to some digits only. ``notes``: what else is to be known."""
 
     a: str
     b: str
@@ -92,9 +93,9 @@ def compare(a: str, b: str, *, experiment: Experiment | None = None, dtype: str 
 
         runs, diagnoses, notes = held_to(runs, experiment, dtype)
     tensors = tuple(_tensors(*runs))
-    for one, other in (runs, runs[::-1]):
+    for letter, one, other in (("A", *runs), ("B", *runs[::-1])):
         if only := [name for name in one.series if name not in other.series]:
-            notes.append(f"not in both, but in {one.place} alone: {', '.join(only)}")
+            notes.append(f"in {letter} alone: {', '.join(only)}")
     return Comparison(
         a=a,
         b=b,

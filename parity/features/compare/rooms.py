@@ -115,5 +115,5 @@ def _read_otherwise(a: LogFit, b: LogFit) -> dict[str, str]:
     for name in ("loss", "norm"):
         one, other = a.columns.get(name), b.columns.get(name)
         if one and other and max(one.distance, other.distance) <= 1 and one.text != other.text:
-            texts[name] = f"{one.text} in the one and {other.text} in the other"
+            texts[name] = f"{one.text} in A and {other.text} in B"
     return texts

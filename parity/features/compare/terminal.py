@@ -15,8 +15,8 @@ from parity.output import STYLE
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
     """Top to bottom: where they part, why, how far each tensor is apart, and what is to be known."""
-    against = f", both beside {escape(comparison.against)}" if comparison.against else ""
-    console.print(f"[bold]{escape(comparison.a)}[/] and [bold]{escape(comparison.b)}[/]{against}", highlight=False)
+    for letter, place in (("A", comparison.a), ("B", comparison.b)):
+        console.print(f"{letter}: [bold]{escape(place)}[/]", highlight=False, soft_wrap=True)
     colour = STYLE[comparison.verdict]
     console.print(f"[{colour}]{comparison.verdict}[/]: {escape(text_of(comparison))}", highlight=False)
     for line in explained(comparison):

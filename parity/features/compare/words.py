@@ -1,4 +1,4 @@
-"""A comparison in words: where the runs part, and what the one has that the other has not."""
+"""A comparison in words, where A and B are the two runs: where they part, and what one has that the other has not."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ def text_of(comparison: Comparison) -> str:
     if first is None and end_a == end_b:
         return same
     if first is None:
-        return (
-            f"{comparison.a} ends after {end_a + 1} steps, {comparison.b} after {end_b + 1}; as far as both go, {same}"
-        )
-    where = f"they part {moment(first.step)}: {element(first)} is {first.a!r} in {comparison.a} and {first.b!r} in "
+        return f"A ends after {end_a + 1} steps, B after {end_b + 1}; as far as both go, {same}"
+    where = f"they part {moment(first.step)}: {element(first)} is {first.a!r} in A and {first.b!r} in B"
     apart = f"{first.relative:.2g} of the larger"
     if comparison.against:
         apart += f", {first.share:.3g} times what rounding allows two correct runs"
-    return f"{where}{comparison.b}, apart by {apart}"
+    return f"{where}, apart by {apart}"
 
 
 def _agreement(comparison: Comparison) -> str:
@@ -49,7 +47,7 @@ def explained(comparison: Comparison) -> list[str]:
         return []
     a, b = ({finding.id: finding.text for finding in one.findings} for one in comparison.diagnoses)
     lines = []
-    for place, own, other in ((comparison.a, a, b), (comparison.b, b, a)):
-        lines += [f"in {place} alone: {text} ({id})" for id, text in own.items() if id not in other]
+    for run, own, other in (("A", a, b), ("B", b, a)):
+        lines += [f"in {run} alone: {text} ({id})" for id, text in own.items() if id not in other]
     lines += [f"in both: {text} ({id})" for id, text in a.items() if id in b]
     return lines
