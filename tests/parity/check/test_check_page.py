@@ -29,6 +29,7 @@ from parity.features.check.log import check_log
 from parity.features.check.picture import draw
 from parity.features.check.run import hyper_parameters
 from parity.features.check.target import load, parse
+from parity.features.check.template import template
 from parity.features.check.terminal import print_diagnosis
 
 ROOT = Path(__file__).parents[3]
@@ -70,6 +71,8 @@ def prepare(folder: Path) -> None:
     code = re.search(r"```python\n(# tutorial\.py\n.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
     assert code is not None
     (folder / "tutorial.py").write_text(code[1])
+    scheduled = "check-adamw-schedule"
+    (folder / "loop.py").write_text(template(parity.load(scheduled), scheduled))
     run = backend("torch").run(
         parity.load("s0-concise-lazy-lam3"), Setting(dtype="float32", formulation="weight_decay")
     )
