@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from parity.errors import InputError
 from parity.features.check.conduct import faults
 from parity.features.check.drive import REFUSALS, Driver
 from parity.features.check.examined import BrokenRule, Examined
@@ -40,8 +39,6 @@ def examine(
 
     Raises :class:`InputError` for what is neither, and what it raises when it is made.
     """
-    if not callable(code):
-        raise InputError(f"{type(code).__name__}: is no torch.optim.Optimizer; give a class that is derived from it")
     cls = as_class(code, hyper)
     defaults = _defaults(cls)
     given = {**defaults, **hyper}

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
+from types import FunctionType, MethodType
 from typing import Any, Literal
 
 import torch
@@ -86,7 +88,7 @@ def _makes_optimizer(code: Callable[..., Any], demanded: list[str], hyper: Mappi
         return hyper is not None
 
 
-def as_class(code: Callable[..., Any], hyper: Mapping[str, Any]) -> type[Optimizer]:
+def as_class(code: Any, hyper: Mapping[str, Any]) -> type[Optimizer]:
     """An optimizer class; of a function that returns an optimizer, the class that makes what the function does.
 
     Its defaults are the numbers that the function chose. Raises :class:`InputError` where no optimizer is returned.
@@ -95,6 +97,8 @@ def as_class(code: Callable[..., Any], hyper: Mapping[str, Any]) -> type[Optimiz
         if issubclass(code, Optimizer):
             return code
         raise InputError(f"class {code.__name__}: is no torch.optim.Optimizer; give a class that is derived from it")
+    if not isinstance(code, FunctionType | MethodType | partial):
+        raise InputError(f"{type(code).__name__}: is no torch.optim.Optimizer; give a class that is derived from it")
     made = code([nn.Parameter(torch.zeros(1))], **hyper)
     if not isinstance(made, Optimizer):
         raise InputError(
