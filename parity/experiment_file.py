@@ -219,10 +219,14 @@ def _schema(cls: Any) -> dict[str, Any]:
             schema[field.name] = types.GenericAlias(tuple, (float,) * count) if count else float
         else:
             hint = hints[field.name]
-            parts = [getattr(part, "__origin__", part) for part in get_args(hint) or (hint,)]
-            if all(part in plain or isinstance(part, str) or part in (..., None) for part in parts):
+            if all(part in plain or isinstance(part, str) or part in (..., None) for part in _parts(hint)):
                 schema[field.name] = hint
     return schema
+
+
+def _parts(hint: Any) -> list[Any]:
+    """The types that a type is made of, the choices of a literal among them."""
+    return [part for argument in get_args(hint) for part in _parts(argument)] or [hint]
 
 
 # -- writing ------------------------------------------------------------------------------------------------------

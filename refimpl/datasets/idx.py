@@ -10,14 +10,13 @@ number of axes. Pixels become ``byte/255``, labels the numbers of classes. Sourc
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
 
 import numpy as np
 
 from refimpl.datasets.dataset import Dataset, check_integer, rows_apart
+from refimpl.datasets.source import Source, read_source
 from refimpl.errors import DataError, ParameterError
 from refimpl.types import Array
 
@@ -29,7 +28,8 @@ class IDX:
     """``images`` and ``labels``: paths of the training files; relative ones start at the working directory.
 
     ``train_rows``, ``validation_rows``: the first so many rows, 0 for all. Validation rows come from
-    ``validation_images`` and ``validation_labels``; without these there are none.
+    ``validation_images`` and ``validation_labels``; without these there are none. The files are read at the first
+    :meth:`make` and kept.
     """
 
     images: str
@@ -52,12 +52,22 @@ class IDX:
             )
 
     def make(self, rng: np.random.Generator) -> Dataset:
-        """Read the files; nothing is drawn. Raises :class:`DataError` for whatever is wrong with one."""
+        """The data; nothing is drawn. Raises :class:`DataError` for whatever is wrong with a file."""
         del rng
-        X, y = _pair(self.images, self.labels, self.train_rows)
+        return self._content[0]
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The files as they were when they were read; empty before that."""
+        return self._content[1] if "_content" in vars(self) else ()
+
+    @cached_property
+    def _content(self) -> tuple[Dataset, tuple[Source, ...]]:
+        """The rows, and the files."""
+        X, y, sources = _pair(self.images, self.labels, self.train_rows)
         if self.validation_images is None or self.validation_labels is None:
-            return rows_apart(X, y, X.shape[1])
-        X_validation, y_validation = _pair(self.validation_images, self.validation_labels, self.validation_rows)
+            return rows_apart(X, y, X.shape[1]), sources
+        X_validation, y_validation, more = _pair(self.validation_images, self.validation_labels, self.validation_rows)
         if X_validation.shape[2] != X.shape[2]:
             raise DataError(
                 self.validation_images,
@@ -65,12 +75,12 @@ class IDX:
                 allowed=f"{X.shape[2]}, as in the training file",
                 remedy="give images of one size",
             )
-        return Dataset(X=X, y=y, X_validation=X_validation, y_validation=y_validation)
+        return Dataset(X=X, y=y, X_validation=X_validation, y_validation=y_validation), (*sources, *more)
 
 
-def _pair(images: str, labels: str, rows: int) -> tuple[Array, Array]:
-    """``X`` ``(1, n, pixels)`` and ``y`` ``(1, n, 1)``."""
-    pixels, classes = read(images, 3), read(labels, 1)
+def _pair(images: str, labels: str, rows: int) -> tuple[Array, Array, tuple[Source, ...]]:
+    """``X`` ``(1, n, pixels)``, ``y`` ``(1, n, 1)``, and the files."""
+    (pixels, of_images), (classes, of_labels) = read(images, 3), read(labels, 1)
     if len(pixels) != len(classes):
         raise DataError(
             labels, given=f"{len(classes)} labels", allowed=f"{len(pixels)}, one per image", remedy="give a pair"
@@ -78,12 +88,13 @@ def _pair(images: str, labels: str, rows: int) -> tuple[Array, Array]:
     if rows > len(pixels):
         raise DataError(images, given=f"{len(pixels)} images", allowed=f"at least {rows}", remedy="ask for fewer rows")
     chosen = slice(rows or None)
-    return pixels[chosen].reshape(1, len(pixels[chosen]), -1) / 255, classes[None, chosen, None].astype(float)
+    X = pixels[chosen].reshape(1, len(pixels[chosen]), -1) / 255
+    return X, classes[None, chosen, None].astype(float), (of_images, of_labels)
 
 
-def read(path: str, axes: int) -> Array:
-    """The bytes of an IDX file with so many axes. Raises :class:`DataError`."""
-    content = _content(path)
+def read(path: str, axes: int) -> tuple[Array, Source]:
+    """The bytes of an IDX file with so many axes, and the file. Raises :class:`DataError`."""
+    content, source = read_source(path, "an IDX file")
     magic = bytes([0, 0, UNSIGNED_BYTES, axes])
     if content[:4] != magic:
         given, allowed = f"a file that starts with {content[:4].hex(' ') or 'nothing'}", f"{magic.hex(' ')}, for IDX"
@@ -98,15 +109,4 @@ def read(path: str, axes: int) -> Array:
             allowed=f"{size} bytes of at least one row",
             remedy="copy the file again",
         )
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
-
-
-def _content(path: str) -> bytes:
-    try:
-        content = Path(path).read_bytes()
-        return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
-    except (OSError, ValueError, EOFError, zlib.error) as error:  # gzip.BadGzipFile is an OSError
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise DataError(
-            path, given=f"what cannot be read ({reason})", allowed="an IDX file", remedy="check the path"
-        ) from error
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape), source

@@ -1,164 +1,225 @@
-"""A table of numbers as text: separated by commas, semicolons or tabs, with or without a line of names.
+"""A table of numbers as text: with or without text above it, a line of names, columns of text and missing cells.
 
-UTF-8 with or without byte order mark, one row per line, numbers with a decimal point. Where the first line has a tab,
-tabs separate; else where it has a semicolon, semicolons; else commas. Lines without any content are skipped.
+UTF-8 with or without byte order mark, one row per line; the separator is found (:mod:`refimpl.datasets.separators`).
+Lines without any content are skipped, and so are first lines of another width than the table's that are one cell of
+text or begin with ``#``.
 """
 
 from __future__ import annotations
 
-import codecs
-import csv
-import difflib
-import io
 import math
 import re
 import reprlib
-from collections.abc import Iterator
+import warnings
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
+from refimpl.datasets.columns import Choice, Columns, Names, check_names, chosen, without
 from refimpl.datasets.dataset import Dataset
+from refimpl.datasets.separators import SPACE, Record, lines, records, separated
 from refimpl.errors import DataError
+from refimpl.types import Array
 
-Names = tuple[str, ...]
+MISSING = ("", "na", "n/a", "nan", "null", "none", "?", ".", "..")
+"""The cells, in small letters, that say that there is no number."""
+NUMBER = re.compile(r"[-+]?[\d.,_]*\d[\d.,_]*(e[-+]?\d+)?|[-+]?inf(inity)?", re.IGNORECASE)
+"""What is meant as a number, whether it can be read as one or not."""
+FIRST = ', or set header to "yes" if this line holds names, or skip = {} if it is text above the table'
+SWAP = str.maketrans(",.", ".,")
 
 
-def read_text(where: str, content: bytes, target: str | int, header: str) -> tuple[Dataset, Names | None]:
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How a text is read: the options of :class:`~refimpl.datasets.files.File` that are of text."""
+
+    choice: Choice
+    header: Literal["auto", "yes", "no"] = "auto"
+    skip: int = 0
+    decimal: Literal[".", ","] = "."
+    missing: Literal["error", "drop"] = "error"
+
+
+def read_text(where: str, content: bytes, reading: Reading) -> tuple[Dataset, Names | None]:
     """The data, and the names of the columns, target last, where the file has any.
 
-    ``where``: the file as messages call it; ``target`` and ``header`` as in :class:`~refimpl.datasets.files.File`.
-    Raises :class:`DataError` with the line, counted from 1, and the column of the first bad cell.
+    ``where``: the file as messages call it. Raises :class:`DataError` with the line, counted from 1, and the column of
+    the first bad cell.
     """
-    records = _records(where, _decoded(where, content))
-    line, cells = next(records, (1, []))
+    separator, width, sample = separated(content, reading.skip, reading.decimal)
+    rows = records(where, lines(where, content, reading.skip), separator, reading.skip)
+    line, cells = next((row for row in rows if not _is_above(row, width)), (reading.skip + 1, []))
     if len(cells) < 2:
         raise DataError(
             f"{where}, line {line}" if cells else where,
             given=f"one column, {reprlib.repr(cells[0])}" if cells else "an empty file",
             allowed="at least one feature and the target",
-            remedy="separate the columns by commas, semicolons or tabs" if cells else "check that it was written",
+            remedy="separate the columns by commas, semicolons, tabs or spaces"
+            if cells
+            else "check that it was written",
         )
-    named = header == "yes" or (header == "auto" and any(cells) and not any(map(_looks_like_a_number, cells)))
-    names = _names(where, line, cells) if named else None
-    column = _target_column(where, target, names, len(cells))
-    hint = ', or set header to "yes" if this line holds names' if header == "auto" else ""
-    rows = [] if named else [_row(where, line, cells, None, hint)]
-    for number, record in records:
+    like_numbers = [_begins_like_a_number(cell) for cell in cells]
+    named = reading.header == "yes" or (reading.header == "auto" and any(cells) and not any(like_numbers))
+    names = tuple(_unquoted(cell) for cell in cells) if named else None
+    body = [row for row in sample if row[0] > line - (not named)]
+    text = _text_columns([row for _, row in body], len(cells))
+    if not named and reading.header == "auto":
+        _check_first_line(where, line, cells, text, [len(row) for number, row in body if number > line])
+    columns = chosen(where, reading.choice, names, len(cells), text)
+    if names:
+        check_names(f"{where}, line {line}", names, columns.used)
+    table = _plain(where, content, reading, separator, columns, len(cells), body[0][0] - 1) if body else None
+    if table is None:
+        table = _cell_by_cell(where, content, reading, separator, columns, names, (line, cells))
+    return columns.dataset(table), columns.names(names)
+
+
+def _is_above(row: Record, width: int) -> bool:
+    """Whether a first row is text above the table, whose rows have ``width`` cells; 0 where this is not known."""
+    _, cells = row
+    if width in (0, len(cells)):
+        return False
+    return cells[0].startswith("#") or (len(cells) == 1 and not _begins_like_a_number(cells[0]))
+
+
+def _text_columns(rows: Sequence[Sequence[str]], width: int) -> list[int]:
+    """The columns where no cell of two rows or more is meant as a number, and one at least is not missing."""
+    whole = [row for row in rows if len(row) == width]
+    if len(whole) < 2:
+        return []
+    cells = [[row[i] for row in whole if row[i].lower() not in MISSING] for i in range(width)]
+    return [i for i, some in enumerate(cells) if some and not any(NUMBER.fullmatch(cell) for cell in some)]
+
+
+def _check_first_line(where: str, line: int, cells: list[str], text: Sequence[int], widths: Sequence[int]) -> None:
+    """Raise where a first line of words and numbers may be names, text above the table, or a row of it."""
+    words = [i for i, cell in enumerate(cells) if cell and not _begins_like_a_number(cell)]
+    if not words:
+        return
+    above = bool(widths) and len(cells) not in widths
+    if above or set(words) <= set(text):
+        row = 'set header to "yes" if they are names, to "no" if they are a row'
+        raise DataError(
+            f"{where}, line {line}",
+            given=f"words and numbers, as {reprlib.repr(cells[words[0]])}, above rows of {widths[0]} cells",
+            allowed="names, or a row of the table",
+            remedy=f"set skip = {line} if this line is text above the table" if above else row,
+        )
+
+
+def _plain(
+    where: str, content: bytes, reading: Reading, separator: str, columns: Columns, width: int, start: int
+) -> Array | None:
+    """The table ``(n, width)``, where all below line ``start`` is rows of numbers without quotes; else None."""
+    text = lines(where, content, start)
+    delimiter: str | None = separator
+    if reading.decimal == ",":  # 1.000,5 becomes 1,000.5, which is no number
+        text, delimiter = (line.translate(SWAP) for line in text), separator.translate(SWAP)
+    unused: dict[int | str, Callable[[str], float]] = {i: _nothing for i in range(width) if i not in columns.used}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a text without rows, which is said below
+            table = np.loadtxt(
+                text,
+                delimiter=None if separator == SPACE else delimiter,
+                comments=None,
+                ndmin=2,
+                converters=unused or None,
+                encoding=None,
+            )
+    except ValueError:
+        return None
+    return table if len(table) and table.shape[1] == width and np.isfinite(table).all() else None
+
+
+def _nothing(_: str) -> float:
+    """In place of a cell that is not used."""
+    return 0.0
+
+
+def _cell_by_cell(
+    where: str,
+    content: bytes,
+    reading: Reading,
+    separator: str,
+    columns: Columns,
+    names: Names | None,
+    first: Record,
+) -> Array:
+    """The table ``(n, columns)`` of everything else, or the first bad cell."""
+    line, cells = first
+    numbers, rows, never = array("d"), 0, set(columns.used)
+    for number, record in records(where, lines(where, content, reading.skip), separator, reading.skip):
+        if number < line or (names and number == line):
+            continue
         if len(record) != len(cells):
             raise DataError(
                 f"{where}, line {number}",
                 given=f"a row of {len(record)}",
                 allowed=f"{len(cells)} cells, as in line {line}",
-                remedy="give every row the same columns",
+                remedy=f"give every row the same columns, or set skip = {line} if line {line} is no row of the table",
             )
-        rows.append(_row(where, number, record, names))
+        if reading.missing == "drop":
+            missing = {i for i in columns.used if record[i].lower() in MISSING}
+            never &= missing
+            if missing:
+                continue
+        hint = FIRST.format(line) if number == line and reading.header == "auto" else ""
+        numbers.extend(_row(f"{where}, line {number}", record, columns, names, reading, hint))
+        rows += 1
     if not rows:
+        dropped, remedy = reading.missing == "drop" and len(never) < len(columns.used), "add rows below the names"
+        if dropped:
+            remedy = without(reading.choice, sorted(never), names) if never else "ignore the emptiest columns"
         raise DataError(
-            where, given="names and no row", allowed="at least one row of numbers", remedy="add rows below the names"
+            where,
+            given="no row without a missing cell" if dropped else "names and no row",
+            allowed="at least one row of numbers",
+            remedy=remedy,
         )
-    table = np.array(rows, dtype=np.float64)
-    data = Dataset(X=np.delete(table, column, axis=1)[None], y=table[None, :, column, None])
-    return data, names and (*names[:column], *names[column + 1 :], names[column])
+    return np.frombuffer(numbers, np.float64).reshape(rows, len(cells))
 
 
-def _decoded(where: str, content: bytes) -> str:
-    content = content.removeprefix(codecs.BOM_UTF8)
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = len((content[: error.start] + b".").splitlines())
-        raise DataError(
-            f"{where}, line {line}",
-            given=f"the byte 0x{content[error.start]:02x}, which is not UTF-8",
-            allowed="UTF-8 text",
-            remedy="save the file as UTF-8",
-        ) from None
-
-
-def _records(where: str, text: str) -> Iterator[tuple[int, list[str]]]:
-    """Line number and stripped cells of each row that has any content."""
-    first = re.match(r'[\r\n ]*((?:"[^"]*"|[^"\r\n]+)*)', text)  # a quoted name may hold a line break or a semicolon
-    outside_quotes = re.sub(r'"[^"]*"', "", first[1]) if first else ""
-    delimiter = next((mark for mark in "\t;" if mark in outside_quotes), ",")
-    # strict: otherwise a stray quote swallows the rest of the file as one cell
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
-    while True:
-        line = reader.line_num + 1
-        try:
-            record = next(reader, None)
-        except csv.Error as error:
-            reason = str(error).replace("\t", "tab")  # it names the delimiter
+def _row(
+    where: str, cells: list[str], columns: Columns, names: Names | None, reading: Reading, hint: str
+) -> list[float]:
+    """The numbers of a row, 0 in the columns that are not used."""
+    numbers = [0.0] * len(cells)
+    for i in sorted(columns.used):
+        numbers[i] = _number(cells[i], reading.decimal)
+        if not math.isfinite(numbers[i]):
+            cell, name = cells[i], f" ({reprlib.repr(names[i])})" if names else ""
+            if cell.lower() in MISSING:
+                hint = ', or set missing = "drop" to leave out rows with missing cells' + hint
+            elif math.isfinite(_number(cell, "," if reading.decimal == "." else ".")):
+                hint = f', or set decimal = "{"," if reading.decimal == "." else "."}"' + hint
             raise DataError(
-                f"{where}, line {line}",
-                given=f"a row that cannot be split into cells ({reason})",
-                allowed="cells with quotes around them or without any",
-                remedy="correct the quotes",
-            ) from None
-        if record is None:
-            return
-        cells = [cell.strip() for cell in record]
-        if cells not in ([], [""]):
-            yield line, cells
-
-
-def _names(where: str, line: int, cells: list[str]) -> Names:
-    for i, name in enumerate(cells):
-        if not name or name in cells[:i]:
-            raise DataError(
-                f"{where}, line {line}, column {i + 1}",
-                given=f"the name {reprlib.repr(name)} a second time" if name else "a column without a name",
-                allowed="a name of its own for each column",
-                remedy="rename it" if name else "name it, or leave it out if it only numbers the rows",
+                f"{where}, column {i + 1}{name}",
+                given=reprlib.repr(cell) if cell else "an empty cell",
+                allowed=f"a finite number, with a decimal {'point' if reading.decimal == '.' else 'comma'}",
+                remedy=f"correct the cell, or remove the row{hint}",
             )
-    return tuple(cells)
+    return numbers
 
 
-def _target_column(where: str, target: str | int, names: Names | None, columns: int) -> int:
-    """Index of the target, counted from 0."""
-    by_number = "give the number of the column, counted from 1"
-    if not isinstance(target, str):
-        if target <= columns:
-            return target - 1
-        given, allowed, remedy = f"target {target}", f"a column from 1 to {columns}", "choose one of the columns"
-    elif target == "last":
-        if "last" not in (names or ())[:-1]:
-            return columns - 1
-        given, allowed, remedy = 'target "last", which another column is named', "a target without doubt", by_number
-    elif names is None:
-        given, allowed = f"target {reprlib.repr(target)} where the first line has numbers", "a column number"
-        remedy = f'{by_number}, or set header to "yes" if the first line holds names'
-    elif target in names:
-        return names.index(target)
-    else:
-        lowered = [name.lower() for name in names]
-        near = [names[lowered.index(name)] for name in difflib.get_close_matches(target.lower(), lowered, n=1)]
-        given, remedy = f"target {reprlib.repr(target)}", f"did you mean {near[0]!r}?" if near else "choose one of them"
-        allowed = ", ".join(map(reprlib.repr, names[:8])) + (f" and {columns - 8} more" if columns > 8 else "")
-    raise DataError(where, given=given, allowed=allowed, remedy=remedy)
-
-
-def _number(cell: str) -> float:
+def _number(cell: str, decimal: str) -> float:
     """nan where the cell holds no number."""
+    if decimal == ",":
+        cell = cell.translate(SWAP)
     try:
         return math.nan if "_" in cell else float(cell)  # Python reads 1_000 as a number, a spreadsheet does not
     except ValueError:
         return math.nan
 
 
-def _looks_like_a_number(cell: str) -> bool:
+def _begins_like_a_number(cell: str) -> bool:
     """True for all that Python reads as a float, nan included, and for what begins like a number, such as 1,5."""
     return re.match(r"[-+]?([.,]?\d|(nan|inf|infinity)$)", cell, re.IGNORECASE) is not None
 
 
-def _row(where: str, line: int, cells: list[str], names: Names | None, hint: str = "") -> list[float]:
-    numbers = [_number(cell) for cell in cells]
-    bad = next((i for i, number in enumerate(numbers) if not math.isfinite(number)), None)
-    if bad is not None:
-        name = f" ({reprlib.repr(names[bad])})" if names else ""
-        raise DataError(
-            f"{where}, line {line}, column {bad + 1}{name}",
-            given=reprlib.repr(cells[bad]) if cells[bad] else "an empty cell",
-            allowed="a finite number, with a decimal point",
-            remedy=f"correct the cell, or remove the row{hint}",
-        )
-    return numbers
+def _unquoted(name: str) -> str:
+    """A name without the single quotes around it."""
+    return name[1:-1] if len(name) > 2 and name[0] == name[-1] == "'" else name

@@ -173,7 +173,7 @@ FILES: dict[str, tuple[str | bytes, list[str]]] = {
         ["given truth", "generated data", "use another init"],
     ),
     "a data file that is missing": (loaded('path = "nothing.csv"'), ["nothing.csv: given a path where no file is"]),
-    "a data file of an unknown format": (loaded('path = "mine.toml"'), ["the suffix '.toml'", ".csv, .tsv or .npz"]),
+    "a data file of an unknown format": (loaded('path = "mine.toml"'), ["the suffix '.toml'", ".csv, .tsv, .txt, "]),
     "a data file that is a folder": (loaded('path = "folder"'), ["folder: given a directory", "name the file in it"]),
     "a data file that is empty": (loaded('path = "empty.csv"'), ["empty.csv: given an empty file"]),
     "a data file with nan": (loaded('path = "nan.csv"'), ["nan.csv, line 3, column 2", "'nan'", "correct the cell"]),

@@ -95,6 +95,7 @@ def values_of(cls: Any, name: str) -> st.SearchStrategy[Any]:
         str | int: st.sampled_from(["last", "y", 1]),
         str | None: st.sampled_from([None, "more.csv"]),
         int | None: st.sampled_from([None, 2, 9]),
+        tuple[str | int, ...]: st.sampled_from([(), ("a",), (2, "b")]),
         tuple[int, ...]: st.lists(st.integers(0, 9)).map(tuple),
         tuple[float, ...]: st.lists(st.floats(allow_nan=False, allow_infinity=False)).map(tuple),
     }[hint]

@@ -218,8 +218,13 @@ def test_without_a_fraction_nothing_is_drawn_from_the_generator(tmp_path: Path) 
         ({"validation_fraction": np.nan}, "^validation_fraction: given nan"),
         ({"validation_fraction": np.array([0.5])}, "^validation_fraction: given array"),
         ({"validation_fraction": 0.5, "validation_path": "v.csv"}, "together with validation_path"),
-        ({"path": "data.npz", "target": 1}, "^target, header: given 1, 'auto'"),
-        ({"path": "data.NPZ", "header": "yes"}, "^target, header: given 'last', 'yes'"),
+        ({"path": "data.npz", "target": 1, "skip": 2}, "^skip, target: given 2, 1 with a .npz file"),
+        ({"path": "data.NPZ", "header": "yes"}, "^header: given 'yes' with a .npz file"),
+        ({"path": "data.parquet", "decimal": ","}, "^decimal: given ',' with a .parquet file; allowed: only for text"),
+        ({"features": ("a",), "ignore": ("b",)}, "^features, ignore: given both"),
+        ({"ignore": ("a", 0)}, "^ignore: given 0; allowed: an integer ≥ 1"),
+        ({"ignore": ("a",), "header": "no"}, "^ignore: given"),
+        ({"skip": -1}, "^skip: given -1"),
     ],
 )
 def test_options_that_do_not_fit_are_named_before_any_file_is_read(options: dict[str, Any], named: str) -> None:

@@ -146,8 +146,8 @@ DAMAGED = {
     "a byte too many": (idx(IMAGES) + b"\0", "allowed: 76 bytes"),
     "no rows": (idx(IMAGES[:0]), "at least one row"),
     "a head cut short": (idx(IMAGES)[:9], "given 9 bytes"),
-    "broken gzip": (gzip.compress(idx(IMAGES))[:30], "cannot be read"),
-    "no gzip": (b"\x1f\x8bnonsense", "cannot be read"),
+    "broken gzip": (gzip.compress(idx(IMAGES))[:30], "a gzip file that is damaged"),
+    "no gzip": (b"\x1f\x8bnonsense", "a gzip file that is damaged"),
     "other numbers of images": (idx(IMAGES[:4]), "given 5 labels; allowed: 4, one per image"),
 }
 
@@ -162,7 +162,7 @@ def test_a_damaged_file_is_named_with_what_is_wrong(damage: str, pair: tuple[Pat
 
 def test_a_missing_file_too_few_rows_and_half_a_validation_are_refused(pair: tuple[Path, Path]) -> None:
     images, labels = map(str, pair)
-    with pytest.raises(DataError, match="nowhere: given what cannot be read"):
+    with pytest.raises(DataError, match="nowhere: given a path where no file is"):
         made(IDX(images=str(pair[0].with_name("nowhere")), labels=labels))
     with pytest.raises(DataError, match="given 5 images; allowed: at least 6"):
         made(IDX(images=images, labels=labels, train_rows=6))
