@@ -107,7 +107,7 @@ class _Run(ABC):
         return {} if on_cpu else {"device_name": torch.get_device_module(self.setting.device).get_device_name()}
 
     def train(self) -> Trajectory:
-        inputs_before = record(self.inputs)
+        inputs_before = {name: self._shared(name, array) for name, array in record(self.inputs).items()}
         params, gradients, states = [record(self.params)], [], [self.recorded_state()]
         loss, objective, norm = [], [], [self.norm()]
         train_loss, validation_loss = [], []
@@ -161,6 +161,11 @@ class _Run(ABC):
                 **self.provenance(),
             },
         )
+
+    def _shared(self, name: str, array: Array) -> Array:
+        """The experiment's own array where it is the same: data may be large."""
+        asked = self.material.inputs[name]
+        return asked if np.array_equal(asked, array) else array
 
     def first_step_in_torchs_words(self) -> contextlib.AbstractContextManager[None]:
         """An operation that torch does not have for the dtype or device shows at the first step."""

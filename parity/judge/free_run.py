@@ -21,7 +21,7 @@ from refimpl.types import Array
 
 COPIES = 32
 ELEMENTS = 400_000
-"""The most elements of all copies together; of a larger model there are fewer copies."""
+"""The most elements of all copies together; of a larger model, or of larger batches, there are fewer copies."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ def free_run(checks: Checks, trajectory: Trajectory) -> FreeRun:
     parameters = sum(values[0].size for values in trajectory.params.values())
     first = checks.whole_step_allowance(np.array([0]))
     known = all(np.isfinite(allowance).all() for allowance in first.values())  # else nothing is after the first step
-    copies = max(2, min(COPIES, ELEMENTS // parameters)) if known else 0
+    rows = max(map(len, checks.design.rows))
+    copies = max(2, min(COPIES, ELEMENTS // max(parameters, rows))) if known else 0
     push = random_push(_allowances(checks)) if copies else None
     start = {name: np.repeat(values[0], copies + 1, axis=0) for name, values in trajectory.params.items()}
     after = (params for params, _, _ in trained(checks.design, start, trajectory.inputs, push))

@@ -103,7 +103,7 @@ class Checks:
         asked = {Quantity("initial", name): (v, self.trajectory.params[name][0]) for name, v in weights.items()}
         asked |= {Quantity("data", name): (v, self.trajectory.inputs[name]) for name, v in inputs.items()}
         for quantity, (value, candidate) in asked.items():
-            yield equal(quantity, 0, candidate, stored(value, candidate, self.dtype))
+            yield equal(quantity, 0, candidate, np.asarray(stored(value, candidate, self.dtype), float))
 
     def initial_state(self) -> Iterator[Expected]:
         """Check the state of the optimizer before its first step."""
@@ -148,10 +148,11 @@ class Checks:
         """
         model = self.form.in_gradient.model
         assert isinstance(model, LinearModel)
-        rows = model.rows(self.trajectory.inputs["X"][0, np.stack([self.design.rows[step] for step in steps])])
-        n, q = rows.shape[1:]
+        X = self.trajectory.inputs["X"]
+        n, q = len(self.design.rows[steps[0]]), model.rows(X[:, :1]).shape[2]
         if n >= q:
             return  # the rows span everything: there is no complement
+        rows = model.rows(X[0, np.stack([self.design.rows[step] for step in steps])])
         made = self.engine.passes.at(self.design, steps, self.loss_arithmetic)
         problem, params, upstream = made.problem, made.params, made.upstream
         profile = self.loss_arithmetic.profile

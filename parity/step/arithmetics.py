@@ -9,7 +9,7 @@ import numpy as np
 
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.exact import exact
-from refimpl.arithmetic.formats import Format
+from refimpl.arithmetic.formats import BLOCK, Format
 from refimpl.arithmetic.lift import align, lift
 from refimpl.types import Array
 
@@ -38,6 +38,7 @@ class Plain:
 
 
 PLAIN = Plain()
+SHORT = Format("short", 12, -60)
 
 
 @dataclass(frozen=True)
@@ -74,4 +75,5 @@ def _is_exact(number: Any) -> bool:
 
 def short(array: Array) -> bool:
     """True where every number has a short significand, so that an exact run is worth its time."""
-    return bool(np.all(np.isfinite(array)) and np.all(Format("short", 12, -60).round(array) == array))
+    blocks = np.split(array.reshape(-1), range(BLOCK, array.size, BLOCK))  # the first that has a long one decides
+    return all(np.all(np.isfinite(block)) and np.all(SHORT.round(block) == block) for block in blocks)

@@ -29,9 +29,11 @@ class Expected:
     @property
     def share(self) -> Array:
         """|candidate − value| ÷ allowance, elementwise: above 1 no correct implementation can be."""
+        equal = self.candidate == self.value
+        if equal.all():
+            return np.broadcast_to(0.0, equal.shape)
         with np.errstate(invalid="ignore", divide="ignore"):
-            error = np.abs(self.candidate - self.value)
-            share = np.where(self.candidate == self.value, 0, error / self.allowance)
+            share = np.where(equal, 0, np.abs(self.candidate - self.value) / self.allowance)
         unknown = np.isinf(self.allowance)
         return np.where(unknown, 0, np.where(np.isnan(share), np.inf, share))
 
@@ -62,8 +64,10 @@ def expect_one(quantity: Quantity, step: int, candidate: Array | None, bounded: 
 
 def equal(quantity: Quantity, steps: Any, candidate: Any, wanted: Any) -> Expected:
     """Held to equality; nan agrees with nothing."""
-    none = np.zeros(np.broadcast_shapes(np.shape(candidate), np.shape(wanted)), np.longdouble)
-    return Expected(quantity, np.atleast_1d(steps), none + candidate, none + wanted, none, none == 0)
+    shape = np.broadcast_shapes(np.shape(candidate), np.shape(wanted))
+    has, value = (np.broadcast_to(np.asarray(some, np.result_type(some, float)), shape) for some in (candidate, wanted))
+    exact = np.broadcast_to(np.True_, shape)
+    return Expected(quantity, np.atleast_1d(steps), has, value, np.broadcast_to(0.0, shape), exact)
 
 
 def sharpen(expected: Expected, exact: Any, format: Format) -> Expected:

@@ -22,9 +22,11 @@ def rounded(x: Any, name: str) -> Any:
 
 def stored(value: Array, candidate: Array, format: Format) -> Array:
     """A value as torch stores it in a format: directly or, where that is narrow, by way of float32 as the candidate."""
-    direct, by_float32 = format.round(value), format.round(FORMATS["float32"].round(value))
-    narrow = format.digits < FORMATS["float32"].digits
-    chosen: Array = np.where(narrow & (candidate == by_float32), by_float32, direct)
+    direct: Array = format.round(value)
+    if format.digits >= FORMATS["float32"].digits:
+        return direct
+    by_float32 = format.round(FORMATS["float32"].round(value))
+    chosen: Array = np.where(candidate == by_float32, by_float32, direct)
     return chosen
 
 

@@ -15,6 +15,9 @@ import numpy as np
 
 from refimpl.types import Array
 
+BLOCK = 2**15
+"""How many numbers are rounded at a time."""
+
 
 @dataclass(frozen=True)
 class Format:
@@ -56,7 +59,17 @@ class Format:
 
     def round(self, x: Array) -> Any:
         """x rounded to the nearest number of this format, ties to even, in ``longdouble``; ±∞ beyond the largest."""
-        x = np.asarray(x, np.longdouble)
+        x = np.asarray(x)
+        if x.dtype == np.float64 and self.digits >= 53 and self.emin <= -1022:  # it is a number of this format
+            return x.astype(np.longdouble)
+        if x.size <= BLOCK:
+            return self._round(x.astype(np.longdouble))
+        rounded, flat = np.empty(x.size, np.longdouble), x.reshape(-1)
+        for start in range(0, x.size, BLOCK):  # in blocks whose temporaries stay in the cache
+            rounded[start : start + BLOCK] = self._round(flat[start : start + BLOCK].astype(np.longdouble))
+        return rounded.reshape(x.shape)
+
+    def _round(self, x: Array) -> Any:
         spacing = 2 * self.half_ulp(x)
         rounded = np.rint(x / spacing) * spacing
         return np.where(np.abs(rounded) > self.largest, np.copysign(np.inf, x), rounded)

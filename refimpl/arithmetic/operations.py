@@ -123,7 +123,15 @@ def sign(x: Bounded) -> Bounded:
     return Bounded(value, error, x.profile, scalar=x.scalar)
 
 
+LARGE = 2**20
+"""Elements of a factor from which on a matrix product is made in parts: its bound needs several arrays of that size."""
+
+
 def matmul(a: Bounded, b: Bounded) -> Bounded:
+    if b.ndim > 1 and b.size > LARGE and b.shape[-1] > 1:  # a column of the product needs a column of B only
+        at_a_time = max(1, LARGE * b.shape[-1] // b.size)
+        starts = range(0, b.shape[-1], at_a_time)
+        return concatenate([matmul(a, b[..., start : start + at_a_time]) for start in starts], axis=-1)
     a, b = _as_operand(a), _as_operand(b)
     n = a.shape[-1]
     magnitude_a, magnitude_b = np.abs(a.value), np.abs(b.value)
@@ -131,7 +139,7 @@ def matmul(a: Bounded, b: Bounded) -> Bounded:
     if np.any(b.error):
         error = error + magnitude_a @ b.error  # |A|E_B
     if np.any(a.error):
-        error = error + a.error @ (magnitude_b + b.error)  # E_A(|B| + E_B)
+        error = error + a.error @ (magnitude_b + b.error if np.any(b.error) else magnitude_b)  # E_A(|B| + E_B)
     reach = magnitude_a @ magnitude_b + error
     underflows = n * a.profile.tau(a.profile.accumulate)
     error = a.profile.widened(error + gamma(n, a.profile) * reach, 2 * n + ROUNDINGS)

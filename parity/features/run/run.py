@@ -30,6 +30,7 @@ from refimpl.models import Linear
 from refimpl.penalties import L2
 from refimpl.reductions import norm
 from refimpl.trajectory import Trajectory
+from refimpl.types import Array
 
 Progress = Callable[[int, int, str], None]
 """Called with the number of runs done, their total and what runs next."""
@@ -76,7 +77,8 @@ def run(
     references: list[Reference] = []
     runs: list[Run] = []
     for experiment in wanted:
-        reference = _reference(experiment)
+        solution = ridge_weight(experiment)
+        reference = _reference(experiment, solution)
         if folder:
             reference = replace(reference, trajectory=_light(reference.trajectory))
             folder.save(reference.trajectory, experiment.name, "reference")
@@ -84,7 +86,7 @@ def run(
         for setting in settings:
             if progress:
                 progress(len(runs), len(wanted) * len(settings), f"{experiment.name} {setting}")
-            one = _run(framework, experiment, setting, form_factor)
+            one = _run(framework, experiment, setting, solution, form_factor)
             if folder:
                 one = folder.keep(one)
             runs.append(one)
@@ -148,15 +150,17 @@ def _settings(
                     )
 
 
-def _reference(experiment: Experiment) -> Reference:
+def _reference(experiment: Experiment, solution: Array | None) -> Reference:
     try:
         trajectory = run_reference(experiment, "loss")
     except (Unsupported, RefimplError) as error:
         raise InputError(f"{experiment.name}: {error}") from error
-    return Reference(experiment, trajectory, ridge_distance(experiment, trajectory), data_in_words(experiment))
+    return Reference(experiment, trajectory, ridge_distance(trajectory, solution), data_in_words(experiment))
 
 
-def _run(framework: Backend, experiment: Experiment, setting: Setting, form_factor: float) -> Run:
+def _run(
+    framework: Backend, experiment: Experiment, setting: Setting, solution: Array | None, form_factor: float
+) -> Run:
     """Run and judge; what a framework refuses is unsupported, what breaks is an error, and the others go on."""
     try:
         trajectory = framework.run(experiment, setting)
@@ -175,7 +179,7 @@ def _run(framework: Backend, experiment: Experiment, setting: Setting, form_fact
         verdict,
         trajectory,
         free_run=drift,
-        ridge_distance=ridge_distance(experiment, trajectory),
+        ridge_distance=ridge_distance(trajectory, solution),
     )
 
 
@@ -193,8 +197,8 @@ def data_in_words(experiment: Experiment) -> str:
     return f"{name}: {rows:,} training{validation} rows of {features:,} feature{'s' if features > 1 else ''}"
 
 
-def ridge_distance(experiment: Experiment, trajectory: Trajectory) -> float | None:
-    """‖w − w*‖₂ to the ridge solution; None where the experiment's objective has no such unique minimiser."""
+def ridge_weight(experiment: Experiment) -> Array | None:
+    """The weight w* of the ridge solution; None where the experiment's objective has no such unique minimiser."""
     loss, model = experiment.loss, experiment.model
     only_ridge = all(isinstance(p, L2) and p.parameters == ("weight",) for p in experiment.penalties)
     descends = all(
@@ -205,9 +209,12 @@ def ridge_distance(experiment: Experiment, trajectory: Trajectory) -> float | No
     dataset = experiment.draw().dataset
     strength = sum(float(p.strength) for p in experiment.penalties if isinstance(p, L2))
     solution = ridge(dataset.X, dataset.y, loss, np.array([strength]), intercept=model.bias)
-    if solution.minimum_norm[0]:
-        return None
-    return float(norm(trajectory.params["weight"][-1] - solution.params["weight"])[0])
+    return None if solution.minimum_norm[0] else solution.params["weight"]
+
+
+def ridge_distance(trajectory: Trajectory, solution: Array | None) -> float | None:
+    """‖w − w*‖₂ at the end of a run."""
+    return None if solution is None else float(norm(trajectory.params["weight"][-1] - solution)[0])
 
 
 def _environment(runs: Sequence[Run]) -> dict[str, str]:
