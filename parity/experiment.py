@@ -13,7 +13,6 @@ Nothing in it belongs to a framework. Made from the reference's own objects, in 
 from __future__ import annotations
 
 import math
-import os
 import re
 import reprlib
 from collections.abc import Mapping
@@ -25,8 +24,10 @@ import numpy as np
 from refimpl.batches import Batches, Order
 from refimpl.datasets.dataset import Dataset, first_not_finite
 from refimpl.datasets.generator import Generator
+from refimpl.datasets.source import FromFiles, shown
 from refimpl.errors import ParameterError
 from refimpl.initial_weights import Init, draw_all
+from refimpl.memory import gibibytes, memory
 from refimpl.models import Linear
 from refimpl.problem import Problem
 from refimpl.ranges import number_fields
@@ -160,17 +161,35 @@ class Experiment:
             )
 
     def _check_memory(self, rows: int, shapes: Mapping[str, tuple[int, ...]]) -> None:
-        """Raise where the order of the rows and the weights of every step are more than the machine's memory."""
+        """Raise where the record of a run is more than the machine's memory."""
         steps = self.epochs * -(-rows // min(self.batches.size or rows, rows))
-        wanted = 8 * (self.epochs * rows + steps * sum(math.prod(shape) for shape in shapes.values()))
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else math.inf
-        if wanted > memory:
+        wanted = self._record_size(rows, steps, shapes)
+        if wanted > memory():
             raise ParameterError(
                 "epochs",
-                given=f"{self.epochs}: {steps} steps, whose weights and rows are {wanted / 2**30:.3g} GiB",
-                allowed=f"what the memory of this machine holds, {memory / 2**30:.3g} GiB",
+                given=f"{self.epochs}: {steps} steps, whose record takes {gibibytes(wanted)}",
+                allowed=f"what the memory of this machine holds, {gibibytes(memory())}",
                 remedy="give fewer epochs, or a larger batch size",
             )
+
+    def record_size(self, material: Material) -> int:
+        """The bytes of the record of a run."""
+        shapes = {name: values.shape[1:] for name, values in material.params.items()}
+        return self._record_size(material.dataset.X.shape[1], sum(map(len, material.order)), shapes)
+
+    def _record_size(self, rows: int, steps: int, shapes: Mapping[str, tuple[int, ...]]) -> int:
+        """8 bytes for each number: the order of the rows; weights, gradients and the optimizer's state at each step."""
+        numbers = 0
+        for name, optimizer in self.optimizers.items():
+            kept = optimizer.init(np.zeros((1, *shapes[name])))
+            numbers += 2 * math.prod(shapes[name]) + sum(np.size(value) for value in kept.values())
+        return 8 * (self.epochs * rows + steps * numbers)
+
+    @property
+    def changed_files(self) -> tuple[str, ...]:
+        """The data files that no longer hold what was read of them."""
+        sources = self.data.sources if isinstance(self.data, FromFiles) else ()
+        return tuple(shown(source.path) for source in sources if source.changed())
 
     def _order(self, rows: int, rng: np.random.Generator) -> Order:
         try:

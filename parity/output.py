@@ -12,7 +12,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
@@ -68,6 +68,15 @@ class Output:
             print(whole, end="")
         elif self.json is not None:
             write_whole(Path(self.json), whole)
+
+    def changed(self, files: Iterable[str]) -> None:
+        """A line on standard error for each data file that is no longer what was read."""
+        for file in files:
+            self.say(f"{file}: has changed since it was read; the results are of its rows as they were; run it again")
+
+    def say(self, line: str) -> None:
+        """A line on standard error, beside the results."""
+        print(f"parity: {line}", file=sys.stderr)
 
     def results(self, names: list[str]) -> None:
         """A line that says where the results are."""

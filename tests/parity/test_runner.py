@@ -317,7 +317,9 @@ def test_short_training_is_far_from_it(bench: Any) -> None:
     trajectory = bench.numpy(experiment)
     assert ridge_distance(trajectory, ridge_weight(experiment)) > 0.1
     still = replace(experiment, optimizer=SGD(lr=0.0))
-    assert ridge_distance(bench.numpy(still), ridge_weight(still)) > ridge_distance(trajectory, ridge_weight(experiment))
+    assert ridge_distance(bench.numpy(still), ridge_weight(still)) > ridge_distance(
+        trajectory, ridge_weight(experiment)
+    )
 
 
 NO_RIDGE: dict[str, dict[str, Any]] = {

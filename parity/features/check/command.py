@@ -60,10 +60,11 @@ def check_command(
         raise InputError("what is to be checked? give file.py:name, package.module:name or a log, or --template")
     choices("--dtype", [] if dtype is None else [dtype], DTYPE_NAMES)
     output = Output(json, out)
+    asked = load_one(experiment) if experiment is not None else None
     try:
         diagnosis = check(
             target,
-            experiment=load_one(experiment) if experiment is not None else None,
+            experiment=asked,
             hyper=hyper or [],
             against=against,
             dtype=dtype,
@@ -77,4 +78,5 @@ def check_command(
     print_diagnosis(target, diagnosis, output.console)
     output.results(written)
     output.document(text)
+    output.changed(asked.changed_files if asked else ())
     raise typer.Exit(exit_code(diagnosis))

@@ -61,7 +61,9 @@ def run_command(
                 form_factor=form_factor,
                 out=output.folder,
                 progress=show,
+                announce=output.say,
             )
         print_report(report, output.console)
         output.document(to_json(report))
+    output.changed(file for one in wanted for file in one.changed_files)
     raise typer.Exit(report.exit_code)

@@ -16,6 +16,7 @@ from parity.backends.base import DTYPES, IMPLEMENTATIONS, Backend, Implementatio
 from parity.backends.reference import run_reference
 from parity.errors import InputError, Unsupported, nearest, spelled
 from parity.experiment import Experiment
+from parity.features.run.estimate import estimate
 from parity.features.run.results import Reference, Report, Run
 from parity.formulation import FORMULATIONS, Formulation, realise
 from parity.installed import __version__
@@ -49,6 +50,7 @@ def run(
     form_factor: float = 1.0,
     out: str | Path | None = None,
     progress: Progress | None = None,
+    announce: Callable[[str], None] | None = None,
 ) -> Report:
     """Run experiments in the reference and in a framework, and judge every run step by step.
 
@@ -58,6 +60,7 @@ def run(
     formulas, 2 for an unknown algebraically equal form. ``out``: a folder for trajectories, pictures, ``report.json``
     and reproduction scripts; None writes nothing. Of trajectories of more than 32 MB, losses, norms and the final
     weights are saved there and kept; without a folder, all of it is in the report.
+    ``announce``: told, before long work, how long it takes and how much memory it needs.
     Raises :class:`parity.errors.InputError`: unknown names, unusable devices, a folder that cannot be written.
     """
     wanted = [experiments] if isinstance(experiments, Experiment) else list(experiments)
@@ -77,6 +80,8 @@ def run(
     references: list[Reference] = []
     runs: list[Run] = []
     for experiment in wanted:
+        if announce and (text := estimate(experiment, len(settings))):
+            announce(text)
         solution = ridge_weight(experiment)
         reference = _reference(experiment, solution)
         if folder:

@@ -35,3 +35,4 @@ def stability_command(
         strengths = stable_strengths(asked, lambda: show(next(made), None))
     print_stability(forecast, strengths, output.console)
     output.document(to_json(forecast, strengths))
+    output.changed(asked.changed_files)

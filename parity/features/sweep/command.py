@@ -59,4 +59,5 @@ def sweep_command(
     print_sweep(swept, chosen, in_torch, output.console)
     output.results(files.write_all(swept, chosen, in_torch, output.folder))
     output.document(to_json(swept, chosen, in_torch))
+    output.changed(one.changed_files)
     raise typer.Exit(int(in_torch is not None and "disagree" in in_torch.counts))

@@ -47,3 +47,4 @@ def trace_command(
     print_trace(traced, Output().console)
     for name in written:
         print(f"{out}/{name}")
+    Output().changed(one.changed_files)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import pickle
@@ -271,6 +272,62 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "d.csv").write_text("1,2\n")
     monkeypatch.setattr(Path, "read_bytes", refuse)  # root may read everything, so the refusal is played
     assert message(tmp_path / "d.csv").startswith("d.csv: given a file without permission to read it")
+
+
+@pytest.mark.parametrize("content", [b"1,2\n" * 60, gzip.compress(b"1,2\n" * 1000)])
+def test_a_file_of_more_than_half_the_memory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    monkeypatch.setattr("refimpl.datasets.source.memory", lambda: 200)
+    (tmp_path / "d.csv").write_bytes(content)
+    assert "half of this machine's memory; give fewer rows or columns" in message(tmp_path / "d.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "advice"),
+    [
+        (
+            ",state,a,Unnamed: 3,y\n0,Ohio,1,0,2\n1,Utah,3,1,4\n",
+            "text in column 2 ('state') and what seems to number the rows in columns 1, 4 ('Unnamed: 3')",
+            {"ignore": (1, "state", "Unnamed: 3")},
+        ),
+        ("u,1,2\nv,3,4\n", "line 1: given words and numbers, as 'u'", {"header": "no", "ignore": (1,)}),
+        ("country,1960,1961\nu,1,2\nv,3,4\n", "line 1: given words", {"header": "yes", "ignore": ("country",)}),
+        ("3,2,u,v\n1,2\n3,4\n", "line 1: given words and numbers, as 'u', above rows of 2 cells", {"skip": 1}),
+        ("a,b\n1,2,3\n4,5,6\n", "line 2: given a row of 3", {"skip": 1}),
+        ("a,b,y\n1,,2\n3,,4\n", "line 2, column 2 ('b'): given an empty cell", {"missing": "drop", "ignore": ("b",)}),
+    ],
+)
+@pytest.mark.every_case
+def test_what_keeps_a_table_from_loading_is_said_with_the_option_that_loads_it(
+    tmp_path: Path, text: str, said: str, advice: dict[str, Any]
+) -> None:
+    path = tmp_path / "d.csv"
+    path.write_text(text)
+    assert said in message(path)
+    options: dict[str, Any] = {}
+    for name, value in advice.items():
+        toml = str(list(value)).replace("'", '"') if name == "ignore" else str(value)
+        line = message(path, **options)
+        assert name in line and toml in line
+        options[name] = value
+    assert File(path=str(path), **options).make(np.random.default_rng(0)).X.shape[1] == 2
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "said"),
+    [
+        ("z", {"ignore": ("q",)}, "given ignore 'q'; allowed: 'a', 'b', 'y'"),
+        ("y", {"features": ("y",)}, "given the column 3 ('y') as target and in features or ignore"),
+        ("y", {"features": ("a", 1)}, "or a feature twice"),
+        ("y", {"ignore": (1, 2)}, "given no column but the target, 3 ('y')"),
+        ("last", {"ignore": (4,)}, "given ignore 4; allowed: a column from 1 to 3"),
+    ],
+)
+def test_columns_that_do_not_fit_are_named(tmp_path: Path, target: str, options: dict[str, Any], said: str) -> None:
+    path = tmp_path / "d.csv"
+    path.write_text("a,b,y\n1,2,3\n4,5,6\n")
+    assert said in message(path, target=target, **options)
 
 
 @pytest.mark.parametrize(

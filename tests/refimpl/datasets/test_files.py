@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -133,6 +135,13 @@ def test_arrays_are_laid_out_in_rows_whatever_the_file_had(tmp_path: Path) -> No
         "x\ty\n1\t2\n3\t4\n",
         "x,y\n+1,2.\n3e0,0.4E1\n",
         "größe,дом\n1,2\n3,4\n",
+        "1 2\n3 4\n",
+        " x   y \n  1\t2\n 3    4\n",
+        "'x' \"y\"\n1 2\n3 4\n",
+        "x|y\n1|2\n3|4\n",
+        "A table; of two\n\nx,y\n1,2\n3,4\n",
+        "# Made by hand, in 2020, twice\nx\ty\n1\t2\n3\t4\n",
+        "Title\n1;2\n3;4\n",
     ],
 )
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "CSV"])
@@ -144,6 +153,76 @@ def test_names_that_are_numbers_need_header_yes(tmp_path: Path) -> None:
     path = write(tmp_path / "years.csv", "2020,2021\n1,2\n")
     assert same_bits(load(path), np.array([[2020.0, 2021.0], [1.0, 2.0]]))
     assert same_bits(load(path, header="yes", target="2020"), np.array([[1.0, 2.0]]), 0)
+
+
+@pytest.mark.parametrize("name", ["data.csv.gz", "data.csv", "data.DAT.gz"])
+def test_a_compressed_file_is_read_as_what_it_holds(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(gzip.compress(b"x,y\n1,2\n"))
+    assert same_bits(load(tmp_path / name), np.array([[1.0, 2.0]]))
+
+
+@pytest.mark.parametrize("text", ["x;y\n1,5;-2\n3;4,25e1\n", '"x","y"\n"1,5","-2"\n3,"4,25e1"\n', "1,5 -2\n3 4,25e1"])
+def test_a_decimal_comma_is_read_when_it_is_asked_for(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path / "data.csv", text)
+    assert same_bits(load(path, decimal=","), np.array([[1.5, -2.0], [3.0, 42.5]]))
+    if text[-1] == "\n":
+        with pytest.raises(DataError, match=r"given '1,5'; .* set decimal = \",\"$"):
+            load(path)
+
+
+def test_a_point_is_no_number_where_the_comma_is_the_decimal_mark(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"line 3, column 1 \('x'\): given '1\.500'; .* decimal comma; .* \"\.\"$"):
+        load(write(tmp_path / "data.csv", "x;y\n1,5;2\n1.500;2\n"), decimal=",")
+
+
+COLUMNS = "name,a,b,c,y\nu,1,2,3,4\nv,5,6,7,8\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "X", "y"),
+    [
+        ({"ignore": ("name",)}, [[1, 2, 3], [5, 6, 7]], [4, 8]),
+        ({"ignore": (1, "y", 3)}, [[1], [5]], [3, 7]),
+        ({"features": ("c", 2)}, [[3, 1], [7, 5]], [4, 8]),
+        ({"features": ("y",), "target": "b"}, [[4], [8]], [2, 6]),
+    ],
+)
+def test_features_come_in_the_order_asked_for_and_what_is_ignored_is_left_out(
+    tmp_path: Path, options: dict[str, Any], X: Any, y: Any
+) -> None:
+    data = load(write(tmp_path / "data.csv", COLUMNS), **options)
+    assert data.X.tolist() == [X] and data.y[0, :, 0].tolist() == y
+
+
+def test_rows_with_a_missing_cell_are_dropped_when_asked_and_only_for_columns_that_are_used(tmp_path: Path) -> None:
+    path = write(tmp_path / "data.csv", "a,b,y\n1,,2\n3,4,NA\n5,6,7\n")
+    assert load(path, missing="drop").X.tolist() == [[[5, 6]]]
+    assert load(path, missing="drop", ignore=("b",)).X.tolist() == [[[1], [5]]]
+
+
+def test_standardised_features_have_mean_0_and_deviation_1_over_the_training_rows(tmp_path: Path) -> None:
+    path = write(tmp_path / "data.csv", "0,5\n2,6\n4,7\n")
+    other = write(tmp_path / "more.csv", "6,8\n")
+    data = load(path, standardise=True, validation_path=str(other))
+    s = np.sqrt(8 / 3)
+    assert np.array_equal(data.X[0, :, 0], np.array([-2, 0, 2]) / s) and np.array_equal(data.X_validation, [[[4 / s]]])
+    assert data.y.tolist() == [[[5], [6], [7]]]
+    with pytest.raises(DataError, match="given the feature 1, which is 3 in every training row"):
+        load(write(path, "3,1\n3,2\n"), standardise=True)
+
+
+def test_a_file_is_read_once_and_a_change_of_its_content_is_noticed(tmp_path: Path) -> None:
+    path = write(tmp_path / "data.csv", "1,2\n3,4\n")
+    file = File(path=str(path), validation_fraction=0.5)
+    assert file.sources == ()
+    drawn = file.make(np.random.default_rng(0))
+    os.utime(path, ns=(0, 0))
+    assert not file.sources[0].changed(), "only its time"
+    write(path, "1,2\n3,5\n")
+    assert file.sources[0].changed()
+    assert np.array_equal(file.make(np.random.default_rng(0)).y, drawn.y), "the rows that were read"
+    path.unlink()
+    assert file.sources[0].changed()
 
 
 def test_validation_rows_of_an_npz_are_loaded(tmp_path: Path) -> None:
