@@ -825,3 +825,15 @@ def test_a_bound_is_wider_than_what_computing_it_in_53_bits_rounds_away(high_pre
         away = np.abs(high_precision.array(result.value) - exact)
         rounding = high_precision.number(2) ** -53 * (np.abs(exact) + reach)
         assert np.all(away + reach + rounding <= high_precision.array(result.error))
+
+
+@pytest.mark.parametrize(
+    ("left", "right"), [((1, 4), (4, 5)), ((3, 2, 4), (3, 4, 5)), ((2, 4), (4, 1)), ((4,), (4, 3))]
+)
+def test_a_large_product_made_in_columns_is_the_same(left: Any, right: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    a, b = (Bounded(rng.normal(size=n), rng.random(n) * 1e-9, profile_of("float32")) for n in (left, right))
+    whole = a @ b
+    monkeypatch.setattr("refimpl.arithmetic.operations.LARGE", 9)
+    parts = a @ b
+    assert np.array_equal(parts.value, whole.value) and np.array_equal(parts.error, whole.error)

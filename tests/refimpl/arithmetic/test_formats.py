@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refimpl.arithmetic.formats import FORMATS
+from refimpl.arithmetic.formats import BLOCK, FORMATS
 
 Array = npt.NDArray[Any]
 NUMPY = {"float64": np.float64, "float32": np.float32, "float16": np.float16}
@@ -87,6 +87,16 @@ def test_round_is_idempotent_and_carries_inf_and_nan(name: str) -> None:
     assert np.array_equal(FORMATS[name].round(once), once)
     found = FORMATS[name].round(np.array([np.inf, -np.inf, np.nan]))
     assert found[:2].tolist() == [np.inf, -np.inf] and np.isnan(found[2])
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_many_numbers_are_rounded_as_few_are(name: str) -> None:
+    x = random_floats(64, count=2 * BLOCK + 3)
+    x = np.concatenate([x[: len(x) // 2 * 2], [np.inf, -0.0]]).reshape(2, -1)
+    few = np.concatenate([FORMATS[name].round(part) for part in np.array_split(x.reshape(-1).astype(np.longdouble), 9)])
+    many = FORMATS[name].round(x)
+    assert many.dtype == np.longdouble and many.shape == x.shape
+    assert np.array_equal(many.reshape(-1), few) and np.array_equal(np.signbit(many.reshape(-1)), np.signbit(few))
 
 
 @pytest.mark.parametrize("name", NUMPY)
