@@ -274,7 +274,7 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytes
     assert message(tmp_path / "d.csv").startswith("d.csv: given a file without permission to read it")
 
 
-@pytest.mark.parametrize("content", [b"1,2\n" * 60, gzip.compress(b"1,2\n" * 1000)])
+@pytest.mark.parametrize("content", [b"1,2\n" * 60, gzip.compress(b"1,2\n" * 1000)], ids=["plain", "gzip"])
 def test_a_file_of_more_than_half_the_memory_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
 ) -> None:
