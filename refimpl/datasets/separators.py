@@ -18,9 +18,9 @@ from itertools import islice
 from refimpl.errors import DataError
 
 SAMPLE = 2**16
-"""The characters of a sample, of"""
+"""Characters of a sample from which the separator is found."""
 FEWEST = 4
-"""so many lines at least."""
+"""Lines of a sample at least, however long they are."""
 SPACE = " "
 SEPARATORS = ("\t", ";", "|", ",", SPACE)
 
