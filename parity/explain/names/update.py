@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from parity.explain.measure.series import Series
 from parity.explain.motion import Motion, rate_factor
 from parity.explain.names import calls, decays, rates, state
 from parity.explain.names.nearest import nearest
+from parity.explain.replay import Slot, with_numbers
 from parity.explain.update import UpdateExplanation, explain_update
 from parity.explain.words import cause
 from parity.step.design import Design
@@ -216,18 +218,37 @@ def _rates(chain: Chain, seen: Design) -> Series | None:
 
 
 def rules(chain: Chain, changed: Design) -> Iterator[tuple[Cause, ...]]:
-    """The optimizer's rule, put together from links: see :mod:`parity.explain.update`."""
+    """The optimizer's rule, put together from links: see :mod:`parity.explain.update`. With the rates of the parameter
+    groups, where these are not the asked ones and the asked ones do not do."""
+    named = _rules(chain, changed)
+    yield from ((one,) for one in named)
+    for rate in () if named else _recorded_rates(chain, changed):
+        executed = rate.to(changed)
+        if executed is not None:
+            yield from ((rate, one) for one in _rules(chain, executed, rates=True))
+
+
+def _rules(chain: Chain, changed: Design, *, rates: bool = False) -> list[Cause]:
+    """Each rule that explains the update; ``rates``: with the rate of the design that it is put into."""
     explained = rule_of(chain, changed)
-    for one in () if explained is None else explained.explanations:
-        yield (
-            Cause(
-                id=one.id,
-                text=one.text,
-                change=one.change,
-                apply=partial(_with_rules, rules=one.rules),
-                numbers=one.parts - 1,
-            ),
+    return [
+        Cause(
+            id=one.id,
+            text=one.text,
+            change=one.change,
+            apply=partial(_with_rules, rules=one.rules, rates=rates),
+            numbers=one.parts - 1,
         )
+        for one in (() if explained is None else explained.explanations)
+    ]
+
+
+def _recorded_rates(chain: Chain, design: Design) -> Iterator[Cause]:
+    """The likeliest cause of the rates in the parameter groups, whatever class they are of."""
+    numbers = {} if chain.observed is None else chain.observed.numbers
+    if design.form.optimizers.keys() <= {name for name, its in numbers.items() if "lr" in its}:
+        listed = {name: np.asarray(numbers[name]["lr"], float) for name in design.form.optimizers}
+        yield from islice(_rate_causes(design, listed), 1)
 
 
 def rule_of(chain: Chain, changed: Design) -> UpdateExplanation | None:
@@ -260,5 +281,9 @@ def _rule_of(chain: Chain, changed: Design) -> UpdateExplanation | None:
     return explain_update(changed.form.optimizers, motions, epochs=changed.epoch)
 
 
-def _with_rules(design: Design, rules: Mapping[str, Any]) -> Design:
+def _with_rules(design: Design, rules: Mapping[str, Any], *, rates: bool = False) -> Design:
+    """The rules in the place of the design's own, with their own rates or with those of the design."""
+    if rates:
+        asked: Mapping[str, Any] = design.form.optimizers
+        rules = {name: with_numbers(rule, {Slot("lr"): asked[name].lr}) for name, rule in rules.items()}
     return replace(design, form=replace(design.form, optimizers={**design.form.optimizers, **rules}))
