@@ -51,13 +51,18 @@ def readings(design: Design, engine: Engine) -> Iterator[tuple[str, Recording]]:
 
 
 def _one_late(recording: Recording) -> Iterator[tuple[str, Recording]]:
-    """One parameter as it was a step before, the others as they are: the recorded ones are put beside each other."""
-    for name, values in recording.weights.items():
+    """Parameters as they were a step before, all or one of them: the recorded ones are put beside each other."""
+    weights = recording.weights
+    if all(np.array_equal(values[0], values[1]) for values in weights.values()):
+        late = {n: values[1:] for n, values in weights.items()}
+        words = "the weights of one step before, in every report"
+        yield words, replace(recording, weights=late, written={}, loss=None, ignored={})
+    for name, values in weights.items():
         others = " and ".join(other for other in recording.weights if other != name)
         if others and np.array_equal(values[0], values[1]):
-            weights = {n: its[1:] if n == name else its[:-1] for n, its in recording.weights.items()}
+            beside = {n: its[1:] if n == name else its[:-1] for n, its in weights.items()}
             words = f"the {name} of one step before, beside the {others} of now"
-            yield words, replace(recording, weights=weights, written={}, loss=None, ignored={})
+            yield words, replace(recording, weights=beside, written={}, loss=None, ignored={})
 
 
 def _beta(recording: Recording, predicted: dict[str, Array], first: int) -> float | None:

@@ -58,7 +58,9 @@ def left_behind(chain: Chain, design: Design) -> Iterator[Cause]:
     moved = np.flatnonzero((np.diff(_flat(weights), axis=0) != 0).any(axis=1))
     first = int(moved[-1]) + 1 if len(moved) else 0
     elsewhere = after.keys() == weights.keys() and bool((_flat(after)[first:] != recorded[first:]).any())
-    if chain.steps - first > 1 and elsewhere:
+    unfed = all(n in observed.seen and np.isnan(observed.seen[n][first:]).all() for n in weights)
+    backward = all(n in observed.raw and np.isfinite(observed.raw[n][first:]).all() for n in weights)
+    if chain.steps - first > 1 and (elsewhere or (unfed and backward)):
         calls = (np.arange(chain.steps) < first).astype(int)
         yield cause("optimizer-holds-other-tensors", lambda d: replace(d, calls=calls), step=first)
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from parity.explain.cause import Cause
-from parity.explain.faults.penalties import absolute_sum, centred, largest, power, smoothed
+from parity.explain.faults.penalties import absolute_sum, centred, largest, power, smoothed, unsquared
 from parity.explain.measure.chain import SLACK, Chain
 from parity.explain.measure.laws import laws, shortest
-from parity.explain.measure.series import Series, steps_text
+from parity.explain.measure.series import Series, multiple, steps_text
 from parity.explain.words import cause
 from parity.step.design import Design
 from refimpl.penalties import L1
@@ -137,6 +137,11 @@ def elementwise(chain: Chain) -> Iterator[Cause]:
     some = (w != 0) & (np.abs(p) > bar)
     if not some.any() or np.any(np.sign(p[some]) != np.sign(w[some])):
         return
+    length = np.linalg.norm(w, axis=1, keepdims=True)
+    norm = multiple(p, w / length, bar)
+    if norm is not None and norm.constant:
+        value = shortest(float(np.max(norm.value - norm.error)), float(np.min(norm.value + norm.error)))
+        yield cause("penalty-norm", partial(_instead, penalty=unsquared(strength=value)), numbers=1, value=value)
     size, slope = np.abs(w)[some], Series(np.abs(p)[some], bar[some])
     penalties: list[tuple[str, Any, str]] = []
     for law in laws(slope, {"|w|": size}):

@@ -355,6 +355,7 @@ FAULTS: Sequence[tuple[str, str, Program]] = [
     ("gradient-in-other-units", "check-plain", in_other_units),
     ("rows-of-short-batches", "check-sum", faulty(rows=filled_up)),
     ("penalty-l1-as-measured", "check-l1", faulty(penalty=lazily)),
+    ("penalty-norm", "check-l1", faulty(penalty=lambda self, net: self.task.l1 * net.weight.norm())),
     ("lr-times-from-on", "check-schedule", rate(lambda t: 0.7 ** (t // 3) * (0.49 if t > 7 else 1))),
     ("rows-paired-otherwise", "check-sgd", lambda task: Prefetching(task).run()),
     ("gradient-at-weights-of-epoch-outputs", "check-sgd", lambda task: Packed(task).run()),
