@@ -85,10 +85,12 @@ This page was written without a score of them.
 BLIND = """\
 Training functions and optimizer classes, each with one fault, by people who had not seen the names, after public bug
 reports and in many styles. The true cause was written down by them. *Right* is a fault whose cause was said first, in
-words that lead to the line to change; a true description without a name is not. Part of them was known while the names
-were written, so that their share says how well these are covered, and not how well strangers' faults are. Each sealed
-set was scored once, by the code of that day, before anything was changed because of it; what it lacked was added
-afterwards. From the second set on it was judged by others, from the true cause and the output alone. Scored on {date}.
+words that lead to the line to change; a true description without a name is not. Part of them was known while the
+names were written, so that their share says how well these are covered, and not how well strangers' faults are. Each
+sealed set was scored once, by the code of that day, before anything was changed because of it; what it lacked was
+added afterwards. From the second set on it was judged by others, from the true cause and the output alone. Sets 6 and
+7 were written side by side, and what set 6 lacked was there when set 7 was scored. The writer of set 8 was asked to
+leave out the mistakes that come to mind first, that of set 9 to take them from everywhere. Scored on {date}.
 """
 
 WORDS: dict[tuple[str, ...], int] = {("experiment", "number"): 2, ("faults", "kind"): 2, ("fault", "true cause"): 4}
