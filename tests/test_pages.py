@@ -166,6 +166,8 @@ def test_the_added_backend_agrees_and_a_fault_in_it_is_found(
     def run() -> Any:
         return parity.run(experiment, backend=backend, dtypes=["float32", "float64"], formulations=["loss"])
 
+    for other in ("check-momentum", "check-l1", "check-schedule"):
+        assert {one.verdict.name for one in parity.run(parity.load(other), backend=backend).runs} == {"unsupported"}
     report = run()
     assert [one.verdict.name for one in report.runs] == ["agree", "agree"]
     assert [one.setting.dtype for one in report.runs] == ["float32", "float64"]

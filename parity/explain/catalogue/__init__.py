@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 import msgspec
 
+from parity.errors import InputError, nearest
 from parity.explain.catalogue import data, decays, gradients, losses, optimizers, penalties, schedules
 from parity.explain.catalogue.name import Kind, Name
 from parity.explain.update.named import words_of
@@ -51,6 +52,9 @@ class Entry:
 
     def named(self, kind: Kind) -> Name:
         """The name of the fault, with the operation that makes it."""
+        if self.operation not in OPERATIONS:
+            known = f"allowed: {', '.join(OPERATIONS)}{nearest(self.operation, OPERATIONS)}"
+            raise InputError(f"names.toml: {self.id}: operation {self.operation!r}: unknown; {known}")
         options = self.options or ({"edit": self.id} if self.operation == "edited" else {})
         return Name(
             id=self.id,

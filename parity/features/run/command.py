@@ -29,6 +29,7 @@ def run_command(
     ],
     formulation: Annotated[list[str], typer.Option(help="loss, weight_decay, manual or all.")] = ["all"],
     implementation: Annotated[list[str], typer.Option(help="for-loop, foreach, fused or all.")] = ["for-loop"],
+    backend: Annotated[str, typer.Option(help="The framework that is compared with the reference.")] = "torch",
     tf32: Annotated[bool, typer.Option("--tf32", help="Let float32 matrix products on CUDA use TF32.")] = False,
     form_factor: Annotated[
         float, typer.Option(min=1, help="Multiplies the unit roundoff: 2 for code of unknown algebraic form.")
@@ -57,6 +58,7 @@ def run_command(
                 dtypes=dtypes,
                 formulations=formulations,
                 implementations=implementations,
+                backend=backend,
                 tf32=tf32,
                 form_factor=form_factor,
                 out=output.folder,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from refimpl.datasets import DATASETS, IDX, XOR, Classes, Dataset, Digits, File, Gaussian, Integers
+from refimpl.datasets import Dataset, Gaussian, Integers
 from refimpl.errors import DataError, ShapeError
 
 GOOD: dict[str, Any] = {
@@ -68,12 +68,6 @@ def test_the_first_number_that_is_not_finite_is_named_with_its_index(name: str, 
 def test_another_dtype_is_refused(name: str) -> None:
     with pytest.raises(DataError, match=f"^{name}: given dtype float32"):
         Dataset(**{**GOOD, name: GOOD[name].astype(np.float32)})
-
-
-def test_the_registry_names_every_source() -> None:
-    images = {"classes": Classes, "digits": Digits, "idx": IDX}
-    expected = {"gaussian": Gaussian, "xor": XOR, "integers": Integers, "file": File, **images}
-    assert expected == DATASETS
 
 
 @pytest.mark.parametrize(
