@@ -122,7 +122,7 @@ def _explain(
         causes for causes in gradient(chain) if not other_rows or all(one.id != "batches-other-order" for one in causes)
     ]
     proof.hold_all((*begin, *causes) for causes in of_gradient)
-    pairs = list(composed.causes(chain)) if not proof.named and not late else []
+    pairs = [] if proof.named or late or other_rows else list(composed.causes(chain))
     proof.hold_all((*begin, *causes) for causes in pairs)
     of_gradient = [*of_gradient[:GRADIENTS], *pairs[:GRADIENTS]]
     recorded = chain.given is not None and chain.given.source != "weights"

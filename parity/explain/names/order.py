@@ -21,14 +21,23 @@ def options(design: Design, engine: Engine, observed: Observed | None) -> Iterat
     if design.steps == steps:
         yield ()
         return
-    if steps < design.steps:
-        yield from ((one,) for one in _left_out(design, engine, observed))
+    orders = []
     for known in (one for name in NAMES.values() if name.kind == "data" for one in causes_of(name)):
         changed = known.to(design)
         if changed is not None and changed.steps == steps:
+            orders.append(_rows(changed))
             yield (known,)
     if steps < design.steps:
+        for left in _left_out(design, engine, observed):
+            changed = left.to(design)
+            if changed is not None and _rows(changed) not in orders:
+                yield (left,)
         yield (cause("stopped-early", lambda d: d.first(steps), steps=steps, asked=design.steps),)
+
+
+def _rows(design: Design) -> list[list[int]]:
+    """The rows of each step."""
+    return [rows.tolist() for rows in design.rows]
 
 
 def _left_out(design: Design, engine: Engine, observed: Observed | None) -> Iterator[Cause]:
