@@ -4,9 +4,13 @@
 
     import parity
 
-    report = parity.run(parity.load("s0-scratch-lam3"), dtypes=["float32"])
-    for one in report.runs:
-        print(one.setting, one.verdict.name, one.verdict.text)
+    report = parity.run("s0-scratch-lam3", dtypes="float32")
+    print(report)
+    report.plot()
+
+What is asked of an experiment takes its name, its file or the :class:`Experiment` itself. Printed, a result is the text
+of the command with the same name; in a notebook it shows itself; where there is a picture, ``plot()`` draws it. Bad
+input raises :class:`InputError`, a ``ValueError`` of one line.
 """
 
 from __future__ import annotations
@@ -14,38 +18,76 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from parity.assertions import assert_optimizer, assert_parity
+    from parity.errors import InputError
     from parity.experiment import Experiment
-    from parity.explain.diagnosis import diagnose
+    from parity.features.answers.ask import answer
+    from parity.features.bridges.build import bridge
+    from parity.features.check.checked import diagnose
+    from parity.features.check.run import check
+    from parity.features.compare.compare import compare
+    from parity.features.convert.ask import convert
+    from parity.features.known.ask import known
     from parity.features.run.results import Report, Run
     from parity.features.run.run import run
+    from parity.features.stability.stability import stability
+    from parity.features.sweep.run import sweep
+    from parity.features.trace.run import trace
+    from parity.features.verify.ask import verify
     from parity.features.watch.watch import watch
     from parity.installed import __version__
     from parity.judge.verdict import Verdict
-
-__all__ = ["Experiment", "Report", "Run", "Verdict", "__version__", "diagnose", "load", "run", "watch"]
+    from parity.loading import load
 
 _HOME = {
     "Experiment": "parity.experiment",
+    "InputError": "parity.errors",
     "Report": "parity.features.run.results",
     "Run": "parity.features.run.results",
     "Verdict": "parity.judge.verdict",
     "__version__": "parity.installed",
-    "diagnose": "parity.explain.diagnosis",
+    "answer": "parity.features.answers.ask",
+    "assert_optimizer": "parity.assertions",
+    "assert_parity": "parity.assertions",
+    "bridge": "parity.features.bridges.build",
+    "check": "parity.features.check.run",
+    "compare": "parity.features.compare.compare",
+    "convert": "parity.features.convert.ask",
+    "diagnose": "parity.features.check.checked",
+    "known": "parity.features.known.ask",
+    "load": "parity.loading",
     "run": "parity.features.run.run",
+    "stability": "parity.features.stability.stability",
+    "sweep": "parity.features.sweep.run",
+    "trace": "parity.features.trace.run",
+    "verify": "parity.features.verify.ask",
     "watch": "parity.features.watch.watch",
 }
 
-
-def load(name_or_file: str) -> Experiment:
-    """The gallery's experiment of that name, or the one in that ``.toml`` file. Raises ``parity.errors.InputError``."""
-    from parity import gallery
-    from parity.errors import InputError
-    from parity.experiment_file import load as load_file
-
-    files = gallery.find(name_or_file)
-    if len(files) > 1:
-        raise InputError(f"{name_or_file}: is {len(files)} experiments; give one name")
-    return load_file(files[0])
+__all__ = [
+    "Experiment",
+    "InputError",
+    "Report",
+    "Run",
+    "Verdict",
+    "__version__",
+    "answer",
+    "assert_optimizer",
+    "assert_parity",
+    "bridge",
+    "check",
+    "compare",
+    "convert",
+    "diagnose",
+    "known",
+    "load",
+    "run",
+    "stability",
+    "sweep",
+    "trace",
+    "verify",
+    "watch",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -55,3 +97,8 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'parity' has no attribute {name!r}")
     return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    """The public names, for completion."""
+    return __all__

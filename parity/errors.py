@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,3 +36,25 @@ def nearest(name: str, known: Iterable[str]) -> str:
     by_case = {other.casefold(): other for other in known}
     matches = get_close_matches(name.casefold(), list(by_case), n=1)
     return f"; did you mean {by_case[matches[0]]!r}?" if matches else ""
+
+
+def check_number(name: str, given: Any, low: float, high: float = math.inf, *, whole: bool = False) -> None:
+    """Raise :class:`InputError` for what is no finite number from ``low`` to ``high``, or no ``whole`` one."""
+    fits = isinstance(given, Integral if whole else Real) and not isinstance(given, bool)
+    if not fits or not low <= given <= high or abs(given) == math.inf:
+        kind = "whole" if whole else "finite"
+        allowed = f"a {kind} number ≥ {low:g}" if high == math.inf else f"a {kind} number from {low:g} to {high:,g}"
+        raise InputError(f"{name} {given!r}: allowed: {allowed}")
+
+
+Name = TypeVar("Name", bound=str)
+
+
+def check_name(what: str, given: object, known: Iterable[Name]) -> Name:
+    """The known name that was given, as it is spelled there. Raises :class:`InputError`."""
+    names = list(known)
+    word = spelled(str(given), names)
+    for name in names:
+        if name == word and isinstance(given, str):
+            return name
+    raise InputError(f"{what} {given!r}: unknown; allowed: {', '.join(names)}{nearest(str(given), names)}")

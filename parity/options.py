@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from parity.errors import InputError, nearest, spelled
-
-if TYPE_CHECKING:
-    from parity.experiment import Experiment
 
 # Spelled out here, and held to the modules by a test, so that --help loads neither NumPy nor torch.
 DTYPE_NAMES = ("float64", "float32", "bfloat16", "float16")
@@ -34,23 +31,6 @@ def choices(option: str, given: list[str], known: tuple[str, ...]) -> list[Any]:
         if value not in (*known, "all"):
             raise InputError(f"{option} {value}: unknown; allowed: {', '.join(known)}, all{nearest(value, known)}")
     return list(known) if "all" in values else list(dict.fromkeys(values))
-
-
-def load_one(name: str) -> Experiment:
-    """The experiment that a name, a pattern or a file stands for. Raises :class:`InputError` where they are several."""
-    experiments = load_all(name)
-    if len(experiments) > 1:
-        names = ", ".join(experiment.name for experiment in experiments)
-        raise InputError(f"{name}: stands for {len(experiments)} experiments ({names}); give the name of one")
-    return experiments[0]
-
-
-def load_all(*words: str) -> list[Experiment]:
-    """The experiments that names, patterns or files stand for, each file once."""
-    from parity import gallery
-    from parity.experiment_file import load
-
-    return [load(path) for path in dict.fromkeys(path for word in words for path in gallery.find(word))]
 
 
 def one_of(option: str, value: str, known: tuple[str, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,11 +14,20 @@ from parity.errors import InputError
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe & Ito: told apart by everyone
 
 
+class Picture(Figure):
+    """A figure that a notebook shows, whether it has imported pyplot or not."""
+
+    def _repr_png_(self) -> bytes:
+        image = BytesIO()
+        self.savefig(image, format="png")
+        return image.getvalue()
+
+
 def new_figure(
     rows: int, columns: int, title: str, *, layout: Literal["constrained"] | None = "constrained"
 ) -> tuple[Figure, list[Any]]:
     """White ground, so that a picture reads the same on a light and on a dark page."""
-    figure = Figure(figsize=(1 + 4.6 * columns, 4.2 * rows), dpi=130, layout=layout, facecolor="white")
+    figure = Picture(figsize=(1 + 4.6 * columns, 4.2 * rows), dpi=130, layout=layout, facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, columns, squeeze=False)
     for axis in axes.flat:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from parity.errors import InputError, nearest, spelled
+from parity.errors import InputError
 
 
 def bridge_command(
@@ -20,9 +20,8 @@ def bridge_command(
     seed: Annotated[int, typer.Option(min=0, help="Of the data and everything else drawn.")] = 0,
 ) -> None:
     """Show exactly how two ideas are one: early stopping and ridge, dropout and ridge, priors and penalties …"""
-    from parity.features.bridges.bridges import BRIDGES
+    from parity.features.bridges import build
     from parity.features.bridges.files import places, write_bridge
-    from parity.features.bridges.terminal import print_bridge, print_bridges
     from parity.output import Output
 
     if out == "":
@@ -33,14 +32,11 @@ def bridge_command(
             raise InputError(
                 f"--out {out}: without a bridge nothing is written; give its id, `parity bridge` lists them"
             )
-        print_bridges(BRIDGES, output.console)
+        build.bridge()._print(output.console)
         return
-    bridge = spelled(bridge, BRIDGES)
-    if bridge not in BRIDGES:
-        raise InputError(f"{bridge}: no such bridge; `parity bridge` lists them{nearest(bridge, BRIDGES)}")
-    places(bridge, output.folder)  # before the work
-    evidence = BRIDGES[bridge].compute(seed)
-    written = write_bridge(bridge, BRIDGES[bridge], evidence, seed, output.folder)
-    print_bridge(BRIDGES[bridge], evidence, output.console)
+    places(build.known(bridge), output.folder)  # before the work
+    built = build.bridge(bridge, seed=seed)
+    written = write_bridge(built.id, built.bridge, built.evidence, seed, output.folder)
+    built._print(output.console)
     output.results([path.name for path in written])
-    raise typer.Exit(int(not all(identity.holds for identity in evidence.identities)))
+    raise typer.Exit(int(not built.holds))

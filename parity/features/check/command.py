@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from parity.errors import InputError
-from parity.options import DTYPE_NAMES, Json, Out, choices, load_one
+from parity.loading import load
+from parity.options import DTYPE_NAMES, Json, Out, choices
 
 
 def check_command(
@@ -43,8 +44,7 @@ def check_command(
 ) -> None:
     """Say what an optimizer class, a training function or a log computes, and why it differs."""
     from parity.features.check.files import write_all
-    from parity.features.check.run import check, exit_code
-    from parity.features.check.terminal import print_diagnosis
+    from parity.features.check.run import check, exit_code, hyper_parameters
     from parity.features.check.worker import TheirError
     from parity.output import Output
 
@@ -54,7 +54,7 @@ def check_command(
 
         if target is not None:
             raise InputError(f"--template: prints a loop and checks none; leave {target} out, or --template")
-        print(loop(load_one(experiment or START), experiment or START), end="")
+        print(loop(load(experiment or START), experiment or START), end="")
         return
     if target is None:
         raise InputError("what is to be checked? give file.py:name, package.module:name or a log, or --template")
@@ -65,7 +65,7 @@ def check_command(
         diagnosis = check(
             target,
             experiment=asked,
-            hyper=hyper or [],
+            hyper=hyper_parameters(hyper or []),
             against=against,
             dtype=dtype,
             device=device,
@@ -75,7 +75,7 @@ def check_command(
         print(f"{error}\n", file=sys.stderr)
         raise InputError(f"{target}: raised the exception above") from None
     text, written = write_all(target, diagnosis, output.folder)
-    print_diagnosis(target, diagnosis, output.console)
+    diagnosis._print(output.console)
     output.results(written)
     output.document(text)
     output.changed(asked.changed_files if asked else ())

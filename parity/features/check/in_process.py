@@ -9,12 +9,15 @@ import torch
 
 from parity.errors import InputError, spelled
 from parity.experiment import Experiment
+from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis
 from parity.explain.observed import Observed
 from parity.features.check.examine import examine
 from parity.features.check.held import parse_against
+from parity.features.check.kind import kind_of
 from parity.features.check.optimizer import conclude
 from parity.features.check.recorded import record_function
+from parity.features.check.run import NAMED, not_of
 from parity.features.check.task_data import task_data
 from parity.features.check.training import as_trajectory
 from parity.step.design import check_linear
@@ -33,13 +36,38 @@ def trajectory_here(train: Callable[..., Any], experiment: Experiment, dtype: st
     return as_trajectory(experiment, record_function(train, task_data(experiment), dtype))
 
 
-def check_class_here(cls: type, hyper: Mapping[str, Any], against: str, dtypes: Sequence[str]) -> Diagnosis:
+def check_class_here(cls: type, hyper: Mapping[str, Any], against: str | None, dtypes: Sequence[str]) -> Diagnosis:
     """Hold an optimizer class to a reference. Raises what the class raises, and :class:`InputError` for bad input."""
-    parse_against(against)
+    if against is not None:
+        parse_against(against)
     dtypes = _known(*dtypes)
     with torch.random.fork_rng(devices=[]):  # the check seeds torch's generator, which the caller's tests may use
         examined = examine(cls, hyper, dtypes)
     return conclude(examined, hyper, against)
+
+
+def check_here(
+    name: str,
+    code: Any,
+    experiment: Experiment | None,
+    hyper: Mapping[str, Any],
+    against: str | None,
+    dtype: str | None,
+) -> Diagnosis:
+    """Check a training function, an optimizer class or a function that makes an optimizer.
+
+    Raises what it raises, and :class:`InputError` for what is none of them, or has no experiment to be held to.
+    """
+    if kind_of(name, code, hyper if hyper or against else None) == "optimizer":
+        if experiment is not None:
+            raise InputError(f"{name}: is an optimizer, which is held to against; an experiment is for functions")
+        dtypes = DTYPES if dtype == "all" else tuple(dict.fromkeys(("float64", "float32", dtype or "float64")))
+        return check_class_here(code, hyper, against, dtypes)
+    not_of("a training function", hyper, against, dtype)
+    if experiment is None:
+        raise InputError(f"{name}: to what is it held? give an experiment: {NAMED}, or parity.Experiment(…)")
+    trajectory, observed = trajectory_here(code, experiment, dtype or "float64")
+    return diagnose(experiment, trajectory, observed=observed)
 
 
 def _known(*dtypes: str) -> list[str]:

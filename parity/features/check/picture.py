@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from parity.errors import InputError
 from parity.pictures import COLOURS, new_figure, save
 
 if TYPE_CHECKING:
@@ -20,10 +22,18 @@ COLUMNS = 3
 """Labels in a row of the legend."""
 
 
-def draw(target: str, diagnosis: Diagnosis, path: Path) -> Path | None:
-    """Largest error ÷ tolerance after each step, and for errors that nothing explains every element."""
+def draw(target: str, diagnosis: Diagnosis, path: Path) -> Path:
+    """The picture as a file."""
+    return save(picture(target, diagnosis), path)
+
+
+def picture(target: str, diagnosis: Diagnosis) -> Figure:
+    """Largest error ÷ tolerance after each step, and for errors that nothing explains every element.
+
+    Raises :class:`InputError` where no steps were compared.
+    """
     if not diagnosis.residual:
-        return None
+        raise InputError(f"{target}: no step was compared, so there is nothing to draw; print the result to see why")
     maps = diagnosis.patterns[:1]
     title = f"{target}: error ÷ tolerance of each step (1 is the limit)"
     figure, axes = new_figure(1, 1 + len(maps), title, layout=None)
@@ -52,7 +62,7 @@ def draw(target: str, diagnosis: Diagnosis, path: Path) -> Path | None:
     # Margins of fixed size: to find the tightest ones takes as long as to draw twice more.
     rows, width = -(-len(labels) // COLUMNS), figure.get_figwidth()
     figure.subplots_adjust(0.75 / width, 0.14 + 0.05 * rows, 1 - 0.2 / width, 0.9, wspace=0.2)
-    return save(figure, path)
+    return figure
 
 
 def _power_of_ten(value: float, position: Any) -> str:

@@ -3,36 +3,67 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from parity.backends.base import DTYPES
-from parity.errors import InputError, spelled
+from parity.errors import InputError, check_name, check_number
 from parity.experiment import Experiment
 from parity.explain.finding import Diagnosis
+from parity.features.check.checked import Checked, checked
 from parity.features.check.target import parse
+from parity.loading import Asked, load
 
 
 def check(
-    target: str,
+    target: str | Path | Callable[..., Any],
+    experiment: Asked | None = None,
     *,
-    experiment: Experiment | None,
-    hyper: Sequence[str] = (),
+    hyper: Mapping[str, Any] | None = None,
     against: str | None = None,
     dtype: str | None = None,
     device: str = "cpu",
     limit: float = 60.0,
-) -> Diagnosis:
-    """Check an optimizer class, a training function or a log. Raises :class:`InputError` for what is none of them.
+) -> Checked:
+    """Say what a training function, an optimizer or a log computes, and why it differs from what was asked.
 
-    ``experiment``: what a function or a log is held to; without one the error says which fit the code. ``dtype``: of
-    tensors, float64 where none is given; of a log, which is tried in several where none is given.
+    ``target``: a function or a class, which runs in this process; or ``"file.py:name"``, ``"package.module:name"`` or a
+    log (``.npz``, ``.csv``, ``.jsonl``), which is read, or runs, in a process of its own.
+    ``experiment``: what a training function or a log is held to: a name of ``parity list``, a file or an experiment;
+    without one the error says which fit the code. ``hyper``: what an optimizer is made with. ``against``: the reference
+    that it must be. ``dtype``: of tensors, float64 where none is given; of a log, which is tried in several where none
+    is given. ``device`` and ``limit``, in seconds, are of a process of its own.
+
+    Raises :class:`parity.errors.InputError` for what cannot be checked, and what a function or a class raises here;
+    of a process of its own that is :class:`parity.features.check.worker.TheirError`.
     """
+    if experiment is not None:
+        experiment = load(experiment)
+    if dtype is not None:
+        dtype = check_name("dtype", dtype, (*DTYPES, "all"))
+    check_number("limit", limit, 1)
+    options = dict(hyper or {})
+    if isinstance(target, str | Path):
+        return checked(str(target), _check(str(target), experiment, options, against, dtype, device, limit))
+    from parity.features.check.in_process import check_here
+
+    name = str(getattr(target, "__qualname__", type(target).__name__))
+    return checked(name, check_here(name, target, experiment, options, against, dtype))
+
+
+def _check(
+    target: str,
+    experiment: Experiment | None,
+    options: Mapping[str, Any],
+    against: str | None,
+    dtype: str | None,
+    device: str,
+    limit: float,
+) -> Diagnosis:
     what = parse(target)
-    options = hyper_parameters(hyper)
-    dtype = spelled(dtype, (*DTYPES, "all")) if dtype is not None else None
     if what.is_log:
-        _not_of("a log", options, against, dtype)
+        not_of("a log", options, against, dtype)
         from parity.features.check.log import check_log
 
         if experiment is None:
@@ -51,7 +82,7 @@ def check(
         return checked
 
     def as_training() -> Diagnosis | None:
-        _not_of("a training function", options, against, dtype)
+        not_of("a training function", options, against, dtype)
         one = dtype or "float64"
         if experiment is None:
             from parity.features.check.experiments import ask_for_experiment
@@ -72,7 +103,7 @@ def check(
 NAMED = "a name of `parity list` or a file of your own"
 
 
-def _not_of(kind: str, options: Mapping[str, Any], against: str | None, dtype: str | None) -> None:
+def not_of(kind: str, options: Mapping[str, Any], against: str | None, dtype: str | None) -> None:
     """Raise :class:`InputError` where an option is given that is for optimizers alone."""
     if options or against:
         raise InputError(f"{'--hyper' if options else '--against'}: is for optimizers; {kind} is held to --experiment")

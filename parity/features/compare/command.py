@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from parity.options import DTYPE_NAMES, Json, load_one, one_of
+from parity.loading import load
+from parity.options import DTYPE_NAMES, Json, one_of
 
 FILE = "A recorded run: what `parity run` saved, or a log (.npz, .csv, .jsonl)."
 
@@ -27,16 +28,15 @@ def compare_command(
     """Say where two recorded runs part: the first step, tensor and element; with an experiment, why."""
     from parity.features.compare.compare import compare
     from parity.features.compare.document import to_json
-    from parity.features.compare.terminal import print_comparison
     from parity.output import Output, make_folder, write_whole
 
     wanted = one_of("--dtype", dtype, DTYPE_NAMES) if dtype is not None else None
     output = Output(json, out)
     if out is not None:
         make_folder(out, "compare.json")
-    compared = compare(a, b, experiment=load_one(experiment) if experiment is not None else None, dtype=wanted)
+    compared = compare(a, b, experiment=load(experiment) if experiment is not None else None, dtype=wanted)
     text = to_json(compared)
-    print_comparison(compared, output.console)
+    compared._print(output.console)
     if out is not None:
         write_whole(out / "compare.json", text + "\n")
         output.results(["compare.json"])

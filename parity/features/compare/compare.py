@@ -8,15 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from parity.errors import InputError
-from parity.experiment import Experiment
+from parity.backends.base import DTYPES
+from parity.errors import InputError, check_name
 from parity.explain.finding import Diagnosis
 from parity.features.compare.runs import RecordedRun, Series, aligned, read_run
+from parity.loading import Asked, load
+from parity.shown import Shown
 from refimpl.types import Array
+
+if TYPE_CHECKING:
+    from parity.shown import Console
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +53,12 @@ class TensorComparison:
     share: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Comparison(Shown):
     """``a``, ``b``: the files, called A and B in words. ``tensors``: in the order of a step. ``ends``: the last step of
     each run. ``against`` and ``diagnoses``: the experiment, and what each run is beside it, if one is given.
-    ``as_written``: some numbers are known to some digits only. ``notes``: what else is to be known."""
+    ``as_written``: some numbers are known to some digits only. ``notes``: what else is to be known. Printed, it is the
+    text of ``parity compare``."""
 
     a: str
     b: str
@@ -76,14 +83,22 @@ class Comparison:
         """The largest difference ÷ what is allowed."""
         return max(one.share for one in self.tensors)
 
+    def _print(self, console: Console) -> None:
+        from parity.features.compare.terminal import print_comparison
 
-def compare(a: str, b: str, *, experiment: Experiment | None = None, dtype: str | None = None) -> Comparison:
+        print_comparison(self, console)
+
+
+def compare(a: str | Path, b: str | Path, experiment: Asked | None = None, *, dtype: str | None = None) -> Comparison:
     """Hold two files against each other: what ``parity run`` saved, or logs (``.npz``, ``.csv``, ``.jsonl``).
 
-    ``experiment``: what both runs are of, if it is known. ``dtype``: of logs, which do not say theirs; where none is
-    given each is taken for a run in the one that explains it. Raises :class:`InputError`.
+    ``experiment``: what both runs are of, if it is known: a name, a file or an experiment. ``dtype``: of logs, which do
+    not say theirs; where none is given each is taken for a run in the one that explains it. Raises :class:`InputError`.
     """
-    runs = read_run(a), read_run(b)
+    if dtype is not None:
+        dtype = check_name("dtype", dtype, DTYPES)
+    experiment = load(experiment) if experiment is not None else None
+    runs = read_run(str(a)), read_run(str(b))
     notes: list[str] = []
     diagnoses: tuple[Diagnosis, ...] = ()
     if experiment is None:
@@ -97,8 +112,8 @@ def compare(a: str, b: str, *, experiment: Experiment | None = None, dtype: str 
         if only := [name for name in one.series if name not in other.series]:
             notes.append(f"in {letter} alone: {', '.join(only)}")
     return Comparison(
-        a=a,
-        b=b,
+        a=str(a),
+        b=str(b),
         tensors=tensors,
         ends=(runs[0].last, runs[1].last),
         as_written=any(run.as_written for run in runs),

@@ -33,6 +33,7 @@ def convert_command(
     parity convert --from torch --loss mse --weight-decay 3 --rows 20 --to sklearn.Ridge
     """
     from parity.features.convert import show as report
+    from parity.features.convert.ask import Converted, proven
     from parity.features.convert.convert import convert, library, read, read_facts
     from parity.output import Output
 
@@ -63,17 +64,9 @@ def convert_command(
     else:
         given = read(source, words)
         conversion = convert(given, library("--to", target), read_facts(rows, sd_y), to_loss)
-        proof = None
-        if prove:
-            from parity.features.convert.prove.proof import exit_code
-            from parity.features.convert.prove.proof import prove as prove_pair
-
-            proof = prove_pair(conversion, seed=seed)
-            code = exit_code([proof])
-        report.print_conversion(conversion, output.console)
-        if proof is not None:
-            report.print_proof(proof, output.console)
-        document = report.conversion_document(conversion, proof)
+        converted = proven(conversion, seed) if prove else Converted(conversion)
+        converted._print(output.console)
+        document, code = report.conversion_document(conversion, converted.proof), converted.exit_code
     output.document(report.to_json(document))
     raise typer.Exit(code)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from parity.options import ExperimentName, load_all, load_one
+from parity.loading import load, load_all
+from parity.options import ExperimentName
 
 
 def list_command() -> None:
@@ -18,4 +19,4 @@ def show_command(name: ExperimentName) -> None:
     """Print an experiment as the TOML that `parity run` reads: a file to start from."""
     from parity.experiment_file import to_toml
 
-    print(to_toml(load_one(name)), end="")
+    print(to_toml(load(name)), end="")

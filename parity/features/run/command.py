@@ -6,16 +6,8 @@ from typing import Annotated
 
 import typer
 
-from parity.options import (
-    DTYPE_NAMES,
-    FORMULATION_NAMES,
-    IMPLEMENTATION_NAMES,
-    Devices,
-    Json,
-    Out,
-    choices,
-    load_all,
-)
+from parity.loading import load_all
+from parity.options import DTYPE_NAMES, FORMULATION_NAMES, IMPLEMENTATION_NAMES, Devices, Json, Out, choices
 
 
 def run_command(
@@ -45,7 +37,6 @@ def run_command(
 
     from parity.features.run.document import to_json
     from parity.features.run.run import run
-    from parity.features.run.terminal import print_report
     from parity.output import Output, interruptible, progress
 
     output = Output(json, out)
@@ -65,7 +56,7 @@ def run_command(
                 progress=show,
                 announce=output.say,
             )
-        print_report(report, output.console)
+        report._print(output.console)
         output.document(to_json(report))
     output.changed(file for one in wanted for file in one.changed_files)
     raise typer.Exit(report.exit_code)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from parity.errors import InputError, check_name
 from parity.pictures import COLOURS, legend_below, new_figure, save
 from refimpl.penalties import L2
 
@@ -46,6 +47,22 @@ def draw_all(report: Report, folder: Path) -> list[Path]:
     return paths
 
 
+def draw(report: Report, what: str, experiment: str) -> Figure:
+    """One of the pictures. Raises :class:`InputError` where there is none."""
+    what = check_name("what", what, ("losses", "norm", "tolerance", "free-run"))
+    name = check_name("experiment", experiment or report.references[0].experiment.name, _names_of(report.references))
+    if what in ("losses", "norm"):
+        family, references = next(
+            (family, some) for family, some in families(report.references).items() if name in _names_of(some)
+        )
+        runs = [one for one in report.runs if one.experiment.name in _names_of(references)]
+        return losses(family, references, runs) if what == "losses" else norms(family, references, runs)
+    runs = [one for one in report.runs if one.experiment.name == name and one.verdict.comparisons]
+    if not runs:
+        raise InputError(f"{name}: no run was judged, so there is nothing to draw; print the report to see why")
+    return tolerance(name, runs) if what == "tolerance" else free_runs(name, runs)
+
+
 def families(references: Iterable[Reference]) -> dict[str, list[Reference]]:
     """Experiments that differ in their penalties only, by the part of the name that they share."""
     groups: list[list[Reference]] = []
@@ -62,6 +79,10 @@ def families(references: Iterable[Reference]) -> dict[str, list[Reference]]:
             name = _shared_name([r.experiment.name for r in group])
             by_name[name if name not in by_name else group[0].experiment.name] = group
     return by_name
+
+
+def _names_of(references: Iterable[Reference]) -> list[str]:
+    return [reference.experiment.name for reference in references]
 
 
 def _core(reference: Reference) -> Any:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from parity.backends.base import Setting
 from parity.experiment import Experiment
 from parity.judge.free_run import FreeRun
 from parity.judge.verdict import Verdict
 from parity.output import exit_code
+from parity.shown import Shown
 from refimpl.trajectory import Trajectory
+
+if TYPE_CHECKING:
+    from parity.shown import Console, Figure
 
 
 @dataclass(frozen=True)
@@ -52,9 +57,12 @@ class Reference:
     data: str = ""
 
 
-@dataclass(frozen=True)
-class Report:
-    """All runs, the reference's trajectories by experiment, the versions, and the folder with the results, if any."""
+@dataclass(frozen=True, repr=False)
+class Report(Shown):
+    """All runs, the reference's trajectories by experiment, the versions, and the folder with the results, if any.
+
+    Printed, it is the table of ``parity run``.
+    """
 
     runs: tuple[Run, ...]
     references: tuple[Reference, ...]
@@ -66,3 +74,18 @@ class Report:
     def exit_code(self) -> int:
         """1 if anything disagrees; else 2 on an error or if nothing could be judged; else 0."""
         return exit_code(self.counts)
+
+    def _print(self, console: Console) -> None:
+        from parity.features.run.terminal import print_report
+
+        print_report(self, console)
+
+    def plot(self, what: Literal["losses", "norm", "tolerance", "free-run"] = "losses", experiment: str = "") -> Figure:
+        """A picture of one experiment, the first where none is named; losses and norms of other λ, too.
+
+        ``what``: the losses by epoch, ‖w‖₂ by step, error ÷ tolerance by step, or the drift of the free runs.
+        Raises :class:`parity.errors.InputError` for another word, an experiment that is not here, or no run to draw.
+        """
+        from parity.features.run.pictures import draw
+
+        return draw(self, what, experiment)

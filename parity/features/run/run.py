@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import numpy as np
 from parity.backends import backend as find_backend
 from parity.backends.base import DTYPES, IMPLEMENTATIONS, Backend, Implementation, Setting
 from parity.backends.reference import run_reference
-from parity.errors import InputError, Unsupported, nearest, spelled
+from parity.errors import InputError, Unsupported, check_name, check_number
 from parity.experiment import Experiment
 from parity.features.run.estimate import estimate
 from parity.features.run.results import Reference, Report, Run
@@ -23,6 +22,7 @@ from parity.installed import __version__
 from parity.judge.free_run import free_run
 from parity.judge.steps import Checks
 from parity.judge.verdict import Verdict, judge
+from parity.loading import Asked, load_all
 from refimpl.datasets import DATASETS
 from refimpl.errors import RefimplError
 from refimpl.exact.ridge import ridge
@@ -39,12 +39,12 @@ Progress = Callable[[int, int, str], None]
 
 @np.errstate(over="ignore", invalid="ignore")  # a run that diverges is shown as it is
 def run(
-    experiments: Experiment | Sequence[Experiment],
+    experiments: Asked | Sequence[Asked],
     *,
-    devices: Sequence[str] = (),
-    dtypes: Sequence[str] = ("float64", "float32"),
-    formulations: Sequence[Formulation] = FORMULATIONS,
-    implementations: Sequence[Implementation] = ("for-loop",),
+    devices: str | Sequence[str] = (),
+    dtypes: str | Sequence[str] = ("float64", "float32"),
+    formulations: Formulation | Sequence[Formulation] = FORMULATIONS,
+    implementations: Implementation | Sequence[Implementation] = ("for-loop",),
     backend: str | Backend = "torch",
     tf32: bool = False,
     form_factor: float = 1.0,
@@ -54,6 +54,7 @@ def run(
 ) -> Report:
     """Run experiments in the reference and in a framework, and judge every run step by step.
 
+    ``experiments``: one or several, each a name of ``parity list``, a pattern (``s0-*``), a file or an experiment.
     ``devices``: by default all that the framework has on this machine. ``dtypes``, ``formulations``,
     ``implementations``: every combination is run; written by hand (``manual``) there is only the for-loop.
     ``form_factor``: multiplies the unit roundoff; 1 where the framework computes in the form of the reference's
@@ -63,13 +64,13 @@ def run(
     ``announce``: told, before long work, how long it takes and how much memory it needs.
     Raises :class:`parity.errors.InputError`: unknown names, unusable devices, a folder that cannot be written.
     """
-    wanted = [experiments] if isinstance(experiments, Experiment) else list(experiments)
+    wanted = load_all(*_listed(experiments))
     _check_words(wanted, form_factor)
     dtypes = _known("dtype", dtypes, DTYPES)
     formulations = _known("formulation", formulations, FORMULATIONS)
     implementations = _known("implementation", implementations, IMPLEMENTATIONS)
     framework = find_backend(backend) if isinstance(backend, str) else backend
-    devices = list(devices) or framework.devices()
+    devices = _listed(devices) or framework.devices()
     for device in devices:
         framework.check_device(device)
     for experiment in wanted:
@@ -115,15 +116,21 @@ def _check_words(wanted: Sequence[Experiment], form_factor: float) -> None:
     repeated = {e.name for e in wanted if [other.name for other in wanted].count(e.name) > 1}
     if repeated:
         raise InputError(f"{', '.join(sorted(repeated))}: given twice; give every experiment a name of its own")
-    if not 1 <= form_factor < math.inf:
-        raise InputError(f"form factor {form_factor}: allowed: a finite number ≥ 1; 1 is the form of the formulas")
+    if not wanted:
+        raise InputError("no experiment is given; allowed: names of `parity list`, files (.toml), experiments")
+    check_number("form factor", form_factor, 1)
 
 
-def _known(what: str, given: Sequence[str], known: Sequence[str]) -> list[Any]:
-    """The names as they are spelled here. Raises :class:`InputError` for one that is unknown."""
-    names = [spelled(name, known) for name in given]
-    if (wrong := next((name for name in names if name not in known), None)) is not None:
-        raise InputError(f"{what} {wrong!r}: unknown; allowed: {', '.join(known)}{nearest(wrong, known)}")
+def _listed(given: Any) -> list[Any]:
+    """One or several, as a list."""
+    return list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+
+
+def _known(what: str, given: str | Sequence[str], known: Sequence[str]) -> list[Any]:
+    """The names as they are spelled here. Raises :class:`InputError` for an unknown one, or where none is given."""
+    names = [check_name(what, name, known) for name in _listed(given)]
+    if not names:
+        raise InputError(f"{what}: none is given; allowed: {', '.join(known)}")
     return names
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from itertools import count
 from typing import Annotated
 
 import typer
 
-from parity.errors import InputError
-from parity.options import ExperimentName, Json, load_one
+from parity.loading import load
+from parity.options import ExperimentName, Json
 
 
 def stability_command(
@@ -20,19 +19,16 @@ def stability_command(
     json: Json = None,
 ) -> None:
     """Predict, before it is run, whether SGD on these batches diverges, and from which learning rate and λ on."""
-    for given in lr or []:
-        if not 0 < given < math.inf:
-            raise InputError(f"--lr {given:g}: allowed: a finite number > 0")
-    from parity.features.stability.show import print_stability, to_json
-    from parity.features.stability.stability import stability, stable_strengths
+    from parity.features.stability.show import to_json
+    from parity.features.stability.stability import stability
     from parity.output import Output, progress
 
     output = Output(json)
-    asked = load_one(experiment)
+    asked = load(experiment)
     made = count()
     with progress("predictions") as show:
         forecast = stability(asked, lr or [], lambda: show(next(made), None))
-        strengths = stable_strengths(asked, lambda: show(next(made), None))
-    print_stability(forecast, strengths, output.console)
-    output.document(to_json(forecast, strengths))
+        forecast.stable_strengths  # noqa: B018  # computed here, while the bar is there
+    forecast._print(output.console)
+    output.document(to_json(forecast, forecast.stable_strengths))
     output.changed(asked.changed_files)

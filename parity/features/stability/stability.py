@@ -9,11 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from numbers import Real
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from parity.errors import InputError
 from parity.experiment import Experiment
+from parity.loading import Asked, load
+from parity.shown import Shown
 from refimpl.batches import Order
 from refimpl.errors import RefimplError
 from refimpl.exact.stability import Growth, crossing, growth, limits, reach
@@ -24,6 +29,9 @@ from refimpl.problem import Problem
 from refimpl.schedules import Constant
 from refimpl.training import Group, train
 from refimpl.types import Array
+
+if TYPE_CHECKING:
+    from parity.shown import Console
 
 DRAWN = 200
 """Epochs over which the growth of reshuffled batches is measured."""
@@ -43,13 +51,14 @@ class StabilityRow:
     train_loss: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stability:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Stability(Shown):
     """``curvature``: L, the least and largest eigenvalue λ_max(hM_BᵀM_B) of a batch; ``mean_curvature``: of all rows.
 
     ``batch_limit``: the smallest reach/κ_max of a batch. ``lr_limit``: of the batches in turns. ``bounded``: the
     penalties left out. ``first_loss``: the training loss before the first step. ``bottomless``: the objective has no
-    minimum, since a subtracted L1 norm falls without end along a direction that costs nothing else.
+    minimum, since a subtracted L1 norm falls without end along a direction that costs nothing else. Printed, it is the
+    text of ``parity stability``.
     """
 
     experiment: Experiment
@@ -65,14 +74,30 @@ class Stability:
     first_loss: float
     rows: tuple[StabilityRow, ...]
 
+    @cached_property
+    def stable_strengths(self) -> tuple[float, float] | None:
+        """From which to which λ the experiment's own η is stable, computed when it is first asked for."""
+        return stable_strengths(self.experiment)
+
+    def _print(self, console: Console) -> None:
+        from parity.features.stability.show import print_stability
+
+        print_stability(self, self.stable_strengths, console)
+
 
 def stability(
-    experiment: Experiment, rates: Sequence[float] = (), progress: Callable[[], None] | None = None
+    experiment: Asked, lr: float | Sequence[float] = (), progress: Callable[[], None] | None = None
 ) -> Stability:
-    """Predict, then run; ``rates``: the learning rates of the table. Raises :class:`InputError`.
+    """Predict, then run. Raises :class:`InputError`.
 
-    ``progress`` is called before each prediction; how many it takes is not known before.
+    ``experiment``: a name of ``parity list``, a file or an experiment. ``lr``: the learning rates of the table, by
+    default around the limit. ``progress`` is called before each prediction; how many it takes is not known before.
     """
+    experiment, rates = load(experiment), list(lr) if isinstance(lr, Sequence) else [lr]
+    for rate in rates:
+        if not isinstance(rate, Real) or not 0 < rate < np.inf:
+            shown = f"{rate:g}" if isinstance(rate, float) else repr(rate)
+            raise InputError(f"--lr {shown}: allowed: a finite number > 0")
     asked = _Asked.of(experiment, progress)
     bare = replace(
         asked, problem=replace(asked.problem, penalties=()), optimizer=replace(asked.optimizer, weight_decay=0.0)

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from parity.errors import InputError
-from parity.options import DTYPE_NAMES, ExperimentName, Json, Out, load_one, one_of
+from parity.loading import load
+from parity.options import DTYPE_NAMES, ExperimentName, Json, Out, one_of
 
 
 def sweep_command(
@@ -32,31 +33,23 @@ def sweep_command(
     os.environ.setdefault(
         "OPENBLAS_NUM_THREADS", "1"
     )  # before NumPy: on small products the threads wait for each other
-    one = load_one(experiment)
+    one = load(experiment)
 
     from parity.features.sweep import files
-    from parity.features.sweep.beside import beside
     from parity.features.sweep.document import to_json
     from parity.features.sweep.grid import grid
-    from parity.features.sweep.marks import marks
     from parity.features.sweep.penalty import swept_kind
     from parity.features.sweep.run import sweep
-    from parity.features.sweep.terminal import print_sweep
     from parity.output import Output, interruptible, make_folder, progress
 
     values = grid(strength)
     swept_kind(one, penalty)  # raises before a folder is made
     output = Output(json, out)
     make_folder(output.folder, *files.NAMES)
-    with interruptible(f"nothing was written to {output.folder}"):
-        with progress("seeds") as show:
-            swept = sweep(one, values, seeds=seeds, penalty=penalty, progress=show)
-        in_torch = None
-        if torch:
-            with progress("runs in torch") as show:
-                in_torch = beside(swept, dtype=dtype, progress=show)
-    chosen = marks(swept)
-    print_sweep(swept, chosen, in_torch, output.console)
+    with interruptible(f"nothing was written to {output.folder}"), progress("runs") as show:
+        swept = sweep(one, values, seeds=seeds, penalty=penalty, torch=torch, dtype=dtype, progress=show)
+    chosen, in_torch = swept.marks, swept.in_torch
+    swept._print(output.console)
     output.results(files.write_all(swept, chosen, in_torch, output.folder))
     output.document(to_json(swept, chosen, in_torch))
     output.changed(one.changed_files)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Literal
@@ -24,8 +25,13 @@ class Grid:
     scale: Literal["linear", "log"]
 
 
-def grid(text: str) -> Grid:
-    """The values that a text stands for. Raises :class:`InputError`."""
+def grid(text: str | Sequence[float]) -> Grid:
+    """The values that a text stands for, or those of a list. Raises :class:`InputError`."""
+    if not isinstance(text, str):
+        try:
+            text = ",".join(str(float(value)) for value in text)
+        except (TypeError, ValueError):
+            raise InputError(f"strength={text!r}: {GRAMMAR}, or a list of at least 2 numbers") from None
     words = text.split(":")
     if words[0] == "log" and len(words) == 4:
         return Grid(text, _checked(text, _spaced_by_factor(text, *words[1:])), "log")

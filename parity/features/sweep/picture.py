@@ -13,7 +13,7 @@ from parity.features.sweep.beside import Beside
 from parity.features.sweep.marks import Mark
 from parity.features.sweep.run import Sweep
 from parity.features.sweep.words import RULES, middle, number
-from parity.pictures import COLOURS
+from parity.pictures import COLOURS, Picture
 from refimpl.types import Array
 
 BLUE, GREEN, DARK = COLOURS[0], COLOURS[2], "#333333"
@@ -35,7 +35,7 @@ def picture(sweep: Sweep, marks: Sequence[Mark], beside: Beside | None = None) -
     losses = "validation_loss" in named
     left = ["rules"] * bool(marks) + ["losses"] * (len(side) - bool(marks))
     layout: list[Any] = [[a, b] for a, b in zip(left, side, strict=True)] if losses else [[name] for name in side]
-    figure = Figure(figsize=(11.5 if losses else 6.5, 1.2 + 1.75 * len(layout)), dpi=130, layout="constrained")
+    figure = Picture(figsize=(11.5 if losses else 6.5, 1.2 + 1.75 * len(layout)), dpi=130, layout="constrained")
     figure.set_facecolor("white")
     FigureCanvasAgg(figure)
     axes: dict[str, Any] = figure.subplot_mosaic(layout, sharex=True, width_ratios=[1.35, 1] if losses else None)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from math import prod
+from numbers import Integral
 
 import numpy as np
 
@@ -19,7 +20,7 @@ ELEMENT = re.compile(r"([^\[\]]+)((?:\[\s*\d+\s*(?:,\s*\d+\s*)*\])*)")
 def shortened(experiment: Experiment, material: Material, steps: int) -> Experiment:
     """The experiment with as many epochs as the first ``steps`` need. Raises :class:`InputError`."""
     ends = np.cumsum([len(batches) for batches in material.order])
-    if not 1 <= steps <= ends[-1]:
+    if not (isinstance(steps, Integral) and 1 <= steps <= ends[-1]):
         raise InputError(f"--steps {steps}: {experiment.name} has {ends[-1]} steps; give 1 to {ends[-1]}")
     return replace(experiment, epochs=int(np.searchsorted(ends, steps)) + 1)
 
@@ -27,7 +28,7 @@ def shortened(experiment: Experiment, material: Material, steps: int) -> Experim
 def check_row(row: int, batches: list[Array]) -> None:
     """Raise :class:`InputError` where a batch has no such row."""
     smallest = min(map(len, batches))
-    if not 0 <= row < smallest:
+    if not (isinstance(row, Integral) and 0 <= row < smallest):
         raise InputError(
             f"--row {row}: counts the rows of a batch, of which the smallest here has {smallest}; "
             f"give 0 to {smallest - 1}"
@@ -40,7 +41,7 @@ def find_element(word: str, params: Mapping[str, Array]) -> tuple[str, int]:
     ``weight[3]`` counts the elements, ``weight[0][3]`` and ``weight[0, 3]`` are torch's index, ``bias`` alone is enough
     where there is one element.
     """
-    match = ELEMENT.fullmatch(word.strip())
+    match = ELEMENT.fullmatch(str(word).strip())
     name = match[1].strip() if match else word
     if match is None or name not in params:
         raise InputError(

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from parity.options import DTYPE_NAMES, FORMULATION_NAMES, ExperimentName, load_one, one_of
+from parity.loading import load
+from parity.options import DTYPE_NAMES, FORMULATION_NAMES, ExperimentName, one_of
 
 
 def trace_command(
@@ -29,10 +30,9 @@ def trace_command(
 
     from parity.features.trace.page import NAMES, write_all
     from parity.features.trace.run import trace
-    from parity.features.trace.terminal import print_trace
     from parity.output import Output, make_folder
 
-    one = load_one(experiment)
+    one = load(experiment)
     if out is not None:
         make_folder(out, *NAMES)
     traced = trace(
@@ -44,7 +44,7 @@ def trace_command(
         formulation=formulation,  # type: ignore[arg-type]  # checked above
     )
     written = write_all(traced, out) if out is not None else []
-    print_trace(traced, Output().console)
+    traced._print(Output().console)
     for name in written:
         print(f"{out}/{name}")
     Output().changed(one.changed_files)

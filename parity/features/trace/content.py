@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from parity.features.trace.expression import Expression
+from parity.shown import Shown
+
+if TYPE_CHECKING:
+    from parity.shown import Console
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +69,12 @@ class Step:
     sections: tuple[Section, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Trace:
-    """The first steps of a run. ``refusal``: why the framework has no numbers, in its own words."""
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Trace(Shown):
+    """The first steps of a run. ``refusal``: why the framework has no numbers, in its own words.
+
+    Printed, it is the text of ``parity trace``; in a notebook, its page.
+    """
 
     experiment: str
     title: str
@@ -79,3 +87,13 @@ class Trace:
     framework: str
     refusal: str
     steps: tuple[Step, ...]
+
+    def _print(self, console: Console) -> None:
+        from parity.features.trace.terminal import print_trace
+
+        print_trace(self, console)
+
+    def _page(self) -> str:
+        from parity.features.trace.page import to_html
+
+        return to_html(self)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.backends.base import Setting
+from parity.backends.base import DTYPES, Setting
 from parity.backends.reference import run_reference
-from parity.errors import InputError, Unsupported
-from parity.experiment import Experiment
+from parity.errors import InputError, Unsupported, check_name
 from parity.features.trace.choose import check_row, find_element, shortened
 from parity.features.trace.content import Step, Trace
 from parity.features.trace.framework import run_framework
 from parity.features.trace.sections import Chosen, Page
 from parity.features.trace.step import letter, trace_step
-from parity.formulation import Formulation, realise
+from parity.formulation import FORMULATIONS, Formulation, realise
+from parity.loading import Asked, load
 from refimpl.errors import RefimplError
 from refimpl.losses import SquaredError
 from refimpl.models import Linear
@@ -21,7 +21,7 @@ from refimpl.models import Linear
 
 @np.errstate(over="ignore", invalid="ignore")  # a run that diverges is shown as it is
 def trace(
-    experiment: Experiment,
+    experiment: Asked,
     *,
     steps: int = 3,
     row: int = 0,
@@ -32,9 +32,12 @@ def trace(
 ) -> Trace:
     """Every number of the first ``steps`` steps of the experiment that one element's update is made of.
 
-    ``row``: the how-many-th of each batch. ``parameter``: one element, ``weight[3]`` or ``bias``. ``dtype``: of the
-    framework; the reference computes in float64. Raises :class:`parity.errors.InputError`.
+    ``experiment``: a name of ``parity list``, a file or an experiment. ``row``: the how-many-th of each batch.
+    ``parameter``: one element, ``weight[3]`` or ``bias``. ``dtype``: of the framework; the reference computes in
+    float64. Raises :class:`parity.errors.InputError`.
     """
+    experiment = load(experiment)
+    dtype, formulation = check_name("dtype", dtype, DTYPES), check_name("formulation", formulation, FORMULATIONS)
     if not isinstance(experiment.model, Linear) or not isinstance(experiment.loss, SquaredError):
         model, loss = type(experiment.model).__name__, type(experiment.loss).__name__
         raise InputError(

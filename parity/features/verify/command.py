@@ -44,8 +44,8 @@ def verify_command(
     resumed(resume, out)
 
     from parity.features.verify import files
-    from parity.features.verify.terminal import print_matrix
-    from parity.features.verify.verify import exit_code, select, verify
+    from parity.features.verify.ask import Verified
+    from parity.features.verify.verify import select, verify
     from parity.output import RESUMABLE, Output, interruptible, progress_of_counts, write_whole
 
     output = Output(json, out, junit, html)
@@ -54,10 +54,11 @@ def verify_command(
     with interruptible(RESUMABLE.format(folder=folder)), progress_of_counts() as show:
         document = verify(cases, jobs=jobs or os.cpu_count() or 1, folder=folder, resume=resume, progress=show)
     written = files.write_all(document, folder)
-    print_matrix(document, output.console)
+    verified = Verified(document)
+    verified._print(output.console)
     output.results(written)
     for place, text in ((junit, files.JUNIT), (html, files.PAGE)):
         if place is not None:
             write_whole(place, (folder / text).read_text(encoding="utf-8"))
     output.document((folder / files.DOCUMENT).read_text(encoding="utf-8"))
-    raise typer.Exit(exit_code(document["counts"]))
+    raise typer.Exit(verified.exit_code)

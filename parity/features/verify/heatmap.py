@@ -22,7 +22,7 @@ from parity.features.verify.document import (
     number,
     read,
 )
-from parity.pictures import save
+from parity.pictures import Picture, save
 
 GAP = 0.35  # between implementations, in cells
 LETTER = 0.22  # of an implementation's name, in cells: it may need more room than its columns
@@ -48,7 +48,9 @@ def picture(report: Document) -> Figure:
     optimizers = list(dict.fromkeys(one.optimizer for one in report.cases))
     places = _places(report)
     width, height = max(places.values(), default=0) + 1, len(optimizers)
-    figure = Figure(figsize=(1.6 + 0.47 * width, 1.9 + 0.44 * height), dpi=130, layout="constrained", facecolor="white")
+    figure = Picture(
+        figsize=(1.6 + 0.47 * width, 1.9 + 0.44 * height), dpi=130, layout="constrained", facecolor="white"
+    )
     FigureCanvasAgg(figure)
     axis = figure.subplots()
     axis.set_xlim(-0.05, width + 0.05)

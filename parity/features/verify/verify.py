@@ -32,8 +32,17 @@ Progress = Callable[[Counter[str], int], None]
 """Called with the counts of verdicts so far and the number of cases."""
 
 
+def _quiet(*_: object) -> None:
+    """Show no progress."""
+
+
 def verify(
-    wanted: Sequence[Case], *, jobs: int = 1, folder: Path | None = None, resume: bool = False, progress: Progress
+    wanted: Sequence[Case],
+    *,
+    jobs: int = 1,
+    folder: Path | None = None,
+    resume: bool = False,
+    progress: Progress = _quiet,
 ) -> dict[str, Any]:
     """Run what is not in the folder's results yet, append each result as it comes, and return the document.
 

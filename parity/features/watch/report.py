@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from parity.shown import Shown
+
 SHOWN = 10
 """Violations that a report prints; all of them are in ``violations``."""
 
@@ -37,8 +39,8 @@ class Violation:
         return f"step {self.step}, {self.parameter}{what} {numbers}"
 
 
-@dataclass(kw_only=True)
-class WatchReport:
+@dataclass(kw_only=True, repr=False)
+class WatchReport(Shown):
     """``optimizer``: its class. ``steps``: made while it was watched; ``judged``: of these, the sampled ones.
 
     ``numbers``: compared; ``unbounded``: which no correct implementation can be held to, because they may overflow or a

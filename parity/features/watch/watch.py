@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from numbers import Integral
 from typing import get_args
 
 import torch
@@ -44,7 +45,8 @@ def watch(
     Raises :class:`parity.features.watch.report.Violated`; :class:`parity.errors.InputError` for an optimizer without a
     reference and for ``step(closure)``.
     """
-    if every < 1 or elements < 1 or seed < 0:
+    numbers = all(isinstance(number, Integral) for number in (every, elements, seed))
+    if not numbers or every < 1 or elements < 1 or seed < 0:
         raise InputError(
             f"every={every}, elements={elements}, seed={seed}: must be whole numbers; seed from 0 on, the others from 1"
         )

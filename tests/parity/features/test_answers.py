@@ -21,7 +21,7 @@ from parity.features.answers.answers import ANSWERS
 from parity.features.answers.show import gallery_page, questions_page
 from parity.features.bridges.bridges import BRIDGES
 from parity.features.known.known import KNOWN
-from parity.options import load_all
+from parity.loading import load_all
 from refimpl.datasets import Gaussian
 from refimpl.exact.ridge import ridge
 from refimpl.losses import SquaredError
@@ -238,7 +238,7 @@ def test_the_other_commands_run_as_the_page_says(
 ) -> None:
     """A sweep over one epoch, without its picture: test_sweep.py draws it."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("parity.features.sweep.command.load_one", lambda name: first_epoch(name)[0])
+    monkeypatch.setattr("parity.features.sweep.command.load", lambda name: first_epoch(name)[0])
     monkeypatch.setattr("parity.features.sweep.files.picture", lambda *_: None)
     monkeypatch.setattr("parity.features.sweep.files.save", lambda _, path: path)
     assert main(shlex.split(command)[1:]) == 0
