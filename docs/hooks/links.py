@@ -23,7 +23,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:)([^)#\s]*)(?:#([^)\s]+))?(?=\))")
 FENCE = re.compile(r"^ *(```|~~~).*?^ *\1[`~]* *$", re.DOTALL | re.MULTILINE)
-COPIED = {".png", ".svg", ".json", ".csv", ".npz"}
+COPIED = {".png", ".svg", ".json", ".csv", ".npz", ".ipynb"}
 
 
 def links(markdown: str) -> list[tuple[str, str]]:

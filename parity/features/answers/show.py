@@ -25,7 +25,8 @@ QUESTIONS = """\
 
 Every run and every question of the documents that this project grew from, answered with numbers that are computed when
 they are asked for: `parity answer` lists them, `parity answer ID` computes one. This page is written by
-`python -m parity.features.answers.show questions > docs/questions.md`; a test computes it anew. Which entry of the
+`python -m parity.features.answers.show questions > docs/questions.md`; a test computes it anew. In Python it is
+`parity.answer(ID)` ([API](api/parity.md)). Which entry of the
 gallery belongs to which is in [the gallery](gallery.md).
 
 S0 is a textbook's slides on weight decay, S1 a tutorial on regularisation, S2 an article on L2 in PyTorch, S3 course
