@@ -60,7 +60,7 @@ def check_command(
         raise InputError("what is to be checked? give file.py:name, package.module:name or a log, or --template")
     choices("--dtype", [] if dtype is None else [dtype], DTYPE_NAMES)
     output = Output(json, out)
-    asked = load_one(experiment) if experiment is not None else None
+    asked = load(experiment) if experiment is not None else None
     try:
         diagnosis = check(
             target,

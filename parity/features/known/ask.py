@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from parity.errors import InputError, nearest, spelled
+from parity.features.known import known as facts
 from parity.features.known.fact import Fact, Observation
-from parity.features.known.known import KNOWN
 from parity.shown import Shown
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ def known(fact: str | None = None) -> Observed:
     ``fact``: the id of one; without it all are tried. Raises :class:`parity.errors.InputError` for an unknown id.
     """
     if fact is None:
-        return Observed({one: one.observe() for one in KNOWN.values()}, whole=False)
-    fact = spelled(str(fact), KNOWN)
-    if fact not in KNOWN:
-        raise InputError(f"{fact}: no such fact; `parity known` lists them{nearest(fact, KNOWN)}")
-    return Observed({KNOWN[fact]: KNOWN[fact].observe()}, whole=True)
+        return Observed({one: one.observe() for one in facts.KNOWN.values()}, whole=False)
+    fact = spelled(str(fact), facts.KNOWN)
+    if fact not in facts.KNOWN:
+        raise InputError(f"{fact}: no such fact; `parity known` lists them{nearest(fact, facts.KNOWN)}")
+    return Observed({facts.KNOWN[fact]: facts.KNOWN[fact].observe()}, whole=True)
