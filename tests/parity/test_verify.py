@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 
+from parity.errors import InputError
 from parity.features.verify import known
 from parity.features.verify import session as session_module
 from parity.features.verify.case import DTYPES, SIZES, Case, Result
@@ -279,6 +280,23 @@ def test_a_run_that_was_interrupted_goes_on_where_it_was(tmp_path: Path) -> None
     assert [one["id"] for one in document["cases"]] == [one.id for one in some]
     assert "from the first run" in {one["text"] for one in document["cases"]}
     assert document["counts"] == {"agree": len(some)}
+
+
+@pytest.mark.parametrize("bad", [b'{"case": {"optimi', b"\xff\xfe\x00", b"3", b"[]", b'{"a": 1}\n', b"\n\n"])
+def test_a_line_that_is_no_result_is_run_again_and_the_file_is_whole(bad: bytes, tmp_path: Path) -> None:
+    record = {**dataclasses.asdict(Result(case=case(), verdict="agree", text="")), "torch": torch.__version__}
+    file, line = tmp_path / "results.jsonl", json.dumps(record) + "\n"
+    file.write_bytes(line.encode() + bad)
+    document = verify([case()], folder=tmp_path, resume=True, progress=nothing)
+    assert document["counts"] == {"agree": 1}
+    assert file.read_text() == line
+    assert (tmp_path / "results-earlier.jsonl").read_bytes() == line.encode() + bad
+
+
+def test_a_folder_in_place_of_the_results_is_said(tmp_path: Path) -> None:
+    (tmp_path / "results.jsonl").mkdir()
+    with pytest.raises(InputError, match="cannot be read"):
+        verify([case()], folder=tmp_path, resume=True, progress=nothing)
 
 
 def test_results_of_another_torch_are_not_gone_on_with(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from parity.features.verify.options import OPTIONS
 from parity.features.verify.run_case import run_case
 from parity.features.verify.situations import SITUATIONS
 from parity.installed import __version__
+from parity.output import write_whole
 from parity.processes import work_all
 
 RESULTS, EARLIER = "results.jsonl", "results-earlier.jsonl"
@@ -216,21 +217,35 @@ class _Appending:
 
 
 def _earlier(folder: Path) -> dict[str, Result]:
-    """The results that an earlier run left; a line that was cut off is run again."""
+    """The results that an earlier run left; a line that is no result, such as one that was cut off, is run again.
+
+    The file is whole afterwards; as it was, it is kept beside it. Raises :class:`InputError` where there is no file of results to read.
+    """
     results: dict[str, Result] = {}
     path = folder / RESULTS
     if not path.exists():
         return results
-    for line in path.read_text(encoding="utf-8").splitlines():
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); choose --out anew") from error
+    whole = []
+    for line in lines:
         try:
-            record = json.loads(line)
+            text = line.decode("utf-8")
+            record = json.loads(text)
             version_then, case = record.pop("torch"), Case(**record.pop("case"))
             record["wrong"] = tuple((check, text) for check, text in record["wrong"])
-        except (ValueError, TypeError, KeyError):
+            result = Result(case=case, **record)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             continue
         if version_then != torch.__version__:
             raise InputError(
                 f"{path}: holds results of torch {version_then}, not {torch.__version__}; choose --out anew"
             )
-        results[case.id] = Result(case=case, **record)
+        whole.append(text)
+        results[case.id] = result
+    if len(whole) < len(lines) or not path.read_bytes().endswith(b"\n"):
+        path.replace(path.with_name(EARLIER))
+        write_whole(path, "".join(f"{line}\n" for line in whole))
     return results
