@@ -13,6 +13,8 @@ from parity.errors import InputError
 from refimpl.types import Array
 
 MOST = 10_000
+RANGE = (1e-100, 1e100)
+"""Of λ > 0: its products with weights and rates neither vanish nor overflow, and an axis can show it."""
 GRAMMAR = "allowed: from:to:step (0:10:1), log:from:to:number (log:1e-3:1e2:200), or values (0,1,3,10)"
 
 
@@ -75,4 +77,7 @@ def _number(text: str, word: str) -> Decimal:
 def _checked(text: str, values: Array) -> Array:
     if not 2 <= len(values) <= MOST:
         raise InputError(f"--strength {text}: {len(values):,} different values; allowed: from 2 to {MOST:,}")
+    outside = values[(values > 0) & ((values < RANGE[0]) | (values > RANGE[1]))]
+    if outside.size:
+        raise InputError(f"--strength {text}: {outside[0]:g}; allowed: 0, or from {RANGE[0]:g} to {RANGE[1]:g}")
     return values

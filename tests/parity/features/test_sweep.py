@@ -61,6 +61,8 @@ BAD_GRIDS = {
     "1,1": "1 different values",
     "sNaN,1": "finite numbers",
     "0,1e999": "finite numbers",
+    "log:1e-320:1e308:3": "allowed: 0, or from 1e-100 to 1e+100",
+    "0,1e101": "allowed: 0, or from 1e-100 to 1e+100",
 }
 
 
