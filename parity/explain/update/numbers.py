@@ -80,6 +80,8 @@ def solve(records: Sequence[UpdateRecord], rules: Mapping[str, Any], slots: Sequ
     """The numbers that bring the records nearest; none where they cannot be told or where nothing comes near."""
     steps = first_wrong(records) + SOME
     used = sorted((r for r in records if r.wrong), key=lambda r: -r.weights[0].size)[:2]
+    if not used:  # the steps that are off overflow
+        return []
     scale = np.concatenate([record.allowance[:steps].ravel() for record in used])
     known = np.isfinite(scale)
 

@@ -610,3 +610,16 @@ def test_the_process_that_judges_needs_no_torch() -> None:
     modules = "parity.features.check.optimizer, parity.features.check.training"
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# -- numbers that overflow ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [1e308, -1e31, math.inf, 10**400], ids=["1e308", "-1e31", "inf", "10^400"])
+def test_a_number_that_float32_cannot_hold_is_refused_before_the_class_is_tried(value: float) -> None:
+    with pytest.raises(InputError, match=r"lr: given .*; allowed: at most 1e\+30 in size"):
+        check_optimizer(Target("torch.optim", "SGD"), {"lr": value})
+
+
+def test_steps_that_overflow_whatever_the_layout_are_no_fault_of_the_layout() -> None:
+    assert set(broken(torch.optim.SGD, lr=1e308)) == {"not-finite"}

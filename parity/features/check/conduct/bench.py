@@ -40,12 +40,25 @@ class ConductRun:
         return {name: exact(parameter) for name, parameter in self.parameters.items()}
 
 
+def largest_move(after: Array, before: Array) -> float:
+    """max |after − before|; 0 where they are the same, infinite or nan included."""
+    if np.array_equal(after, before, equal_nan=True):
+        return 0.0
+    with np.errstate(invalid="ignore"):
+        return float(np.max(np.abs(after - before)))
+
+
 def apart_from(one: Mapping[str, Array], other: Mapping[str, Array], start: Mapping[str, Array]) -> str:
-    """Where two runs from one start differ by more than ROUNDING of the largest move, and float32 of the weights."""
+    """Where two runs from one start differ by more than ROUNDING of the largest move, and float32 of the weights.
+
+    Weights that overflow in both runs, as they do with ``lr = 1e308``, say nothing of a difference.
+    """
     for name in one:
+        if not (np.all(np.isfinite(one[name])) or np.all(np.isfinite(other[name]))):
+            continue
         size = max(float(np.max(np.abs(array - start[name]), initial=0)) for array in (one[name], other[name]))
         weights = max(float(np.max(np.abs(array), initial=0)) for array in (one[name], other[name]))
-        difference = np.abs(one[name] - other[name])
+        difference = np.nan_to_num(np.abs(one[name] - other[name]), nan=np.inf)
         room = ROUNDING * size + 4 * FORMATS["float32"].u * weights
         if size and not np.max(difference, initial=0) <= room:
             i = np.unravel_index(np.argmax(difference), difference.shape)

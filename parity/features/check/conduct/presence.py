@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 
-from parity.features.check.conduct.bench import ConductRun, Shapes, apart_from
+from parity.features.check.conduct.bench import ConductRun, Shapes, apart_from, largest_move
 from parity.features.check.drive import REFUSALS, Driver
 from parity.features.check.feeds import drawn
 from parity.features.check.task import exact
@@ -31,8 +30,7 @@ def without_gradient(driver: Driver, shapes: Shapes) -> str:
     idle = run.parameters["idle"]
     before = set(run.optimizer.state.get(idle, {}))  # what the constructor made is as it should be
     run.steps(3, "idle")
-    if not np.array_equal(exact(idle), run.feed.weights["idle"]):
-        moved = np.max(np.abs(exact(idle) - run.feed.weights["idle"]))
+    if moved := largest_move(exact(idle), run.feed.weights["idle"]):
         return f"its .grad is None, and it moved by up to {moved:.3g} in 3 steps"
     got = [str(key) for key in run.optimizer.state.get(idle, {}) if key not in before]
     return f"its .grad is None, and it has got a state: {', '.join(got)}" if got else ""
@@ -44,7 +42,7 @@ def frozen_later(driver: Driver, shapes: Shapes) -> str:
     before = run.weights["frozen"]
     run.parameters["frozen"].requires_grad_(False)
     run.steps(2, "frozen")
-    moved = np.max(np.abs(run.weights["frozen"] - before))
+    moved = largest_move(run.weights["frozen"], before)
     return "" if moved == 0 else f"frozen after 2 steps, it moved by up to {moved:.3g} in the next 2"
 
 
@@ -55,7 +53,7 @@ def never_required(driver: Driver, shapes: Shapes) -> str:
     optimizer = driver.make(list(parameters.values()))
     for k in range(2):
         driver.step(optimizer, parameters, {n: g[k] for n, g in feed.gradients.items() if n != "fixed"})
-    moved = np.max(np.abs(exact(parameters["fixed"]) - feed.weights["fixed"]))
+    moved = largest_move(exact(parameters["fixed"]), feed.weights["fixed"])
     return "" if moved == 0 else f"it moved by up to {moved:.3g} in 2 steps"
 
 
