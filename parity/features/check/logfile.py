@@ -104,7 +104,7 @@ def saved(place: str) -> Trajectory | None:
 
 
 def _npz(path: Path) -> Table:
-    with np.load(path, allow_pickle=False) as archive:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     known = set(columns(str(path), list(arrays)).positions.values())
     names = [name for i, name in enumerate(arrays) if any(i in some for some in known)]
