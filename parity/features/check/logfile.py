@@ -227,7 +227,8 @@ def _half_units(rows: Sequence[Sequence[Any]], values: Array) -> Array:
         for i, cell in enumerate(row if len(row) == values.shape[1] else ()):
             exact = full and (_significant(cell) >= IN_FULL or _places(cell) < places)
             units[k, i] = 0 if exact or not any(map(str.isdigit, cell)) else 0.5 * 10.0 ** -_places(cell)
-    return np.where(units > 0, units + np.spacing(np.abs(np.nan_to_num(values))), 0)  # what reading it may round
+    read = 2 * np.spacing(np.abs(np.nan_to_num(values)) / 2)  # what reading it may round; that of 1.8e308, too
+    return np.where(units > 0, units + read, 0)
 
 
 def _significant(text: str) -> int:

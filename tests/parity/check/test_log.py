@@ -95,6 +95,11 @@ def test_a_written_number_is_an_interval_that_has_what_was_rounded_to_it(
     assert abs(log.weights["bias"][0, 0] - x) <= log.unit["bias"][0, 0]
 
 
+def test_the_largest_number_of_all_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("loss\n1.7976931348623157e308\n1.5\n")
+    assert np.isfinite(read(str(tmp_path / "a.csv")).unit["loss"]).all()
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
