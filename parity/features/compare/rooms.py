@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from parity.errors import InputError
 from parity.experiment import Experiment
 from parity.explain.finding import Diagnosis
 from parity.explain.free import Free, free
@@ -28,7 +29,7 @@ Runs = tuple[RecordedRun, RecordedRun]
 def held_to(runs: Runs, experiment: Experiment, dtype: str | None) -> tuple[Runs, tuple[Diagnosis, ...], list[str]]:
     """The runs with their steps and rooms, what ``parity check`` says of each, and notes.
 
-    Raises :class:`parity.errors.InputError` for a run that is none of the experiment.
+    Raises :class:`InputError` for a run that is none of the experiment.
     """
     diagnoses = tuple(check_log(run.place, experiment, dtype=dtype) for run in runs)
     asked, known = as_asked(experiment), dict[str, Free]()
@@ -52,7 +53,10 @@ def held_to(runs: Runs, experiment: Experiment, dtype: str | None) -> tuple[Runs
 
 
 def _fit(run: RecordedRun, correct: Free) -> LogFit:
-    """What the columns of a run are read as, and which step each row is of."""
+    """What the columns of a run are read as, and which step each row is of.
+
+    Raises :class:`InputError` where the rows are neither its steps nor its epochs.
+    """
     source = run.source
     if not isinstance(source, Log):
         columns = {
@@ -62,7 +66,13 @@ def _fit(run: RecordedRun, correct: Free) -> LogFit:
         return LogFit(layouts(source.steps + 1, correct.design)[0], columns)
     if not source.weights:
         return fit_of(source, correct)
-    layout = min(layouts(source.rows, correct.design), key=lambda one: _off(source, correct, one))
+    ways = layouts(source.rows, correct.design)
+    if not ways:
+        steps = correct.design.steps
+        raise InputError(
+            f"{run.place}: has {source.rows} rows; the experiment has {steps} steps: give as many, or one more"
+        )
+    layout = min(ways, key=lambda one: _off(source, correct, one))
     return LogFit(layout, readings_of(source, layout, correct))
 
 

@@ -199,6 +199,15 @@ def test_what_cannot_be_compared_is_refused_in_one_line(what: str, tmp_path: Pat
         compare(log(tmp_path / "a.csv"), str(tmp_path / name))
 
 
+def test_rows_that_are_not_those_of_the_experiment_are_refused_in_one_line(tmp_path: Path) -> None:
+    names = ",".join(f"weight[{i}]" for i in range(30))
+    (tmp_path / "a.csv").write_text("\n".join([f"{names},bias", *(["0" + 30 * ",0"] * 22)]))
+    with pytest.raises(
+        InputError, match=r"a\.csv: has 22 rows; the experiment has 20 steps: give as many, or one more"
+    ):
+        compare(*[str(tmp_path / "a.csv")] * 2, experiment=parity.load("check-sgd"))
+
+
 SHOWN = re.compile(r"^```sh\n((?:parity [^\n]*\n)+)```\n\n```text\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
 
 
