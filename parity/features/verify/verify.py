@@ -219,7 +219,8 @@ class _Appending:
 def _earlier(folder: Path) -> dict[str, Result]:
     """The results that an earlier run left; a line that is no result, such as one that was cut off, is run again.
 
-    The file is whole afterwards; as it was, it is kept beside it. Raises :class:`InputError` where there is no file of results to read.
+    The file is whole afterwards; as it was, it is kept beside it. Raises :class:`InputError` where there is something
+    else in its place.
     """
     results: dict[str, Result] = {}
     path = folder / RESULTS
