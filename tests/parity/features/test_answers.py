@@ -180,7 +180,7 @@ def test_the_wrong_snippets_fail_in_torch_as_stated() -> None:
 def test_an_answer_is_printed_with_its_numbers_and_as_json(
     name: str, computed: Mapping[str, Answer], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("parity.features.answers.answers.ANSWERS", computed)
+    monkeypatch.setattr("parity.features.answers.ask.ANSWERS", computed)
     assert main(["answer", name]) == 0
     out = capsys.readouterr().out
     assert name in out and all(command in out for command in ANSWERS[name].commands)
