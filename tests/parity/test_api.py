@@ -61,6 +61,7 @@ RESULTS: dict[str, tuple[Callable[[], Any], str, bool]] = {
 }
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("name", RESULTS)
 def test_a_result_prints_what_its_command_prints(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -166,6 +167,7 @@ WRONG: dict[str, Callable[[], Any]] = {
 }
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("what", WRONG)
 def test_what_is_out_of_range_is_one_clear_error(what: str) -> None:
     with pytest.raises(parity.InputError) as error:
