@@ -138,7 +138,7 @@ def elementwise(chain: Chain) -> Iterator[Cause]:
     if not some.any() or np.any(np.sign(p[some]) != np.sign(w[some])):
         return
     length = np.linalg.norm(w, axis=1, keepdims=True)
-    norm = multiple(p, w / length, bar)
+    norm = multiple(p, w / length, bar) if length.all() else None
     if norm is not None and norm.constant:
         value = shortest(float(np.max(norm.value - norm.error)), float(np.min(norm.value + norm.error)))
         yield cause("penalty-norm", partial(_instead, penalty=unsquared(strength=value)), numbers=1, value=value)
