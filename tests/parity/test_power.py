@@ -436,6 +436,6 @@ def test_the_published_measurement_reaches_what_was_promised() -> None:
         if rates.dtype != "bfloat16":
             assert rates.caught == rates.cases and rates.first >= 0.95 * rates.caught
     for rates in found.pairs:
-        assert rates.classes >= 2 / 3 * rates.cases  # the search over simulated causes named both in 0.88 of the pairs
+        assert rates.classes >= 0.8 * rates.cases  # the search over simulated causes named both in 0.88 of the pairs
     links = re.findall(r"\]\((images/[^)]+)\)", (ROOT / "docs" / "power.md").read_text(encoding="utf-8"))
     assert links and all((ROOT / "docs" / link).exists() for link in links)
