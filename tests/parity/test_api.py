@@ -61,8 +61,12 @@ RESULTS: dict[str, tuple[Callable[[], Any], str, bool]] = {
 }
 
 
+COSTLY = ("verify", "check")
+"""Results that cost seconds: processes are started for them."""
+
+
 @pytest.mark.every_case
-@pytest.mark.parametrize("name", RESULTS)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in COSTLY else n for n in RESULTS])
 def test_a_result_prints_what_its_command_prints(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -83,6 +87,7 @@ def test_a_result_prints_what_its_command_prints(
         assert isinstance(figure, Figure) and figure._repr_png_().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_two_recorded_runs_print_what_the_command_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     parity.run(["s0-scratch-lam0", "s0-scratch-lam3"], **RUN, out=tmp_path)  # type: ignore[arg-type]
     one, other = sorted((tmp_path / "trajectories").glob("*for-loop.npz"))
@@ -183,6 +188,7 @@ def test_the_api_costs_nothing_until_it_is_used() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_assert_parity_needs_no_pytest(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         "import sys\nsys.modules['pytest'] = None\nsys.path.insert(0, sys.argv[1])\nimport parity\n"

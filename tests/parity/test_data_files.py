@@ -54,7 +54,13 @@ def test_a_command_reads_a_data_file_once(words: list[str], monkeypatch: pytest.
     assert reads == ["rows.csv"]
 
 
-@pytest.mark.parametrize("change", [lambda file: file.write_text(ROWS + "9,9,9\n"), Path.unlink, Path.touch])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda file: file.write_text(ROWS + "9,9,9\n"),
+        *(pytest.param(other, marks=pytest.mark.slow) for other in (Path.unlink, Path.touch)),
+    ],
+)
 def test_a_data_file_that_changes_while_a_command_runs_is_said_and_the_rows_that_were_read_are_judged(
     change: Any, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

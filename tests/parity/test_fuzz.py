@@ -275,7 +275,7 @@ def holds(arguments: list[str], files: dict[str, bytes]) -> None:
 LENIENT = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 
-@settings(max_examples=WANTED or 40, suppress_health_check=LENIENT, derandomize=not WANTED)
+@settings(max_examples=WANTED or 20, suppress_health_check=LENIENT, derandomize=not WANTED)
 @given(command_lines())
 def test_any_input_ends_in_a_verdict_or_in_one_line(line: tuple[list[str], dict[str, bytes]]) -> None:
     holds(*line)

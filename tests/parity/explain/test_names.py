@@ -407,6 +407,7 @@ def test_batches_that_were_left_out_are_named() -> None:
     assert text.startswith("batches that were handed out are not trained on: 0, 1 of epoch 2 and 0, 1 of epoch 3")
 
 
+@pytest.mark.slow
 def test_replicas_that_step_by_themselves_and_are_averaged_are_told() -> None:
     asked = replace(parity.load("check-momentum"), epochs=2)
     trajectory, observed = trajectory_here(lambda task: LocalSGD(task).run(), asked, "float64")
