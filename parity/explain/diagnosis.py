@@ -215,11 +215,10 @@ class _Diagnosing:
     def _averaged(self) -> list[Finding]:
         """Whether a running average of weights that are as asked was recorded."""
         for words, trained in readings(self.design, self.engine):
-            steps = trained.steps + 1
             design = self.design if trained.steps == self.design.steps else self.design.first(trained.steps)
             share = Engine(trained).share(design, enough=1.0)
-            recorded = {name: values[:steps] for name, values in self.recording.weights.items()}
-            as_wide = replace(trained, weights=recorded)  # the same room without an average
+            first = {name: values[: trained.steps + 1] for name, values in self.recording.weights.items()}
+            as_wide = replace(trained, weights=first)  # the same room without an average
             if share <= 1 < Engine(as_wide).share(design, enough=1.0):
                 evidence = f"correct code is off by {self.share:.3g} times the tolerance; the weights that these "
                 return [finding("weights-averaged", f"{evidence}averages are of use {share:.2f} of it", words=words)]
@@ -241,9 +240,9 @@ class _Diagnosing:
         if self.recording.dtype == self.said.dtype:
             return []
         numbers = sum(values.size for values in self.said.weights.values())
-        kept, said = self.recording.dtype, self.said.dtype
+        kept = self.recording.dtype
         evidence = f"each of the {numbers:,} recorded numbers is a {kept} number"
-        return [finding(f"precision-{kept}", evidence, of="precision", kept=kept, said=said)]
+        return [finding(f"precision-{kept}", evidence, of="precision", kept=kept, said=self.said.dtype)]
 
     def _stopped(self) -> list[Finding]:
         """Elements that never moved and should have, by the explanation of all others."""

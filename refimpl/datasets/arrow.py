@@ -16,7 +16,7 @@ from refimpl.datasets.dataset import Dataset, first_not_finite
 from refimpl.errors import DataError
 
 PARQUET = b"PAR1"
-"""What a Parquet file begins with."""
+"""The first bytes of a Parquet file."""
 
 
 def read_arrow(where: str, content: bytes, choice: Choice, missing: str) -> tuple[Dataset, Names | None]:

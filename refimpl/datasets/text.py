@@ -136,7 +136,7 @@ def _plain(
 
 
 def _nothing(_: str) -> float:
-    """In place of a cell that is not used."""
+    """The number that stands for a cell that is not used."""
     return 0.0
 
 

@@ -1,6 +1,7 @@
-"""Two causes of one gradient, one after the other: it was made otherwise than asked, and changed again on its way::
+"""Two causes of one gradient, one after the other: it was made otherwise than asked, and changed again on its way.
 
-g = B(A(asked))        A: another loss, penalty, or other data; B: clipping, a sum over steps, a rounding …
+A is another loss or penalty, or other data, and B a clipping, a sum over steps or a rounding: every pair is tried of
+which g = B(A(asked)) is the measured gradient.
 """
 
 from __future__ import annotations
@@ -51,9 +52,7 @@ def _holds(chain: Chain, design: Design | None) -> bool:
     """Whether a design has the measured gradient."""
     off = _distances(chain, design)
     assert chain.given is not None
-    return off is not None and all(
-        bool(np.all(off[name] <= SLACK * np.max(e, axis=0))) for name, e in chain.given.error.items()
-    )
+    return off is not None and not any(np.any(off[name] > SLACK * error) for name, error in chain.given.error.items())
 
 
 def _rounded(chain: Chain, design: Design, narrower: Sequence[Cause]) -> Iterator[Cause]:
@@ -67,20 +66,21 @@ def _rounded(chain: Chain, design: Design, narrower: Sequence[Cause]) -> Iterato
 
 
 def _distances(chain: Chain, design: Design | None) -> dict[str, Array] | None:
-    """|g − g_measured| of each parameter ``(K, n)``; None for a design of other steps."""
+    """|g − g_measured| of each parameter ``(K, n)``, nan in steps that use none; None for a design of other steps."""
     if design is None or not design.consistent or design.steps != chain.steps:
         return None
     assert chain.given is not None
     with np.errstate(all="ignore"):
         made = chain.engine.gradients(design, None)
-    idle = isinstance(design.calls, np.ndarray) and (design.calls == 0).any()
-    used = np.flatnonzero(np.asarray(design.calls)) if idle else slice(None)  # what is not stepped along is nobody's
-    return {name: np.abs(value - made[name].reshape(value.shape))[used] for name, value in chain.given.value.items()}
+    used = np.asarray(design.calls) > 0 if isinstance(design.calls, np.ndarray) else np.ones(chain.steps, bool)
+    off = {name: np.abs(value - made[name].reshape(value.shape)) for name, value in chain.given.value.items()}
+    if not all(np.isfinite(each[used]).all() for each in off.values()):
+        return None
+    return {name: np.where(used[:, None], each, np.nan) for name, each in off.items()}
 
 
 def _middle(distances: dict[str, Array] | None) -> float:
     """The median distance of all numbers, ∞ where there is none: few roundings that fall otherwise are large."""
     if distances is None:
         return np.inf
-    middle = float(np.median(np.abs(np.concatenate([each.reshape(-1) for each in distances.values()]))))
-    return middle if np.isfinite(middle) else np.inf
+    return float(np.nanmedian(np.abs(np.concatenate([each.reshape(-1) for each in distances.values()]))))

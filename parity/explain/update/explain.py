@@ -161,7 +161,7 @@ class Search:
 
 
 def _still(record: UpdateRecord) -> ProvenUpdate | None:
-    """What explains a parameter that never moves."""
+    """The explanation of a parameter that never moves; None of one that does."""
     if np.any(record.weights[1 : record.steps + 1] != record.weights[0]):
         return None
     return ProvenUpdate(

@@ -31,14 +31,14 @@ def named_edits(program: Program, epochs: bool = False) -> tuple[Edit, ...]:
 
 
 def words_of(id: str) -> str:
-    """What is said of an edit with a name."""
+    """The words of an edit with a name."""
     worded = (wording.text for wording in vocabulary() if wording.id == id)
     of_counts = (count.text for name, count in counts.TABLE.items() if CORRECTIONS.get(name) == id)
     return next(chain(worded, of_counts))
 
 
 class VocabularyEditor(Editor):
-    """What the vocabulary and the tables of counters make of a program."""
+    """The edits that the vocabulary and the tables of counters make of a program."""
 
     def edits(self, epochs: bool) -> Iterator[Edit]:
         """All edits, those of the vocabulary first."""

@@ -24,7 +24,7 @@ from parity.features.check.align import WATCH
 
 Kind = Literal["optimizer", "training function"]
 MODELS = ("model", "net", "network", "module")
-"""What people call an argument that is a model."""
+"""Names that people give to an argument that is a model."""
 
 
 def kind_of(name: str, code: Any, hyper: Mapping[str, Any] | None = None) -> Kind:
