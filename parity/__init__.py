@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from parity.features.known.ask import known
     from parity.features.run.results import Report, Run
     from parity.features.run.run import run
+    from parity.features.schema.schema import schema
     from parity.features.stability.stability import stability
     from parity.features.sweep.run import sweep
     from parity.features.trace.run import trace
@@ -57,6 +58,7 @@ _HOME = {
     "known": "parity.features.known.ask",
     "load": "parity.loading",
     "run": "parity.features.run.run",
+    "schema": "parity.features.schema.schema",
     "stability": "parity.features.stability.stability",
     "sweep": "parity.features.sweep.run",
     "trace": "parity.features.trace.run",
@@ -82,6 +84,7 @@ __all__ = [
     "known",
     "load",
     "run",
+    "schema",
     "stability",
     "sweep",
     "trace",

@@ -25,6 +25,7 @@ from parity.features.convert.command import OWN_OPTIONS, convert_command
 from parity.features.gallery.command import list_command, show_command
 from parity.features.known.command import known_command
 from parity.features.run.command import run_command
+from parity.features.schema.command import schema_command
 from parity.features.stability.command import stability_command
 from parity.features.sweep.command import sweep_command
 from parity.features.trace.command import trace_command
@@ -46,6 +47,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "answer": answer_command,
     "list": list_command,
     "show": show_command,
+    "schema": schema_command,
 }
 SETTINGS = {"convert": OWN_OPTIONS}
 

@@ -8,8 +8,6 @@ cannot be renamed over and is written directly.
 from __future__ import annotations
 
 import errno
-import json
-import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,7 +16,7 @@ from datetime import datetime
 from functools import cached_property
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from parity.errors import InputError
 
@@ -124,20 +122,6 @@ def exit_code(counts: Mapping[str, int], *, judged: tuple[str, ...] = ("agree", 
     if counts.get("disagree"):
         return 1
     return 2 if counts.get("error") or not sum(counts.get(verdict, 0) for verdict in judged) else 0
-
-
-def to_json(document: Any, *, indent: int | None = 1) -> str:
-    """A document as JSON; numbers that are not finite are strings."""
-    return json.dumps(json_value(document), indent=indent, ensure_ascii=False, allow_nan=False)
-
-
-def json_value(value: Any) -> Any:
-    """Convert a value for JSON, which has no inf and no nan."""
-    if isinstance(value, dict):
-        return {key: json_value(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [json_value(item) for item in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def new_folder() -> Path:

@@ -12,6 +12,8 @@ from html import escape
 from io import StringIO
 from typing import TYPE_CHECKING
 
+from parity.document import Document, to_json
+
 if TYPE_CHECKING:  # the features, which import neither, take these names from here
     from matplotlib.figure import Figure as Figure
     from rich.console import Console as Console
@@ -52,6 +54,18 @@ class Shown:
         if page := self._page():
             return f'<iframe srcdoc="{escape(page)}" style="width: 100%; height: 40em; border: 0"></iframe>'
         return f"<pre>{escape(str(self))}</pre>"
+
+
+class Documented(Shown):
+    """A result that is a JSON document, too."""
+
+    def _document(self) -> Document:
+        """The document."""
+        raise NotImplementedError
+
+    def to_json(self) -> str:
+        """The JSON document, as ``--json`` writes it; ``parity schema`` has its schema."""
+        return to_json(self._document())
 
 
 @dataclass(frozen=True, repr=False)

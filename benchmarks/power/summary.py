@@ -13,8 +13,8 @@ import torch
 from benchmarks.power.case import Result
 from benchmarks.power.causes import NAMELESS
 from benchmarks.power.mutants import FAMILIES, MUTANTS
+from parity.document import json_value
 from parity.installed import __version__
-from parity.output import json_value
 
 FAMILY = {mutant.id: name for name, family in FAMILIES.items() for mutant in family}
 FIRST_CLASSES = FIRST_EXPLANATIONS = 3

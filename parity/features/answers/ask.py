@@ -8,18 +8,24 @@ from typing import TYPE_CHECKING, overload
 from parity.errors import InputError, nearest, spelled
 from parity.features.answers.answer import Answer, Reply
 from parity.features.answers.answers import ANSWERS
-from parity.shown import Listing, Shown
+from parity.shown import Documented, Listing
 
 if TYPE_CHECKING:
+    from parity.features.answers.document import AnswerDocument
     from parity.shown import Console
 
 
 @dataclass(frozen=True, repr=False)
-class Answered(Shown):
+class Answered(Documented):
     """An answer and the ``evidence`` that was computed for it. Printed, it is the text of ``parity answer ID``."""
 
     answer: Answer
     evidence: Reply
+
+    def _document(self) -> AnswerDocument:
+        from parity.features.answers.document import document
+
+        return document(self.answer, self.evidence)
 
     def _print(self, console: Console) -> None:
         from parity.features.answers.show import print_answer

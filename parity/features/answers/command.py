@@ -16,7 +16,6 @@ def answer_command(
 ) -> None:
     """Answer the questions of the documents that the gallery comes from, with numbers computed now."""
     from parity.features.answers.ask import answer
-    from parity.features.answers.show import to_json
     from parity.output import Output
 
     if question is None and json is not None:
@@ -27,4 +26,4 @@ def answer_command(
         return
     answered = answer(question)
     answered._print(output.console)
-    output.document(to_json(answered.answer, answered.evidence))
+    output.document(answered.to_json())

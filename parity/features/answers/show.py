@@ -15,8 +15,6 @@ from rich.markdown import Markdown
 from rich.markup import escape
 from rich.table import Table
 
-from parity.output import to_json as as_json
-
 if TYPE_CHECKING:
     from parity.features.answers.answer import Answer, Cell, Reply
 
@@ -70,24 +68,6 @@ def print_answer(answer: Answer, evidence: Reply, console: Console) -> None:
         console.print(table)
     for command in answer.commands:
         console.print(f"  {escape(command)}", highlight=False, soft_wrap=True)
-
-
-def to_json(answer: Answer, evidence: Reply) -> str:
-    """``{"schema": 1, "id": …, "answer": …, "columns": …, "rows": …}``."""
-    document = {
-        "schema": 1,
-        "id": answer.id,
-        "source": answer.source,
-        "asked": answer.asked,
-        "seen": answer.seen,
-        "why": answer.why,
-        "experiments": list(answer.experiments),
-        "commands": list(answer.commands),
-        "answer": evidence.text,
-        "columns": list(evidence.columns),
-        "rows": [list(row) for row in evidence.rows],
-    }
-    return as_json(document)
 
 
 def questions_page(answers: Mapping[str, Answer]) -> str:

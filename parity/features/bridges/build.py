@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, overload
 from parity.errors import InputError, check_number, nearest, spelled
 from parity.features.bridges.bridge import Bridge, Computation
 from parity.features.bridges.bridges import BRIDGES
-from parity.shown import Listing, Shown
+from parity.shown import Documented, Listing
 
 if TYPE_CHECKING:
+    from parity.features.bridges.document import BridgeDocument
     from parity.shown import Console, Figure
 
 
 @dataclass(frozen=True, repr=False)
-class Built(Shown):
+class Built(Documented):
     """A bridge, by its ``id``, and the ``evidence`` computed from a ``seed``.
 
     Printed, it is the text of ``parity bridge ID``.
@@ -30,6 +31,11 @@ class Built(Shown):
     def holds(self) -> bool:
         """Whether the two sides of each identity agree to the digits that are promised."""
         return all(identity.holds for identity in self.evidence.identities)
+
+    def _document(self) -> BridgeDocument:
+        from parity.features.bridges.document import document
+
+        return document(self.id, self.bridge, self.evidence, self.seed)
 
     def _print(self, console: Console) -> None:
         from parity.features.bridges.terminal import print_bridge

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from parity.errors import InputError
+from parity.options import Json
 
 
 def bridge_command(
@@ -18,6 +19,7 @@ def bridge_command(
         str | None, typer.Option(metavar="PATH", help="Results folder; default: a new one in parity-results/.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the data and everything else drawn.")] = 0,
+    json: Json = None,
 ) -> None:
     """Show exactly how two ideas are one: early stopping and ridge, dropout and ridge, priors and penalties …"""
     from parity.features.bridges import build
@@ -26,17 +28,20 @@ def bridge_command(
 
     if out == "":
         raise InputError("--out: given no name; give a folder, or leave --out away for a new one in parity-results/")
-    output = Output(None, Path(out) if out else None)
+    output = Output(json, Path(out) if out else None)
     if bridge is None:
         if out is not None:
             raise InputError(
                 f"--out {out}: without a bridge nothing is written; give its id, `parity bridge` lists them"
             )
+        if json is not None:
+            raise InputError("--json: is of one bridge; name it: parity bridge ID --json FILE")
         build.bridge()._print(output.console)
         return
     places(build.known(bridge), output.folder)  # before the work
     built = build.bridge(bridge, seed=seed)
-    written = write_bridge(built.id, built.bridge, built.evidence, seed, output.folder)
+    written = write_bridge(built, output.folder)
     built._print(output.console)
     output.results([path.name for path in written])
+    output.document(built.to_json())
     raise typer.Exit(int(not built.holds))

@@ -8,18 +8,24 @@ from typing import TYPE_CHECKING
 from parity.explain.diagnosis import diagnose as _diagnose
 from parity.explain.finding import Diagnosis
 from parity.loading import Asked, load
-from parity.shown import Shown
+from parity.shown import Documented
 from refimpl.trajectory import Trajectory
 
 if TYPE_CHECKING:
+    from parity.features.check.document import CheckDocument
     from parity.shown import Console, Figure
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Checked(Shown, Diagnosis):
+class Checked(Documented, Diagnosis):
     """What a check found, and the ``target`` that was checked. Printed, it is the text of ``parity check``."""
 
     target: str
+
+    def _document(self) -> CheckDocument:
+        from parity.features.check.document import document, environment
+
+        return document(self.target, self, environment())
 
     def _print(self, console: Console) -> None:
         from parity.features.check.terminal import print_diagnosis

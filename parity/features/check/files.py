@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import platform
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from parity.features.check.document import to_json
+from parity.document import to_json
+from parity.features.check.document import document, environment
 from parity.output import make_folder, write_whole
 
 if TYPE_CHECKING:
@@ -19,8 +18,7 @@ DOCUMENT, PICTURE = "check.json", "residual.png"
 def write_all(target: str, diagnosis: Diagnosis, folder: Path) -> tuple[str, list[str]]:
     """The document's text, and the names of the files. Raises :class:`InputError` where they cannot be written."""
     make_folder(folder)
-    environment = {name: version(name) for name in ("torch", "numpy")} | {"python": platform.python_version()}
-    text = to_json(target, diagnosis, environment)
+    text = to_json(document(target, diagnosis, environment()))
     write_whole(folder / DOCUMENT, text + "\n")
     if diagnosis.verdict == "agree" or not diagnosis.residual:
         return text, [DOCUMENT]

@@ -27,7 +27,6 @@ def compare_command(
 ) -> None:
     """Say where two recorded runs part: the first step, tensor and element; with an experiment, why."""
     from parity.features.compare.compare import compare
-    from parity.features.compare.document import to_json
     from parity.output import Output, make_folder, write_whole
 
     wanted = one_of("--dtype", dtype, DTYPE_NAMES) if dtype is not None else None
@@ -35,7 +34,7 @@ def compare_command(
     if out is not None:
         make_folder(out, "compare.json")
     compared = compare(a, b, experiment=load(experiment) if experiment is not None else None, dtype=wanted)
-    text = to_json(compared)
+    text = compared.to_json()
     compared._print(output.console)
     if out is not None:
         write_whole(out / "compare.json", text + "\n")

@@ -18,10 +18,11 @@ from parity.errors import InputError, check_name
 from parity.explain.finding import Diagnosis
 from parity.features.compare.runs import RecordedRun, Series, aligned, read_run
 from parity.loading import Asked, load
-from parity.shown import Shown
+from parity.shown import Documented
 from refimpl.types import Array
 
 if TYPE_CHECKING:
+    from parity.features.compare.document import CompareDocument
     from parity.shown import Console
 
 
@@ -54,7 +55,7 @@ class TensorComparison:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Comparison(Shown):
+class Comparison(Documented):
     """``a``, ``b``: the files, called A and B in words. ``tensors``: in the order of a step. ``ends``: the last step of
     each run. ``against`` and ``diagnoses``: the experiment, and what each run is beside it, if one is given.
     ``as_written``: some numbers are known to some digits only. ``notes``: what else is to be known. Printed, it is the
@@ -82,6 +83,11 @@ class Comparison(Shown):
     def share(self) -> float:
         """The largest difference ÷ what is allowed."""
         return max(one.share for one in self.tensors)
+
+    def _document(self) -> CompareDocument:
+        from parity.features.compare.document import document
+
+        return document(self)
 
     def _print(self, console: Console) -> None:
         from parity.features.compare.terminal import print_comparison

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 from parity.errors import check_number
 from parity.features.convert.convert import Conversion, library, option, read, read_facts
 from parity.features.convert.convert import convert as _convert
-from parity.shown import Shown
+from parity.shown import Documented
 
 if TYPE_CHECKING:
+    from parity.features.convert.document import ConvertDocument
     from parity.features.convert.prove.proof import Proof
     from parity.shown import Console
 
 
 @dataclass(frozen=True, repr=False)
-class Converted(Shown):
+class Converted(Documented):
     """A ``conversion``, and its ``proof`` where it was asked for. Printed, it is the text of ``parity convert``."""
 
     conversion: Conversion
@@ -35,6 +36,11 @@ class Converted(Shown):
         from parity.features.convert.prove.proof import exit_code
 
         return exit_code([self.proof])
+
+    def _document(self) -> ConvertDocument:
+        from parity.features.convert.document import conversion_document
+
+        return conversion_document(self.conversion, self.proof)
 
     def _print(self, console: Console) -> None:
         from parity.features.convert.show import print_conversion, print_proof

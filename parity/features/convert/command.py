@@ -32,6 +32,8 @@ def convert_command(
     The numbers of the source are options by the library's own names, which --list shows:
     parity convert --from torch --loss mse --weight-decay 3 --rows 20 --to sklearn.Ridge
     """
+    from parity.document import to_json
+    from parity.features.convert import document
     from parity.features.convert import show as report
     from parity.features.convert.ask import Converted, proven
     from parity.features.convert.convert import convert, library, read, read_facts
@@ -39,7 +41,6 @@ def convert_command(
 
     words = own_options(context.args)
     output = Output(json)
-    code = 0
     facts = {
         "--to-loss": to_loss,
         "--rows": rows,
@@ -52,7 +53,7 @@ def convert_command(
         if others:
             raise InputError(f"{others[0]}: --list shows all and takes no other option but --json; give one of the two")
         report.print_table(output.console)
-        document = report.table_document()
+        text, code = to_json(document.conventions_document()), 0
     elif prove and source is None and target is None:
         from parity.features.convert.prove.proof import exit_code, prove_all
 
@@ -60,14 +61,14 @@ def convert_command(
             raise InputError(f"{one_pair[0]}: --prove alone proves every pair; for one pair give --from and --to")
         pairs = list(prove_all(seed=seed))
         report.print_pairs(pairs, output.console)
-        document, code = report.pairs_document(pairs), exit_code([proof for _, proof in pairs])
+        text, code = to_json(document.proofs_document(pairs)), exit_code([proof for _, proof in pairs])
     else:
         given = read(source, words)
         conversion = convert(given, library("--to", target), read_facts(rows, sd_y), to_loss)
         converted = proven(conversion, seed) if prove else Converted(conversion)
         converted._print(output.console)
-        document, code = report.conversion_document(conversion, converted.proof), converted.exit_code
-    output.document(report.to_json(document))
+        text, code = converted.to_json(), converted.exit_code
+    output.document(text)
     raise typer.Exit(code)
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from parity.features.convert.convert import Conversion, condition, notes, options_of, settings, steps
-from parity.output import to_json as as_json
+from parity.features.convert.convert import Conversion, condition, notes, options_of, steps
 from refimpl.conventions import CONVENTIONS
 from refimpl.conventions.table import rows
 from refimpl.objective import number
@@ -99,51 +97,6 @@ def print_table(console: Console) -> None:
     for name, made in CONVENTIONS.items():
         options = " ".join(f"--{word}" for word in options_of(made))
         console.print(f"  {name:20} {options}", soft_wrap=True, highlight=False)
-
-
-def to_json(document: dict[str, Any]) -> str:
-    """The text of a document."""
-    return as_json({"schema": 1, **document})
-
-
-def conversion_document(conversion: Conversion, proof: Proof | None) -> dict[str, Any]:
-    """The numbers of both sides, the derivation, and the proof where there is one."""
-    return {
-        "from": {"library": conversion.source.name, **settings(conversion.source)},
-        "to": {"library": conversion.target.name, **conversion.result},
-        "condition": condition(conversion),
-        "call": conversion.target.call,
-        "rows": conversion.facts.rows,
-        "sd_y": conversion.facts.sd_y,
-        "derivation": [list(step) for step in steps(conversion)],
-        "notes": notes(conversion),
-        "proof": None if proof is None else proof_document(proof),
-    }
-
-
-def proof_document(proof: Proof) -> dict[str, Any]:
-    """The state and the evidence."""
-    return {
-        "state": proof.state,
-        "from": asdict(proof.source),
-        "to": asdict(proof.target),
-        "moved_by_doubling": proof.seen,
-        "seed": proof.seed,
-    }
-
-
-def pairs_document(proofs: Sequence[tuple[str, Proof]]) -> dict[str, Any]:
-    """Every pair with every penalty."""
-    pairs = [
-        {"penalty": penalty, "from": proof.source.library, "to": proof.target.library, "proof": proof_document(proof)}
-        for penalty, proof in proofs
-    ]
-    return {"pairs": pairs}
-
-
-def table_document() -> dict[str, Any]:
-    """The table of conventions."""
-    return {"conventions": [{**asdict(row), "intercept": CONVENTIONS[row.name].intercept} for row in rows()]}
 
 
 def shown(value: float | str) -> str:

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 from parity.errors import InputError, nearest, spelled
 from parity.features.known import known as facts
 from parity.features.known.fact import Fact, Observation
-from parity.shown import Shown
+from parity.shown import Documented
 
 if TYPE_CHECKING:
+    from parity.features.known.document import KnownDocument
     from parity.shown import Console
 
 
 @dataclass(frozen=True, repr=False)
-class Observed(Shown):
+class Observed(Documented):
     """What became of facts on this machine. Printed, it is the text of ``parity known``: one fact whole, or a table."""
 
     observations: Mapping[Fact, Observation]
@@ -26,6 +27,11 @@ class Observed(Shown):
     def gone(self) -> bool:
         """Whether some fact no longer holds."""
         return any(one.state == "no longer: remove me" for one in self.observations.values())
+
+    def _document(self) -> KnownDocument:
+        from parity.features.known.document import document
+
+        return document(self.observations)
 
     def _print(self, console: Console) -> None:
         from parity.features.known.show import print_fact, print_facts

@@ -14,15 +14,11 @@ def known_command(
     json: Json = None,
 ) -> None:
     """Try what is known to be wrong or surprising in torch, and say whether it still is."""
-    from importlib.metadata import version
-    from platform import platform
-
     from parity.features.known.ask import known
-    from parity.features.known.show import to_json
     from parity.output import Output
 
     output = Output(json)
     observed = known(fact)
     observed._print(output.console)
-    output.document(to_json(observed.observations, {"torch": version("torch"), "platform": platform()}))
+    output.document(observed.to_json())
     raise typer.Exit(int(observed.gone))

@@ -10,8 +10,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from parity.output import to_json as as_json
-
 if TYPE_CHECKING:
     from parity.features.known.fact import Fact, Observation
 
@@ -51,24 +49,3 @@ def print_fact(fact: Fact, observation: Observation, console: Console) -> None:
         console.print(f"  {name:9} {escape(text)}", soft_wrap=True, highlight=False)
     console.print()
     console.print(fact.source, soft_wrap=True, markup=False, highlight=False, end="")
-
-
-def to_json(observations: Mapping[Fact, Observation], environment: Mapping[str, str]) -> str:
-    """``{"schema": 1, "facts": […], "environment": {…}}``."""
-    facts = [
-        {
-            "id": fact.id,
-            "title": fact.title,
-            "kind": fact.kind,
-            "expected": fact.expected,
-            "executed": fact.executed,
-            "versions": fact.versions,
-            "link": fact.link,
-            "state": observation.state,
-            "text": observation.text,
-            "source": fact.source,
-        }
-        for fact, observation in observations.items()
-    ]
-    document = {"schema": 1, "facts": facts, "environment": dict(environment)}
-    return as_json(document)

@@ -35,7 +35,6 @@ def run_command(
     implementations = choices("--implementation", implementation, IMPLEMENTATION_NAMES)
     wanted = load_all(*experiments)
 
-    from parity.features.run.document import to_json
     from parity.features.run.run import run
     from parity.output import Output, interruptible, progress
 
@@ -57,6 +56,6 @@ def run_command(
                 announce=output.say,
             )
         report._print(output.console)
-        output.document(to_json(report))
+        output.document(report.to_json())
     output.changed(file for one in wanted for file in one.changed_files)
     raise typer.Exit(report.exit_code)

@@ -11,10 +11,11 @@ from parity.experiment import Experiment
 from parity.judge.free_run import FreeRun
 from parity.judge.verdict import Verdict
 from parity.output import exit_code
-from parity.shown import Shown
+from parity.shown import Documented
 from refimpl.trajectory import Trajectory
 
 if TYPE_CHECKING:
+    from parity.features.run.document import RunDocument
     from parity.shown import Console, Figure
 
 
@@ -58,7 +59,7 @@ class Reference:
 
 
 @dataclass(frozen=True, repr=False)
-class Report(Shown):
+class Report(Documented):
     """All runs, the reference's trajectories by experiment, the versions, and the folder with the results, if any.
 
     Printed, it is the table of ``parity run``.
@@ -74,6 +75,11 @@ class Report(Shown):
     def exit_code(self) -> int:
         """1 if anything disagrees; else 2 on an error or if nothing could be judged; else 0."""
         return exit_code(self.counts)
+
+    def _document(self) -> RunDocument:
+        from parity.features.run.document import document
+
+        return document(self)
 
     def _print(self, console: Console) -> None:
         from parity.features.run.terminal import print_report

@@ -23,6 +23,7 @@ from parity.judge.free_run import free_run
 from parity.judge.steps import Checks
 from parity.judge.verdict import Verdict, judge
 from parity.loading import Asked, load_all
+from parity.output import write_whole
 from refimpl.datasets import DATASETS
 from refimpl.errors import RefimplError
 from refimpl.exact.ridge import ridge
@@ -277,8 +278,7 @@ class _Folder:
         return replace(light, repro=write_repro(one, self.path / f"repro-{one.experiment.name}-{name}.py"))
 
     def finish(self, report: Report) -> None:
-        from parity.features.run.document import write_json
         from parity.features.run.pictures import draw_all
 
         draw_all(report, self.path)
-        write_json(report, self.path / "report.json")
+        write_whole(self.path / "report.json", report.to_json() + "\n")

@@ -19,7 +19,6 @@ def stability_command(
     json: Json = None,
 ) -> None:
     """Predict, before it is run, whether SGD on these batches diverges, and from which learning rate and λ on."""
-    from parity.features.stability.show import to_json
     from parity.features.stability.stability import stability
     from parity.output import Output, progress
 
@@ -30,5 +29,5 @@ def stability_command(
         forecast = stability(asked, lr or [], lambda: show(next(made), None))
         forecast.stable_strengths  # noqa: B018  # computed here, while the bar is there
     forecast._print(output.console)
-    output.document(to_json(forecast, forecast.stable_strengths))
+    output.document(forecast.to_json())
     output.changed(asked.changed_files)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from parity.output import to_json as as_json
+from parity.features.stability.document import predicted
 
 if TYPE_CHECKING:
     from parity.features.stability.stability import Stability
@@ -28,7 +28,7 @@ def print_stability(forecast: Stability, strengths: tuple[float, float] | None, 
         "limit of a batch": f"η < {forecast.reach:g}/(L + λ) = {forecast.batch_limit:.4g}, if it came again and again",
         "limit in turns": f"η < {forecast.lr_limit:.4g}: what one batch makes longer, the others make shorter",
         "stable λ": _range_of_strength(strengths, lr),
-        "predicted": f"{_predicted(forecast, forecast.growth)}: "
+        "predicted": f"{predicted(forecast, forecast.growth)}: "
         f"errors × {forecast.growth.largest:.4g} per epoch{_unseen(forecast.growth)}",
     }
     if "SubtractedL1" in forecast.bounded:  # its λ is no L2
@@ -43,16 +43,6 @@ def print_stability(forecast: Stability, strengths: tuple[float, float] | None, 
         console.print(f"  {name:18}{escape(text)}", soft_wrap=True, highlight=False)
     console.print(f"\nTraining loss before the first step: {forecast.first_loss:.4g}", highlight=False)
     console.print(_table(forecast))
-
-
-def word(growth: Growth) -> str:
-    """The prediction in one word."""
-    return "diverges" if growth.diverges else "converges"
-
-
-def _predicted(forecast: Stability, growth: Growth) -> str:
-    """The prediction in a word: a run whose errors shrink drifts where the objective has no minimum to converge to."""
-    return "drifts" if forecast.bottomless and not growth.diverges else word(growth)
 
 
 def _range_of_strength(strengths: tuple[float, float] | None, lr: float) -> str:
@@ -76,36 +66,7 @@ def _table(forecast: Stability) -> Table:
             f"{row.lr:.4g}",
             f"{row.lr / forecast.lr_limit:.3g}",
             f"{row.growth.largest:.4g}",
-            _predicted(forecast, row.growth),
+            predicted(forecast, row.growth),
             f"{row.train_loss:.4g}" if math.isfinite(row.train_loss) else "overflow",
         )
     return table
-
-
-def to_json(forecast: Stability, strengths: tuple[float, float] | None) -> str:
-    """``{"schema": 1, "experiment": …, …}``; a loss that overflowed is null."""
-    document: dict[str, Any] = {
-        "schema": 1,
-        "experiment": forecast.experiment.name,
-        "lam": forecast.lam,
-        "curvature": list(forecast.curvature),
-        "mean_curvature": forecast.mean_curvature,
-        "reach": forecast.reach,
-        "batch_limit": forecast.batch_limit,
-        "lr_limit": forecast.lr_limit,
-        "stable_strengths": None if strengths is None else list(strengths),
-        "growth": forecast.growth.largest,
-        "predicted": _predicted(forecast, forecast.growth),
-        "left_out": list(forecast.bounded),
-        "first_loss": forecast.first_loss,
-        "rows": [
-            {
-                "lr": row.lr,
-                "growth": row.growth.largest,
-                "predicted": _predicted(forecast, row.growth),
-                "train_loss": row.train_loss if math.isfinite(row.train_loss) else None,
-            }
-            for row in forecast.rows
-        ],
-    }
-    return as_json(document)

@@ -18,7 +18,7 @@ import numpy as np
 from parity.errors import InputError
 from parity.experiment import Experiment
 from parity.loading import Asked, load
-from parity.shown import Shown
+from parity.shown import Documented
 from refimpl.batches import Order
 from refimpl.errors import RefimplError
 from refimpl.exact.stability import Growth, crossing, growth, limits, reach
@@ -31,6 +31,7 @@ from refimpl.training import Group, train
 from refimpl.types import Array
 
 if TYPE_CHECKING:
+    from parity.features.stability.document import StabilityDocument
     from parity.shown import Console
 
 DRAWN = 200
@@ -52,7 +53,7 @@ class StabilityRow:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Stability(Shown):
+class Stability(Documented):
     """``curvature``: L, the least and largest eigenvalue λ_max(hM_BᵀM_B) of a batch; ``mean_curvature``: of all rows.
 
     ``batch_limit``: the smallest reach/κ_max of a batch. ``lr_limit``: of the batches in turns. ``bounded``: the
@@ -78,6 +79,11 @@ class Stability(Shown):
     def stable_strengths(self) -> tuple[float, float] | None:
         """From which to which λ the experiment's own η is stable, computed when it is first asked for."""
         return stable_strengths(self.experiment)
+
+    def _document(self) -> StabilityDocument:
+        from parity.features.stability.document import document
+
+        return document(self)
 
     def _print(self, console: Console) -> None:
         from parity.features.stability.show import print_stability

@@ -36,7 +36,6 @@ def sweep_command(
     one = load(experiment)
 
     from parity.features.sweep import files
-    from parity.features.sweep.document import to_json
     from parity.features.sweep.grid import grid
     from parity.features.sweep.penalty import swept_kind
     from parity.features.sweep.run import sweep
@@ -48,9 +47,8 @@ def sweep_command(
     make_folder(output.folder, *files.NAMES)
     with interruptible(f"nothing was written to {output.folder}"), progress("runs") as show:
         swept = sweep(one, values, seeds=seeds, penalty=penalty, torch=torch, dtype=dtype, progress=show)
-    chosen, in_torch = swept.marks, swept.in_torch
     swept._print(output.console)
-    output.results(files.write_all(swept, chosen, in_torch, output.folder))
-    output.document(to_json(swept, chosen, in_torch))
+    output.results(files.write_all(swept, output.folder))
+    output.document(swept.to_json())
     output.changed(one.changed_files)
-    raise typer.Exit(int(in_torch is not None and "disagree" in in_torch.counts))
+    raise typer.Exit(int(swept.in_torch is not None and "disagree" in swept.in_torch.counts))

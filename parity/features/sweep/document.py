@@ -4,42 +4,88 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
-from dataclasses import fields
 from importlib.metadata import version
-from typing import Any
+from typing import ClassVar, Literal
 
+import msgspec
 import numpy as np
 
+from parity.document import Document, Number
 from parity.features.sweep.beside import Beside
 from parity.features.sweep.marks import Mark
 from parity.features.sweep.run import Sweep
 from parity.features.sweep.words import sentences
 from parity.installed import __version__
-from parity.output import to_json as as_json
+from parity.judge.verdict import VerdictName
 from refimpl.types import Array
 
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
-def to_json(sweep: Sweep, marks: Sequence[Mark], beside: Beside | None) -> str:
-    """Schema 1. ``curves[name]``: over the seeds, the ``QUANTILES`` at each λ, to 6 digits; ``marks``: in each seed."""
-    document: dict[str, Any] = {
-        "schema": 1,
-        "experiment": sweep.experiment.name,
-        "penalty": sweep.kind,
-        "grid": sweep.grid.text,
-        "seeds": list(sweep.seeds),
-        "strengths": sweep.grid.values.tolist(),
-        "diverges": sweep.curves.rose.sum(axis=0).tolist(),
-        "curves": {name: _bands(values) for name, values in _numbers(sweep).items()},
-        "prior": sweep.prior,
-        "marks": [_mark(mark) for mark in marks],
-        "answer": sentences(sweep, marks),
-        "torch": None if beside is None else _beside(beside),
-        "environment": {"parity": __version__} | {name: version(name) for name in ("numpy", "scipy")},
-    }
-    return as_json(document, indent=None).replace('], "', '],\n "') + "\n"
+class MarkRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What a ``rule`` chooses in each seed: the λ, the losses there, and ``excess``, how much larger the loss is than
+    the least of all runs, as a share of that. Losses that are not known are null.
+    """
+
+    rule: str
+    strengths: list[Number]
+    validation_loss: list[Number] | None
+    expected_loss: list[Number] | None
+    ridge_expected_loss: list[Number] | None
+    excess: list[Number]
+
+
+class TorchRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The same runs in torch: verdict → number of runs, what the judge says of those that disagree, and the largest
+    relative difference of a final number.
+    """
+
+    dtype: str
+    counts: dict[VerdictName, int]
+    texts: list[str]
+    largest_difference: Number
+
+
+class SweepDocument(Document, frozen=True, kw_only=True, tag="sweep"):
+    """A penalty over its strength λ. ``strengths``: the values of λ; ``diverges``: at each of them in how many seeds;
+    ``curves``: by name, over the seeds the minimum, the quartiles and the maximum at each λ, to 6 digits; ``prior``:
+    the λ of prior and noise, null where it is unknown; ``answer``: in sentences.
+    """
+
+    compact: ClassVar[bool] = True
+
+    schema: Literal[1]
+    experiment: str
+    penalty: str
+    grid: str
+    seeds: list[int]
+    strengths: list[float]
+    diverges: list[int]
+    curves: dict[str, list[list[Number]]]
+    prior: Number | None
+    marks: list[MarkRecord]
+    answer: list[str]
+    torch: TorchRecord | None
+    environment: dict[str, str]
+
+
+def document(sweep: Sweep) -> SweepDocument:
+    """The document of a sweep."""
+    return SweepDocument(
+        schema=1,
+        experiment=sweep.experiment.name,
+        penalty=sweep.kind,
+        grid=sweep.grid.text,
+        seeds=list(sweep.seeds),
+        strengths=sweep.grid.values.tolist(),
+        diverges=sweep.curves.rose.sum(axis=0).tolist(),
+        curves={name: _bands(values) for name, values in _numbers(sweep).items()},
+        prior=sweep.prior,
+        marks=[_mark(mark) for mark in sweep.marks],
+        answer=sentences(sweep, sweep.marks),
+        torch=None if sweep.in_torch is None else _beside(sweep.in_torch),
+        environment={"parity": __version__} | {name: version(name) for name in ("numpy", "scipy")},
+    )
 
 
 def to_csv(sweep: Sweep, beside: Beside | None) -> str:
@@ -66,9 +112,19 @@ def _bands(values: Array) -> list[list[float]]:
     return [[float(f"{value:.6g}") for value in band] for band in bands]
 
 
-def _mark(mark: Mark) -> dict[str, Any]:
-    given = {field.name: getattr(mark, field.name) for field in fields(mark)}
-    return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in given.items()}
+def _mark(mark: Mark) -> MarkRecord:
+    return MarkRecord(
+        rule=mark.rule,
+        strengths=mark.strengths.tolist(),
+        validation_loss=_listed(mark.validation_loss),
+        expected_loss=_listed(mark.expected_loss),
+        ridge_expected_loss=_listed(mark.ridge_expected_loss),
+        excess=mark.excess.tolist(),
+    )
+
+
+def _listed(values: Array | None) -> list[Number] | None:
+    return None if values is None else values.tolist()
 
 
 def _runs(beside: Beside) -> dict[str, Array]:
@@ -78,12 +134,11 @@ def _runs(beside: Beside) -> dict[str, Array]:
     return {name: values for name, values in arrays.items() if values is not None}
 
 
-def _beside(beside: Beside) -> dict[str, Any]:
+def _beside(beside: Beside) -> TorchRecord:
     """The runs themselves are in the CSV table."""
-    largest = np.nanmax(beside.difference, initial=0.0)
-    return {
-        "dtype": beside.dtype,
-        "counts": beside.counts,
-        "texts": list(beside.texts),
-        "largest_difference": float(largest),
-    }
+    return TorchRecord(
+        dtype=beside.dtype,
+        counts=beside.counts,  # type: ignore[arg-type]  # the judge's verdicts
+        texts=list(beside.texts),
+        largest_difference=float(np.nanmax(beside.difference, initial=0.0)),
+    )

@@ -17,17 +17,18 @@ from parity.features.sweep.curves import Curves, Progress, curves
 from parity.features.sweep.grid import Grid, grid
 from parity.features.sweep.penalty import swept_kind
 from parity.loading import Asked, load
-from parity.shown import Shown
+from parity.shown import Documented
 from refimpl.types import Array
 
 if TYPE_CHECKING:
     from parity.features.sweep.beside import Beside
+    from parity.features.sweep.document import SweepDocument
     from parity.features.sweep.marks import Mark
     from parity.shown import Console, Figure
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)  # eq=False: arrays have no single truth value
-class Sweep(Shown):
+class Sweep(Documented):
     """``curves`` over ``grid`` in ``seeds`` seeds, from the experiment's own on; ``kind``: of the penalty swept.
 
     ``prior``: the λ of prior and noise, run as well, and ``at_prior``: its ``(seeds, 1)``; None where it is unknown.
@@ -54,6 +55,11 @@ class Sweep(Shown):
         from parity.features.sweep.marks import marks
 
         return marks(self)
+
+    def _document(self) -> SweepDocument:
+        from parity.features.sweep.document import document
+
+        return document(self)
 
     def _print(self, console: Console) -> None:
         from parity.features.sweep.terminal import print_sweep

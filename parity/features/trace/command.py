@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from parity.loading import load
-from parity.options import DTYPE_NAMES, FORMULATION_NAMES, ExperimentName, one_of
+from parity.options import DTYPE_NAMES, FORMULATION_NAMES, ExperimentName, Json, one_of
 
 
 def trace_command(
@@ -23,6 +23,7 @@ def trace_command(
         str, typer.Option(help="Of torch and the reference: loss, weight_decay or manual.")
     ] = "loss",
     out: Annotated[Path | None, typer.Option(help="A folder for the pages, trace.md and trace.html.")] = None,
+    json: Json = None,
 ) -> None:
     """Show the numbers of the first steps as one would compute them on paper, reference and torch side by side."""
     dtype = one_of("--dtype", dtype, DTYPE_NAMES)
@@ -33,6 +34,7 @@ def trace_command(
     from parity.output import Output, make_folder
 
     one = load(experiment)
+    output = Output(json)
     if out is not None:
         make_folder(out, *NAMES)
     traced = trace(
@@ -44,7 +46,8 @@ def trace_command(
         formulation=formulation,  # type: ignore[arg-type]  # checked above
     )
     written = write_all(traced, out) if out is not None else []
-    traced._print(Output().console)
+    traced._print(output.console)
     for name in written:
-        print(f"{out}/{name}")
-    Output().changed(one.changed_files)
+        output.console.print(f"{out}/{name}", soft_wrap=True, markup=False, highlight=False)
+    output.document(traced.to_json())
+    output.changed(one.changed_files)

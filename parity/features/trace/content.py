@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from parity.features.trace.expression import Expression
-from parity.shown import Shown
+from parity.shown import Documented
 
 if TYPE_CHECKING:
+    from parity.features.trace.document import TraceDocument
     from parity.shown import Console
 
 
@@ -70,7 +71,7 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Trace(Shown):
+class Trace(Documented):
     """The first steps of a run. ``refusal``: why the framework has no numbers, in its own words.
 
     Printed, it is the text of ``parity trace``; in a notebook, its page.
@@ -87,6 +88,11 @@ class Trace(Shown):
     framework: str
     refusal: str
     steps: tuple[Step, ...]
+
+    def _document(self) -> TraceDocument:
+        from parity.features.trace.document import document
+
+        return document(self)
 
     def _print(self, console: Console) -> None:
         from parity.features.trace.terminal import print_trace

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from parity.errors import InputError, check_number
 from parity.features.verify import verify as cases
-from parity.shown import Shown
+from parity.shown import Documented
 
 if TYPE_CHECKING:
+    from parity.features.verify.document import VerifyDocument
     from parity.shown import Console, Figure
 
 
 @dataclass(frozen=True, repr=False)
-class Verified(Shown):
+class Verified(Documented):
     """The ``document`` of ``parity verify``: every case with its verdict. Printed, it is the text of the command; in a
     notebook, its page.
     """
@@ -34,6 +35,11 @@ class Verified(Shown):
     def exit_code(self) -> int:
         """1 where anything disagrees or a known deviation is gone; else 2 on an error or nothing judged; else 0."""
         return cases.exit_code(self.counts)
+
+    def _document(self) -> VerifyDocument:
+        from parity.features.verify.document import read
+
+        return read(self.document)
 
     def _print(self, console: Console) -> None:
         from parity.features.verify.terminal import print_matrix

@@ -1,4 +1,4 @@
-"""What ``parity verify`` found, as every report reads it: the JSON document of schema 1, checked and cleaned."""
+"""What ``parity verify`` found, as every report reads it: the JSON document, checked and cleaned."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from parity.document import Document, Number
 from parity.errors import InputError
 
 # The order of columns.
@@ -51,15 +52,15 @@ class CaseReport(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     optimizer: str
-    options: Any
+    options: dict[str, Any]
     implementation: str
     dtype: str
     device: str
     situation: str
-    size: Any
+    size: int
     verdict: Verdict
     check: str | None
-    used: float | str | None
+    used: Number | None
     text: str
     rerun: str
     seconds: float | None
@@ -97,13 +98,13 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
         return sum(row.cases == 0 and not row.reason for row in self.rows)
 
 
-class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """The document of schema 1."""
+class VerifyDocument(Document, frozen=True, kw_only=True, tag="verify"):
+    """What ``parity verify`` found. ``counts``: verdict → number of cases; ``environment``: versions and machine."""
 
     schema: Literal[1]
     cases: list[CaseReport]
     coverage: Coverage
-    environment: dict[str, Any]
+    environment: dict[str, str]
     counts: dict[Verdict, int]
 
 
@@ -116,13 +117,13 @@ class Cell:
     cases: int
 
 
-def read(document: Mapping[str, Any]) -> Document:
+def read(document: Mapping[str, Any]) -> VerifyDocument:
     """The document, with U+FFFD for each character that a page or an XML file cannot carry.
 
     Raises :class:`InputError` where it is not of schema 1.
     """
     try:
-        return msgspec.convert(_printable(document), Document)
+        return msgspec.convert(_printable(document), VerifyDocument)
     except msgspec.ValidationError as error:
         raise InputError(f"not a document of parity verify, schema 1: {error}; write it again") from error
 

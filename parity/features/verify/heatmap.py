@@ -16,7 +16,7 @@ from parity.features.verify.document import (
     IMPLEMENTATIONS,
     LOOKS,
     Cell,
-    Document,
+    VerifyDocument,
     cells,
     in_order,
     number,
@@ -41,7 +41,7 @@ def draw(document: Mapping[str, Any], path: Path) -> Path:
     return save(picture(read(document)), path)
 
 
-def picture(report: Document) -> Figure:
+def picture(report: VerifyDocument) -> Figure:
     """One square per cell: its colour and sign are the worst verdict, its number the largest share, its shade also."""
     summaries = cells(report.cases, "optimizer", "device", "implementation", "dtype")
     several = len({one.device for one in report.cases}) > 1
@@ -74,7 +74,7 @@ def picture(report: Document) -> Figure:
     return figure
 
 
-def _places(report: Document) -> dict[tuple[str, str, str], float]:
+def _places(report: VerifyDocument) -> dict[tuple[str, str, str], float]:
     """Where each column (device, implementation, dtype) begins: the dtypes of one implementation side by side."""
     columns = {(one.device, one.implementation, one.dtype) for one in report.cases}
     places: dict[tuple[str, str, str], float] = {}
@@ -112,7 +112,7 @@ def _shade(colour: str, depth: float) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def _legend(figure: Figure, report: Document) -> None:
+def _legend(figure: Figure, report: VerifyDocument) -> None:
     present = [(name, report.counts[name]) for name in LOOKS if report.counts.get(name)]
     handles = [Patch(facecolor=LOOKS[name].colour, edgecolor="#888888") for name, _ in present]
     labels = [f"{LOOKS[name].sign}  {name} ({count:,})" for name, count in present]

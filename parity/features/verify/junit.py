@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
 
-from parity.features.verify.document import CaseReport, Document, in_words, number, read
+from parity.features.verify.document import CaseReport, VerifyDocument, in_words, number, read
 
 OUTCOME = {"disagree": "failure", "fixed": "failure", "error": "error", "unsupported": "skipped"}  # the others pass
 
@@ -36,7 +36,7 @@ def _totals(cases: list[CaseReport]) -> dict[str, Any]:
     }
 
 
-def _suite(optimizer: str, cases: list[CaseReport], report: Document) -> ElementTree.Element:
+def _suite(optimizer: str, cases: list[CaseReport], report: VerifyDocument) -> ElementTree.Element:
     skipped = sum(OUTCOME.get(one.verdict) == "skipped" for one in cases)
     suite = ElementTree.Element("testsuite", name=optimizer, **_totals(cases), skipped=str(skipped))
     properties = ElementTree.SubElement(suite, "properties")

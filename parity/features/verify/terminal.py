@@ -16,7 +16,7 @@ from parity.features.verify.document import (
     LOOKS,
     Cell,
     Coverage,
-    Document,
+    VerifyDocument,
     cells,
     in_order,
     in_words,
@@ -49,7 +49,7 @@ def print_matrix(document: Mapping[str, Any], console: Console) -> None:
     console.print(f"{len(report.cases):,} cases: {', '.join(counts)}", soft_wrap=True)
 
 
-def _table(report: Document) -> Table:
+def _table(report: VerifyDocument) -> Table:
     title = "largest error ÷ tolerance (1 is the limit) and worst verdict"
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("optimizer", no_wrap=True)
@@ -67,7 +67,7 @@ def _cell(cell: Cell | None) -> str:
     return f"[{STYLE[cell.verdict]}]{number(cell.used)} {LOOKS[cell.verdict].sign}[/]" if cell else ""
 
 
-def _print_failures(report: Document, console: Console) -> None:
+def _print_failures(report: VerifyDocument, console: Console) -> None:
     failures = [one for name in FAILURES for one in report.cases if one.verdict == name]
     for one in failures[:SHOWN]:
         line = f"[{STYLE[one.verdict]}]{one.verdict}[/] {escape(one.id)}: {escape(one.text)}"

@@ -142,6 +142,7 @@ def exit_code(counts: Mapping[str, int]) -> int:
 def document(results: Sequence[Result]) -> dict[str, Any]:
     """The document that ``--json`` writes."""
     return {
+        "document": "verify",
         "schema": 1,
         "counts": {verdict: n for verdict in VERDICTS if (n := sum(result.verdict == verdict for result in results))},
         "cases": [result.to_dict(OPTIONS[result.case.optimizer][result.case.options]) for result in results],

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from parity.shown import Shown
+from parity.shown import Documented
+
+if TYPE_CHECKING:
+    from parity.features.watch.document import WatchDocument
 
 SHOWN = 10
 """Violations that a report prints; all of them are in ``violations``."""
@@ -40,7 +44,7 @@ class Violation:
 
 
 @dataclass(kw_only=True, repr=False)
-class WatchReport(Shown):
+class WatchReport(Documented):
     """``optimizer``: its class. ``steps``: made while it was watched; ``judged``: of these, the sampled ones.
 
     ``numbers``: compared; ``unbounded``: which no correct implementation can be held to, because they may overflow or a
@@ -56,6 +60,11 @@ class WatchReport(Shown):
     violations: list[Violation] = field(default_factory=list)
     unsupported: list[str] = field(default_factory=list)
     seconds: float = 0.0
+
+    def _document(self) -> WatchDocument:
+        from parity.features.watch.document import document
+
+        return document(self)
 
     def __str__(self) -> str:
         lines = [f"{self.optimizer}: {self.judged} of {self.steps} steps judged, {self.numbers:,} numbers compared"]

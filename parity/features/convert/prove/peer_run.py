@@ -31,6 +31,8 @@ SPARE = 10  # the operations of one residual, one penalty term and one step, bes
 DIRECT = 4
 
 How = Literal["run", "recorded", "not installed"]
+State = Literal["agree", "disagree", "undecidable", "by formula"]
+"""Of a proof."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from itertools import permutations
 from math import isfinite
-from typing import Any, Literal
+from typing import Any
 
 from parity.features.convert.convert import Conversion, convert
 from parity.features.convert.prove import (
@@ -22,7 +22,7 @@ from parity.features.convert.prove import (
     statsmodels_peer,
     torch_peer,
 )
-from parity.features.convert.prove.peer_run import PeerRun, absent
+from parity.features.convert.prove.peer_run import PeerRun, State, absent
 from parity.features.convert.prove.sample import Sample, draw
 from refimpl.conventions import CONVENTIONS
 from refimpl.errors import ParameterError
@@ -44,8 +44,6 @@ DISTRIBUTIONS = {"sklearn": "scikit-learn"}
 ROWS = 20
 PENALTIES = {"‖w‖²": (0.0, 3.0), "‖w‖₁": (0.7, 0.0), "both": (0.7, 3.0)}
 """λ₁ and λ₂ beside mean(r²), for the proof of all pairs."""
-
-State = Literal["agree", "disagree", "undecidable", "by formula"]
 
 
 @dataclass(frozen=True, kw_only=True)
