@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_group
 
-from parity.errors import InputError
+from parity.errors import InputError, OptionError
 from parity.features.answers.command import answer_command
 from parity.features.bridges.command import bridge_command
 from parity.features.check.command import check_command
@@ -100,7 +100,7 @@ def end(app: Callable[..., Any], arguments: list[str] | None = None) -> int:
     except typer.TyperException as error:  # of the words on the command line; empty where the help was printed
         return _say(f"{message}; see parity --help" if (message := error.format_message()) else "")
     except InputError as error:
-        return _say(str(error))
+        return _say(error.on_the_command_line if isinstance(error, OptionError) else str(error))
     except MemoryError as error:
         return _say(f"not enough memory ({error}); give fewer rows, features or epochs")
     except (BrokenPipeError, SystemExit):  # as which rich and typer raise it, with the exit code of a verdict
@@ -135,13 +135,9 @@ def _close_output() -> int:
 
 
 def _uncaught(error: Exception) -> str:
-    """What a formula of the reference refuses, what the system cannot do, or a fault of this program, in one line."""
-    from refimpl.errors import RefimplError
-
+    """What the system cannot do, or a fault of this program, in one line."""
     if os.environ.get("PARITY_TRACEBACK"):
         traceback.print_exception(error)
-    if isinstance(error, RefimplError):
-        return str(error)
     if isinstance(error, OSError):
         if error.errno in (errno.ENOSPC, errno.EIO) and error.filename is None:
             _close_output()

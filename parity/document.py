@@ -39,8 +39,8 @@ def _text(value: Any, indent: int | None = None) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Numbers and arrays of NumPy as Python's."""
-    return value.tolist()
+    """Numbers and arrays of NumPy, and texts of a class of their own, as Python's."""
+    return str(value) if isinstance(value, str) else value.tolist()
 
 
 def json_value(value: Any) -> Any:

@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import math
+import re
+import types
 from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from refimpl.errors import InputError as InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class InputError(ValueError):
-    """Bad input, said in one line; the command line prints it and ends with exit code 2."""
+class OptionError(InputError):
+    """Bad input whose text names options: ``--to-loss`` on the command line is the argument ``to_loss`` in Python."""
+
+    OPTION = re.compile(r"(?<![\w/.-])--([a-zA-Z][\w-]*)")
+    ARGUMENTS = types.MappingProxyType({"from": "source", "to": "target"})
+
+    @property
+    def on_the_command_line(self) -> str:
+        """The text as it was written, with options."""
+        return str(self.args[0])
+
+    def __str__(self) -> str:
+        return self.OPTION.sub(
+            lambda option: self.ARGUMENTS.get(option[1], option[1].replace("-", "_")), self.on_the_command_line
+        )
 
 
 class Unsupported(Exception):

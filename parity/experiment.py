@@ -47,7 +47,7 @@ class Experiment:
     ``optimizer``: of every parameter that is in no group. ``groups``: other optimizers for the parameters they name.
     ``init``: by parameter; a parameter without one starts at 0. ``batches``, ``epochs``: the order of the rows.
     ``seed``: of data, initial weights, batch order and the masks of dropout, each with a stream of its own.
-    Raises :class:`refimpl.errors.RefimplError` where the parts do not fit together.
+    Raises :class:`parity.InputError` where the parts do not fit together.
     """
 
     name: str

@@ -18,7 +18,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from parity.errors import InputError
+from parity.errors import InputError, OptionError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -136,7 +136,7 @@ def make_folder(folder: Path, *names: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{folder}: cannot be made ({error.strerror}); choose another folder with --out") from error
+        raise OptionError(f"{folder}: cannot be made ({error.strerror}); choose another folder with --out") from error
     for name in names:
         check_place(folder / name)
     return folder

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from parity.errors import InputError
+from parity.errors import OptionError
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe & Ito: told apart by everyone
 
@@ -50,7 +50,7 @@ def save(figure: Figure, path: Path) -> Path:
         figure.savefig(temporary, format="png")
         temporary.replace(path)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}); choose another folder with --out") from error
+        raise OptionError(f"{path}: cannot be written ({error.strerror}); choose another folder with --out") from error
     finally:
         temporary.unlink(missing_ok=True)
     return path

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 
-class RefimplError(ValueError):
-    """Bad input, said in one line: ``what: given …; allowed …; remedy``.
+class InputError(ValueError):
+    """Bad input, said in one line."""
+
+
+class RefimplError(InputError):
+    """Bad input of the reference: ``what: given …; allowed …; remedy``.
 
     ``what`` is the name of the argument, key or file; ``given`` the value received; ``allowed``
     the values that are accepted; ``remedy`` what the reader should do next.

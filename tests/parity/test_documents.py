@@ -115,14 +115,14 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     [
         ("run check-small --dtype float32 --formulation loss", 0),
         ("run check-small --dtype float16 --formulation manual --implementation fused", 2),
-        ("verify -k SGD/plain/for-loop/float32/cpu/plain/7", 0),
+        ("verify -k SGD/defaults/for-loop/float32/cpu/plain/7", 0),
         ("check torch.optim:SGD --hyper lr=0.1 --dtype float64", 0),
         ("trace check-small --steps 2", 0),
         ("trace check-small --steps 1 --parameter bias --dtype bfloat16", 0),
         ("convert --from torch --loss mse --weight-decay 3 --rows 20 --to sklearn.Ridge", 0),
         ("convert --from torch --loss mse --weight-decay 3 --rows 20 --to sklearn.Ridge --prove", 0),
         ("convert --list", 0),
-        ("known mse_loss_broadcasts", 0),
+        ("known mse-loss-broadcasts", 0),
         ("stability check-small --lr 0.1 --lr 100", 0),
         ("sweep check-small --strength 0.1,1,10", 0),
         ("sweep check-small --strength 1,2 --torch", 0),
@@ -163,7 +163,7 @@ def test_two_runs_held_to_an_experiment_fulfil_the_schema(place: Path, capsys: p
     assert [one["document"] for one in document["checks"]] == ["check", "check"]
 
 
-def test_the_proofs_of_all_pairs_fulfil_their_schema(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_proofs_of_all_pairs_fulfil_their_schema() -> None:
     """Of two pairs: each is proven by tests of its own."""
     from parity.document import to_json
     from parity.features.convert.document import proofs_document
@@ -198,8 +198,9 @@ def sgd() -> Any:
 
 @pytest.mark.parametrize("name", ["run", "sweep", "stability"])
 def test_a_result_of_python_is_the_document_of_the_command(
-    name: str, place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("parity.features.run.pictures.draw_all", lambda *_: [])
     asked = {"run": {"dtypes": "float32"}, "sweep": {"strength": "1,2"}}.get(name, {})
     options = {"run": ["--dtype", "float32"], "sweep": ["--strength", "1,2"]}.get(name, [])

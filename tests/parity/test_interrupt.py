@@ -92,7 +92,7 @@ def test_an_interrupt_while_the_report_is_written(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("parity.features.run.pictures.draw_all", lambda *_: [])
-    monkeypatch.setattr("parity.features.run.document.to_json", interrupted)
+    monkeypatch.setattr("parity.features.run.document.document", interrupted)
     assert main(WORDS) == 130
     assert capsys.readouterr().err == LINE
     assert (place / "results" / "report.json").read_text() == "earlier"

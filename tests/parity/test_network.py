@@ -23,7 +23,6 @@ from parity.errors import InputError
 from parity.experiment import Experiment
 from parity.experiment_file import from_dict, to_toml
 from parity.explain.diagnosis import diagnose
-from parity.features.run.document import to_json
 from parity.features.run.repro import write_repro
 from parity.features.run.results import Run
 from parity.features.run.run import run
@@ -280,7 +279,7 @@ def test_an_experiment_with_a_network_survives_writing_and_reading() -> None:
 def test_the_report_says_which_data_were_used() -> None:
     report = run(network(), dtypes=["float32"], formulations=["weight_decay"])
     assert report.references[0].data == "classes: 24 training and 8 validation rows of 30 features"
-    assert '"network": "classes: 24 training and 8 validation rows of 30 features"' in to_json(report)
+    assert '"network": "classes: 24 training and 8 validation rows of 30 features"' in report.to_json()
     assert report.runs[0].free_run is not None and report.runs[0].free_run.digits > 4
     assert report.runs[0].ridge_distance is None
 

@@ -138,7 +138,7 @@ def test_the_same_run_twice_is_the_same_report(bench: Any) -> None:
         ({"formulations": ["lose"]}, "formulation 'lose': unknown; allowed: loss, .*did you mean 'loss'"),
         ({"implementations": ["fuse"]}, "implementation 'fuse': unknown; .*did you mean 'fused'"),
         ({"backend": "tarch"}, "backend 'tarch': unknown; allowed: torch; did you mean 'torch'"),
-        ({"devices": ["toaster"]}, "--device toaster: torch cannot use it"),
+        ({"devices": ["toaster"]}, "device toaster: torch cannot use it"),
         ({"form_factor": 0.5}, "form factor 0.5: allowed: a finite number ≥ 1"),
         ({"form_factor": math.nan}, "form factor nan: allowed"),
     ],

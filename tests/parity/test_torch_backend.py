@@ -188,7 +188,7 @@ def test_the_cpu_is_always_there() -> None:
 
 @pytest.mark.parametrize("device", ["toaster", "meta", "cuda:97", ""])
 def test_a_device_without_numbers_is_an_input_error_that_says_what_there_is(device: str) -> None:
-    with pytest.raises(InputError, match=f"--device {device}: torch cannot use it .*; available here: cpu"):
+    with pytest.raises(InputError, match=f"device {device}: torch cannot use it .*; available here: cpu"):
         TorchBackend().check_device(device)
 
 

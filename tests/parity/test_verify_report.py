@@ -198,8 +198,8 @@ def few(*verdicts: str, **changes: Any) -> dict[str, Any]:
 
 def odd() -> dict[str, Any]:
     """Odd characters wherever the document has a text."""
-    texts = ("optimizer", "options", "implementation", "dtype", "device", "situation", "size", "check", "text", "rerun")
-    document = few(**dict.fromkeys(texts, ODD))
+    texts = ("optimizer", "implementation", "dtype", "device", "situation", "check", "text", "rerun")
+    document = few(**dict.fromkeys(texts, ODD), options={ODD: ODD})
     for i, one in enumerate(document["cases"]):
         one["id"] = f"{i} {ODD}"
     row = {"optimizer": ODD, "situation": ODD, "implementation": ODD, "dtype": ODD, "cases": 0, "reason": ODD}

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from parity.errors import InputError
+from parity.errors import InputError, OptionError
 from parity.features.check.align import WATCH
 
 Kind = Literal["optimizer", "training function"]
@@ -58,7 +58,7 @@ def kind_of(name: str, code: Any, hyper: Mapping[str, Any] | None = None) -> Kin
             f"makes an optimizer takes the parameters, make(params); else {WATCH}"
         )
     if hyper is None and len(demanded) > 1:
-        raise InputError(
+        raise OptionError(
             f"{name}: demands {', '.join(demanded)}; write a function of the task, or of nothing, that calls it, as "
             "`parity check --template` shows"
         )

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.errors import InputError
+from parity.errors import InputError, OptionError
 from parity.experiment import Experiment
 from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis, Finding
@@ -70,7 +70,7 @@ def _check_saved(place: str, trajectory: Trajectory, experiment: Experiment) -> 
     if given != asked or trajectory.steps != steps or not single or not recorded:
         theirs, ours = ("; ".join(f"{n} {' × '.join(map(str, s))}" for n, s in some.items()) for some in (given, asked))
         kept = "" if recorded else ", of which the weights of each were not kept"
-        raise InputError(
+        raise OptionError(
             f"{place}: a run of {theirs}, {trajectory.steps} steps{kept}; {experiment.name} has {ours}, {steps} steps: "
             "give the experiment of that run with --experiment"
         )

@@ -60,8 +60,8 @@ class Table:
     where: Sequence[str]
 
 
-def read(place: str) -> Log:
-    """Read a log. Raises :class:`InputError` for what is none."""
+def read(place: str, *, finite: bool = True) -> Log:
+    """Read a log. ``finite``: whether inf and nan are bad input. Raises :class:`InputError` for what is no log."""
     path = Path(place)
     try:
         table = {".npz": _npz, ".csv": _csv, ".jsonl": _jsonl}[path.suffix](path)
@@ -84,7 +84,7 @@ def read(place: str) -> Log:
     numbers, unit = {}, {}
     for name, positions in header.positions.items():
         rows = [_cells(row, positions) for row in table.rows]
-        numbers[name] = _numbers(place, name, rows, table.where)
+        numbers[name] = _numbers(place, name, rows, table.where, finite)
         unit[name] = _half_units(rows, numbers[name])
         if name in QUANTITIES:
             numbers[name], unit[name] = numbers[name][:, 0], unit[name][:, 0]
@@ -180,7 +180,7 @@ def _flat(cell: Any) -> list[Any]:
     return [number for part in cell for number in _flat(part)] if isinstance(cell, list) else [cell]
 
 
-def _numbers(place: str, name: str, rows: Sequence[Sequence[Any]], where: Sequence[str]) -> Array:
+def _numbers(place: str, name: str, rows: Sequence[Sequence[Any]], where: Sequence[str], finite: bool) -> Array:
     """``(rows, numbers)``; only the first row's loss may be missing: it belongs to the initial weights."""
     wide = len(rows[-1])
     numbers = np.full((len(rows), wide), np.nan)
@@ -191,7 +191,7 @@ def _numbers(place: str, name: str, rows: Sequence[Sequence[Any]], where: Sequen
             allowed = "one" if name in QUANTITIES else f"{wide}, as in the last row"
             raise InputError(f"{place}, {line}: {name} has {len(row)} numbers; allowed: {allowed}")
         for i, cell in enumerate(row):
-            numbers[k, i] = _number(f"{place}, {line}: {name}", cell)
+            numbers[k, i] = _number(f"{place}, {line}: {name}", cell, finite)
     return numbers
 
 
@@ -199,7 +199,7 @@ def _missing(row: Sequence[Any]) -> bool:
     return len(row) == 1 and (row[0] is None or str(row[0]).strip().lower() in ("", "nan", "none", "null"))
 
 
-def _number(what: str, cell: Any) -> float:
+def _number(what: str, cell: Any, finite: bool) -> float:
     if cell is None or (isinstance(cell, str) and not cell.strip()):
         raise InputError(f"{what} is empty; allowed: a finite number in every row")
     try:
@@ -208,7 +208,7 @@ def _number(what: str, cell: Any) -> float:
         number = float(cell)
     except (TypeError, ValueError, OverflowError):
         raise InputError(f"{what} is {reprlib.repr(cell)}, which is no number; allowed: a finite number") from None
-    if not math.isfinite(number):
+    if not math.isfinite(number) and (finite or any(map(str.isdigit, str(cell)))):  # 1e999 is no float64
         raise InputError(f"{what} is {reprlib.repr(cell)}; allowed: a finite number, up to 1.8e308")
     return number
 

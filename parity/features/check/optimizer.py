@@ -29,9 +29,6 @@ from parity.judge.undecidable import variants
 from refimpl.errors import RefimplError
 from refimpl.types import Optimizer
 
-LARGEST = 1e30
-"""Of a hyper-parameter: the class is tried in float32, too, where numbers above 3.4e38 overflow."""
-
 
 def check_optimizer(
     target: Target,
@@ -49,12 +46,6 @@ def check_optimizer(
     """
     if against is not None:
         parse_against(against)
-    for name, value in hyper.items():
-        if isinstance(value, int | float) and abs(value) > LARGEST:
-            shown_value = f"{value!r:.20}" if isinstance(value, float) else f"an integer of {value.bit_length()} bits"
-            raise InputError(
-                f"{name}: given {shown_value}; allowed: at most {LARGEST:g} in size; give a smaller number"
-            )
     try:
         words = (target, dict(hyper), bool(hyper or against), tuple(dtypes), device)
         examined: Examined | None = run("parity.features.check.examine:examine_target", *words, limit=limit)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from parity.backends.base import DTYPES
-from parity.errors import InputError, check_name, check_number
+from parity.errors import OptionError, check_name, check_number
 from parity.experiment import Experiment
 from parity.explain.finding import Diagnosis
 from parity.features.check.checked import Checked, checked
@@ -44,6 +45,7 @@ def check(
         dtype = check_name("dtype", dtype, (*DTYPES, "all"))
     check_number("limit", limit, 1)
     options = dict(hyper or {})
+    check_hyper(options)
     if isinstance(target, str | Path):
         return checked(str(target), _check(str(target), experiment, options, against, dtype, device, limit))
     from parity.features.check.in_process import check_here
@@ -67,7 +69,7 @@ def _check(
         from parity.features.check.log import check_log
 
         if experiment is None:
-            raise InputError(f"{what}: to what is it held? give --experiment, the one that the log is of: {NAMED}")
+            raise OptionError(f"{what}: to what is it held? give --experiment, the one that the log is of: {NAMED}")
         return check_log(what.place, experiment, dtype=dtype)
 
     def as_optimizer() -> Diagnosis | None:
@@ -76,7 +78,7 @@ def _check(
         dtypes = DTYPES if dtype == "all" else tuple(dict.fromkeys(("float64", "float32", dtype or "float64")))
         checked = check_optimizer(what, options, against=against, dtypes=dtypes, device=device, limit=limit)
         if checked is not None and experiment is not None:
-            raise InputError(
+            raise OptionError(
                 f"{what}: is an optimizer, which is held to --against; --experiment is for training functions and logs"
             )
         return checked
@@ -106,9 +108,24 @@ NAMED = "a name of `parity list` or a file of your own"
 def not_of(kind: str, options: Mapping[str, Any], against: str | None, dtype: str | None) -> None:
     """Raise :class:`InputError` where an option is given that is for optimizers alone."""
     if options or against:
-        raise InputError(f"{'--hyper' if options else '--against'}: is for optimizers; {kind} is held to --experiment")
+        raise OptionError(f"{'--hyper' if options else '--against'}: is for optimizers; {kind} is held to --experiment")
     if dtype == "all":
-        raise InputError("--dtype all: is for optimizers; a training function runs in one, a log was made in one")
+        raise OptionError("--dtype all: is for optimizers; a training function runs in one, a log was made in one")
+
+
+LARGEST = 1e30
+"""Of a hyper-parameter: the class is tried in float32, too, where numbers above 3.4e38 overflow."""
+NOT_FINITE = re.compile(r"(?<!\w)(inf|infinity|nan)(?!\w)", re.IGNORECASE)
+
+
+def check_hyper(hyper: Mapping[str, Any]) -> None:
+    """Raise :class:`InputError` for numbers, also in tuples and lists, that no optimizer can step with."""
+    for name, value in hyper.items():
+        for number in value if isinstance(value, tuple | list) else (value,):
+            word = isinstance(number, str) and NOT_FINITE.search(number)
+            if word or (isinstance(number, int | float) and not abs(number) <= LARGEST):
+                given = f"an integer of {number.bit_length()} bits" if isinstance(number, int) else number
+                raise OptionError(f"--hyper {name}={given}: allowed: finite numbers, at most {LARGEST:g} in size")
 
 
 def hyper_parameters(words: Sequence[str]) -> dict[str, Any]:
@@ -117,9 +134,9 @@ def hyper_parameters(words: Sequence[str]) -> dict[str, Any]:
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not name.isidentifier():
-            raise InputError(f"--hyper {word}: allowed: name=value, such as lr=0.01 or betas=(0.9,0.99)")
+            raise OptionError(f"--hyper {word}: allowed: name=value, such as lr=0.01 or betas=(0.9,0.99)")
         if name in hyper:
-            raise InputError(f"--hyper {name}: given twice")
+            raise OptionError(f"--hyper {name}: given twice")
         try:
             hyper[name] = ast.literal_eval(value)
         except (ValueError, SyntaxError):

@@ -104,7 +104,7 @@ def compare(a: str | Path, b: str | Path, experiment: Asked | None = None, *, dt
     if dtype is not None:
         dtype = check_name("dtype", dtype, DTYPES)
     experiment = load(experiment) if experiment is not None else None
-    runs = read_run(str(a)), read_run(str(b))
+    runs = read_run(str(a), finite=experiment is not None), read_run(str(b), finite=experiment is not None)
     notes: list[str] = []
     diagnoses: tuple[Diagnosis, ...] = ()
     if experiment is None:
@@ -114,6 +114,7 @@ def compare(a: str | Path, b: str | Path, experiment: Asked | None = None, *, dt
 
         runs, diagnoses, notes = held_to(runs, experiment, dtype)
     tensors = tuple(_tensors(*runs))
+    notes += _divergence(*runs)
     for letter, one, other in (("A", *runs), ("B", *runs[::-1])):
         if only := [name for name in one.series if name not in other.series]:
             notes.append(f"in {letter} alone: {', '.join(only)}")
@@ -127,6 +128,26 @@ def compare(a: str | Path, b: str | Path, experiment: Asked | None = None, *, dt
         diagnoses=diagnoses,
         notes=tuple(notes),
     )
+
+
+def _divergence(a: RecordedRun, b: RecordedRun) -> list[str]:
+    """Which of the runs diverges, and from which step on: the first with a number that is not finite."""
+    first = [
+        min((int(one.step[row]) for one in run.series.values() for row in _not_finite(one)), default=None)
+        for run in (a, b)
+    ]
+    if first[0] is not None and first[0] == first[1]:
+        return [f"both diverge in step {first[0]}: from there on numbers are infinite or nan"]
+    return [
+        f"{letter} diverges in step {step}: from there on numbers are infinite or nan"
+        for letter, step in zip("AB", first, strict=True)
+        if step is not None
+    ]
+
+
+def _not_finite(one: Series) -> Array:
+    """The first row with a number that is not finite, if there is one."""
+    return np.flatnonzero(~np.isfinite(one.values).all(axis=1))[:1]
 
 
 def _tensors(a: RecordedRun, b: RecordedRun) -> Iterator[TensorComparison]:
@@ -155,6 +176,7 @@ def _share(apart: Array, one: Series, other: Series) -> Array:
     if one.room is not None and other.room is not None and one.correct is not None and other.correct is not None:
         room = one.room + other.room
         moved = np.abs((one.values - one.correct) - (other.values - other.correct))
+        moved = np.where(np.isnan(moved), np.inf, moved)  # of a number that is not finite
         beyond = np.minimum(beyond, np.maximum(moved - unit, 0))
     share = np.where(beyond > 0, beyond / room, 0.0)
     return np.where(np.isnan(share), 0.0, share)  # ∞ of ∞

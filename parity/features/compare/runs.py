@@ -62,13 +62,16 @@ class RecordedRun:
         return any(bool(np.any(one.unit)) for one in self.series.values())
 
 
-def read_run(place: str) -> RecordedRun:
-    """Read a file. Raises :class:`InputError` for what is no recorded run."""
+def read_run(place: str, *, finite: bool = False) -> RecordedRun:
+    """Read a file. ``finite``: whether inf and nan in a log are bad input.
+
+    Raises :class:`InputError` for what is no recorded run.
+    """
     if not place.endswith(LOGS) or not Path(place).is_file():
         lacks = "no such file" if place.endswith(LOGS) else f"no recorded run; allowed: {', '.join(LOGS)}"
         raise InputError(f"{place}: {lacks}")
     trajectory = saved(place)
-    return _of_trajectory(place, trajectory) if trajectory is not None else _of_log(place, read(place))
+    return _of_trajectory(place, trajectory) if trajectory is not None else _of_log(place, read(place, finite=finite))
 
 
 def aligned(run: RecordedRun, other: RecordedRun) -> RecordedRun:
@@ -91,7 +94,8 @@ def shifted(run: RecordedRun, at_end: Array, in_step: Array) -> RecordedRun:
     for name, one in run.series.items():
         of_loss = name in IN_STEP
         kept = in_step >= 0 if of_loss else np.ones(len(at_end), bool)
-        kept &= ~np.isnan(one.values).all(axis=1)
+        if of_loss and np.isnan(one.values[0]).all():  # of the row before the first step
+            kept[0] = False
         step = (in_step if of_loss else at_end)[kept]
         moved[name] = replace(one.of_rows(kept), step=step)
     return replace(run, series=moved)

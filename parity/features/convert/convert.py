@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any
 
-from parity.errors import InputError, nearest, spelled
+from parity.errors import InputError, OptionError, nearest, spelled
 from refimpl.conventions import CONVENTIONS
 from refimpl.errors import RefimplError
 from refimpl.objective import LOSSES, Convention, Facts, Objective, number, text
@@ -44,7 +44,7 @@ def convert(source: Convention, target: type[Convention], facts: Facts, loss: st
     loss = target.losses[0] if loss is None else spelled(loss, target.losses)
     if loss not in target.losses:
         allowed = ", ".join(target.losses)
-        raise InputError(f"--to-loss {loss}: {target.name} has {allowed}{nearest(loss, target.losses)}")
+        raise OptionError(f"--to-loss {loss}: {target.name} has {allowed}{nearest(loss, target.losses)}")
     try:
         objective = source.ours(facts)
         converted, same = target.of(objective, facts, loss), objective.in_loss(LOSSES[loss], facts)
@@ -65,14 +65,14 @@ def convert(source: Convention, target: type[Convention], facts: Facts, loss: st
             given = ", ".join(f"--{option(name)} {value:g}" for name, value in numbers.items())
             raise InputError(f"{given}: more than a float can hold, converted; give smaller numbers") from None
         dashes = "--" if error.what in ("rows", "sd-y") else ""  # of the data, and options
-        raise InputError(f"{dashes}{error}") from None
+        raise OptionError(f"{dashes}{error}") from None
 
 
 def library(option: str, name: str | None) -> type[Convention]:
     """The convention of that name. Raises :class:`InputError`."""
     if name is None or spelled(name, CONVENTIONS) not in CONVENTIONS:
         known = ", ".join(CONVENTIONS)
-        raise InputError(f"{option} {name or 'is missing'}: allowed: {known}{nearest(name or '', CONVENTIONS)}")
+        raise OptionError(f"{option} {name or 'is missing'}: allowed: {known}{nearest(name or '', CONVENTIONS)}")
     return CONVENTIONS[spelled(name, CONVENTIONS)]
 
 
@@ -83,18 +83,18 @@ def read(name: str | None, words: Mapping[str, str]) -> Convention:
     for word in words:
         if word not in options:
             allowed = ", ".join(f"--{one}" for one in options)
-            raise InputError(f"--{word}: {name} has no such option; allowed: {allowed}{nearest(word, options)}")
+            raise OptionError(f"--{word}: {name} has no such option; allowed: {allowed}{nearest(word, options)}")
     numbers = [word for word, field in options.items() if field.name in number_fields(made)]
     needed = [word for word in numbers if options[word].default is MISSING] or numbers
     if not set(needed) & set(words):
-        raise InputError(f"--from {name}: needs its strength; give {' or '.join(f'--{word}' for word in needed)}")
+        raise OptionError(f"--from {name}: needs its strength; give {' or '.join(f'--{word}' for word in needed)}")
     given: dict[str, Any] = {
         options[word].name: decimal(word, value) if word in numbers else value for word, value in words.items()
     }
     try:
         return made(**given)
     except RefimplError as error:
-        raise InputError(f"--from {name}: {error}") from None
+        raise OptionError(f"--from {name}: {error}") from None
 
 
 def read_facts(rows: str | None, sd_y: str | None) -> Facts:
@@ -105,9 +105,9 @@ def read_facts(rows: str | None, sd_y: str | None) -> Facts:
             sd_y=None if sd_y is None else decimal("sd-y", sd_y),
         )
     except RefimplError as error:
-        raise InputError(f"--{error}") from None
+        raise OptionError(f"--{error}") from None
     except ValueError:
-        raise InputError(f"--rows {rows}: not a whole number; give the number of rows of X") from None
+        raise OptionError(f"--rows {rows}: not a whole number; give the number of rows of X") from None
 
 
 def settings(convention: Convention) -> dict[str, float | str]:
@@ -136,7 +136,7 @@ def decimal(word: str, value: str) -> float:
     try:
         return float(ascii_digits(value))
     except ValueError:
-        raise InputError(f"--{word} {value}: not a number; give one such as 0.1 or 1e-3") from None
+        raise OptionError(f"--{word} {value}: not a number; give one such as 0.1 or 1e-3") from None
 
 
 def ascii_digits(value: str) -> str:

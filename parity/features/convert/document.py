@@ -1,4 +1,4 @@
-"""The documents of ``parity convert``: of one conversion, of the proofs of all pairs, and of the list of conventions."""
+"""The documents of ``parity convert``: of one conversion, of the proofs of all pairs, of the list of conventions."""
 
 from __future__ import annotations
 

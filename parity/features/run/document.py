@@ -90,7 +90,7 @@ def _run(one: Run) -> RunRecord:
         implementation=one.setting.implementation,
         verdict=one.verdict.name,
         text=one.verdict.text,
-        used=one.verdict.used,
+        used=dict(one.verdict.used),
         undecidable=list(one.verdict.undecidable),
         final=final_values(one),
         digits=one.digits,

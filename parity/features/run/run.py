@@ -13,7 +13,7 @@ import numpy as np
 from parity.backends import backend as find_backend
 from parity.backends.base import DTYPES, IMPLEMENTATIONS, Backend, Implementation, Setting
 from parity.backends.reference import run_reference
-from parity.errors import InputError, Unsupported, check_name, check_number
+from parity.errors import InputError, OptionError, Unsupported, check_name, check_number
 from parity.experiment import Experiment
 from parity.features.run.estimate import estimate
 from parity.features.run.results import Reference, Report, Run
@@ -253,7 +253,7 @@ class _Folder:
             probe.touch()
             probe.unlink()
         except OSError as error:
-            raise InputError(
+            raise OptionError(
                 f"{path}: cannot be written ({error.strerror}); choose another folder with --out"
             ) from error
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from parity.backends import backend
 from parity.backends.base import Setting
-from parity.errors import InputError, Unsupported
+from parity.errors import OptionError, Unsupported
 from parity.features.sweep.curves import Progress
 from parity.features.sweep.penalty import experiment_with
 from parity.features.sweep.run import Sweep
@@ -59,7 +59,9 @@ def beside(
             trajectory = runner.run(one, Setting(dtype=dtype))
             verdict = judge(one, trajectory)
         except Unsupported as refusal:
-            raise InputError(f"{one.name}: {framework} does not offer this ({refusal}); leave out --torch") from refusal
+            raise OptionError(
+                f"{one.name}: {framework} does not offer this ({refusal}); leave out --torch"
+            ) from refusal
         for name in names:
             finals[name][i, j] = getattr(trajectory, name)[-1, 0]
         verdicts[i, j] = verdict.name

@@ -10,7 +10,7 @@ from numbers import Integral
 
 import numpy as np
 
-from parity.errors import InputError, nearest
+from parity.errors import OptionError, nearest
 from parity.experiment import Experiment, Material
 from refimpl.types import Array
 
@@ -21,7 +21,7 @@ def shortened(experiment: Experiment, material: Material, steps: int) -> Experim
     """The experiment with as many epochs as the first ``steps`` need. Raises :class:`InputError`."""
     ends = np.cumsum([len(batches) for batches in material.order])
     if not (isinstance(steps, Integral) and 1 <= steps <= ends[-1]):
-        raise InputError(f"--steps {steps}: {experiment.name} has {ends[-1]} steps; give 1 to {ends[-1]}")
+        raise OptionError(f"--steps {steps}: {experiment.name} has {ends[-1]} steps; give 1 to {ends[-1]}")
     return replace(experiment, epochs=int(np.searchsorted(ends, steps)) + 1)
 
 
@@ -29,7 +29,7 @@ def check_row(row: int, batches: list[Array]) -> None:
     """Raise :class:`InputError` where a batch has no such row."""
     smallest = min(map(len, batches))
     if not (isinstance(row, Integral) and 0 <= row < smallest):
-        raise InputError(
+        raise OptionError(
             f"--row {row}: counts the rows of a batch, of which the smallest here has {smallest}; "
             f"give 0 to {smallest - 1}"
         )
@@ -44,7 +44,7 @@ def find_element(word: str, params: Mapping[str, Array]) -> tuple[str, int]:
     match = ELEMENT.fullmatch(str(word).strip())
     name = match[1].strip() if match else word
     if match is None or name not in params:
-        raise InputError(
+        raise OptionError(
             f"--parameter {word}: no such parameter; allowed: {', '.join(map(element_range, params, params.values()))}"
             f"{nearest(name, params)}"
         )
@@ -56,7 +56,7 @@ def find_element(word: str, params: Mapping[str, Array]) -> tuple[str, int]:
         return name, index[0]
     if not index and prod(shape) == 1:
         return name, 0
-    raise InputError(f"--parameter {word}: names no single element; allowed: {element_range(name, params[name])}")
+    raise OptionError(f"--parameter {word}: names no single element; allowed: {element_range(name, params[name])}")
 
 
 def element_range(name: str, param: Array) -> str:

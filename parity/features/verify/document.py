@@ -57,7 +57,7 @@ class CaseReport(msgspec.Struct, frozen=True, kw_only=True):
     dtype: str
     device: str
     situation: str
-    size: int
+    size: int | list[int]
     verdict: Verdict
     check: str | None
     used: Number | None

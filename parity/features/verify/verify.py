@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from parity.backends.torch_backend import TorchBackend
-from parity.errors import InputError, nearest, spelled
+from parity.errors import InputError, OptionError, nearest, spelled
 from parity.features.verify.case import DTYPES, IMPLEMENTATIONS, SIZES, Case, Result
 from parity.features.verify.cover import cases, matches, offered
 from parity.features.verify.known import as_known, with_fixed
@@ -230,7 +230,7 @@ def _earlier(folder: Path) -> dict[str, Result]:
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); choose --out anew") from error
+        raise OptionError(f"{path}: cannot be read ({error.strerror}); choose --out anew") from error
     whole = []
     for line in lines:
         try:
@@ -242,7 +242,7 @@ def _earlier(folder: Path) -> dict[str, Result]:
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             continue
         if version_then != torch.__version__:
-            raise InputError(
+            raise OptionError(
                 f"{path}: holds results of torch {version_then}, not {torch.__version__}; choose --out anew"
             )
         whole.append(text)

@@ -175,7 +175,7 @@ def test_without_an_experiment_those_are_listed_that_fit_the_code(
 
 @pytest.mark.slow
 def test_code_that_never_ends_is_given_up(tutorial: Path) -> None:
-    with pytest.raises(InputError, match="no result in 4 s; give it more time with --limit"):
+    with pytest.raises(InputError, match="no result in 4 s; give it more time with limit"):
         check(f"{tutorial}:endless", experiment=parity.load("check-sgd"), limit=4)
 
 

@@ -135,7 +135,7 @@ def test_a_lower_case_class_is_checked_and_a_capital_function_is_run(tmp_path: P
     assert check(f"{tmp_path / 'mine.py'}:decayed", experiment=None).family == "AdamW(lr=0.001)"
     with pytest.raises(InputError, match="0 reports"):
         check(f"{tmp_path / 'mine.py'}:Train", experiment=parity.load("check-sgd"))
-    with pytest.raises(InputError, match="make: is an optimizer, which is held to --against"):
+    with pytest.raises(InputError, match="make: is an optimizer, which is held to against"):
         check(f"{tmp_path / 'mine.py'}:make", experiment=parity.load("check-sgd"))
 
 
@@ -224,6 +224,6 @@ def test_without_an_experiment_code_on_its_own_data_is_told_to_write_one(tmp_pat
     code += "    w(torch.ones(4, 7)).mean().backward()\n    o.step()\n"
     (tmp_path / "own.py").write_text(code)
     with pytest.raises(
-        InputError, match=r"give --experiment, .* a file of your own with the data of the code; .*\(1, 7\)"
+        InputError, match=r"give experiment, .* a file of your own with the data of the code; .*\(1, 7\)"
     ):
         check(f"{tmp_path / 'own.py'}:main", experiment=None)

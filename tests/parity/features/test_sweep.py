@@ -16,7 +16,8 @@ from parity.cli import main
 from parity.errors import InputError
 from parity.features.stability.stability import stable_strengths
 from parity.features.sweep.beside import beside
-from parity.features.sweep.document import to_csv, to_json
+from parity.document import to_json
+from parity.features.sweep.document import document, to_csv
 from parity.features.sweep.grid import grid
 from parity.features.sweep.marks import first_rise, marks
 from parity.features.sweep.penalty import experiment_with
@@ -239,7 +240,7 @@ def test_a_sweep_that_always_diverges_has_no_marks_and_still_a_picture(bench):
     assert np.all(found.diverges) and marks(found) == ()
     assert "Training diverges from λ = 1 on" in sentences(found, ())[0]
     picture(found, ())
-    json.loads(to_json(found, (), None))
+    json.loads(to_json(document(found)))
 
 
 def test_data_without_validation_or_truth_are_swept_without_marks(bench):
@@ -253,7 +254,7 @@ def test_what_cannot_be_swept_is_said_in_one_line(bench):
     for experiment, asked, said in (
         (bench.experiment(penalties=()), None, "has no penalty"),
         (bench.experiment(penalties=MIX), None, "has l1 and l2; choose which to sweep with --penalty"),
-        (bench.experiment(), "l1", "--penalty l1: small has none; allowed: l2"),
+        (bench.experiment(), "l1", "penalty l1: small has none; allowed: l2"),
     ):
         with pytest.raises(InputError, match=said):
             sweep(experiment, grid("0,1"), penalty=asked)
