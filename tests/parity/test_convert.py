@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from parity.cli import main
+from parity.document import json_value
 from parity.errors import InputError
 from parity.features.convert.convert import convert, read
 from parity.features.convert.prove import keras_peer, statsmodels_peer
@@ -23,7 +24,6 @@ from parity.features.convert.prove.minimum import minimum
 from parity.features.convert.prove.peer_run import direct_bound
 from parity.features.convert.prove.proof import PEERS, PENALTIES, exit_code, prove, prove_all
 from parity.features.convert.prove.sample import Sample, draw
-from parity.document import json_value
 from parity.features.convert.show import explained
 from refimpl.conventions import CONVENTIONS
 from refimpl.conventions.sklearn_ridge import Ridge

@@ -170,7 +170,7 @@ def make(count: int = 6_000) -> dict[str, Any]:
             "numpy": "2.4.6",
             "python": "3.11.2",
             "device": "cpu",
-            "threads": 2,
+            "threads": "2",
             "kernels": "AVX512",
             "system": "Linux x86_64, Intel Xeon",
             "date": "2026-11-02",

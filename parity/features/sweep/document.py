@@ -106,7 +106,7 @@ def _numbers(sweep: Sweep) -> dict[str, Array]:
     return {name: values for name, values in sweep.curves.named().items() if name != "rose"}
 
 
-def _bands(values: Array) -> list[list[float]]:
+def _bands(values: Array) -> list[list[Number]]:
     with np.errstate(invalid="ignore"):  # of a run that diverges
         bands = np.quantile(values, QUANTILES, axis=0).tolist()
     return [[float(f"{value:.6g}") for value in band] for band in bands]

@@ -13,10 +13,10 @@ import pytest
 import parity
 from parity.backends.reference import run_reference
 from parity.cli import main
+from parity.document import to_json
 from parity.errors import InputError
 from parity.features.stability.stability import stable_strengths
 from parity.features.sweep.beside import beside
-from parity.document import to_json
 from parity.features.sweep.document import document, to_csv
 from parity.features.sweep.grid import grid
 from parity.features.sweep.marks import first_rise, marks
