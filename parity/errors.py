@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import types
 from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class OptionError(InputError):
-    """Bad input whose text names options: ``--to-loss`` on the command line is the argument ``to_loss`` in Python."""
+    """Bad input whose text names options: ``--to-loss`` on the command line is the argument ``to_loss`` in Python.
 
-    OPTION = re.compile(r"(?<![\w/.-])--([a-zA-Z][\w-]*)")
-    ARGUMENTS = types.MappingProxyType({"from": "source", "to": "target"})
+    What stands between backticks is a command, in Python, too.
+    """
 
     @property
     def on_the_command_line(self) -> str:
@@ -27,9 +26,17 @@ class OptionError(InputError):
         return str(self.args[0])
 
     def __str__(self) -> str:
-        return self.OPTION.sub(
-            lambda option: self.ARGUMENTS.get(option[1], option[1].replace("-", "_")), self.on_the_command_line
-        )
+        return OPTION.sub(_argument, self.on_the_command_line)
+
+
+OPTION = re.compile(r"`[^`]*`|(?<![\w/.-])--([a-zA-Z][\w-]*)")
+
+
+def _argument(match: re.Match[str]) -> str:
+    option: str | None = match[1]
+    if option is None:
+        return match[0]
+    return {"from": "source", "to": "target"}.get(option, option.replace("-", "_"))
 
 
 class Unsupported(Exception):

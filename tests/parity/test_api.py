@@ -15,7 +15,9 @@ from matplotlib.figure import Figure
 
 import parity
 from parity.cli import main
+from parity.errors import OptionError
 from parity.gallery import FOLDER
+from refimpl.optimizers import SGD
 
 ROOT = Path(__file__).parents[2]
 RUN = {"dtypes": "float32", "formulations": "loss", "devices": "cpu"}
@@ -218,3 +220,33 @@ def test_a_notebook_runs_and_is_kept_without_outputs(
         last = source.splitlines()[-1]
         if last.isidentifier():
             assert names[last]._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda: parity.trace("check-small", row=99), "row 99: counts the rows of a batch"),
+        (lambda: parity.trace("check-small", parameter="w"), "parameter w: no such parameter"),
+        (lambda: parity.sweep("check-small", "a"), "strength a: is no range"),
+        (lambda: parity.convert("torc", "keras"), "source torc: allowed: torch"),
+        (lambda: parity.convert("torch", "keras", to_loss="x", weight_decay=1), "to_loss x: keras has mse, sse"),
+        (lambda: parity.convert("torch", "keras", weight_dekay=1), "weight_dekay: torch has no such option"),
+        (lambda: parity.stability("check-small", lr=-1.0), "lr -1: allowed: a finite number"),
+        (lambda: parity.check("torch.optim:Adam", against="adm"), "against adm: no such reference"),
+        (lambda: parity.check("a.csv"), "give experiment, the one that the log is of: a name of `parity list`"),
+        (lambda: parity.Experiment(**{**vars(parity.load("check-small")), "epochs": 0}), "epochs: given 0; allowed"),
+        (lambda: SGD(lr=-1.0), "lr: given -1.0; allowed: a finite number ≥ 0"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+@pytest.mark.every_case
+def test_bad_input_is_one_exception_that_names_the_argument(ask: Any, said: str) -> None:
+    with pytest.raises(parity.InputError) as error:
+        ask()
+    assert said in str(error.value) and "--" not in str(error.value) and "\n" not in str(error.value)
+
+
+def test_an_option_in_a_command_or_in_a_path_stays_as_it_is() -> None:
+    error = OptionError("runs/a--b.npz: give --to-loss, as `parity convert --list` shows")
+    assert str(error) == "runs/a--b.npz: give to_loss, as `parity convert --list` shows"
+    assert error.on_the_command_line == "runs/a--b.npz: give --to-loss, as `parity convert --list` shows"

@@ -21,7 +21,7 @@ from parity.features.check.examine import examine
 from parity.features.check.in_process import trajectory_here
 from parity.features.check.kind import kind_of
 from parity.features.check.optimizer import conclude
-from parity.features.check.run import check
+from parity.features.check.run import check, hyper_parameters
 from parity.features.check.target import load, parse
 from parity.features.check.task import Task
 from parity.features.check.template import template
@@ -227,3 +227,19 @@ def test_without_an_experiment_code_on_its_own_data_is_told_to_write_one(tmp_pat
         InputError, match=r"give experiment, .* a file of your own with the data of the code; .*\(1, 7\)"
     ):
         check(f"{tmp_path / 'own.py'}:main", experiment=None)
+
+
+@pytest.mark.every_case
+@pytest.mark.parametrize(
+    "word", ["lr=inf", "lr=-inf", "lr=NaN", "lr=1e308", "lr=1e400", "betas=(inf,0.9)", "betas=(0.9,1e400)"]
+)
+def test_a_hyper_parameter_that_is_not_finite_is_refused_in_one_line(word: str) -> None:
+    with pytest.raises(InputError, match=r"^hyper .*: allowed: finite numbers, at most 1e\+30 in size$"):
+        check("torch.optim:Adam", hyper=hyper_parameters([word]))
+    assert main(["check", "torch.optim:Adam", "--hyper", word]) == 2
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 10**400, (0.9, float("nan"))])
+def test_nor_is_it_taken_in_python(value: Any) -> None:
+    with pytest.raises(InputError, match="^hyper lr=.*allowed: finite numbers"):
+        check(torch.optim.Adam, hyper={"lr": value})

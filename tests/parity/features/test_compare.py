@@ -232,3 +232,45 @@ def test_the_commands_of_the_page_print_what_it_shows(
         left = iter(lines(capsys.readouterr().out))
         for line in lines(shown):
             assert line == ["..."] or line in left, line
+
+
+def diverging(path: Path, *losses: str) -> str:
+    path.write_text("loss,norm\n1.5,1.25\n" + "".join(f"{loss},{loss}\n" for loss in losses), encoding="utf-8")
+    return str(path)
+
+
+def test_two_runs_that_diverge_alike_agree_and_the_step_is_said(tmp_path: Path) -> None:
+    same = ("2.5e300", "inf", "-inf", "nan", "nan")
+    a, b = diverging(tmp_path / "a.csv", *same), diverging(tmp_path / "b.csv", *same)
+    compared = parity.compare(a, b)
+    assert compared.verdict == "agree" and compared.first is None
+    assert compared.notes == ("both diverge in step 2: from there on numbers are infinite or nan",)
+    assert sum(one.numbers for one in compared.tensors) == 12
+
+
+@pytest.mark.parametrize("other", ["3.0", "inf", "-inf"])
+def test_a_number_beside_nan_is_a_difference(other: str, tmp_path: Path) -> None:
+    a, b = diverging(tmp_path / "a.csv", "2.0", "nan"), diverging(tmp_path / "b.csv", "2.0", other)
+    first = parity.compare(a, b).first
+    assert first is not None and (first.step, first.relative) == (2, np.inf)
+
+
+def test_a_run_that_diverges_alone_is_named(tmp_path: Path) -> None:
+    a, b = diverging(tmp_path / "a.csv", "2.0", "inf"), diverging(tmp_path / "b.csv", "2.0", "3.0")
+    assert parity.compare(a, b).notes == ("A diverges in step 2: from there on numbers are infinite or nan",)
+
+
+def test_a_run_with_nan_disagrees_beside_the_experiment(bench: Any, tmp_path: Path) -> None:
+    experiment = bench.experiment()
+    run = bench.torch(experiment)
+    run.save(tmp_path / "a.npz")
+    run.params["weight"][4, 0, 0, 3] = np.nan
+    run.save(tmp_path / "b.npz")
+    first = parity.compare(tmp_path / "a.npz", tmp_path / "b.npz", experiment).first
+    assert first is not None and (first.tensor, first.step, first.index) == ("weight", 3, (0, 3))
+
+
+def test_a_number_that_no_float_holds_is_bad_input(tmp_path: Path) -> None:
+    a = diverging(tmp_path / "a.csv", "1e400")
+    with pytest.raises(parity.InputError, match="line 3: loss is '1e400'; allowed: a finite number"):
+        parity.compare(a, a)

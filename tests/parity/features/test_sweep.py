@@ -253,7 +253,7 @@ def test_data_without_validation_or_truth_are_swept_without_marks(bench):
 def test_what_cannot_be_swept_is_said_in_one_line(bench):
     for experiment, asked, said in (
         (bench.experiment(penalties=()), None, "has no penalty"),
-        (bench.experiment(penalties=MIX), None, "has l1 and l2; choose which to sweep with --penalty"),
+        (bench.experiment(penalties=MIX), None, "has l1 and l2; choose which to sweep with penalty"),
         (bench.experiment(), "l1", "penalty l1: small has none; allowed: l2"),
     ):
         with pytest.raises(InputError, match=said):
