@@ -213,7 +213,7 @@ def test_the_json_has_the_agreed_schema(
     blind = TINY.replace("tiny", "blind").replace("lr = 0.1", "lr = 0.1\ndampening = 0.5")
     (place / "blind.toml").write_text(blind)
     document = as_json(capsys, "tiny.toml", "l1.toml", "blind.toml", "--dtype", "float32", code=1)
-    assert set(document) == {"schema", "data", "runs", "environment"}
+    assert set(document) == {"document", "schema", "data", "runs", "environment"}
     assert document["schema"] == 1
     assert set(document["data"]) == {"tiny", "l1", "blind"}
     assert all(isinstance(value, str) for value in document["environment"].values())

@@ -18,6 +18,8 @@ from parity.features.schema.schema import DOCUMENTS, to_text, version
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "docs" / "schemas"
+BEFORE = Path(__file__).parent / "documents"
+"""A document of each version, cut short, as it was written when the version was new."""
 NAN = "loss,norm\n" + "".join(f"{loss},{loss}\n" for loss in ("1.5", "inf", "nan"))
 
 
@@ -206,3 +208,11 @@ def test_a_result_of_python_is_the_document_of_the_command(
     options = {"run": ["--dtype", "float32"], "sweep": ["--strength", "1,2"]}.get(name, [])
     result = getattr(parity, name)("check-small", **asked)
     assert json.loads(result.to_json()) == written(capsys, name, "check-small", *options)
+
+
+@pytest.mark.every_case
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_document_that_was_written_before_stays_valid(name: str) -> None:
+    """Where this fails, a field is gone, is another one, or is newly required: raise the version of the document."""
+    (path,) = BEFORE.glob(f"{name}-{version(name)}.json")
+    assert hold(json.loads(path.read_text(encoding="utf-8")))["document"] == name

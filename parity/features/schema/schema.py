@@ -55,14 +55,26 @@ def schema(document: str | None = None) -> dict[str, Any] | Listing:
     if name not in DOCUMENTS:
         raise InputError(f"{document}: no such document; allowed: {', '.join(DOCUMENTS)}{nearest(name, DOCUMENTS)}")
     made = _made(name)
-    generated = msgspec.json.schema(made)
-    for part in generated["$defs"].values():
-        part["description"] = " ".join(part["description"].split()).replace("``", "`")
+    generated = _tidy(msgspec.json.schema(made))
     own = generated["$defs"][made.__name__]
     own["required"].remove("document")  # in the order of the document
     own["required"].insert(0, "document")
     title = f"parity {name}, version {version(name)}"
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **generated}
+
+
+def _tidy(part: Any) -> Any:
+    """Descriptions as one line of Markdown, and alternatives in an order that no version of msgspec changes."""
+    if isinstance(part, list):
+        return [_tidy(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    tidy = {name: _tidy(value) for name, value in part.items()}
+    if isinstance(text := part.get("description"), str):
+        tidy["description"] = " ".join(text.split()).replace("``", "`")
+    if "anyOf" in part:
+        tidy["anyOf"].sort(key=lambda kind: (kind == {"type": "null"}, json.dumps(kind)))
+    return tidy
 
 
 def version(name: str) -> int:

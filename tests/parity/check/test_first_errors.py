@@ -241,5 +241,5 @@ def test_a_hyper_parameter_that_is_not_finite_is_refused_in_one_line(word: str) 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 10**400, (0.9, float("nan"))])
 def test_nor_is_it_taken_in_python(value: Any) -> None:
-    with pytest.raises(InputError, match="^hyper lr=.*allowed: finite numbers"):
+    with pytest.raises(InputError, match=r"^hyper lr=.*allowed: finite numbers"):
         check(torch.optim.Adam, hyper={"lr": value})
