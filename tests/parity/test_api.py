@@ -233,7 +233,10 @@ def test_a_notebook_runs_and_is_kept_without_outputs(
         (lambda: parity.convert("torch", "keras", weight_dekay=1), "weight_dekay: torch has no such option"),
         (lambda: parity.stability("check-small", lr=-1.0), "lr -1: allowed: a finite number"),
         (lambda: parity.check("torch.optim:Adam", against="adm"), "against adm: no such reference"),
-        (lambda: parity.check("a.csv"), "give experiment, the one that the log is of: a name of `parity list`"),
+        (
+            lambda: parity.check(FOLDER.parents[1] / "examples" / "own" / "run.csv"),
+            "give experiment, the one that the log is of: a name of `parity list`",
+        ),
         (lambda: parity.Experiment(**{**vars(parity.load("check-small")), "epochs": 0}), "epochs: given 0; allowed"),
         (lambda: SGD(lr=-1.0), "lr: given -1.0; allowed: a finite number ≥ 0"),
     ],
