@@ -1,17 +1,38 @@
-"""What all pictures share: a white ground, colours that everyone can tell apart, and files written whole."""
+"""What all pictures share: a white ground, colours that everyone can tell apart, whole titles, files written whole.
+
+Names come from users: they may be longer than the picture is wide, hold ``$``, which Matplotlib reads as a formula, or
+characters that the font lacks. Every text with a name in it goes through :func:`in_lines`.
+"""
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from parity.errors import OptionError
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe & Ito: told apart by everyone
+INK = "#333333"
+"""Of limits and of what is compared with."""
+WITHIN, INFINITE = "#e4e8eb", "#2b1055"
+"""Of errors within the tolerance, and of an infinite share of it: neither is a colour of a map of shares."""
+TITLE, LABEL = 12, 9
+"""Sizes in points of a picture's title and of the labels in its legend."""
+LINE = 1.25 / 72
+"""Inches from one line of text to the next, for each point of its size."""
+HANDLE = 0.6
+"""Inches of a legend that are no text: the line or mark of a label and the gap to the next."""
 
 
 class Picture(Figure):
@@ -23,25 +44,108 @@ class Picture(Figure):
         return image.getvalue()
 
 
+def new_picture(width: float, height: float, title: str, *, layout: Literal["constrained"] | None) -> Picture:
+    """An empty picture; ``width`` and ``height`` in inches, without the further lines of a long title.
+
+    The ground is white; on a dark page of the site light and dark change places.
+    """
+    text = in_lines(title, TITLE, width - 0.3)
+    height += LINE * TITLE * text.count("\n")
+    picture = Picture(figsize=(width, height), dpi=130, layout=layout, facecolor="white")
+    FigureCanvasAgg(picture)
+    place = {} if layout else {"y": 1 - 0.08 / height}
+    picture.suptitle(text, fontsize=TITLE, x=0.15 / width, ha="left", **place)
+    return picture
+
+
 def new_figure(
     rows: int, columns: int, title: str, *, layout: Literal["constrained"] | None = "constrained"
 ) -> tuple[Figure, list[Any]]:
-    """White ground, so that a picture reads the same on a light and on a dark page."""
-    figure = Picture(figsize=(1 + 4.6 * columns, 4.2 * rows), dpi=130, layout=layout, facecolor="white")
-    FigureCanvasAgg(figure)
+    """A picture with its axes."""
+    figure = new_picture(1 + 4.6 * columns, 4.2 * rows, title, layout=layout)
     axes = figure.subplots(rows, columns, squeeze=False)
     for axis in axes.flat:
         axis.grid(True, color="#dddddd", lw=0.6)
         axis.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(title, fontsize=12, x=0.02, ha="left")
     return figure, list(axes.flat)
 
 
-def legend_below(figure: Figure, axis: Any, *, columns: int) -> None:
-    """Outside the axes, where it hides nothing."""
-    figure.legend(
-        *axis.get_legend_handles_labels(), loc="outside lower center", ncols=columns, fontsize=9, frameon=False
-    )
+def colours(count: int) -> list[str]:
+    """As many colours as there are things to tell apart, none of them twice."""
+    if count <= len(COLOURS):
+        return list(COLOURS[:count])
+    return [to_hex(colormaps["turbo"](0.05 + 0.9 * i / (count - 1))) for i in range(count)]
+
+
+def legend_below(figure: Figure, *axes: Any, columns: int) -> float:
+    """The legend of all axes; a label that several of them have stands once."""
+    entries = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    return legend_of(figure, entries, columns=columns)
+
+
+def legend_of(figure: Figure, entries: Mapping[str, Any], *, columns: int) -> float:
+    """A legend outside of the axes, where it hides nothing. Returns the inches by which the picture grows for it.
+
+    ``entries``: the mark of each label. There are fewer ``columns`` where the labels are long.
+    """
+    if not entries:
+        return 0.0
+    width = figure.get_figwidth() - 0.3
+    widest = min(max(width_of(plain(label), LABEL) for label in entries), width - HANDLE) + HANDLE
+    columns = max(1, min(columns, int(width / widest), len(entries)))
+    labels = [in_lines(label, LABEL, width - HANDLE) for label in entries]
+    per_column = math.ceil(len(labels) / columns)
+    lines = sum(1 + label.count("\n") for label in labels[:per_column])
+    grown = 1.2 * LINE * LABEL * max(lines, max(1 + label.count("\n") for label in labels))
+    figure.set_figheight(figure.get_figheight() + grown)
+    place = "outside lower center" if figure.get_layout_engine() else "lower center"
+    figure.legend(list(entries.values()), labels, loc=place, ncols=columns, fontsize=LABEL, frameon=False)
+    return grown
+
+
+def draw_shares(axis: Any, steps: Any, shares: Any, lowest: float, highest: float, **look: Any) -> None:
+    """Error ÷ tolerance after each step, between the two; an infinite one, or nan, is a mark of its own at the top."""
+    finite = np.isfinite(shares)
+    axis.plot(steps, np.where(finite, np.clip(shares, lowest, highest), np.nan), **look)
+    if not finite.all():
+        place = axis.get_xaxis_transform()
+        axis.plot(steps[~finite], np.full(np.sum(~finite), 0.98), "v", color=INFINITE, transform=place, label="∞")
+
+
+def in_lines(text: str, size: float, width: float) -> str:
+    """The text in lines of at most ``width`` inches at ``size`` points, as Matplotlib wants it.
+
+    A word that is longer than a line is broken.
+    """
+    lines = [""]
+    for word in re.findall(r"\S+\s*", plain(text)):
+        if width_of(lines[-1] + word.rstrip(), size) <= width:
+            lines[-1] += word
+            continue
+        lines += [""] if lines[-1] else []
+        for character in word:
+            lines += [""] if not character.isspace() and width_of(lines[-1] + character, size) > width else []
+            lines[-1] += character
+    return "\n".join(line.rstrip() for line in lines).replace("$", r"\$")
+
+
+def plain(text: str) -> str:
+    """The text with □ for each character that the font lacks."""
+    font = _font()
+    return "".join(c if c.isprintable() and font.get_char_index(ord(c)) else "□" for c in text)
+
+
+def width_of(text: str, size: float) -> float:
+    """Inches that a :func:`plain` text takes at ``size`` points."""
+    font = _font()
+    font.set_size(size, 720.0)  # finer than any screen, so that nothing is rounded to pixels
+    font.set_text(text)
+    return float(font.get_width_height()[0]) / 64 / 720
+
+
+def _font() -> Any:
+    """The font of all pictures, which Matplotlib keeps."""
+    return get_font(findfont(FontProperties()))
 
 
 def save(figure: Figure, path: Path) -> Path:

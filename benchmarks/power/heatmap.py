@@ -9,24 +9,23 @@ from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from benchmarks.power.document import Document, TrialReport, largest, read
-from parity.pictures import save
+from parity.pictures import INFINITE, WITHIN, legend_of, new_picture, plain, save, width_of
 
 CHECKS = ("initial", "steps", "weight", "bias", "loss", "links")
 HIGHEST = 18
 """log₁₀ of error ÷ tolerance with the deepest colour."""
 BEYOND = 99.0
 """The number that stands for the logarithm of ∞."""
-WITHIN, INFINITE, RIGHT, WRONG = "#e4e8eb", "#2b1055", "#00734f", "#b00020"
+RIGHT, WRONG = "#00734f", "#b00020"
 
 
 def draw(document: Mapping[str, Any], path: Path) -> Path:
-    """Write the picture as PNG. White ground, so that it reads the same on a light and on a dark page."""
+    """Write the picture as PNG."""
     return save(picture(read(document)), path)
 
 
@@ -34,9 +33,9 @@ def picture(report: Document) -> Figure:
     """A line for each mutant, below the name of its kind; the largest share over its experiments in each square."""
     dtypes = list(dict.fromkeys(case.dtype for case in report.singles))
     rows = _rows(report.singles)
-    figure = Figure(figsize=(3.2 + 2.3 * len(dtypes), 2.2 + 0.2 * len(rows)), dpi=130, facecolor="white")
-    figure.set_layout_engine("constrained")
-    FigureCanvasAgg(figure)
+    margin = 0.7 + max((width_of(plain(row), 8.5) for row in rows), default=0)
+    title = "log₁₀ of the largest error ÷ tolerance of each check, by fault"
+    figure = new_picture(margin + 2.3 * len(dtypes), 2 + 0.2 * len(rows), title, layout="constrained")
     axes = figure.subplots(1, max(len(dtypes), 1), squeeze=False, sharey=True)[0]
     colours = colormaps["YlOrRd"].with_extremes(bad="white", under=WITHIN, over=INFINITE)
     for axis, dtype in zip(axes, dtypes, strict=False):
@@ -57,14 +56,15 @@ def picture(report: Document) -> Figure:
         axis.spines[:].set_visible(False)
     for label in axes[0].get_yticklabels():
         label.set_weight("bold" if label.get_text() in {case.family for case in report.singles} else "normal")
-    figure.suptitle("log₁₀ of the largest error ÷ tolerance of each check, by fault", fontsize=13, x=0.02, ha="left")
     if dtypes and rows:
         bar = figure.colorbar(image, ax=list(axes), location="bottom", shrink=0.5, aspect=40, pad=0.01)
         bar.set_label("log₁₀(error ÷ tolerance)", fontsize=9)
-    within = Patch(fc=WITHIN, label="within the tolerance")
-    beyond = Patch(fc=INFINITE, label="∞: other steps, or a link not as asked")
-    marks = Line2D([], [], lw=0, label="cause: ✓ named first, 2/4 in so many runs only, – not caught")
-    figure.legend(handles=[within, beyond, marks], loc="outside lower center", ncols=2, fontsize=9, frameon=False)
+    legend: dict[str, Any] = {
+        "within the tolerance": Patch(fc=WITHIN),
+        "∞: other steps, or a link not as asked": Patch(fc=INFINITE),
+        "cause: ✓ named first, 2/4 in so many runs only, – not caught": Line2D([], [], lw=0),
+    }
+    legend_of(figure, legend, columns=2)
     return figure
 
 

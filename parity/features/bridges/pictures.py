@@ -18,10 +18,10 @@ from parity.features.bridges.l1 import L1Steps
 from parity.features.bridges.paths import Paths
 from parity.features.bridges.priors import Priors
 from parity.features.bridges.sgd_fixed_point import SgdFixedPoint
-from parity.pictures import COLOURS, new_figure, save
+from parity.pictures import COLOURS, legend_below, new_figure, save
 
 BLUE, RED, GREEN, PINK, ORANGE, SKY = COLOURS
-GREY = "#666666"
+GREY, BLACK, PALE = "#666666", "#000000", "#a0a0a0"
 
 
 def draw(id: str, evidence: Any, path: Path) -> Path:
@@ -48,7 +48,7 @@ def early_stopping(computed: EarlyStopping) -> Figure:
     left.set_ylim(1e-3, 30)
     _axes(left, "step k", "λ", x="log", y="log")
     left.legend(frameon=False, fontsize=9)
-    curves = (("stopped, at 1/(ηk)", computed.stopped_loss, RED), ("ridge, at λ", computed.ridge_loss, BLUE))
+    curves = (("stopped, at 1/(ηk)", computed.stopped_loss, ORANGE), ("ridge, at λ", computed.ridge_loss, PINK))
     for name, loss, colour in curves:
         best = int(np.argmin(loss))
         right.plot(computed.strengths, loss, color=colour, lw=2, label=name)
@@ -60,16 +60,16 @@ def early_stopping(computed: EarlyStopping) -> Figure:
 
 def dropout(computed: Dropout) -> Figure:
     """Left: each weight of the ridge against the rate q as a line, and after training on 1,024 copies of the rows with
-    random masks as a mark. Right: the distance between the two falls like one over the root of the copies."""
+    random masks as a mark on it. Right: the distance between the two falls like one over the root of the copies."""
     figure, (left, right) = new_figure(1, 2, "Dropout on the inputs is a ridge with λ_j = q/(1 − q)·mean(x_j²)")
-    for colour, weight, trained in zip([*COLOURS] * 2, computed.weights.T, computed.trained.T, strict=False):
-        left.plot(computed.rates, weight, color=colour, lw=1.5)
-        left.plot(computed.trained_rates, trained, "o", mfc="none", color=colour, ms=5)
-    left.plot([], [], color=GREY, lw=1.5, label="ridge")
-    left.plot([], [], "o", mfc="none", color=GREY, ms=5, label=f"{computed.copies[-1]:,} random masks")
+    left.plot(
+        computed.rates, computed.weights, color=BLUE, lw=1.5, label=["ridge"] + ["_"] * (len(computed.weights.T) - 1)
+    )
+    masks = [f"{computed.copies[-1]:,} random masks"] + ["_"] * (len(computed.trained.T) - 1)
+    left.plot(computed.trained_rates, computed.trained, "o", mfc="none", color=RED, ms=5, label=masks)
     _axes(left, "dropout rate q", "weight w_j")
     left.legend(frameon=False, fontsize=9)
-    right.plot(computed.copies, computed.distances, "o-", color=BLUE, lw=1.5, label="trained with masks, q = 0.4")
+    right.plot(computed.copies, computed.distances, "o-", color=GREEN, lw=1.5, label="trained with masks, q = 0.4")
     reference = computed.distances[-1] * np.sqrt(computed.copies[-1] / computed.copies)
     right.plot(computed.copies, reference, "--", color=GREY, lw=1.5, label="1/√copies")
     _axes(right, "copies of the rows, each with masks of its own", "‖w − w_ridge‖ ÷ ‖w_ridge‖", x="log", y="log")
@@ -91,8 +91,8 @@ def priors(computed: Priors) -> Figure:
     _axes(middle, "w ÷ standard deviation", "−log density, up to a constant")
     middle.legend(frameon=False, fontsize=9, loc="upper center")
     right.plot(computed.strengths, computed.expected, color=GREY, lw=1.5, label="expected")
-    right.plot(computed.strengths, computed.errors, "o", mfc="none", color=BLUE, ms=5, label="measured")
-    right.axvline(computed.prior_strength, color=RED, ls="--", lw=1.5, label="σ²/(nτ²), the prior's λ")
+    right.plot(computed.strengths, computed.errors, "o", mfc="none", color=GREEN, ms=5, label="measured")
+    right.axvline(computed.prior_strength, color=PINK, ls="--", lw=1.5, label="σ²/(nτ²), the prior's λ")
     _axes(right, "λ of the ridge", "‖ŵ − w‖² ÷ ‖w‖²", x="log")
     right.legend(frameon=False, fontsize=9, loc="upper left")
     return figure
@@ -121,7 +121,7 @@ def decoupled(computed: Decoupled) -> Figure:
     """Left: without momentum coupled and decoupled decay are one line; with it they part, to two ridges. Middle: Adam
     ends at the ridge, AdamW elsewhere. Right: the penalty at which AdamW ends, a wall at 1/λ."""
     figure, (left, middle, right) = new_figure(1, 3, "Decoupled decay is coupled decay with another strength")
-    looks = [(RED, "-"), (BLUE, "--"), (ORANGE, "-"), (SKY, "-"), (RED, "-"), (BLUE, "-")]
+    looks = [(RED, "-"), (BLUE, "--"), (ORANGE, "-"), (SKY, "-"), (GREEN, "-"), (PINK, "-")]
     styles = dict(zip(computed.norms, looks, strict=True))
     lines = list(computed.limits.items())
     for axis, runs, limits in (
@@ -133,13 +133,13 @@ def decoupled(computed: Decoupled) -> Figure:
             axis.plot(
                 np.arange(len(computed.norms[name])) + 1, computed.norms[name], style, color=colour, lw=2, label=name
             )
-        for style, (name, norm) in zip((":", "-.", "--"), limits, strict=False):
-            axis.axhline(norm, color=GREY, ls=style, lw=1.2, label=name)
+        for (colour, style), (name, norm) in zip(((BLACK, ":"), (PALE, "-."), (GREY, "--")), limits, strict=False):
+            axis.axhline(norm, color=colour, ls=style, lw=1.2, label=name)
         _axes(axis, "step k + 1", "‖w‖₂", x="log")
         axis.legend(frameon=False, fontsize=8.5)
-    right.plot(computed.grid, computed.wall, color=BLUE, lw=2, label="AdamW: −(u + log(1 − u))")
-    right.plot(computed.grid, computed.parabola, "--", color=RED, lw=2, label="ridge ελ: u²/2")
-    right.axvline(1, color=GREY, ls=":", lw=1.5, label="|w| = 1/λ")
+    right.plot(computed.grid, computed.wall, color=PINK, lw=2, label="AdamW: −(u + log(1 − u))")
+    right.plot(computed.grid, computed.parabola, "--", color=GREY, lw=2, label="ridge ελ: u²/2")
+    right.axvline(1, color=BLACK, ls=":", lw=1.5, label="|w| = 1/λ")
     _axes(right, "u = λ|w|", "penalty, in units of ε/λ")
     right.legend(frameon=False, fontsize=9, loc="upper left")
     return figure
@@ -157,7 +157,7 @@ def sgd_fixed_point(computed: SgdFixedPoint) -> Figure:
     left.plot([], [], ":", color=GREY, lw=1.5, label="fixed point of the epoch")
     _axes(left, "epoch", "‖w − w_ridge‖ ÷ ‖w_ridge‖", y="log")
     left.legend(frameon=False, fontsize=9)
-    right.plot(computed.rates, computed.distances, "o", mfc="none", color=BLUE, ms=6, label="fixed point")
+    right.plot(computed.rates, computed.distances, "o", mfc="none", color=PINK, ms=6, label="fixed point")
     right.plot(computed.rates, computed.first_order, "--", color=GREY, lw=1.5, label="η‖δ‖")
     _axes(right, "learning rate η", "‖w* − w_ridge‖ ÷ ‖w_ridge‖", x="log", y="log")
     right.legend(frameon=False, fontsize=9)
@@ -176,13 +176,13 @@ def l1(computed: L1Steps) -> Figure:
     left.set_xlim(-10, 400)
     left.axhline(computed.lasso_zeros, color=GREY, ls=":", lw=1.5, label="lasso")
     _axes(left, "step", "weights that are exactly 0")
-    left.legend(frameon=False, fontsize=9, loc="center right")
     for name, weight in computed.last.items():
         middle.plot(np.arange(-len(weight), 0), weight, ".-", color=colours[name], lw=1, ms=5, label=name)
     _axes(middle, "step, counted from the end", "one weight, in units of ηλ")
     for name, distance in computed.distances.items():
         right.plot(np.arange(len(distance)) + 1, distance, color=colours[name], lw=2)
     _axes(right, "step", "‖w − w_lasso‖ ÷ ‖w_lasso‖", y="log")
+    legend_below(figure, left, columns=4)
     return figure
 
 
@@ -190,16 +190,16 @@ def paths(computed: Paths) -> Figure:
     """Each weight against λ. Left: the ridge, smooth. Right: the lasso, straight between its corners
     (dotted) and 0 from λ_max on. Dashed: the four features that do not matter."""
     figure, (left, right) = new_figure(1, 2, "The ridge shrinks every weight, the lasso sets weights to 0")
-    for j, colour in enumerate([*COLOURS[:4]] * 2):
-        style, name = ("-", f"w* = {computed.truth[j]:g}".replace("-", "−")) if computed.truth[j] else ("--", "w* = 0")
+    for j, truth in enumerate(computed.truth):
+        style, colour = ("-", COLOURS[j]) if truth else ("--", GREY)
+        name = f"w* = {truth:g}".replace("-", "−")
         left.plot(computed.strengths, computed.ridge_weights[:, j], style, color=colour, lw=1.8)
         right.plot(computed.corners, computed.lasso_weights[:, j], style, color=colour, lw=1.8, label=name)
     for corner in computed.corners:
-        right.axvline(corner, color=GREY, ls=":", lw=0.8)
+        right.axvline(corner, color=PALE, ls=":", lw=0.8)
     _axes(left, "λ of λ/2·‖w‖²", "weight", x="log")
     _axes(right, "λ of λ‖w‖₁", "weight")
-    handles, labels = right.get_legend_handles_labels()
-    right.legend(handles[:5], labels[:5], fontsize=9, loc="upper right", framealpha=1, edgecolor="white")
+    legend_below(figure, right, columns=5)
     return figure
 
 

@@ -6,20 +6,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from parity.errors import InputError
-from parity.pictures import COLOURS, new_figure, save
+from parity.pictures import (
+    INFINITE,
+    INK,
+    LINE,
+    TITLE,
+    WITHIN,
+    colours,
+    draw_shares,
+    in_lines,
+    legend_below,
+    new_figure,
+    save,
+)
 
 if TYPE_CHECKING:
     from parity.explain.finding import Diagnosis
 
-LOWEST = 1e-3
-"""Smaller shares are drawn here, so that equality has a place on a logarithmic axis."""
+LOWEST, HIGHEST = 1e-3, 1e18
+"""Smaller shares are drawn here, so that equality has a place on a logarithmic axis; and larger ones there."""
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 COLUMNS = 3
 """Labels in a row of the legend."""
+PANEL = 11
+"""Points of the title of a map."""
 
 
 def draw(target: str, diagnosis: Diagnosis, path: Path) -> Path:
@@ -37,11 +52,13 @@ def picture(target: str, diagnosis: Diagnosis) -> Figure:
     maps = diagnosis.patterns[:1]
     title = f"{target}: error ÷ tolerance of each step (1 is the limit)"
     figure, axes = new_figure(1, 1 + len(maps), title, layout=None)
-    axis = axes[0]
-    for colour, marker, (label, share) in zip(COLOURS, "os^vD*", diagnosis.residual.items(), strict=False):
-        drawn = np.clip(share, LOWEST, 1e18)
-        axis.plot(np.arange(len(drawn)), drawn, marker=marker, ms=4, lw=1.2, color=colour, label=label)
-    axis.axhline(1, color="#b00020", lw=1.5, label="limit")
+    axis, residual = axes[0], diagnosis.residual
+    for colour, marker, (label, share) in zip(
+        colours(len(residual)), "os^vD*" * len(residual), residual.items(), strict=False
+    ):
+        look = {"color": colour, "marker": marker, "ms": 4, "lw": 1.2, "label": label}
+        draw_shares(axis, np.arange(len(share)), np.asarray(share), LOWEST, HIGHEST, **look)
+    axis.axhline(1, color=INK, lw=1.5, label="limit")
     axis.set_yscale("log")
     axis.yaxis.set_minor_locator(NullLocator())
     axis.yaxis.set_major_formatter(_power_of_ten)
@@ -49,20 +66,41 @@ def picture(target: str, diagnosis: Diagnosis) -> Figure:
     axis.set_xlabel("step")
     axis.set_ylabel("largest error ÷ tolerance")
     axis.xaxis.get_major_locator().set_params(integer=True)
-    handles, labels = axis.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", ncols=COLUMNS, fontsize=9, frameon=False)
-    for axis, pattern in zip(axes[1:], maps, strict=True):
-        exponent = np.log10(np.clip(pattern.share, LOWEST, 1e18)).T
-        image = axis.imshow(exponent, aspect="auto", origin="lower", cmap="cividis", interpolation="nearest")
-        axis.set_title(f"{pattern.parameter}: every element", fontsize=11)
-        axis.set_xlabel("step")
-        axis.set_ylabel("element")
-        axis.grid(False)
-        figure.colorbar(image, ax=axis, label="log₁₀(error ÷ tolerance), unexplained above 0")
+    titles = [in_lines(f"{pattern.parameter}: every element", PANEL, 3.4) for pattern in maps]
+    for axis, pattern, text in zip(axes[1:], maps, titles, strict=True):
+        _map(figure, axis, pattern.share)
+        axis.set_title(text, fontsize=PANEL)
     # Margins of fixed size: to find the tightest ones takes as long as to draw twice more.
-    rows, width = -(-len(labels) // COLUMNS), figure.get_figwidth()
-    figure.subplots_adjust(0.75 / width, 0.14 + 0.05 * rows, 1 - 0.2 / width, 0.9, wspace=0.2)
+    above = 0.25 + LINE * TITLE * (1 + figure.get_suptitle().count("\n"))
+    above += max((0.1 + LINE * PANEL * (1 + text.count("\n")) for text in titles), default=0)
+    below = 0.6 + legend_below(figure, axes[0], columns=COLUMNS)
+    width, height = figure.get_figwidth(), figure.get_figheight()
+    figure.subplots_adjust(0.75 / width, below / height, 1 - 0.2 / width, 1 - above / height, wspace=0.2)
     return figure
+
+
+def _map(figure: Figure, axis: Any, share: Any) -> None:
+    """Every element after every step: grey within its tolerance, the darker the further beyond it, ∞ in violet."""
+    exponent = np.log10(np.clip(np.where(np.isfinite(share), share, np.inf), LOWEST, None)).T
+    highest = max(1.0, float(np.max(exponent[np.isfinite(exponent)], initial=1.0)))
+    shades = colormaps["YlOrRd"].with_extremes(under=WITHIN, over=INFINITE)
+    image = axis.imshow(
+        np.minimum(exponent, 2 * highest),
+        aspect="auto",
+        origin="lower",
+        cmap=shades,
+        vmin=0,
+        vmax=highest,
+        interpolation="nearest",
+    )
+    axis.set_xlabel("step")
+    axis.set_ylabel("element")
+    axis.grid(False)
+    for ticks in (axis.xaxis, axis.yaxis):
+        ticks.get_major_locator().set_params(integer=True)
+    infinite = not np.isfinite(exponent).all()
+    bar = figure.colorbar(image, ax=axis, extend="both" if infinite else "min")
+    bar.set_label("log₁₀(error ÷ tolerance); grey: within" + (", violet: ∞" if infinite else ""))
 
 
 def _power_of_ten(value: float, position: Any) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from parity.errors import InputError, check_name
-from parity.pictures import COLOURS, legend_below, new_figure, save
+from parity.pictures import COLOURS, INK, colours, draw_shares, legend_below, new_figure, save
 from refimpl.penalties import L2
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def losses(name: str, references: list[Reference], runs: list[Run]) -> Figure:
         axis.set_xlabel("epoch")
         axis.set_ylabel("loss")
         axis.xaxis.get_major_locator().set_params(integer=True)
-    legend_below(figure, axes[0], columns=len(references))
+    legend_below(figure, *axes, columns=len(references))
     return figure
 
 
@@ -131,13 +131,13 @@ def norms(name: str, references: list[Reference], runs: list[Run]) -> Figure:
     axes[0].set_xlabel("step")
     axes[0].set_ylabel("‖w‖₂")
     axes[0].set_ylim(bottom=0)
-    legend_below(figure, axes[0], columns=len(references))
+    legend_below(figure, *axes, columns=len(references))
     return figure
 
 
 def _overlay(axis: Any, references: list[Reference], runs: list[Run], which: str) -> None:
     """The reference as a line, one run per dtype as marks on it, and every run that disagrees as a line of its own."""
-    for colour, reference in zip(_cycle(), references, strict=False):
+    for colour, reference in zip(colours(len(references)), references, strict=True):
         values = getattr(reference.trajectory, which)[:, 0]
         what = penalty_label(reference)
         axis.plot(np.arange(len(values)), values, color=colour, lw=2, label=f"{what}, reference")
@@ -164,28 +164,32 @@ def tolerance(name: str, runs: list[Run]) -> Figure:
         for colour, (group, label) in zip(COLOURS, GROUPS.items(), strict=False):
             steps, share = _largest_share(some, group)
             if len(steps):
-                axis.plot(steps, np.maximum(share, 1e-4), ".-", color=colour, lw=1, ms=3, label=label)
-        axis.axhline(1, color="#b00020", lw=1.5)
+                draw_shares(axis, steps, share, 1e-4, 1e12, color=colour, marker=".", lw=1, ms=3, label=label)
+        axis.axhline(1, color=INK, lw=1.5, label="limit")
         axis.set_yscale("log")
         axis.set_ylim(bottom=0.8e-4)
         axis.set_title(dtype, fontsize=11)
         axis.set_xlabel("step")
     axes[0].set_ylabel("error ÷ tolerance")
-    legend_below(figure, axes[0], columns=5)
+    legend_below(figure, *axes, columns=6)
     return figure
 
 
 def free_runs(name: str, runs: list[Run]) -> Figure:
     """How far the weights drift from the reference's when both run freely, with the band of correct implementations."""
     by_dtype = _by_dtype([one for one in runs if one.free_run is not None])
+    settings = list(dict.fromkeys(_without_dtype(one) for some in by_dtype.values() for one in some))
+    styles = ["-", "--", ":"] * len(settings)
+    looks = dict(zip(settings, zip(colours(len(settings)), styles, strict=False), strict=False))
     figure, axes = new_figure(1, len(by_dtype), f"{name}: drift of the weights in free runs (shown, never deciding)")
     for axis, (dtype, some) in zip(axes, by_dtype.items(), strict=True):
         drifts = np.concatenate([one.free_run.difference for one in some if one.free_run is not None])
         floor = min(drifts[drifts > 0], default=2.0**-53) / 2  # where equal runs are drawn
-        for one, colour, style in zip(some, _cycle(), ["-", "--", ":"] * len(some), strict=False):
+        for one in some:
             assert one.free_run is not None
             steps = np.arange(len(one.free_run.difference))
-            label = f"{one.setting.device} {one.setting.formulation} {one.setting.implementation}"
+            label = _without_dtype(one)
+            colour, style = looks[label]
             axis.plot(steps, np.maximum(one.free_run.difference, floor), style, color=colour, lw=1.5, label=label)
         bands = np.array([one.free_run.band for one in some if one.free_run is not None])
         highest = np.maximum(bands.max(axis=0), floor)
@@ -195,7 +199,7 @@ def free_runs(name: str, runs: list[Run]) -> Figure:
         axis.set_title(dtype, fontsize=11)
         axis.set_xlabel("step")
     axes[0].set_ylabel("‖θ − θ_ref‖ ÷ ‖θ_ref‖")
-    legend_below(figure, axes[0], columns=4)
+    legend_below(figure, *axes, columns=4)
     return figure
 
 
@@ -206,7 +210,7 @@ def _largest_share(runs: list[Run], group: str) -> tuple[Any, Any]:
         for comparison in one.verdict.comparisons:
             if comparison.quantity.kind in KINDS[group]:
                 for step, share in zip(comparison.steps, comparison.share, strict=True):
-                    largest[int(step)] = max(largest.get(int(step), 0.0), float(min(share, 1e12)))
+                    largest[int(step)] = max(largest.get(int(step), 0.0), float(share))
     steps = sorted(largest)
     return np.array(steps), np.array([largest[step] for step in steps])
 
@@ -218,5 +222,5 @@ def _by_dtype(runs: list[Run]) -> dict[str, list[Run]]:
     return by_dtype
 
 
-def _cycle() -> list[str]:
-    return [*COLOURS] * 20
+def _without_dtype(run: Run) -> str:
+    return f"{run.setting.device} {run.setting.formulation} {run.setting.implementation}"

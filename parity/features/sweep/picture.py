@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from parity.features.sweep.beside import Beside
 from parity.features.sweep.marks import Mark
 from parity.features.sweep.run import Sweep
 from parity.features.sweep.words import RULES, middle, number
-from parity.pictures import COLOURS, Picture
+from parity.pictures import COLOURS, INK, legend_below, new_picture
 from refimpl.types import Array
 
-BLUE, GREEN, DARK = COLOURS[0], COLOURS[2], "#333333"
+BLUE, RED, GREEN = COLOURS[:3]
 SIDE = {
     "train_loss": "training loss",
     "norm": "‖w‖₂",
@@ -29,15 +28,15 @@ LOOKS_AT = {"first": BLUE, "validation": BLUE, "truth": GREEN}
 
 
 def picture(sweep: Sweep, marks: Sequence[Mark], beside: Beside | None = None) -> Figure:
-    """White ground, so that it reads the same on a light and on a dark page."""
+    """What each rule chooses above the losses, and beside them what λ does to the weights."""
     named = sweep.curves.named()
     side = [name for name in SIDE if name in named]
     losses = "validation_loss" in named
     left = ["rules"] * bool(marks) + ["losses"] * (len(side) - bool(marks))
     layout: list[Any] = [[a, b] for a, b in zip(left, side, strict=True)] if losses else [[name] for name in side]
-    figure = Picture(figsize=(11.5 if losses else 6.5, 1.2 + 1.75 * len(layout)), dpi=130, layout="constrained")
-    figure.set_facecolor("white")
-    FigureCanvasAgg(figure)
+    many = f"{len(sweep.seeds)} seeds" if len(sweep.seeds) > 1 else f"seed {sweep.seeds[0]}"
+    title = f"{sweep.experiment.name}: λ of the {sweep.kind} penalty, {len(sweep.grid.values)} values, {many}"
+    figure = new_picture(11.5 if losses else 6.5, 1 + 1.75 * len(layout), title, layout="constrained")
     axes: dict[str, Any] = figure.subplot_mosaic(layout, sharex=True, width_ratios=[1.35, 1] if losses else None)
     for axis in axes.values():
         axis.grid(True, color="#dddddd", lw=0.6)
@@ -47,10 +46,10 @@ def picture(sweep: Sweep, marks: Sequence[Mark], beside: Beside | None = None) -
         axis.tick_params(labelbottom=False)
     for name in side:
         axes[name].set_title(SIDE[name], fontsize=10, loc="left")
-        _curve(axes[name], sweep, name, BLUE, "-")
+        _curve(axes[name], sweep, name, *((INK, "--") if name == "degrees_of_freedom" else (BLUE, "-")))
         if name == "norm" and "ridge_norm" in named:
             axes[name].set_title("‖w‖₂; dashed: of the ridge solution", fontsize=10, loc="left")
-            _curve(axes[name], sweep, "ridge_norm", DARK, "--", band=False)
+            _curve(axes[name], sweep, "ridge_norm", INK, "--", band=False)
     _log_where_wide(axes.get("train_loss"), axes.get("ridge_distance"), axes.get("norm"))
     if losses:
         _losses(axes["losses"], sweep, beside)
@@ -59,16 +58,8 @@ def picture(sweep: Sweep, marks: Sequence[Mark], beside: Beside | None = None) -
     for axis in {side[-1]: axes[side[-1]], **({"losses": axes["losses"]} if losses else {})}.values():
         axis.set_xlabel("λ")
         axis.tick_params(labelbottom=True)
-    _show_divergence(axes, sweep)
-    many = f"{len(sweep.seeds)} seeds" if len(sweep.seeds) > 1 else f"seed {sweep.seeds[0]}"
-    figure.suptitle(
-        f"{sweep.experiment.name}: λ of the {sweep.kind} penalty, {len(sweep.grid.values)} values, {many}",
-        fontsize=12,
-        x=0.02,
-        ha="left",
-    )
-    handles, labels = axes["losses" if losses else side[0]].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower left", ncols=3, fontsize=9, frameon=False)
+    _show_divergence(axes.values(), sweep)
+    legend_below(figure, axes["losses" if losses else side[0]], columns=3)
     return figure
 
 
@@ -83,7 +74,7 @@ def _losses(axis: Any, sweep: Sweep, beside: Beside | None) -> None:
             axis,
             sweep,
             "ridge_expected_loss",
-            "#333333",
+            INK,
             "--",
             band=False,
             label="ridge solution, expected on new rows",
@@ -92,7 +83,7 @@ def _losses(axis: Any, sweep: Sweep, beside: Beside | None) -> None:
         some = np.flatnonzero(~sweep.diverges)[:: max(1, len(sweep.grid.values) // 12)]
         medians = np.median(beside.validation_loss, axis=0)
         axis.plot(
-            sweep.grid.values[some], medians[some], "o", mfc="none", color=BLUE, ms=7, label=f"torch {beside.dtype}"
+            sweep.grid.values[some], medians[some], "o", mfc="none", color=RED, ms=7, label=f"torch {beside.dtype}"
         )
     axis.set_title("loss without the penalty", fontsize=10, loc="left")
     _log_where_wide(axis)
@@ -114,7 +105,7 @@ def _curve(axis: Any, sweep: Sweep, name: str, colour: str, style: str, *, band:
 def _rules(axis: Any, losses: Any, marks: Sequence[Mark]) -> None:
     """A line for each rule: the median of its choices, their quartiles (thick) and their range (thin)."""
     for y, mark in enumerate(marks):
-        colour = LOOKS_AT.get(mark.rule, DARK)
+        colour = LOOKS_AT.get(mark.rule, INK)
         low, lower, upper, high = np.quantile(mark.strengths, (0, 0.25, 0.75, 1), method="nearest")
         axis.plot([low, high], [y, y], color=colour, lw=1)
         axis.plot([lower, upper], [y, y], color=colour, lw=5, alpha=0.45, solid_capstyle="butt")
@@ -129,7 +120,7 @@ def _rules(axis: Any, losses: Any, marks: Sequence[Mark]) -> None:
     axis.set_yticks(range(len(marks)), [RULES[mark.rule] for mark in marks], fontsize=9)
     axis.set_ylim(len(marks) - 0.4, -0.6)
     axis.tick_params(axis="y", length=0)
-    axis.set_title("the λ that each rule chooses", fontsize=10, loc="left")
+    axis.set_title("the λ that each rule chooses: median (dotted below), quartiles, range", fontsize=10, loc="left")
 
 
 def _log_where_wide(*axes: Any) -> None:
@@ -143,20 +134,10 @@ def _log_where_wide(*axes: Any) -> None:
             axis.set_yscale("log")
 
 
-def _show_divergence(axes: dict[str, Any], sweep: Sweep) -> None:
+def _show_divergence(axes: Collection[Any], sweep: Sweep) -> None:
     """The range from the first λ of which the run of some seed diverges, shaded."""
     if not np.any(sweep.diverges):
         return
     first, last = sweep.grid.values[sweep.diverges][[0, -1]]
-    for name, axis in axes.items():
-        axis.axvspan(first, last, color="#b00020", alpha=0.08, lw=0)
-        place: dict[str, Any] = {
-            "transform": axis.get_xaxis_transform(),
-            "color": "#b00020",
-            "fontsize": 9,
-            "ha": "right",
-        }
-        if name == "losses":
-            axis.text(first, 0.97, "diverges ", va="top", **place)
-        elif name == "train_loss":
-            axis.text(first, 0.05, "diverges ", **place)
+    for axis in axes:
+        axis.axvspan(first, last, color="#b00020", alpha=0.15, lw=0, label="diverges")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
@@ -16,16 +16,19 @@ from parity.features.verify.document import (
     IMPLEMENTATIONS,
     LOOKS,
     Cell,
+    Verdict,
     VerifyDocument,
     cells,
     in_order,
     number,
     read,
 )
-from parity.pictures import Picture, save
+from parity.pictures import INFINITE, in_lines, legend_of, new_picture, plain, save, width_of
 
+BOLD = 1.15  # how much wider bold letters are
 GAP = 0.35  # between implementations, in cells
-LETTER = 0.22  # of an implementation's name, in cells: it may need more room than its columns
+CELL = 0.47  # inches
+NAME, OPTIMIZER = 11.5, 11  # points
 SHORT = {
     "float64": "f64",
     "float32": "f32",
@@ -37,7 +40,7 @@ SHORT = {
 
 
 def draw(document: Mapping[str, Any], path: Path) -> Path:
-    """Write the picture as PNG. White ground, so that it reads the same on a light and on a dark page."""
+    """Write the picture as PNG."""
     return save(picture(read(document)), path)
 
 
@@ -46,12 +49,11 @@ def picture(report: VerifyDocument) -> Figure:
     summaries = cells(report.cases, "optimizer", "device", "implementation", "dtype")
     several = len({one.device for one in report.cases}) > 1
     optimizers = list(dict.fromkeys(one.optimizer for one in report.cases))
-    places = _places(report)
-    width, height = max(places.values(), default=0) + 1, len(optimizers)
-    figure = Picture(
-        figsize=(1.6 + 0.47 * width, 1.9 + 0.44 * height), dpi=130, layout="constrained", facecolor="white"
-    )
-    FigureCanvasAgg(figure)
+    places, width = _places(report, several)
+    height = len(optimizers)
+    margin = 0.6 + max((width_of(plain(optimizer), OPTIMIZER) for optimizer in optimizers), default=0)
+    title = "worst verdict and largest error ÷ tolerance (1 is the limit; correct code uses up to 1)"
+    figure = new_picture(margin + CELL * width, 1.7 + 0.44 * height, title, layout="constrained")
     axis = figure.subplots()
     axis.set_xlim(-0.05, width + 0.05)
     axis.set_ylim(height + 0.05, -1.5)
@@ -63,57 +65,62 @@ def picture(report: VerifyDocument) -> Figure:
         group = [place for column, place in places.items() if column[:2] == (device, implementation)]
         if x == group[0]:
             middle = (group[0] + group[-1] + 1) / 2
-            name = f"{implementation}, {device}" if several else implementation
-            axis.text(middle, -0.85, name, ha="center", va="bottom", fontsize=11.5, weight="bold")
-    axis.set_yticks([row + 0.5 for row in range(height)], optimizers, fontsize=11)
+            name = _name(device, implementation, several)
+            axis.text(middle, -0.85, name, ha="center", va="bottom", fontsize=NAME, weight="bold")
+    axis.set_yticks([row + 0.5 for row in range(height)], [in_lines(o, OPTIMIZER, margin) for o in optimizers])
+    axis.tick_params(labelsize=OPTIMIZER)
     axis.set_xticks([])
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
-    figure.suptitle("worst verdict and largest error ÷ tolerance (1 is the limit)", fontsize=13, x=0.02, ha="left")
-    _legend(figure, report)
+    present = [name for name in LOOKS if report.counts.get(name)]
+    labels = [f"{LOOKS[name].sign}  {name} ({report.counts[name]:,})" for name in present]
+    handles = [Patch(facecolor=_ground(name, 1.0), edgecolor="#888888") for name in present]
+    legend_of(figure, dict(zip(labels, handles, strict=True)), columns=7)
     return figure
 
 
-def _places(report: VerifyDocument) -> dict[tuple[str, str, str], float]:
-    """Where each column (device, implementation, dtype) begins: the dtypes of one implementation side by side."""
+def _name(device: str, implementation: str, several: bool) -> str:
+    return in_lines(f"{implementation}, {device}" if several else implementation, NAME, math.inf)
+
+
+def _places(report: VerifyDocument, several: bool) -> tuple[dict[tuple[str, str, str], float], float]:
+    """Where each column (device, implementation, dtype) begins, and the width of all, both in cells.
+
+    The dtypes of one implementation stand side by side, below its name, which may be wider.
+    """
     columns = {(one.device, one.implementation, one.dtype) for one in report.cases}
     places: dict[tuple[str, str, str], float] = {}
     x = 0.0
     for device in dict.fromkeys(one.device for one in report.cases):
         for implementation in in_order((one.implementation for one in report.cases), IMPLEMENTATIONS):
             dtypes = [d for d in in_order((c[2] for c in columns), DTYPES) if (device, implementation, d) in columns]
-            width = max(len(dtypes), LETTER * len(implementation))
+            name = width_of(_name(device, implementation, several), NAME) * BOLD / CELL
+            width = max(len(dtypes), name)
             for i, dtype in enumerate(dtypes):
                 places[device, implementation, dtype] = x + (width - len(dtypes)) / 2 + i
             x += width + GAP if dtypes else 0
-    return places
+    return places, max(x - GAP, 1.0)
 
 
 def _draw_cell(axis: Any, x: float, y: float, cell: Cell | None) -> None:
     if cell is None:
         axis.text(x + 0.5, y + 0.5, "·", ha="center", va="center", fontsize=8, color="#aaaaaa")
         return
-    look = LOOKS[cell.verdict]
+    look, over = LOOKS[cell.verdict], cell.verdict == "agree" and (cell.used or 0.0) > 1
+    letters = "white" if over else look.text
     if cell.verdict == "unsupported":
         box = Rectangle((x, y), 1, 1, lw=1.2, hatch="////", facecolor="#f1f2f4", edgecolor="#d5d8dd")
     else:
-        # Agreement is the deeper the nearer it is to the limit; what only informs stays behind what fails.
-        depth = {"agree": 0.14 + 0.5 * min(cell.used or 0.0, 1.0), "undecidable": 0.5}.get(cell.verdict, 1.0)
-        box = Rectangle((x, y), 1, 1, lw=1.2, facecolor=_shade(look.colour, depth), edgecolor="white")
+        ground = INFINITE if over else _ground(cell.verdict, cell.used or 0.0)
+        box = Rectangle((x, y), 1, 1, lw=1.2, facecolor=ground, edgecolor="white")
     axis.add_patch(box)
     used = number(cell.used)
-    axis.text(x + 0.5, y + (0.3 if used else 0.5), look.sign, ha="center", va="center", fontsize=10.5, color=look.text)
-    axis.text(x + 0.5, y + 0.72, used, ha="center", va="center", fontsize=9.5, color=look.text)
+    axis.text(x + 0.5, y + (0.3 if used else 0.5), look.sign, ha="center", va="center", fontsize=10.5, color=letters)
+    axis.text(x + 0.5, y + 0.72, used, ha="center", va="center", fontsize=9.5, color=letters)
 
 
-def _shade(colour: str, depth: float) -> tuple[float, float, float]:
-    """From white (0) to the colour itself (1)."""
-    red, green, blue = (1 + depth * (part - 1) for part in to_rgb(colour))
+def _ground(verdict: Verdict, used: float) -> tuple[float, float, float]:
+    """Agreement is the deeper the nearer it is to the limit; what only informs stays behind what fails."""
+    depth = {"agree": 0.14 + 0.5 * used, "undecidable": 0.5}.get(verdict, 1.0)
+    red, green, blue = (1 + depth * (part - 1) for part in to_rgb(LOOKS[verdict].colour))
     return red, green, blue
-
-
-def _legend(figure: Figure, report: VerifyDocument) -> None:
-    present = [(name, report.counts[name]) for name in LOOKS if report.counts.get(name)]
-    handles = [Patch(facecolor=LOOKS[name].colour, edgecolor="#888888") for name, _ in present]
-    labels = [f"{LOOKS[name].sign}  {name} ({count:,})" for name, count in present]
-    figure.legend(handles, labels, loc="outside lower center", ncols=7, fontsize=10.5, frameon=False)
