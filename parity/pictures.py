@@ -74,7 +74,7 @@ def colours(count: int) -> list[str]:
     """As many colours as there are things to tell apart, none of them twice."""
     if count <= len(COLOURS):
         return list(COLOURS[:count])
-    return [to_hex(colormaps["turbo"](0.05 + 0.9 * i / (count - 1))) for i in range(count)]
+    return [to_hex(colormaps["plasma"](0.85 * i / (count - 1))) for i in range(count)]
 
 
 def legend_below(figure: Figure, *axes: Any, columns: int) -> float:

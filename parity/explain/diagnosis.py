@@ -24,6 +24,7 @@ from parity.explain.why import Explanation, explain
 from parity.judge.undecidable import neutral
 from parity.step.design import Design, as_asked
 from parity.step.engine import Engine
+from parity.step.expected import in_use
 from parity.step.recording import Recording, narrower, recording_of, said_in, with_zeros, without_still
 from refimpl.trajectory import Trajectory
 from refimpl.types import Array
@@ -312,7 +313,7 @@ class _Diagnosing:
     def _text(self, verdict: str, findings: Sequence[Finding], unseen: Sequence[str]) -> str:
         if verdict == "agree":
             numbers = sum(values.size for values in self.recording.weights.values())
-            return f"{numbers:,} numbers within tolerance, at most {self.share:.2f} of it used"
+            return f"{numbers:,} numbers within tolerance, {in_use(self.share)}"
         if verdict == "undecidable":
             return f"agrees, except that {', '.join(unseen)} cannot be seen in this run"
         if findings:

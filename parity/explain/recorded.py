@@ -14,6 +14,7 @@ from parity.explain.replayed_reports import Replay, replay
 from parity.judge.undecidable import neutral
 from parity.step.design import Design
 from parity.step.engine import Engine
+from parity.step.expected import in_use
 from parity.step.free import simulate
 from parity.step.recording import Recording, without_still
 from refimpl.types import Array
@@ -72,7 +73,7 @@ def _judged(name: str, design: Design, recording: Recording, marks: Array, repla
     wrong = share > 1 or bool(findings)
     unseen = () if wrong else _unseen(design, recording, marks)
     verdict: CheckVerdict = "disagree" if wrong else "undecidable" if unseen or replayed.unknown else "agree"
-    text = f"{numbers:,} numbers of {recording.steps} reports within tolerance, at most {share:.2f} of it used"
+    text = f"{numbers:,} numbers of {recording.steps} reports within tolerance, {in_use(share)}"
     if unseen:
         text = f"agrees, except that {', '.join(unseen)} cannot be seen in these reports"
     if replayed.unknown and not wrong:

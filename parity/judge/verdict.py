@@ -11,7 +11,7 @@ from parity.experiment import Experiment, Material
 from parity.formulation import Realised, realise
 from parity.judge.steps import Checks
 from parity.judge.undecidable import neutral
-from parity.step.expected import Comparison, Disagreement, compare
+from parity.step.expected import Comparison, Disagreement, compare, in_use
 from parity.step.quantity import Quantity
 from refimpl.errors import ShapeError
 from refimpl.trajectory import Trajectory
@@ -107,6 +107,6 @@ def _agreement(comparisons: tuple[Comparison, ...]) -> str:
     exact = sum(c.exact for c in comparisons if c.quantity.kind in EXACT)
     unknown = sum(c.unknown for c in comparisons)
     total = sum(c.elements for c in comparisons) - unknown
-    text = f"{total:,} numbers within tolerance; at most {worst.used:.2f} of it used ({worst.quantity})"
+    text = f"{total:,} numbers within tolerance; {in_use(worst.used)}, by {worst.quantity}"
     text += f"; {exact:,} of them held to equality" if exact else ""
     return text + (f"; {unknown:,} more have no bound, because numbers may overflow" if unknown else "")

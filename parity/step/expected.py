@@ -78,6 +78,11 @@ def sharpen(expected: Expected, exact: Any, format: Format) -> Expected:
     return replace(expected, value=value, allowance=np.where(is_exact, 0, expected.allowance), exact=is_exact)
 
 
+def in_use(share: float) -> str:
+    """How much of the tolerance the largest error takes, and what that means, where numbers agree."""
+    return f"at most {share:.2f} of it used (correct code uses up to 1)"
+
+
 @dataclass(frozen=True)
 class Disagreement:
     """The first element of a quantity that no correct implementation can have."""

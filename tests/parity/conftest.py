@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import settings
+from matplotlib.colors import to_hex
+from matplotlib.text import Text
 
 from parity.backends.base import Setting
 from parity.backends.torch_backend import TorchBackend
@@ -100,3 +102,31 @@ def bump() -> Callable[..., Any]:
         return replace(trajectory, **{part: changed})
 
     return moved
+
+
+@pytest.fixture(scope="session")
+def whole() -> Callable[[Any], None]:
+    """Holds a picture to this: no text leaves it or meets another, and no colour stands for two things."""
+
+    def check(figure: Any) -> None:
+        texts: list[Any] = []
+        draw = Text.draw
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Text, "draw", lambda text, renderer: (texts.append(text), draw(text, renderer)))
+            figure.canvas.draw()
+        texts = [text for text in texts if text.get_visible() and text.get_text().strip()]
+        edge = figure.bbox.extents
+        boxes = np.array([text.get_window_extent().extents for text in texts])
+        inside = (boxes[:, :2] >= edge[:2] - 0.5).all(axis=1) & (boxes[:, 2:] <= edge[2:] + 0.5).all(axis=1)
+        assert inside.all(), f"cut: {[texts[i].get_text() for i in np.flatnonzero(~inside)]}"
+        low, high = boxes[:, None, :2] + 1, boxes[None, :, 2:]  # one pixel: the boxes are wider than the letters
+        meet = (low < high).all(axis=2) & (low < high).all(axis=2).T
+        pairs = [(texts[i].get_text(), texts[j].get_text()) for i, j in np.argwhere(np.triu(meet, 1))]
+        assert not pairs, f"one over the other: {pairs}"
+        for axis in figure.axes:
+            things: dict[str, str] = {}
+            for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+                colour = to_hex(handle.get_facecolor() if hasattr(handle, "get_facecolor") else handle.get_color())
+                assert things.setdefault(colour, label.split(",")[0]) == label.split(",")[0], f"{colour}: two things"
+
+    return check

@@ -26,6 +26,7 @@ from parity.features.check.invariance import facts
 from parity.features.check.target import Target
 from parity.features.check.worker import TheirError, run
 from parity.judge.undecidable import variants
+from parity.step.expected import in_use
 from refimpl.errors import RefimplError
 from refimpl.types import Optimizer
 
@@ -185,7 +186,7 @@ def _text(
         dtype, one = next((dtype, one) for dtype, one in judged.items() if one.share > 1)
         return f"{dtype}: it is not {label}: {one.first}"
     count, share = sum(one.count for one in judged.values()), max(one.share for one in judged.values())
-    within = f"{count:,} numbers in {' and '.join(judged)} within tolerance, at most {share:.2f} of it used"
+    within = f"{count:,} numbers in {' and '.join(judged)} within tolerance, {in_use(share)}"
     unsaid = f"; {', '.join(unseen)} cannot be seen in these steps" if unseen else ""
     return f"it is {label}: {within}{unsaid}"
 

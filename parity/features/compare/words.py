@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from parity.features.compare.compare import Comparison, Difference
+from parity.step.expected import in_use
 
 
 def text_of(comparison: Comparison) -> str:
@@ -25,7 +26,7 @@ def _agreement(comparison: Comparison) -> str:
     if comparison.against:
         return (
             f"all {numbers:,} numbers lie within what rounding allows two correct runs of {comparison.against}, "
-            f"at most {comparison.share:.2f} of it used"
+            + in_use(comparison.share)
         )
     return f"all {numbers:,} numbers are the same{', as far as they were written' if comparison.as_written else ''}"
 

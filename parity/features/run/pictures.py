@@ -119,7 +119,6 @@ def losses(name: str, references: list[Reference], runs: list[Run]) -> Figure:
         axis.set_title(titles[which], fontsize=11)
         axis.set_xlabel("epoch")
         axis.set_ylabel("loss")
-        axis.xaxis.get_major_locator().set_params(integer=True)
     legend_below(figure, *axes, columns=len(references))
     return figure
 
@@ -130,7 +129,7 @@ def norms(name: str, references: list[Reference], runs: list[Run]) -> Figure:
     _overlay(axes[0], references, runs, "norm")
     axes[0].set_xlabel("step")
     axes[0].set_ylabel("‖w‖₂")
-    axes[0].set_ylim(bottom=0)
+    axes[0].set_ylim(0, 1.05 * axes[0].get_ylim()[1])
     legend_below(figure, *axes, columns=len(references))
     return figure
 
@@ -149,11 +148,12 @@ def _overlay(axis: Any, references: list[Reference], runs: list[Run], which: str
             points = getattr(some[0].trajectory, which)[marked, 0]
             marker = "osD^"[i % 4]
             axis.plot(marked, points, marker, mfc="none", color=colour, ms=7, label=f"{what}, torch {dtype}")
-        for one in mine:
-            if one.verdict.name == "disagree":
-                wrong = getattr(one.trajectory, which)[:, 0]
-                label = f"{what}, disagrees: {one.setting}"
-                axis.plot(np.arange(len(wrong)), wrong, "--", color=colour, lw=1, label=label)
+        for i, one in enumerate(one for one in mine if one.verdict.name == "disagree"):
+            wrong = getattr(one.trajectory, which)[:, 0]
+            look = {"ls": ("--", "-.", ":")[i % 3], "marker": "x+1234"[i // 3 % 6], "markevery": every, "lw": 1}
+            label = f"{what}, disagrees: {one.setting}"
+            axis.plot(np.arange(len(wrong)), wrong, color=colour, label=label, **look)
+    axis.xaxis.get_major_locator().set_params(integer=True)
 
 
 def tolerance(name: str, runs: list[Run]) -> Figure:
@@ -170,6 +170,7 @@ def tolerance(name: str, runs: list[Run]) -> Figure:
         axis.set_ylim(bottom=0.8e-4)
         axis.set_title(dtype, fontsize=11)
         axis.set_xlabel("step")
+        axis.xaxis.get_major_locator().set_params(integer=True)
     axes[0].set_ylabel("error ÷ tolerance")
     legend_below(figure, *axes, columns=6)
     return figure
@@ -198,6 +199,7 @@ def free_runs(name: str, runs: list[Run]) -> Figure:
         axis.set_yscale("log")
         axis.set_title(dtype, fontsize=11)
         axis.set_xlabel("step")
+        axis.xaxis.get_major_locator().set_params(integer=True)
     axes[0].set_ylabel("‖θ − θ_ref‖ ÷ ‖θ_ref‖")
     legend_below(figure, *axes, columns=4)
     return figure

@@ -29,6 +29,8 @@ def print_report(report: Report, console: Console) -> None:
                 if one.repro:
                     console.print(f"    reproduce with: python {escape(str(one.repro))}", soft_wrap=True)
         console.print()
+    if any(one.used is not None for one in report.runs):
+        console.print("used: the largest error ÷ its tolerance; correct code uses up to 1, and above 1 it disagrees")
     counts = ", ".join(f"{number} {name}" for name, number in report.counts.items())
     versions = ", ".join(f"{name} {value}" for name, value in report.environment.items())
     console.print(f"{len(report.runs)} runs: {counts}")

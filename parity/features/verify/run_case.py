@@ -15,7 +15,7 @@ from parity.features.verify.session import Check, Session
 from parity.features.verify.situations import SITUATIONS
 from parity.judge.update import Update, with_other
 from parity.record.refusals import Broken, Vacuous
-from parity.step.expected import Comparison, compare
+from parity.step.expected import Comparison, compare, in_use
 from parity.step.quantity import Quantity
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.stepping import is_zero
@@ -81,7 +81,7 @@ def kind_of(quantity: Quantity) -> str:
 def agreement(comparisons: list[Comparison], worst: Comparison) -> str:
     unknown = sum(c.unknown for c in comparisons)
     total = sum(c.elements for c in comparisons) - unknown
-    text = f"{total:,} numbers within tolerance; at most {worst.used:.2f} of it used ({kind_of(worst.quantity)})"
+    text = f"{total:,} numbers within tolerance; {in_use(worst.used)}, by {kind_of(worst.quantity)}"
     return text + (f"; {unknown:,} more have no bound: a divisor may underflow, or they overflow" if unknown else "")
 
 

@@ -50,7 +50,7 @@ def print_matrix(document: Mapping[str, Any], console: Console) -> None:
 
 
 def _table(report: VerifyDocument) -> Table:
-    title = "largest error ÷ tolerance (1 is the limit) and worst verdict"
+    title = "largest error ÷ tolerance (correct code uses up to 1) and worst verdict"
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("optimizer", no_wrap=True)
     dtypes = in_order((one.dtype for one in report.cases), DTYPES)
