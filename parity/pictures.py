@@ -91,14 +91,15 @@ def legend_of(figure: Figure, entries: Mapping[str, Any], *, columns: int) -> fl
     if not entries:
         return 0.0
     width = figure.get_figwidth() - 0.3
-    widest = min(max(width_of(plain(label), LABEL) for label in entries), width - HANDLE) + HANDLE
-    columns = max(1, min(columns, int(width / widest), len(entries)))
     labels = [in_lines(label, LABEL, width - HANDLE) for label in entries]
+    widths = [HANDLE + max(width_of(line, LABEL) for line in label.split("\n")) for label in labels]
+    parts = {n: np.array_split(widths, n) for n in range(min(columns, len(labels)), 1, -1)}  # as Matplotlib does
+    columns = next((n for n, part in parts.items() if sum(some.max() for some in part) <= width), 1)
     per_column = math.ceil(len(labels) / columns)
     lines = sum(1 + label.count("\n") for label in labels[:per_column])
     grown = 1.2 * LINE * LABEL * max(lines, max(1 + label.count("\n") for label in labels))
     figure.set_figheight(figure.get_figheight() + grown)
-    place = "outside lower center" if figure.get_layout_engine() else "lower center"
+    place: Any = "outside lower center" if figure.get_layout_engine() else "lower center"
     figure.legend(list(entries.values()), labels, loc=place, ncols=columns, fontsize=LABEL, frameon=False)
     return grown
 

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgba
+from matplotlib.colors import to_rgb, to_rgba
 
 import parity
 from benchmarks.power import heatmap as power
@@ -31,7 +31,7 @@ from parity.features.sweep.run import sweep
 from parity.features.verify import heatmap as verify
 from parity.features.verify.document import LOOKS
 from parity.features.verify.document import read as read_verify
-from parity.pictures import COLOURS, INFINITE, WITHIN, colours, draw_shares, in_lines, new_figure, width_of
+from parity.pictures import COLOURS, INFINITE, INK, WITHIN, colours, draw_shares, in_lines, new_figure, width_of
 from refimpl.penalties import L1, L2, ElasticNet
 
 NAMES = {"short": "s0", "wide": "W" * 100, "words": "ridge of λ, Ω and Ж on many-words ".ljust(98, "y") + " z"}
@@ -196,3 +196,23 @@ def test_lines_have_all_characters_and_fit(name: str) -> None:
 def test_colours_are_never_the_same() -> None:
     for count in (1, 6, 7, 40):
         assert len(set(colours(count))) == count
+
+
+def test_every_colour_is_seen_on_the_dark_pages_of_the_site() -> None:
+    """What the rule of the style sheet makes of it has at least the contrast that it has on white."""
+    sheet = (ROOT / "docs" / "stylesheets" / "extra.css").read_text(encoding="utf-8")
+    assert "img { filter: invert(1) hue-rotate(180deg); mix-blend-mode: screen; }" in sheet
+    ground = np.array(to_rgb("#1e2129"))  # of a page
+    for colour in [*COLOURS, INK, INFINITE]:
+        light = np.array(to_rgb(colour))
+        turned = np.clip(1 + light - 2 * light @ [0.213, 0.715, 0.072], 0, 1)  # light and dark change places
+        dark = 1 - (1 - turned) * (1 - ground)
+        assert contrast(dark, ground) > min(contrast(light, np.ones(3)), 4.5), colour
+
+
+def contrast(one: Any, other: Any) -> float:
+    """That of the Web Content Accessibility Guidelines, of sRGB colours."""
+    lights = [
+        np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722] for c in (one, other)
+    ]
+    return float((max(lights) + 0.05) / (min(lights) + 0.05))

@@ -53,7 +53,7 @@ def picture(report: VerifyDocument) -> Figure:
     height = len(optimizers)
     margin = 0.6 + max((width_of(plain(optimizer), OPTIMIZER) for optimizer in optimizers), default=0)
     title = "worst verdict and largest error ÷ tolerance (1 is the limit; correct code uses up to 1)"
-    figure = new_picture(margin + CELL * width, 1.7 + 0.44 * height, title, layout="constrained")
+    figure = new_picture(max(margin + CELL * width, 4.5), 1.7 + 0.44 * height, title, layout="constrained")
     axis = figure.subplots()
     axis.set_xlim(-0.05, width + 0.05)
     axis.set_ylim(height + 0.05, -1.5)
