@@ -332,9 +332,8 @@ def _without(ids: tuple[str, ...], position: int) -> tuple[str, ...]:
 
 def _form(trajectory: Trajectory) -> list[str]:
     form = float(trajectory.meta.get("form", 1.0))
-    return (
-        [f"tolerances are {form:g} times those of torch's own code: the algebraic form is unknown"] if form != 1 else []
-    )
+    text = f"tolerances are {form:g} times those of torch's own code: the algebraic form is unknown"
+    return [text] if form != 1 else []
 
 
 def _never_moved(name: str, chosen: Array, share: float) -> Finding:

@@ -74,7 +74,7 @@ class WatchReport(Documented):
             lines.append(f"{self.unbounded:,} more have no bound: a divisor may underflow, or they overflow")
         if self.shares:
             shares = ", ".join(f"{quantity} {share:.2f}" for quantity, share in self.shares.items())
-            lines.append(f"largest share of the tolerance: {shares}")
+            lines.append(f"largest share of the tolerance: {shares} (correct code uses up to 1)")
         lines += [f"unsupported: {text}" for text in self.unsupported]
         if self.numbers:
             lines.append(listed(self.violations) if self.violations else "no violation")
