@@ -72,7 +72,9 @@ def picture(target: str, diagnosis: Diagnosis) -> Figure:
         axis.set_title(text, fontsize=PANEL)
     # Margins of fixed size: to find the tightest ones takes as long as to draw twice more.
     above = 0.25 + LINE * TITLE * (1 + figure.get_suptitle().count("\n"))
-    above += max((0.1 + LINE * PANEL * (1 + text.count("\n")) for text in titles), default=0)
+    for text in titles:
+        above += 0.1 + LINE * PANEL * (1 + text.count("\n"))
+        figure.set_figheight(figure.get_figheight() + LINE * PANEL * text.count("\n"))
     below = 0.6 + legend_below(figure, axes[0], columns=COLUMNS)
     width, height = figure.get_figwidth(), figure.get_figheight()
     figure.subplots_adjust(0.75 / width, below / height, 1 - 0.2 / width, 1 - above / height, wspace=0.2)
