@@ -111,7 +111,9 @@ def matrix(
     cases = [
         {
             **dict.fromkeys(("id", "situation", "text", "rerun"), ""),
-            **dict.fromkeys(("options", "size", "check", "seconds")),
+            **dict.fromkeys(("check", "seconds")),
+            "size": 1,
+            "options": {},
             "optimizer": name,
             "implementation": way,
             "dtype": dtype,
