@@ -6,50 +6,63 @@ import atexit
 import errno
 import gc
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.main import get_group
+from typer.main import get_command
 
 from parity.errors import InputError, OptionError
-from parity.features.answers.command import answer_command
-from parity.features.bridges.command import bridge_command
-from parity.features.check.command import check_command
-from parity.features.compare.command import compare_command
-from parity.features.convert.command import OWN_OPTIONS, convert_command
-from parity.features.gallery.command import list_command, show_command
-from parity.features.known.command import known_command
-from parity.features.run.command import run_command
-from parity.features.schema.command import schema_command
-from parity.features.stability.command import stability_command
-from parity.features.sweep.command import sweep_command
-from parity.features.trace.command import trace_command
-from parity.features.verify.command import verify_command
+from parity.features.answers import command as answers
+from parity.features.bridges import command as bridges
+from parity.features.check import command as check
+from parity.features.compare import command as compare
+from parity.features.convert import command as convert
+from parity.features.gallery import command as gallery
+from parity.features.known import command as known
+from parity.features.run import command as run
+from parity.features.schema import command as schema
+from parity.features.stability import command as stability
+from parity.features.sweep import command as sweep
+from parity.features.trace import command as trace
+from parity.features.verify import command as verify
 from parity.installed import __version__, clash
 from parity.output import Interrupted
 
-COMMANDS: dict[str, Callable[..., None]] = {
-    "run": run_command,
-    "verify": verify_command,
-    "check": check_command,
-    "compare": compare_command,
-    "trace": trace_command,
-    "convert": convert_command,
-    "bridge": bridge_command,
-    "known": known_command,
-    "stability": stability_command,
-    "sweep": sweep_command,
-    "answer": answer_command,
-    "list": list_command,
-    "show": show_command,
-    "schema": schema_command,
+
+@dataclass(frozen=True)
+class Command:
+    """What a command does, the group of `parity --help` that it stands in, and the examples of its own help."""
+
+    does: Callable[..., None]
+    group: str
+    examples: tuple[str, ...]
+    settings: dict[str, Any] | None = None
+
+
+YOURS, EXPERIMENTS, TORCH, MATHEMATICS = "Your own code", "Experiments", "PyTorch itself", "The mathematics"
+COMMANDS = {
+    "check": Command(check.check_command, YOURS, check.EXAMPLES),
+    "compare": Command(compare.compare_command, YOURS, compare.EXAMPLES),
+    "run": Command(run.run_command, EXPERIMENTS, run.EXAMPLES),
+    "list": Command(gallery.list_command, EXPERIMENTS, gallery.LIST_EXAMPLES),
+    "show": Command(gallery.show_command, EXPERIMENTS, gallery.SHOW_EXAMPLES),
+    "schema": Command(schema.schema_command, EXPERIMENTS, schema.EXAMPLES),
+    "verify": Command(verify.verify_command, TORCH, verify.EXAMPLES),
+    "known": Command(known.known_command, TORCH, known.EXAMPLES),
+    "answer": Command(answers.answer_command, MATHEMATICS, answers.EXAMPLES),
+    "trace": Command(trace.trace_command, MATHEMATICS, trace.EXAMPLES),
+    "sweep": Command(sweep.sweep_command, MATHEMATICS, sweep.EXAMPLES),
+    "stability": Command(stability.stability_command, MATHEMATICS, stability.EXAMPLES),
+    "bridge": Command(bridges.bridge_command, MATHEMATICS, bridges.EXAMPLES),
+    "convert": Command(convert.convert_command, MATHEMATICS, convert.EXAMPLES, convert.OWN_OPTIONS),
 }
-SETTINGS = {"convert": OWN_OPTIONS}
 
 
 def start(version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
@@ -61,17 +74,25 @@ def start(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 def app(args: list[str] | None, **options: Any) -> Any:
     """The command that the first word names; typer takes longer to prepare all of them than to import NumPy."""
+    words = sys.argv[1:] if args is None else args
+    wanted = words[:1] if words and words[0] in COMMANDS else list(COMMANDS)
     described = typer.Typer(
-        add_completion=False,
+        add_completion=len(wanted) > 1,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         help="Hold PyTorch's training step to a hand-derived reference, within tolerances that are derived.",
+        epilog="`parity COMMAND --help` has the options and examples of a command.",
     )
-    words = sys.argv[1:] if args is None else args
     described.callback(invoke_without_command=True)(start)
-    for name in words[:1] if words and words[0] in COMMANDS else COMMANDS:
-        described.command(name, context_settings=SETTINGS.get(name))(COMMANDS[name])
-    return get_group(described)(args=words, **options)
+    for name in wanted:
+        command = COMMANDS[name]
+        described.command(
+            name,
+            context_settings=command.settings,
+            rich_help_panel=command.group,
+            epilog="\n\n".join(("Examples:", *command.examples)),
+        )(command.does)
+    return get_command(described)(args=words, **options)
 
 
 SELDOM = 100_000
@@ -98,12 +119,14 @@ def end(app: Callable[..., Any], arguments: list[str] | None = None) -> int:
     try:
         code = int(app(args=arguments, standalone_mode=False) or 0)
     except typer.TyperException as error:  # of the words on the command line; empty where the help was printed
-        return _say(f"{message}; see parity --help" if (message := error.format_message()) else "")
+        return _say(f"{_suggesting(message)}; see parity --help" if (message := error.format_message()) else "")
     except InputError as error:
         return _say(error.on_the_command_line if isinstance(error, OptionError) else str(error))
     except MemoryError as error:
         return _say(f"not enough memory ({error}); give fewer rows, features or epochs")
-    except (BrokenPipeError, SystemExit):  # as which rich and typer raise it, with the exit code of a verdict
+    except (BrokenPipeError, SystemExit) as stopped:  # as which rich and typer raise it, with the code of a verdict
+        if isinstance(stopped, SystemExit) and not stopped.code:  # what the shell is to complete was printed
+            return 0
         return _close_output()
     except Interrupted as stopped:
         _say(str(stopped))
@@ -115,6 +138,12 @@ def end(app: Callable[..., Any], arguments: list[str] | None = None) -> int:
     if code == INTERRUPTED:  # typer's own way to say it, too
         _say("interrupted")
     return code
+
+
+def _suggesting(message: str) -> str:
+    """Typer's message in the words of all others: ``did you mean '--dtype'?``."""
+    message = re.sub(r" \(Possible options: (.*)\)$", r"; did you mean \1?", message)
+    return re.sub(r"\. Did you mean (.*)\?$", r"; did you mean \1?", message)
 
 
 def _open_output() -> None:

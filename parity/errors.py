@@ -6,6 +6,7 @@ import math
 import re
 from difflib import get_close_matches
 from numbers import Integral, Real
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from refimpl.errors import InputError as InputError
@@ -60,6 +61,16 @@ def nearest(name: str, known: Iterable[str]) -> str:
     by_case = {other.casefold(): other for other in known}
     matches = get_close_matches(name.casefold(), list(by_case), n=1)
     return f"; did you mean {by_case[matches[0]]!r}?" if matches else ""
+
+
+def nearest_file(place: str) -> str:
+    """``"; did you mean 'folder/x.py'?"`` for the file in the same folder with the nearest name, or nothing."""
+    path = Path(place)
+    try:
+        beside = [str(path.with_name(file.name)) for file in path.parent.iterdir() if file.suffix == path.suffix]
+    except (OSError, ValueError):  # no such folder, or no name that a file can have
+        return ""
+    return nearest(str(path), beside)
 
 
 def check_number(name: str, given: Any, low: float, high: float = math.inf, *, whole: bool = False) -> None:

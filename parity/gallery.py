@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from importlib import resources
 from pathlib import Path
 
-from parity.errors import InputError, nearest
+from parity.errors import InputError, nearest, nearest_file
 
 FOLDER = Path(str(resources.files("parity") / "experiments"))
 
@@ -21,7 +21,10 @@ def find(name_or_file: str) -> list[Path]:
     if name_or_file.endswith(".toml") or "/" in name_or_file:
         path = Path(name_or_file)
         if not path.is_file():
-            raise InputError(f"{name_or_file}: no such file; give an experiment file or a name from `parity list`")
+            raise InputError(
+                f"{name_or_file}: no such file; give an experiment file or a name from `parity list`"
+                f"{nearest_file(name_or_file)}"
+            )
         return [path]
     known = names()
     paths = [FOLDER / f"{name}.toml" for name in known if fnmatchcase(name, name_or_file.casefold())]

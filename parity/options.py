@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from parity import completion
 from parity.errors import InputError, nearest, spelled
 
 # Spelled out here, and held to the modules by a test, so that --help loads neither NumPy nor torch.
@@ -14,13 +15,51 @@ DTYPE_NAMES = ("float64", "float32", "bfloat16", "float16")
 FORMULATION_NAMES = ("loss", "weight_decay", "manual")
 IMPLEMENTATION_NAMES = ("for-loop", "foreach", "fused")
 
-ExperimentName = Annotated[str, typer.Argument(help="A name from `parity list`, or a file (.toml).")]
-Json = Annotated[str | None, typer.Option(metavar="FILE|-", help="The document as JSON, too; - for standard output.")]
-Out = Annotated[Path | None, typer.Option(help="Results folder; default: a new one in parity-results/.")]
-Devices = Annotated[
-    list[str] | None, typer.Option(help="A torch device; default: the CPU, and an accelerator if there is one.")
+dtypes = completion.among(lambda: (*DTYPE_NAMES, "all"))
+formulations = completion.among(lambda: (*FORMULATION_NAMES, "all"))
+implementations = completion.among(lambda: (*IMPLEMENTATION_NAMES, "all"))
+
+
+def dtype_option(more: str) -> Any:
+    """``--dtype``; ``more`` says what of, and what is the default."""
+    return typer.Option(metavar="DTYPE", help=f"float64, float32, bfloat16, float16{more}", autocompletion=dtypes)
+
+
+ExperimentName = Annotated[
+    str,
+    typer.Argument(
+        metavar="EXPERIMENT",
+        help="A name from `parity list`, or a file (.toml).",
+        autocompletion=completion.experiments,
+    ),
 ]
-Jobs = Annotated[int | None, typer.Option(min=1, help="Processes; default: one for each core.")]
+HeldTo = Annotated[
+    str | None,
+    typer.Option(
+        metavar="EXPERIMENT",
+        help="The experiment that the runs are held to: a name from `parity list`, or a file (.toml).",
+        autocompletion=completion.experiments,
+    ),
+]
+Json = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Write the document as JSON, too; - is standard output.")
+]
+Out = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="The results folder; default: a new one in parity-results/.")
+]
+OnlyOut = Annotated[
+    Path | None, typer.Option("--out", metavar="FOLDER", help="The results folder; by default nothing is written.")
+]
+Device = Annotated[str, typer.Option(metavar="DEVICE", help="A device of torch, such as cpu or cuda:0.")]
+Devices = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="DEVICE",
+        help="A device of torch; default: the CPU, and an accelerator if there is one. May be repeated.",
+    ),
+]
+Seed = Annotated[int, typer.Option(metavar="SEED", min=0, help="The seed of all numbers that are drawn.")]
+Jobs = Annotated[int | None, typer.Option(metavar="N", min=1, help="How many processes; default: one for each core.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the cases that --out does not have yet.")]
 
 

@@ -22,7 +22,7 @@ from parity.backends.torch_manual import UPDATES
 from parity.backends.torch_parts import evaluated, from_scratch, module, ready_made
 from parity.backends.torch_penalties import penalty_gradient, penalty_value
 from parity.backends.torch_schedules import torch_schedule
-from parity.errors import OptionError, Unsupported
+from parity.errors import OptionError, Unsupported, nearest
 from parity.experiment import Experiment, Material
 from parity.formulation import Realised, realise
 from refimpl.losses import CrossEntropy, SquaredError
@@ -55,9 +55,10 @@ class TorchBackend:
             torch.zeros(1, device=device).cpu()
         except Exception as error:  # torch raises AssertionError, RuntimeError, NotImplementedError …
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            allowed = ", ".join(self.devices())
+            allowed = self.devices()
             raise OptionError(
-                f"--device {device}: torch cannot use it ({reason}); available here: {allowed}"
+                f"--device {device}: torch cannot use it ({reason}); available here: {', '.join(allowed)}"
+                f"{nearest(device, (*allowed, 'cuda', 'mps', 'xpu'))}"
             ) from error
 
     def run(self, experiment: Experiment, setting: Setting) -> Trajectory:

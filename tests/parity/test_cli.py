@@ -88,8 +88,10 @@ def test_list_names_every_experiment_with_what_it_is(capsys: pytest.CaptureFixtu
     assert err == ""
     for path in sorted(gallery.FOLDER.glob("*.toml")):
         document = tomllib.loads(path.read_text(encoding="utf-8"))
-        (line,) = [line for line in lines if line.split()[:1] == [document["name"]]]
-        assert document["title"] in line and document["source"] in line
+        (place,) = [i for i, line in enumerate(lines) if line.split()[:1] == [document["name"]]]
+        assert document["title"] in lines[place]
+        heading = next(line for line in reversed(lines[:place]) if line.startswith("   ") and line.strip())
+        assert heading.strip() == document["source"]
 
 
 def test_show_prints_what_run_reads(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ import pytest
 import parity
 from parity import gallery
 from parity.errors import InputError, Unsupported
+from parity.features.answers.answer import ARTICLE, NOTES, TEXTBOOK, THREAD, TUTORIAL
 from parity.formulation import FORMULATIONS
 
 UNSEEN: dict[Any, str] = {
@@ -49,8 +50,19 @@ def test_the_textbook_the_tutorial_and_the_notes_are_there_with_and_without_pena
         experiment = parity.load(name)
         strengths = {penalty.strength for penalty in experiment.penalties} or {0.0}  # type: ignore[attr-defined]
         sources[experiment.source] = sources.get(experiment.source, set()) | strengths
-    assert {source: sources[source] for source in ("S0", "S3")} == {"S0": {0, 3}, "S3": {0, 3}}
-    assert {0, 0.2} < sources["S1"] and {0, 1, 10, 50} < sources["S4"]
+    assert sources[TEXTBOOK] == sources[NOTES] == {0, 3}
+    assert {0, 0.2} < sources[TUTORIAL] and {0, 1, 10, 50} < sources[THREAD]
+
+
+def test_an_experiment_of_a_lesson_names_it_in_its_source_its_title_and_its_own_name() -> None:
+    words = {TEXTBOOK: "textbook", TUTORIAL: "tutorial", ARTICLE: "article", NOTES: "course notes", THREAD: "thread"}
+    for name in gallery.names():
+        experiment = parity.load(name)
+        if experiment.source in words:
+            assert f"({name[:2].upper()})" in experiment.source
+            assert experiment.title.startswith(words[experiment.source])
+        else:
+            assert name.startswith(("check-", "probe-")) and experiment.source.startswith("made to ")
 
 
 def test_a_name_is_one_file_and_a_pattern_all_that_match() -> None:

@@ -1,1 +1,1 @@
-"""The answers to the questions of the sources, each computed by runs."""
+"""The answers to the questions of the lessons, each computed by runs."""

@@ -1,4 +1,4 @@
-"""What an answer is: a run or a question of a source, and the evidence, computed when it is asked for."""
+"""What an answer is: a run or a question of a lesson, and the evidence, computed when it is asked for."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 Cell: TypeAlias = str | int | float
+
+TEXTBOOK = "textbook on weight decay (S0)"
+TUTORIAL = "tutorial on regularisation (S1)"
+ARTICLE = "article on L2 in PyTorch (S2)"
+NOTES = "course notes on weight decay (S3)"
+THREAD = "readers' thread on the textbook (S4)"
+"""The lessons that the runs and questions come from; the names of their experiments begin with s0- … s4-."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,11 +27,12 @@ class Reply:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """One run or question of a source.
+    """One run or question of a lesson.
 
-    ``asked``: the question, or the run, in our words. ``seen``: what its author saw or printed; empty where nothing is
-    reported. ``why``: the reason in one line, without computed numbers. ``experiments``: the gallery's entries for it.
-    ``commands``: what shows it, beside ``parity answer ID``. ``evidence``: computes; seconds at most.
+    ``source``: the lesson. ``asked``: the question, or the run, in our words. ``seen``: what its author saw or
+    printed; empty where nothing is reported. ``why``: the reason in one line, without computed numbers.
+    ``experiments``: the gallery's entries for it. ``commands``: what shows it, beside ``parity answer ID``.
+    ``evidence``: computes; seconds at most.
     """
 
     id: str

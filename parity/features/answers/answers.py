@@ -1,4 +1,4 @@
-"""Every run and question of the sources by id, in the order of the sources, with its answer."""
+"""Every run and question of the lessons by id, in the order of the lessons, with its answer."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def answer(question: None = None) -> Listing: ...
 @overload
 def answer(question: str) -> Answered: ...
 def answer(question: str | None = None) -> Answered | Listing:
-    """Answer a question of the documents that the gallery comes from, with numbers computed now.
+    """Answer a question that readers of the lessons in the gallery asked, with numbers computed now.
 
     ``question``: its id; without one all of them are listed. Raises :class:`parity.errors.InputError`.
     """

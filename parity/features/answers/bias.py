@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Reply
+from parity.features.answers.answer import NOTES, TEXTBOOK, THREAD, Answer, Reply
 from parity.features.answers.runs import entry, minimiser
 from parity.features.known.known import KNOWN
 from refimpl.penalties import L2
@@ -42,9 +42,9 @@ in no group of its own ({KNOWN["weight-decay-reaches-bias"].observe().text}). Th
 
 ANSWER = Answer(
     id="bias",
-    source="S0, S3, S4",
+    source=f"{TEXTBOOK}, {NOTES}, {THREAD}",
     asked="weight_decay applies to all parameters unless groups exclude the bias. What does decaying the bias do?",
-    seen="S0: the rule; S3: the penalty may also include the squared bias",
+    seen="the textbook: the rule; the course notes: the penalty may also include the squared bias",
     why="predictions are off by λb on average, and the fit depends on the origin of the targets",
     experiments=("s0-scratch-lam3",),
     commands=("parity bridge bias-decay", "parity known weight-decay-reaches-bias"),

@@ -6,15 +6,21 @@ from typing import Annotated
 
 import typer
 
+from parity.completion import questions
 from parity.errors import InputError
 from parity.options import Json
 
+EXAMPLES = ("parity answer", "parity answer s0-nine-times")
+
 
 def answer_command(
-    question: Annotated[str | None, typer.Argument(metavar="[ID]", help="Compute this answer.")] = None,
+    question: Annotated[
+        str | None,
+        typer.Argument(metavar="[ID]", help="The question to answer; without it, list all.", autocompletion=questions),
+    ] = None,
     json: Json = None,
 ) -> None:
-    """Answer the questions of the documents that the gallery comes from, with numbers computed now."""
+    """Answer the questions that readers of lessons on weight decay asked, with numbers computed now."""
     from parity.features.answers.ask import answer
     from parity.output import Output
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Reply
+from parity.features.answers.answer import THREAD, Answer, Reply
 
 
 def evidence() -> Reply:
@@ -24,7 +24,7 @@ on either side changes it. For a matrix of integers, the first three exactly:"""
 
 ANSWER = Answer(
     id="frobenius",
-    source="S4",
+    source=THREAD,
     asked="‖A‖²_F = tr(AᵀA): why?",
     why="the diagonal of AᵀA holds the squared lengths of the columns",
     commands=(),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Reply
+from parity.features.answers.answer import THREAD, Answer, Reply
 from parity.features.answers.runs import entry, final, run
 from refimpl.batches import Batches
 from refimpl.exact.lasso import lasso
@@ -53,7 +53,7 @@ zeros, take the loss by its gradient and the penalty by its proximal operator af
 
 ANSWER = Answer(
     id="l1",
-    source="S4",
+    source=THREAD,
     asked="How is L1 done, given that optimizers only offer L2?",
     why="by its subgradient in the loss, which leaves no zeros, or by the proximal step, which does",
     experiments=("s0-scratch-lam0",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Reply
+from parity.features.answers.answer import THREAD, Answer, Reply
 from refimpl.optimizers import SGD, ProximalSGD
 from refimpl.penalties import L1, L2
 
@@ -38,7 +38,7 @@ also the condition for 0 to be optimal. The subgradient step leaves 0 at once. F
 
 ANSWER = Answer(
     id="l1-updates",
-    source="S4",
+    source=THREAD,
     asked="What are the update equations for L1?",
     why="a constant step ηλ towards 0, and exactly 0 where the proximal step would cross it",
     commands=("parity trace check-l1 --steps 1", "parity bridge l1"),

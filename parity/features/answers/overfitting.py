@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from parity.experiment import Experiment
-from parity.features.answers.answer import Answer, Reply
+from parity.features.answers.answer import THREAD, TUTORIAL, Answer, Reply
 from parity.features.answers.runs import entry, run
 from refimpl.batches import Batches
 from refimpl.datasets import Dataset, Gaussian
@@ -89,9 +89,9 @@ def _risk(data: Dataset, weight: Array) -> Array:
 
 ANSWER = Answer(
     id="overfitting",
-    source="S1, S4",
+    source=f"{TUTORIAL}, {THREAD}",
     asked="What else limits overfitting (early stopping, more data, dropout)?",
-    seen="S1: common methods are L1, L2 and dropout",
+    seen="the tutorial: common methods are L1, L2 and dropout",
     why="early stopping and dropout are relatives of ridge; only more data adds knowledge",
     experiments=("s0-scratch-lam0",),
     commands=("parity bridge early-stopping", "parity bridge dropout"),

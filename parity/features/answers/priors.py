@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Reply
+from parity.features.answers.answer import THREAD, Answer, Reply
 from parity.features.answers.runs import entry
 from refimpl.exact.lasso import lasso
 from refimpl.exact.ridge import ridge
@@ -55,7 +55,7 @@ vanishes to {digits} digits of its parts. A narrow prior is a large λ, more row
 
 ANSWER = Answer(
     id="priors",
-    source="S4",
+    source=THREAD,
     asked="P(w | X, y) ∝ P(y | X, w)·P(w): which λ does a Gaussian prior give for L2, a Laplace prior for L1?",
     why="−log of the prior is the penalty: λ = σ²/(nτ²) for a Gaussian, σ²/(ns) for a Laplace prior",
     experiments=("s0-scratch-lam3",),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Reply
+from parity.features.answers.answer import TEXTBOOK, THREAD, Answer, Reply
 from parity.features.answers.runs import entry, run
 
 SEEDS = 20
@@ -45,8 +45,8 @@ times.""",
 
 ANSWER = Answer(
     id="s0-nine-times",
-    source="S0, asked in S4",
-    asked="The concise run has the λ = 3 of the run from scratch. Why does it end with nine times its ½‖w‖²?",
+    source=f"{TEXTBOOK}, asked in the {THREAD}",
+    asked="Both runs have λ = 3. Why does the concise one end with nine times the ½‖w‖² of the run from scratch?",
     seen="½‖w‖² of 0.01408 (concise) against 0.00162 (from scratch), printed as the L2 norm",
     why="a lazily shaped layer draws its weights anew at its first input",
     experiments=("s0-scratch-lam0", "s0-scratch-lam3", "s0-concise-lam3", "s0-concise-lazy-lam3"),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from parity.backends.reference import run_reference
-from parity.features.answers.answer import Answer, Reply
+from parity.features.answers.answer import TUTORIAL, Answer, Reply
 from parity.features.answers.runs import entry
 from refimpl.optimizers import AdamW
 
@@ -45,7 +45,7 @@ def _length(recorded: Any, step: int = -1) -> float:
 
 ANSWER = Answer(
     id="s1-optimizers",
-    source="S1",
+    source=TUTORIAL,
     asked="SGD(lr=0.01, weight_decay=0.1) and Adam(lr=0.001, weight_decay=0.01): is it the L2 penalty?",
     why="both add λp to the gradient; Adam then divides it by √v, so that it is no fixed penalty any more",
     experiments=("s1-sgd-decay", "s1-adam-decay"),

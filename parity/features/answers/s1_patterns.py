@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Reply
+from parity.features.answers.answer import TUTORIAL, Answer, Reply
 from parity.features.answers.runs import entry, final, run
 
 
@@ -27,7 +27,7 @@ every step; they are 0 exactly after a proximal step: `parity bridge l1`.""",
 
 ANSWER = Answer(
     id="s1-patterns",
-    source="S1",
+    source=TUTORIAL,
     asked="Loss + 0.01·Σp² for L2, loss + 0.005·Σ|p| for L1, over all parameters. Which λ are these?",
     why="without the ½, 0.01·Σp² is λ = 0.02; all parameters includes the bias",
     experiments=("s1-pattern-l2", "s1-pattern-l1"),

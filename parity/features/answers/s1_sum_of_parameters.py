@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Reply
+from parity.features.answers.answer import TUTORIAL, Answer, Reply
 from parity.features.answers.runs import entry
 from parity.features.known.known import KNOWN
 from refimpl.exact.quadratic import quadratic
@@ -35,7 +35,7 @@ the minimiser moves by `−λH⁻¹1`; along a direction that no row sees there 
 
 ANSWER = Answer(
     id="s1-sum-of-parameters",
-    source="S1",
+    source=TUTORIAL,
     asked="A snippet penalises torch.sum of a generator of parameters, not of their squares. What does it do?",
     seen="it is shown as a way to write the penalty",
     why="torch.sum takes no generator; and a plain sum pushes parameters down for ever, it does not pull them to 0",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Cell, Reply
+from parity.features.answers.answer import TUTORIAL, Answer, Cell, Reply
 from parity.features.answers.runs import entry, final, minimiser, run
 from refimpl.problem import Problem
 from refimpl.types import Params
@@ -47,8 +47,8 @@ def _row(label: str, params: Params) -> tuple[Cell, ...]:
 
 ANSWER = Answer(
     id="s1-xor",
-    source="S1",
-    asked="XOR, Linear(2, 1), MSELoss, SGD with η = 0.1, 100 epochs, with and without 0.1·Σp². How well can it do?",
+    source=TUTORIAL,
+    asked="A linear model learns XOR, with and without the penalty 0.1·Σp². How good can it become?",
     seen="the final error without the penalty, and rounded predictions",
     why="the best linear model of XOR is ½ everywhere, with mean squared error ¼",
     experiments=("s1-xor", "s1-xor-lam0"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Reply
+from parity.features.answers.answer import ARTICLE, Answer, Reply
 from refimpl.schedules import Step
 
 TENSORS = {"fc1.weight": (128 * 784, 784), "fc1.bias": (128, 784), "fc2.weight": (1280, 128), "fc2.bias": (10, 128)}
@@ -33,8 +33,8 @@ MNIST's own files, too.""",
 
 ANSWER = Answer(
     id="s2-network",
-    source="S2",
-    asked="784 → 128 → ReLU → 10, cross-entropy, 0.01·Σp² over all parameters, Adam, StepLR(5, 0.7), batches of 32.",
+    source=ARTICLE,
+    asked="A network 784 → 128 → ReLU → 10 is trained by Adam with 0.01·Σp² over all parameters. Which λ is that?",
     why="λ = 0.02 on weights and biases alike, through Adam; s2-no-scalar says how to write it",
     experiments=("s2-mlp", "s2-mlp-schedule", "s2-mlp-adamw", "s2-mlp-rmsprop", "s2-mlp-dropout"),
     commands=("parity run s2-mlp --dtype float32 --formulation loss",),

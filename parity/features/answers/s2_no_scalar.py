@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parity.features.answers.answer import Answer, Reply
+from parity.features.answers.answer import ARTICLE, Answer, Reply
 from parity.features.known.known import KNOWN
 
 SHAPES = ((128, 784), (128,), (10, 128), (10,))
@@ -28,7 +28,7 @@ def _size(shape: tuple[int, ...]) -> int:
 
 ANSWER = Answer(
     id="s2-no-scalar",
-    source="S2",
+    source=ARTICLE,
     asked="The penalty 0.01·sum of p² over all parameters of a network, as written. Does it run?",
     seen="it is shown as a way to write the penalty",
     why="tensors of different shapes cannot be added; each must be summed first",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Reply
+from parity.features.answers.answer import NOTES, Answer, Reply
 from parity.features.answers.runs import entry, final, run, unseen
 from refimpl.exact.ridge import ridge
 from refimpl.losses import SquaredError
@@ -45,8 +45,8 @@ this page; weight decay helps because it removes the start.""",
 
 ANSWER = Answer(
     id="s3-scratch-concise",
-    source="S3",
-    asked="100 epochs with λ = 0 and λ = 3, from scratch and concise. Are they the same, and why is λ = 0 so bad?",
+    source=NOTES,
+    asked="Training from scratch and concisely, λ = 0 and λ = 3: are the two the same, and why is λ = 0 so bad?",
     seen="training and test loss on a log axis, far apart without the penalty; ‖w‖",
     why="MSELoss has no ½; and without decay the start stays along every direction that no row sees",
     experiments=("s3-scratch-lam0", "s3-scratch-lam3", "s3-concise-lam0", "s3-concise-lam3"),

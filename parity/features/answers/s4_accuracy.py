@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Reply
+from parity.features.answers.answer import THREAD, Answer, Reply
 from parity.features.answers.runs import entry, final, run, with_l2
 from refimpl.trajectory import Trajectory
 from refimpl.types import Array
@@ -54,7 +54,7 @@ def accuracy(recorded: Trajectory, X: Array, y: Array) -> float:
 
 ANSWER = Answer(
     id="s4-accuracy",
-    source="S4",
+    source=THREAD,
     asked="100 rows, batches of 20, λ = 1 … 10, judged by accuracy = 100·(1 − |mean(ŷ − y)/mean(y)|). Which λ is best?",
     why="the accuracy compares two means, not predictions: it is best where the validation loss is worst",
     experiments=("s4-accuracy",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parity.features.answers.answer import Answer, Reply
+from parity.features.answers.answer import THREAD, Answer, Reply
 from parity.features.answers.runs import entry
 from parity.features.stability.stability import stability
 
@@ -31,8 +31,8 @@ before anything is run. The same runs, after ten epochs:""",
 
 ANSWER = Answer(
     id="s4-beyond-limit",
-    source="S4",
-    asked="η = 0.03 in the concise run of the notes. What is the largest stable η for these batches?",
+    source=THREAD,
+    asked="The notes' concise run diverges with η = 0.03. What is the largest stable η for these batches?",
     seen="the loss grows exponentially",
     why="η is beyond the stability limit of these batches, known before the run",
     experiments=("s4-beyond-limit",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parity.features.answers.answer import Answer, Reply
+from parity.features.answers.answer import THREAD, Answer, Reply
 from parity.features.answers.runs import run, with_l2
 from parity.features.stability.stability import stability, stable_strengths
 from refimpl.batches import Batches
@@ -40,8 +40,8 @@ Training loss in epochs {SETTLED} to 100:""",
 
 ANSWER = Answer(
     id="s4-erratic",
-    source="S4",
-    asked="The same run with λ = 10. Why is its training loss erratic?",
+    source=THREAD,
+    asked="The notes' concise run with η = 0.03 and λ = 10: why is its training loss erratic?",
     seen="the training loss is erratic",
     why="each batch is beyond its own limit, only the decay of the steps between keeps the run together",
     experiments=("s4-lam10",),

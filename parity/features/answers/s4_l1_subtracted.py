@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Cell, Reply
+from parity.features.answers.answer import THREAD, Answer, Cell, Reply
 from parity.features.answers.runs import entry, run
 from parity.features.stability.stability import stability
 from refimpl.optimizers import SGD
@@ -44,7 +44,7 @@ away from 0 by up to η at each step, a steady drift rather than a growth. ‖w�
 
 ANSWER = Answer(
     id="s4-l1-subtracted",
-    source="S4",
+    source=THREAD,
     asked="mean(r²) − ‖w‖₁ with SGD, η = 0.03, 20 epochs. What does a penalty with the wrong sign do?",
     why="the objective has no minimum: weights are rewarded for growing; and η is beyond the limit besides",
     experiments=("s4-l1-subtracted",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Reply
+from parity.features.answers.answer import THREAD, Answer, Reply
 from parity.features.answers.runs import entry, final, run, unseen, with_l2
 from parity.features.stability.stability import stable_strengths
 
@@ -36,7 +36,7 @@ the validation loss falls as fast as the start is forgotten, and then meets a fl
 
 ANSWER = Answer(
     id="s4-large-lam",
-    source="S4",
+    source=THREAD,
     asked="λ up to 50 and more. At which λ does it diverge, and why does validation not fall below a hundredth?",
     seen="validation loss falls early, then no lower than about 1e-2; extreme λ diverges",
     why="beyond λ ≈ 2/η each step makes every weight larger; the floor is what the rows cannot tell about w*",

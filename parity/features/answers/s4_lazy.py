@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Reply
+from parity.features.answers.answer import THREAD, Answer, Reply
 from parity.features.answers.runs import entry, final, run, unseen, with_l2
 
 
@@ -41,7 +41,7 @@ prediction error and cannot be compared between two λ.""",
 
 ANSWER = Answer(
     id="s4-lazy",
-    source="S4",
+    source=THREAD,
     asked="A lazily shaped layer, MSELoss + 0.1/2·‖w‖², η = 0.01, 10 epochs. Why does the validation loss not move?",
     seen="whatever λ is set, the validation loss stays constant",
     why="it is the random start along directions that no row sees, which λ = 0.1 removes in hundreds of epochs only",

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Cell, Reply
+from parity.features.answers.answer import THREAD, Answer, Cell, Reply
 from parity.features.answers.runs import entry, final, run
 from refimpl.exact.gradient_descent import stability_limit
 from refimpl.models import Linear
@@ -53,7 +53,7 @@ epochs more. The remedy is to scale the inputs.""",
 
 ANSWER = Answer(
     id="s4-small-inputs",
-    source="S4",
+    source=THREAD,
     asked="Inputs N(0, 0.01²), noise 0.001, penalty λ‖w‖/2 (not squared), η = 0.003. Why does no penalty look better?",
     seen="the unregularised model looks better, and validation loss is below training loss",
     why="η is 10⁴ times too small for such inputs: the plots show the random start, and in one of them the penalty",

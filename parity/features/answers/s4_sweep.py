@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Reply
+from parity.features.answers.answer import THREAD, Answer, Reply
 from parity.features.answers.runs import entry, final, run, unseen, with_l2
 
-THREAD = {
+REPORTED = {
     0: (2.36e-13, 1.914),
     1: (3.56e-4, 0.0354),
     2: (1.14e-3, 0.0181),
@@ -27,15 +27,15 @@ SMALLEST = 1e-20
 
 def evidence() -> Reply:
     rows = []
-    for lam, (train, test) in THREAD.items():
+    for lam, (train, test) in REPORTED.items():
         recorded = run(with_l2("s4-sweep", lam))
         rows.append((lam, max(final(recorded.train_loss), SMALLEST), final(recorded.validation_loss), train, test))
     data = entry("s4-sweep").draw().dataset
     assert data.truth is not None
     _, n, p = data.X.shape
     floor = float(np.sum(unseen(data.X, data.truth["weight"]) ** 2))  # ‖P⊥w*‖²
-    spread = np.sqrt((THREAD[0][1] - floor) / (p - n))  # test(0) = (p − n)·std² + floor
-    travelled = -np.log((THREAD[1][1] - THREAD[4][1]) / (THREAD[0][1] - floor)) / 2  # = Σ(1 − ηλ)^{2K}
+    spread = np.sqrt((REPORTED[0][1] - floor) / (p - n))  # test(0) = (p − n)·std² + floor
+    travelled = -np.log((REPORTED[1][1] - REPORTED[4][1]) / (REPORTED[0][1] - floor)) / 2  # = Σ(1 − ηλ)^{2K}
     return Reply(
         text=f"""\
 The shape is that of a start that decays. With 20 rows of 200 features, 180 directions are seen by no row. Along
@@ -55,7 +55,7 @@ by a factor of 1.12 (20 rows, start N(0, 0.1²), batches of 5, η = 0.003, λ‖
 
 ANSWER = Answer(
     id="s4-sweep",
-    source="S4",
+    source=THREAD,
     asked="Losses for λ = 0 … 10: which settings give them? Is the first λ where the test loss stops falling right?",
     seen="the test loss falls from 1.914 at λ = 0 to 0.018 at λ = 2 and then stays",
     why="λ has to remove the random start along the directions that no row sees; from then on the test loss is a floor",

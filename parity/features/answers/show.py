@@ -21,33 +21,44 @@ if TYPE_CHECKING:
 QUESTIONS = """\
 # Questions and answers
 
-Every run and every question of the documents that this project grew from, answered with numbers that are computed when
-they are asked for: `parity answer` lists them, `parity answer ID` computes one. This page is written by
-`python -m parity.features.answers.show questions > docs/questions.md`; a test computes it anew. In Python it is
-`parity.answer(ID)` ([API](api/parity.md)). Which entry of the
-gallery belongs to which is in [the gallery](gallery.md).
+Five lessons on regularisation, and what their readers asked. Every run and every question is answered with numbers
+that are computed when they are asked for: `parity answer` lists the questions, `parity answer ID` computes one
+answer, and so does `parity.answer(ID)` in Python ([API](api/parity.md)). Which experiments belong to which question
+is in [the gallery](gallery.md). This page is written by
+`python -m parity.features.answers.show questions > docs/questions.md`; a test computes it anew.
 
-S0 is a textbook's slides on weight decay, S1 a tutorial on regularisation, S2 an article on L2 in PyTorch, S3 course
-notes, S4 the discussion thread of the textbook's page. r are the residuals, n the rows, η the learning rate, λ the
-strength; the penalty is λ/2·‖w‖² or λ·‖w‖₁ unless another is written.
+The lessons are a textbook's slides on weight decay (S0), a tutorial on regularisation and overfitting (S1), an
+article on L2 regularisation in PyTorch (S2), course notes that train with weight decay from scratch and concisely
+(S3), and the thread in which readers discuss the textbook (S4). The name of an experiment begins with its lesson:
+`s0-scratch-lam3` is the textbook's.
+
+In the formulas r are the residuals, n is the number of rows, η the learning rate and λ the strength of the penalty.
+The penalty is λ/2·‖w‖² or λ·‖w‖₁ unless another one is written.
 """
 GALLERY = """\
 # The gallery
 
-Every run of the documents that this project grew from, with what its author saw and what explains it.
-`parity answer ID` computes the evidence, `parity run NAME` runs an entry in the reference and in torch and compares
-every step, `parity show NAME` prints it. All answers with their numbers: [questions and answers](questions.md). This
-page is written by `python -m parity.features.answers.show gallery > docs/gallery.md`.
+The gallery has every run of five lessons on regularisation, with what its author saw and what explains it. The
+lessons are a textbook's slides on weight decay (S0), a tutorial (S1), an article (S2), course notes (S3), and the
+thread in which readers discuss the textbook (S4). `parity answer ID` computes the evidence, `parity run NAME` runs an
+experiment in the reference and in torch and compares every step, `parity show NAME` prints its file. All answers with
+their numbers are in [questions and answers](questions.md). This page is written by
+`python -m parity.features.answers.show gallery > docs/gallery.md`.
 """
 
 
 def print_list(answers: Iterable[Answer], console: Console) -> None:
-    """Id, source and question of each."""
+    """Id and question of each, below the lesson that it comes from."""
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for column in ("id", "source", "what was run or asked"):
+    for column in ("id", "what was run or asked"):
         table.add_column(column, no_wrap=column == "id")
+    lesson = ""
     for answer in answers:
-        table.add_row(answer.id, escape(answer.source), escape(answer.asked))
+        if answer.source != lesson:
+            table.add_row("", "")
+            lesson = answer.source
+            table.add_row("", f"[bold]{escape(lesson)}[/]")
+        table.add_row(answer.id, escape(answer.asked))
     console.print(table)
     console.print("parity answer ID computes the answer", highlight=False)
 
@@ -78,7 +89,7 @@ def questions_page(answers: Mapping[str, Answer]) -> str:
 
 def gallery_page(answers: Mapping[str, Answer]) -> str:
     """docs/gallery.md: the table of entries; it computes nothing."""
-    columns = ("source", "what was run or asked", "entries", "what was seen", "why", "commands")
+    columns = ("lesson", "what was run or asked", "experiments", "what was seen", "why", "commands")
     lines = [_line(columns), _line(["---"] * len(columns))]
     for answer in answers.values():
         commands = (f"parity answer {answer.id}", *answer.commands)
@@ -107,7 +118,7 @@ def _section(answer: Answer) -> str:
     table = "\n".join(lines) + "\n\n" if lines else ""
     commands = "\n".join((f"parity answer {answer.id}", *answer.commands))
     return (
-        f'<a id="{answer.id}"></a>\n\n## {answer.asked}\n\n* Source: {answer.source}.\n{seen}* Why: {answer.why}.\n\n'
+        f'<a id="{answer.id}"></a>\n\n## {answer.asked}\n\n* Lesson: {answer.source}.\n{seen}* Why: {answer.why}.\n\n'
         f"{evidence.text}\n\n{table}```sh\n{commands}\n```\n"
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from parity.backends.reference import run_reference
-from parity.features.answers.answer import Answer, Reply
+from parity.features.answers.answer import THREAD, Answer, Reply
 from parity.features.answers.runs import entry
 from refimpl.optimizers import SGD, SGDW, Adam, AdamW
 from refimpl.training import Group
@@ -54,7 +54,7 @@ penalty in the loss, ÷ their norm, to 12 digits:""",
 
 ANSWER = Answer(
     id="weight-decay",
-    source="S4",
+    source=THREAD,
     asked="Is weight decay any norm penalty or only L2, and when does it differ from an L2 penalty?",
     why="only the L2 penalty has the gradient λw; decoupled decay is another thing under momentum and Adam",
     experiments=("s0-scratch-lam3",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from parity.features.answers.answer import Answer, Reply
+from parity.features.answers.answer import THREAD, Answer, Reply
 from parity.features.answers.runs import entry
 from refimpl.exact.ridge import ridge
 from refimpl.exact.selection import expected_square, scores, strength_of_prior
@@ -50,7 +50,7 @@ def _range(values: Array) -> str:
 
 ANSWER = Answer(
     id="which-lam",
-    source="S4",
+    source=THREAD,
     asked="Which λ is best, and does it matter (validation, generalised cross-validation, held-out truth)?",
     why="with 20 rows of 200 features nearly every λ is as good; it matters for forgetting the start",
     experiments=("s0-scratch-lam3",),

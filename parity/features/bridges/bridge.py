@@ -80,7 +80,7 @@ class Bridge:
 
 
 def textbook(seed: int, **data: Any) -> Experiment:
-    """The textbook's data (S0 of the gallery); ``data`` replaces fields of its generator."""
+    """The data of the textbook's run from scratch; ``data`` replaces fields of its generator."""
     experiment = load(FOLDER / "s0-scratch-lam0.toml")
     return replace(experiment, seed=seed, data=replace(experiment.data, **data))  # type: ignore[type-var]
 

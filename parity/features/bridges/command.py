@@ -7,18 +7,22 @@ from typing import Annotated
 
 import typer
 
+from parity.completion import bridges
 from parity.errors import InputError
-from parity.options import Json
+from parity.options import Json, Seed
+
+EXAMPLES = ("parity bridge", "parity bridge early-stopping")
 
 
 def bridge_command(
     bridge: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="Show this bridge; without it, list all.")
+        str | None,
+        typer.Argument(metavar="[ID]", help="The bridge to show; without it, list all.", autocompletion=bridges),
     ] = None,
     out: Annotated[
-        str | None, typer.Option(metavar="PATH", help="Results folder; default: a new one in parity-results/.")
+        str | None, typer.Option(metavar="FOLDER", help="The results folder; default: a new one in parity-results/.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the data and everything else drawn.")] = 0,
+    seed: Seed = 0,
     json: Json = None,
 ) -> None:
     """Show exactly how two ideas are one: early stopping and ridge, dropout and ridge, priors and penalties …"""

@@ -7,38 +7,50 @@ from typing import Annotated
 
 import typer
 
+from parity.completion import references
 from parity.errors import InputError
 from parity.loading import load
-from parity.options import DTYPE_NAMES, Json, Out, choices
+from parity.options import DTYPE_NAMES, Device, HeldTo, Json, Out, choices, dtype_option
+
+EXAMPLES = (
+    "parity check --template > loop.py",
+    "parity check loop.py:train --experiment check-sgd",
+    "parity check examples/own/run.csv --experiment check-mse",
+    "parity check torch.optim:Adam --hyper lr=0.01 --hyper weight_decay=0.1 --against adamw",
+)
 
 
 def check_command(
     target: Annotated[
         str | None,
         typer.Argument(
-            help="file.py:function, file.py:Class, package.module:Class, or a log (.npz, .csv, .jsonl).",
+            metavar="TARGET",
+            help="The code: file.py:function, file.py:Class, package.module:Class; or a log (.npz, .csv, .jsonl).",
             show_default=False,
         ),
     ] = None,
-    experiment: Annotated[
-        str | None,
-        typer.Option(help="What a training function or a log is held to: a name from `parity list` or a file."),
-    ] = None,
+    experiment: HeldTo = None,
     hyper: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="A hyper-parameter of an optimizer class; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="A hyper-parameter of an optimizer class. May be repeated."),
     ] = None,
-    against: Annotated[str | None, typer.Option(help="The reference that an optimizer class must be.")] = None,
-    dtype: Annotated[
+    against: Annotated[
         str | None,
         typer.Option(
-            help="float64, float32, bfloat16, float16; all for a class. Default: float64; of a log, what explains it."
+            metavar="REFERENCE",
+            help="The reference that an optimizer class is held to, such as adamw or sgd(nesterov=True).",
+            autocompletion=references,
         ),
     ] = None,
-    device: Annotated[str, typer.Option(help="A torch device.")] = "cpu",
+    dtype: Annotated[
+        str | None,
+        dtype_option(" or, of a class, all; default: float64, and of a log the first that explains it."),
+    ] = None,
+    device: Device = "cpu",
     template: Annotated[
-        bool, typer.Option("--template", help="Print a training loop to begin with, that of --experiment.")
+        bool, typer.Option("--template", help="Print a training loop to begin with: that of --experiment.")
     ] = False,
-    limit: Annotated[float, typer.Option(min=1, help="Seconds that the code may take.")] = 60.0,
+    limit: Annotated[float, typer.Option(metavar="SECONDS", min=1, help="How long the code may take.")] = 60.0,
     out: Out = None,
     json: Json = None,
 ) -> None:

@@ -39,7 +39,9 @@ def parse_against(text: str) -> tuple[str, dict[str, Any]]:
         raise OptionError(f"--against {text}: allowed: a name, or name(option=value, …)") from None
     allowed = [f.name for f in fields(OPTIMIZERS[key])]
     if wrong := next((option for option in own if option not in allowed), None):
-        raise OptionError(f"--against {text}: {key} has no {wrong}; it has {', '.join(allowed)}")
+        raise OptionError(
+            f"--against {text}: {key} has no {wrong}; it has {', '.join(allowed)}{nearest(wrong, allowed)}"
+        )
     return key, own
 
 

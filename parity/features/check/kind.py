@@ -19,7 +19,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from parity.errors import InputError, OptionError
+from parity.errors import InputError, OptionError, nearest
 from parity.features.check.align import WATCH
 
 Kind = Literal["optimizer", "training function"]
@@ -88,11 +88,25 @@ def _makes_optimizer(code: Callable[..., Any], demanded: list[str], hyper: Mappi
         return hyper is not None
 
 
+def _check_names(code: Callable[..., Any], hyper: Mapping[str, Any]) -> None:
+    """Raise :class:`InputError` for a hyper-parameter that a class or a function does not take."""
+    parameters = inspect.signature(code).parameters
+    names = list(parameters)[1:]
+    wrong = next((name for name in hyper if name not in names), None)
+    if wrong is not None and all(one.kind is not one.VAR_KEYWORD for one in parameters.values()):
+        has = f"it has {', '.join(names)}" if names else "it has none"
+        name = getattr(code, "__name__", type(code).__name__)
+        raise OptionError(f"--hyper {wrong}: {name} has no such hyper-parameter; {has}{nearest(wrong, names)}")
+
+
 def as_class(code: Any, hyper: Mapping[str, Any]) -> type[Optimizer]:
     """An optimizer class; of a function that returns an optimizer, the class that makes what the function does.
 
-    Its defaults are the numbers that the function chose. Raises :class:`InputError` where no optimizer is returned.
+    Its defaults are the numbers that the function chose. Raises :class:`InputError` where no optimizer is returned, and
+    for a hyper-parameter that neither takes.
     """
+    if callable(code):
+        _check_names(code, hyper)
     if isinstance(code, type):
         if issubclass(code, Optimizer):
             return code

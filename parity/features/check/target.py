@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import pkgutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from parity.errors import InputError, nearest, spelled
+from parity.errors import InputError, nearest, nearest_file, spelled
 
 LOGS = (".npz", ".csv", ".jsonl")
 
@@ -44,7 +45,7 @@ def parse(text: str) -> Target:
     """``file.py:name``, ``package.module:name``, also with a point, or a log. Raises :class:`InputError`."""
     if text.endswith(LOGS):
         if not Path(text).is_file():
-            raise InputError(f"{text}: no such file")
+            raise InputError(f"{text}: no such file{nearest_file(text)}")
         return Target(text, "")
     if text.endswith(".py") and Path(text).is_file():
         raise InputError(f"{text}: which function or class of it? give {text}:name; {_defined(Path(text))}")
@@ -53,7 +54,7 @@ def parse(text: str) -> Target:
     if not between or not place or not name.isidentifier():
         raise InputError(f"{text}: no target; allowed: file.py:name, package.module:name, or a log ({', '.join(LOGS)})")
     if place.endswith(".py") and not Path(place).is_file():
-        raise InputError(f"{place}: no such file")
+        raise InputError(f"{place}: no such file{nearest_file(place)}")
     if not place.endswith(".py") and not all(part.isidentifier() for part in place.split(".")):
         raise InputError(f"{place}: neither a file that ends in .py nor the name of a module")
     return Target(place, name)
@@ -79,8 +80,16 @@ def _module(place: str) -> ModuleType:
             raise  # one that the module imports
         raise InputError(
             f"{place}: there is no module {error.name}; allowed: file.py:name, package.module:name, or a log "
-            f"({', '.join(LOGS)})"
+            f"({', '.join(LOGS)}){_nearest_module(error.name)}"
         ) from None
+
+
+def _nearest_module(name: str) -> str:
+    """``"; did you mean 'torch.optim'?"`` for the module of the same package with the nearest name, or nothing."""
+    package = name.rpartition(".")[0]
+    folders = sys.modules[package].__path__ if package else None
+    beside = [file.name for file in pkgutil.iter_modules(folders, f"{package}." if package else "")]
+    return nearest(name, beside)
 
 
 def _defined(path: Path) -> str:

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from parity.loading import load
-from parity.options import DTYPE_NAMES, Json, one_of
+from parity.options import DTYPE_NAMES, HeldTo, Json, OnlyOut, dtype_option, one_of
 
+EXAMPLES = (
+    "parity compare before.npz after.npz",
+    "parity compare before.csv after.csv --experiment check-sgd --out compared",
+)
 FILE = "A recorded run: what `parity run` saved, or a log (.npz, .csv, .jsonl)."
 
 
 def compare_command(
-    a: Annotated[str, typer.Argument(help=FILE)],
-    b: Annotated[str, typer.Argument(help="Another one.")],
-    experiment: Annotated[
-        str | None, typer.Option(help="What both runs are of: a name from `parity list` or a file.")
-    ] = None,
-    dtype: Annotated[
-        str | None, typer.Option(help="Of logs: float64, float32, bfloat16 or float16. Default: what explains them.")
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="A folder for compare.json.")] = None,
+    a: Annotated[str, typer.Argument(metavar="A", help=FILE)],
+    b: Annotated[str, typer.Argument(metavar="B", help="The recorded run that it is compared with.")],
+    experiment: HeldTo = None,
+    dtype: Annotated[str | None, dtype_option("; default: of a log the first that explains it.")] = None,
+    out: OnlyOut = None,
     json: Json = None,
 ) -> None:
     """Say where two recorded runs part: the first step, tensor and element; with an experiment, why."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from parity.errors import InputError
+from parity.errors import InputError, nearest_file
 from parity.features.check.logfile import Log, read, saved
 from parity.features.check.target import LOGS
 from refimpl.trajectory import Trajectory
@@ -69,7 +69,7 @@ def read_run(place: str, *, finite: bool = False) -> RecordedRun:
     """
     if not place.endswith(LOGS) or not Path(place).is_file():
         lacks = "no such file" if place.endswith(LOGS) else f"no recorded run; allowed: {', '.join(LOGS)}"
-        raise InputError(f"{place}: {lacks}")
+        raise InputError(f"{place}: {lacks}{nearest_file(place)}")
     trajectory = saved(place)
     return _of_trajectory(place, trajectory) if trajectory is not None else _of_log(place, read(place, finite=finite))
 

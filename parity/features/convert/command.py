@@ -6,8 +6,15 @@ from typing import Annotated
 
 import typer
 
+from parity.completion import libraries
 from parity.errors import InputError
-from parity.options import Json
+from parity.options import Json, Seed
+
+EXAMPLES = (
+    "parity convert --list",
+    "parity convert --from torch --loss mse --weight-decay 3 --rows 20 --to sklearn.Ridge",
+    "parity convert --from sklearn.Ridge --alpha 30 --rows 20 --to torch --to-loss mse --prove",
+)
 
 OWN_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}
 """A library's own numbers are options, too: --weight-decay, --alpha …; ``parity convert --list`` shows them."""
@@ -15,22 +22,37 @@ OWN_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 def convert_command(
     context: typer.Context,
-    source: Annotated[str | None, typer.Option("--from", metavar="LIBRARY", help="Whose numbers are given.")] = None,
-    target: Annotated[str | None, typer.Option("--to", metavar="LIBRARY", help="Whose numbers are wanted.")] = None,
-    to_loss: Annotated[str | None, typer.Option(metavar="LOSS", help="The target's loss; default: its first.")] = None,
-    rows: Annotated[str | None, typer.Option(metavar="N", help="Rows of the data: a mean meets a sum.")] = None,
-    sd_y: Annotated[str | None, typer.Option(metavar="S", help="Standard deviation of y, with 1/n: glmnet.")] = None,
-    prove: Annotated[bool, typer.Option("--prove", help="Run both; without --from and --to every pair.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of the data that --prove draws.")] = 0,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="LIBRARY", help="The library whose numbers are given.", autocompletion=libraries
+        ),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option("--to", metavar="LIBRARY", help="The library whose numbers are wanted.", autocompletion=libraries),
+    ] = None,
+    to_loss: Annotated[
+        str | None, typer.Option(metavar="LOSS", help="The loss of the --to library; default: its first.")
+    ] = None,
+    rows: Annotated[
+        str | None, typer.Option(metavar="N", help="How many rows the data has, where a mean meets a sum.")
+    ] = None,
+    sd_y: Annotated[
+        str | None, typer.Option(metavar="S", help="The standard deviation of the targets, with 1/n, for glmnet.")
+    ] = None,
+    prove: Annotated[
+        bool, typer.Option("--prove", help="Run both libraries; without --from and --to, every pair.")
+    ] = False,
+    seed: Seed = 0,
     show: Annotated[
-        bool, typer.Option("--list", help="How each library writes its objective, and its options.")
+        bool, typer.Option("--list", help="Show how each library writes its objective, and its options.")
     ] = False,
     json: Json = None,
 ) -> None:
-    """Which λ of one library is which of another.
+    """Say which λ of one library is which of another.
 
-    The numbers of the source are options by the library's own names, which --list shows:
-    parity convert --from torch --loss mse --weight-decay 3 --rows 20 --to sklearn.Ridge
+    The numbers of the --from library are options by its own names, such as --alpha or --weight-decay: see --list.
     """
     from parity.document import to_json
     from parity.features.convert import document

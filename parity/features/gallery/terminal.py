@@ -14,10 +14,15 @@ if TYPE_CHECKING:
 
 
 def print_experiments(experiments: Iterable[Experiment], console: Console) -> None:
-    """Name, source and title of each."""
+    """Name and title of each, below the lesson or the purpose that it comes from."""
     table = Table(box=None)
-    for column in ("name", "source", "what it is"):
-        table.add_column(column)
+    table.add_column("name")
+    table.add_column("what it is")
+    source = ""
     for experiment in experiments:
-        table.add_row(experiment.name, experiment.source, escape(experiment.title))
+        if experiment.source != source:
+            source = experiment.source
+            table.add_row("", "")
+            table.add_row("", f"[bold]{escape(source)}[/]")
+        table.add_row(experiment.name, escape(experiment.title))
     console.print(table)

@@ -6,25 +6,54 @@ from typing import Annotated
 
 import typer
 
+from parity import options
+from parity.completion import experiments as names
 from parity.loading import load_all
 from parity.options import DTYPE_NAMES, FORMULATION_NAMES, IMPLEMENTATION_NAMES, Devices, Json, Out, choices
+
+EXAMPLES = (
+    "parity run s0-scratch-lam3",
+    "parity run 's0-*' --dtype float32 --formulation loss",
+    "parity run mine.toml --dtype all --implementation foreach --out results",
+)
 
 
 def run_command(
     experiments: Annotated[
-        list[str], typer.Argument(help="Names from `parity list`, patterns (s0-*) or files (.toml).")
+        list[str],
+        typer.Argument(
+            metavar="EXPERIMENT...",
+            help="Names from `parity list`, patterns (s0-*) or files (.toml).",
+            autocompletion=names,
+        ),
     ],
     device: Devices = None,
-    dtype: Annotated[list[str], typer.Option(help="float64, float32, bfloat16, float16 or all.")] = [
-        "float64",
-        "float32",
-    ],
-    formulation: Annotated[list[str], typer.Option(help="loss, weight_decay, manual or all.")] = ["all"],
-    implementation: Annotated[list[str], typer.Option(help="for-loop, foreach, fused or all.")] = ["for-loop"],
-    backend: Annotated[str, typer.Option(help="The framework that is compared with the reference.")] = "torch",
+    dtype: Annotated[list[str], options.dtype_option(" or all. May be repeated.")] = ["float64", "float32"],
+    formulation: Annotated[
+        list[str],
+        typer.Option(
+            metavar="FORM",
+            help="Where the penalty is: loss, weight_decay, manual or all. May be repeated.",
+            autocompletion=options.formulations,
+        ),
+    ] = ["all"],
+    implementation: Annotated[
+        list[str],
+        typer.Option(
+            metavar="IMPL",
+            help="for-loop, foreach, fused or all. May be repeated.",
+            autocompletion=options.implementations,
+        ),
+    ] = ["for-loop"],
+    backend: Annotated[
+        str, typer.Option(metavar="BACKEND", help="The framework that is compared with the reference.")
+    ] = "torch",
     tf32: Annotated[bool, typer.Option("--tf32", help="Let float32 matrix products on CUDA use TF32.")] = False,
     form_factor: Annotated[
-        float, typer.Option(min=1, help="Multiplies the unit roundoff: 2 for code of unknown algebraic form.")
+        float,
+        typer.Option(
+            metavar="F", min=1, help="A factor on the unit roundoff; 2 is for code of unknown algebraic form."
+        ),
     ] = 1.0,
     out: Out = None,
     json: Json = None,

@@ -6,10 +6,19 @@ from typing import Annotated
 
 import typer
 
+from parity.completion import documents
+
+EXAMPLES = ("parity schema", "parity schema check")
+
 
 def schema_command(
     document: Annotated[
-        str | None, typer.Argument(metavar="[DOCUMENT]", help="Print the JSON Schema of this document.")
+        str | None,
+        typer.Argument(
+            metavar="[DOCUMENT]",
+            help="The document whose JSON Schema is printed; without it, list all.",
+            autocompletion=documents,
+        ),
     ] = None,
 ) -> None:
     """List the JSON documents that the commands write, or print the schema of one of them."""

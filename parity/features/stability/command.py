@@ -10,11 +10,14 @@ import typer
 from parity.loading import load
 from parity.options import ExperimentName, Json
 
+EXAMPLES = ("parity stability s4-beyond-limit", "parity stability s0-scratch-lam3 --lr 0.01 --lr 0.1")
+
 
 def stability_command(
     experiment: ExperimentName,
     lr: Annotated[
-        list[float] | None, typer.Option(help="A learning rate of the table; default: around the limit.")
+        list[float] | None,
+        typer.Option(metavar="LR", help="A learning rate of the table; default: around the limit. May be repeated."),
     ] = None,
     json: Json = None,
 ) -> None:

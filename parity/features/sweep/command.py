@@ -9,20 +9,34 @@ import typer
 
 from parity.errors import InputError
 from parity.loading import load
-from parity.options import DTYPE_NAMES, ExperimentName, Json, Out, one_of
+from parity.options import DTYPE_NAMES, ExperimentName, Json, Out, dtype_option, one_of
+
+EXAMPLES = (
+    "parity sweep s0-scratch-lam3 --strength 0:10:1",
+    "parity sweep s0-scratch-lam3 --strength log:1e-3:1e2:200 --seeds 20",
+    "parity sweep s4-sweep --strength 0,1,3,10 --torch --dtype float32",
+)
 
 
 def sweep_command(
     experiment: ExperimentName,
     strength: Annotated[
-        str, typer.Option(help="The values of λ: from:to:step, log:from:to:number, or 0,1,3,10.")
+        str,
+        typer.Option(metavar="VALUES", help="The values of λ: from:to:step, log:from:to:number, or 0,1,3,10."),
     ] = "log:1e-3:1e2:200",
-    seeds: Annotated[int, typer.Option(min=1, max=1000, help="Number of seeds, from the experiment's own on.")] = 1,
+    seeds: Annotated[
+        int, typer.Option(metavar="N", min=1, max=1000, help="How many seeds, from the experiment's own on.")
+    ] = 1,
     penalty: Annotated[
-        str | None, typer.Option(help="l1, l2 …: which strength to sweep, where the experiment has several.")
+        str | None,
+        typer.Option(
+            metavar="KIND", help="The penalty to sweep (l1, l2 …), where the experiment has several strengths."
+        ),
     ] = None,
-    torch: Annotated[bool, typer.Option("--torch", help="The same runs in torch, each judged step by step.")] = False,
-    dtype: Annotated[str | None, typer.Option(help="Of the runs in torch; default: float64.")] = None,
+    torch: Annotated[
+        bool, typer.Option("--torch", help="Run everything in torch, too, and judge it step by step.")
+    ] = False,
+    dtype: Annotated[str | None, dtype_option(", of the runs in torch; default: float64.")] = None,
     out: Out = None,
     json: Json = None,
 ) -> None:

@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from parity.loading import load
-from parity.options import DTYPE_NAMES, FORMULATION_NAMES, ExperimentName, Json, one_of
+from parity.options import (
+    DTYPE_NAMES,
+    FORMULATION_NAMES,
+    ExperimentName,
+    Json,
+    OnlyOut,
+    dtype_option,
+    formulations,
+    one_of,
+)
+
+EXAMPLES = (
+    "parity trace s1-xor --steps 1",
+    "parity trace s0-scratch-lam3 --steps 1 --row 2 --parameter 'weight[3]' --out pages",
+)
 
 
 def trace_command(
     experiment: ExperimentName,
-    steps: Annotated[int, typer.Option(help="How many steps, from the first.")] = 3,
-    row: Annotated[int, typer.Option(help="The row to follow, by its place in each batch, from 0.")] = 0,
+    steps: Annotated[int, typer.Option(metavar="N", help="How many steps, from the first.")] = 3,
+    row: Annotated[int, typer.Option(metavar="N", help="The row to follow, by its place in each batch, from 0.")] = 0,
     parameter: Annotated[
-        str, typer.Option(help="The element to follow: weight[3] counts, weight[0][3] is torch's index; or bias.")
+        str,
+        typer.Option(
+            metavar="ELEMENT", help="The element to follow: bias, weight[3], or, as torch has it, weight[0][3]."
+        ),
     ] = "weight[0]",
-    dtype: Annotated[str, typer.Option(help="Of torch: float64, float32, bfloat16 or float16.")] = "float64",
+    dtype: Annotated[str, dtype_option(", of torch.")] = "float64",
     formulation: Annotated[
-        str, typer.Option(help="Of torch and the reference: loss, weight_decay or manual.")
+        str,
+        typer.Option(
+            metavar="FORM",
+            help="Where the penalty is: loss, weight_decay or manual.",
+            autocompletion=formulations,
+        ),
     ] = "loss",
-    out: Annotated[Path | None, typer.Option(help="A folder for the pages, trace.md and trace.html.")] = None,
+    out: OnlyOut = None,
     json: Json = None,
 ) -> None:
     """Show the numbers of the first steps as one would compute them on paper, reference and torch side by side."""

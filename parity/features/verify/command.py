@@ -8,37 +8,69 @@ from typing import Annotated
 
 import typer
 
-from parity.options import Devices, Jobs, Json, Out, Resume, resumed
+from parity.completion import among, optimizers, situations
+from parity.options import DTYPE_NAMES, IMPLEMENTATION_NAMES, Devices, Jobs, Json, Out, Resume, Seed, resumed
+
+EXAMPLES = (
+    "parity verify --quick",
+    "parity verify --optimizer AdamW --dtype bfloat16 --implementation fused",
+    "parity verify -k 'sgd and nesterov and float64 and not compile' --jobs 2",
+)
+implementations = among(lambda: (*IMPLEMENTATION_NAMES, "capturable", "differentiable", "compile", "all"))
+dtypes = among(lambda: (*DTYPE_NAMES, "complex64", "all"))
 
 
 def verify_command(
-    optimizer: Annotated[list[str] | None, typer.Option(help="A class of torch.optim; default: all.")] = None,
+    optimizer: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CLASS",
+            help="A class of torch.optim; default: all. May be repeated.",
+            autocompletion=optimizers,
+        ),
+    ] = None,
     implementation: Annotated[
         list[str] | None,
         typer.Option(
-            help="for-loop, foreach, fused, capturable, differentiable, compile; default: all, of compile few."
+            metavar="IMPL",
+            help="for-loop, foreach, fused, capturable, differentiable or compile; default: all, of compile few. "
+            "May be repeated.",
+            autocompletion=implementations,
         ),
     ] = None,
     dtype: Annotated[
-        list[str] | None, typer.Option(help="float64, float32, bfloat16, float16, complex64; default: all.")
+        list[str] | None,
+        typer.Option(
+            metavar="DTYPE",
+            help="float64, float32, bfloat16, float16 or complex64; default: all. May be repeated.",
+            autocompletion=dtypes,
+        ),
     ] = None,
     device: Devices = None,
     situation: Annotated[
-        list[str] | None, typer.Option(help="What training meets (plain, groups …); default: all.")
+        list[str] | None,
+        typer.Option(
+            metavar="SITUATION",
+            help="What training meets (plain, groups …); default: all. May be repeated.",
+            autocompletion=situations,
+        ),
     ] = None,
     k: Annotated[
-        str, typer.Option("-k", metavar="EXPR", help="Words of a case's id, with and, or, not; or an id itself.")
+        str,
+        typer.Option(
+            "-k", metavar="EXPR", help="Cases whose id has these words (with and, or, not); or the id of a case."
+        ),
     ] = "",
     quick: Annotated[
         bool, typer.Option("--quick", help="A sample of every optimizer and situation, in seconds.")
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of all numbers that are drawn.")] = 0,
+    seed: Seed = 0,
     jobs: Jobs = None,
     out: Out = None,
     resume: Resume = False,
     json: Json = None,
-    junit: Annotated[Path | None, typer.Option(help="JUnit XML here, too.")] = None,
-    html: Annotated[Path | None, typer.Option(help="The page here, too.")] = None,
+    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the results as JUnit XML, too.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the page of the results there, too.")] = None,
 ) -> None:
     """Hold every torch optimizer to its reference: implementations, dtypes, and the situations of real training."""
     resumed(resume, out)

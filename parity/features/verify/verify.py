@@ -88,13 +88,13 @@ def select(
         "situations": (situations, SITUATIONS),
     }
     for what, (given, known) in asked.items():
-        names = [spelled(name, known) for name in given or ()]
+        names = [spelled(name, (*known, "all")) for name in given or ()]
         for name in names:
-            if name not in known:
+            if name not in (*known, "all"):
                 option = f"--{what[:-1]} {name}"
                 raise InputError(f"{option}: unknown; allowed: {', '.join(known)}{nearest(name, known)}")
         if names:
-            chosen[what] = list(dict.fromkeys(names))
+            chosen[what] = list(known) if "all" in names else list(dict.fromkeys(names))
     selected = cases(**chosen, seed=seed, quick=quick)
     try:
         selected = [case for case in selected if not expression or matches(expression, case)]
@@ -117,7 +117,10 @@ def _existing(case: Case, backend: TorchBackend) -> Case:
     }
     for axis, (given, known) in axes.items():
         if given not in known:
-            raise InputError(f"-k {case.id}: no {axis} {given}; allowed: {', '.join(map(str, known))}")
+            names = [str(name) for name in known]
+            raise InputError(
+                f"-k {case.id}: no {axis} {given}; allowed: {', '.join(names)}{nearest(str(given), names)}"
+            )
     backend.check_device(case.device)
     return case
 
