@@ -1,4 +1,4 @@
-"""``python -m refimpl.conventions``: the table of the README."""
+"""``python -m refimpl.conventions``: the table of docs/conventions.md."""
 
 from refimpl.conventions.table import markdown
 

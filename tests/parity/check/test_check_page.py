@@ -1,4 +1,4 @@
-"""docs/check.md, the README and examples/README.md show what ``parity check`` prints.
+"""docs/check.md, README.md and examples/README.md show what ``parity check`` prints.
 
 ``python tests/parity/check/test_check_page.py`` writes the outputs anew, and the picture.
 """
@@ -33,7 +33,7 @@ from parity.features.check.template import template
 from parity.features.check.terminal import print_diagnosis
 
 ROOT = Path(__file__).parents[3]
-PAGE = ROOT / "docs" / "check.md"
+PAGE, README = ROOT / "docs" / "check.md", ROOT / "README.md"
 SHOWN = re.compile(r"^```sh\n((?:parity [^\n]*\n)+)```\n\n```text\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
 """Commands, and what the last one prints."""
 
@@ -93,6 +93,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 EXAMPLES = SHOWN.findall(PAGE.read_text(encoding="utf-8"))
+(FRONT,) = SHOWN.findall(README.read_text(encoding="utf-8"))
 LONG = ("examples/own/run.csv",)
 """Targets that take seconds: a log without weights is held to a run of every named fault."""
 
@@ -111,34 +112,33 @@ def test_the_page_shows_what_is_printed(commands: str, shown: str) -> None:
     assert printed(commands.splitlines()[-1]) == shown
 
 
-TUTORIAL = "parity check examples/train_tutorial.py:train --experiment check-mse"
-ADAM = "parity check torch.optim:Adam --hyper lr=0.01 --hyper weight_decay=0.1 --against adamw"
+@pytest.mark.usefixtures("files")
+def test_the_readme_shows_what_is_printed() -> None:
+    commands, shown = FRONT
+    assert printed(commands.splitlines()[-1]) == shown
 
 
 @pytest.mark.usefixtures("files")
-@pytest.mark.parametrize(
-    ("page", "number", "command", "width"),
-    [("README.md", 1, TUTORIAL, 120), ("README.md", 2, ADAM, 120), ("examples/README.md", 0, TUTORIAL, 100)],
-)
-def test_what_other_pages_show_in_part_is_printed(page: str, number: int, command: str, width: int) -> None:
+def test_what_the_page_of_the_examples_shows_in_part_is_printed() -> None:
     """Every line, in order; ``...`` stands for lines that are left out."""
-    text = (ROOT / page).read_text(encoding="utf-8")
+    text = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
     found = re.findall(r"^```(\w*)\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
-    blocks = [block for language, block in found if language in ("", "text")]
-    left = iter(printed(command, width).splitlines())
-    for line in blocks[number].splitlines()[page.startswith("examples") :]:  # there the function goes by its own name
+    shown = next(block for language, block in found if language in ("", "text"))
+    left = iter(printed(FRONT[0].splitlines()[-1], 100).splitlines())
+    for line in shown.splitlines()[1:]:  # there the function goes by its own name
         assert line == "..." or line in left, line
 
 
 def rewrite() -> None:
-    """The outputs of the page, and its picture, as they are now."""
+    """The outputs of the pages, and the picture of one, as they are now."""
     os.chdir(tempfile.mkdtemp())
     prepare(Path.cwd())
-    text = PAGE.read_text(encoding="utf-8")
-    for commands, shown in EXAMPLES:
-        head = f"```sh\n{commands}```\n\n```text\n"
-        text = text.replace(f"{head}{shown}```", f"{head}{printed(commands.splitlines()[-1])}```")
-    PAGE.write_text(text, encoding="utf-8")
+    for page, examples in ((PAGE, EXAMPLES), (README, [FRONT])):
+        text = page.read_text(encoding="utf-8")
+        for commands, shown in examples:
+            head = f"```sh\n{commands}```\n\n```text\n"
+            text = text.replace(f"{head}{shown}```", f"{head}{printed(commands.splitlines()[-1])}```")
+        page.write_text(text, encoding="utf-8")
     target, found = checked(EXAMPLES[0][0].splitlines()[-1])
     draw(target, found, PAGE.parent / "images" / "check-residual.png")
 
