@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from functools import cache
 from typing import Annotated, Any, Literal, TypeAlias, get_args, get_type_hints
 
@@ -82,9 +83,11 @@ def check_fields(self: Any) -> None:
             if isinstance(each, bool | str | None) or (is_number(each) and not allowed.holds(each)):
                 raise ParameterError(name, given=repr(value), allowed=str(allowed), remedy=f"change {name}")
     for name, choices in choice_fields(self.__class__).items():
-        if getattr(self, name) not in choices:
+        if (given := getattr(self, name)) not in choices:
             options = ", ".join(map(repr, choices))
-            raise ParameterError(name, given=repr(getattr(self, name)), allowed=options, remedy="choose one of them")
+            near = get_close_matches(str(given), [str(choice) for choice in choices], n=1)
+            remedy = f"did you mean {near[0]!r}?" if near else "choose one of them"
+            raise ParameterError(name, given=repr(given), allowed=options, remedy=remedy)
 
 
 def check_integers(self: Any, **least: int) -> None:

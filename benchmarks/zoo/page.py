@@ -94,7 +94,8 @@ def _head(document: Mapping[str, Any], rows: Mapping[tuple[str, ...], Row]) -> I
         "python -m benchmarks.zoo.page    # this page",
         "```",
         "",
-        "One row by hand: `parity check torch_optimizer:SGDW --hyper lr=0.01 --hyper weight_decay=0.1 --against sgdw`.",
+        "To check one row by hand: "
+        "`parity check torch_optimizer:SGDW --hyper lr=0.01 --hyper weight_decay=0.1 --against sgdw`.",
         "",
     )
 

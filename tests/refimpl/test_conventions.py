@@ -285,7 +285,9 @@ def loss_text(loss: str) -> str:
 def test_the_committed_table_is_what_is_generated() -> None:
     """Write it anew with: python -m refimpl.conventions, between the two markers."""
     committed = re.findall(
-        r"<!-- conventions -->\n(.*?)<!-- /conventions -->", (ROOT / "docs" / "conventions.md").read_text(encoding="utf-8"), flags=re.DOTALL
+        r"<!-- conventions -->\n(.*?)<!-- /conventions -->",
+        (ROOT / "docs" / "conventions.md").read_text(encoding="utf-8"),
+        flags=re.DOTALL,
     )
     assert committed == [markdown()]
 

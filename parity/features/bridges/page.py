@@ -10,10 +10,10 @@ from parity.features.bridges.pictures import caption
 INTRODUCTION = """\
 # Exact bridges
 
-Ideas that are the same mathematics, or nearly: each with a proof, a picture, and numbers that were computed twice, in
-two ways that share no formula. `parity bridge` lists them, `parity bridge ID` shows one and writes its picture and its
-numbers as JSON; in Python it is `parity.bridge(ID)`, whose result has `plot()` ([API](api/parity.md)). This page and
-its pictures are written by `python -m parity.features.bridges docs`.
+Each bridge joins two ideas that are the same mathematics, or nearly. It has a proof, a picture, and numbers that were
+computed twice, in two ways that share no formula. `parity bridge` lists the bridges, `parity bridge ID` shows one and
+writes its picture and its numbers as JSON; in Python it is `parity.bridge(ID)`, whose result has `plot()`
+([API](api/parity.md)). This page and its pictures are written by `python -m parity.features.bridges docs`.
 
 w are the weights, b the bias, `r = Xw + b − y` the residuals of n rows, η the learning rate, λ the strength of
 `λ/2·‖w‖²` (ridge, L2) or `λ‖w‖₁` (lasso, L1), c·reduce the loss. The data are those of the textbook in the gallery
