@@ -18,6 +18,14 @@ EXAMPLES = (
     "parity check examples/own/run.csv --experiment check-mse",
     "parity check torch.optim:Adam --hyper lr=0.01 --hyper weight_decay=0.1 --against adamw",
 )
+Against = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REFERENCE",
+        help="The reference that an optimizer class is held to, such as adamw or sgd(nesterov=True).",
+        autocompletion=references,
+    ),
+]
 
 
 def check_command(
@@ -34,14 +42,7 @@ def check_command(
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="A hyper-parameter of an optimizer class. May be repeated."),
     ] = None,
-    against: Annotated[
-        str | None,
-        typer.Option(
-            metavar="REFERENCE",
-            help="The reference that an optimizer class is held to, such as adamw or sgd(nesterov=True).",
-            autocompletion=references,
-        ),
-    ] = None,
+    against: Against = None,
     dtype: Annotated[
         str | None,
         dtype_option(" or, of a class, all; default: float64, and of a log the first that explains it."),

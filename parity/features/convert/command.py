@@ -18,6 +18,7 @@ EXAMPLES = (
 
 OWN_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}
 """A library's own numbers are options, too: --weight-decay, --alpha …; ``parity convert --list`` shows them."""
+Show = Annotated[bool, typer.Option("--list", help="Show how each library writes its objective, and its options.")]
 
 
 def convert_command(
@@ -45,9 +46,7 @@ def convert_command(
         bool, typer.Option("--prove", help="Run both libraries; without --from and --to, every pair.")
     ] = False,
     seed: Seed = 0,
-    show: Annotated[
-        bool, typer.Option("--list", help="Show how each library writes its objective, and its options.")
-    ] = False,
+    show: Show = False,
     json: Json = None,
 ) -> None:
     """Say which λ of one library is which of another.

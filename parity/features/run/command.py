@@ -16,6 +16,10 @@ EXAMPLES = (
     "parity run 's0-*' --dtype float32 --formulation loss",
     "parity run mine.toml --dtype all --implementation foreach --out results",
 )
+FormFactor = Annotated[
+    float,
+    typer.Option(metavar="F", min=1, help="A factor on the unit roundoff; 2 is for code of unknown algebraic form."),
+]
 
 
 def run_command(
@@ -49,12 +53,7 @@ def run_command(
         str, typer.Option(metavar="BACKEND", help="The framework that is compared with the reference.")
     ] = "torch",
     tf32: Annotated[bool, typer.Option("--tf32", help="Let float32 matrix products on CUDA use TF32.")] = False,
-    form_factor: Annotated[
-        float,
-        typer.Option(
-            metavar="F", min=1, help="A factor on the unit roundoff; 2 is for code of unknown algebraic form."
-        ),
-    ] = 1.0,
+    form_factor: FormFactor = 1.0,
     out: Out = None,
     json: Json = None,
 ) -> None:

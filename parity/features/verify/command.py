@@ -18,6 +18,10 @@ EXAMPLES = (
 )
 implementations = among(lambda: (*IMPLEMENTATION_NAMES, "capturable", "differentiable", "compile", "all"))
 dtypes = among(lambda: (*DTYPE_NAMES, "complex64", "all"))
+Expression = Annotated[
+    str,
+    typer.Option("-k", metavar="EXPR", help="Cases whose id has these words (with and, or, not); or the id of a case."),
+]
 
 
 def verify_command(
@@ -55,12 +59,7 @@ def verify_command(
             autocompletion=situations,
         ),
     ] = None,
-    k: Annotated[
-        str,
-        typer.Option(
-            "-k", metavar="EXPR", help="Cases whose id has these words (with and, or, not); or the id of a case."
-        ),
-    ] = "",
+    k: Expression = "",
     quick: Annotated[
         bool, typer.Option("--quick", help="A sample of every optimizer and situation, in seconds.")
     ] = False,
