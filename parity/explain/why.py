@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from itertools import tee
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,6 @@ from parity.explain.names import (
     calls,
     composed,
     dropout,
-    elements,
     known,
     leftover,
     narrow,
@@ -28,20 +28,17 @@ from parity.explain.names import (
     passes,
     penalty,
     points,
-    proximal,
     rounded,
-    rows,
     scale,
     seen,
     state,
     update,
 )
-from parity.explain.names.option import PARTS, Option, covers, held
+from parity.explain.names.option import PARTS, Option, covers, held, of_parts
 from parity.explain.observed import Observed
 from parity.step.design import Design
 from parity.step.engine import Engine
 
-T = TypeVar("T")
 PROOFS = 24
 """Sets of causes that are held to their bound at most, of each kind."""
 
@@ -108,7 +105,7 @@ def _explain(
         assert changed is not None
         begin, base = (*begin, written), changed
     chain = chain_of(base, proof.engine, observed)
-    files = (calls.split(chain, base), proximal.causes(base), points.earlier(chain, base), between.unseen(chain, base))
+    files = (calls.split(chain, base), penalty.proximal(base), points.earlier(chain, base), between.unseen(chain, base))
     proof.hold_all((*begin, cause) for file in files for cause in file)
     for elsewhere in points.recorded(chain, base):
         proof.hold((*begin, elsewhere))
@@ -133,11 +130,11 @@ def _explain(
         update.options,
         update.rules,
     ):  # the rules cost more, and are put together only where no name is known
-        same = Kept(what(chain, base))
+        same = what(chain, base)
         for causes in of_gradient if not proof.named else ():
             changed = together(base, causes)
             if changed is not None and changed.consistent:
-                more = same if recorded else what(chain, changed)
+                same, more = tee(same) if recorded else (same, what(chain, changed))
                 proof.hold_all((*begin, *causes, *each) for each in more)
     backward = chain.given is not None and chain.given.source == "backward"
     if not proof.found and backward:  # what the last backward pass left may not be what was used
@@ -154,20 +151,6 @@ def _explain(
 def _state(chain: Chain, changed: Design) -> Iterator[tuple[Cause, ...]]:
     """A state that was lost, as a set of one cause."""
     yield from ((cause,) for cause in state.causes(chain, changed))
-
-
-class Kept(Iterable[T]):
-    """The values that a generator yields, computed once and when they are asked for."""
-
-    def __init__(self, source: Iterator[T]) -> None:
-        self.source = source
-        self.kept: list[T] = []
-
-    def __iter__(self) -> Iterator[T]:
-        yield from self.kept
-        for each in self.source:
-            self.kept.append(each)
-            yield each
 
 
 class Prover:
@@ -249,8 +232,9 @@ def gradient(chain: Chain, *, nested: bool = False) -> Iterator[tuple[Cause, ...
     if chain.given.source != "optimizer":
         yield ()  # the update may be what differs, or not be made of these gradients
     every = list(known.options(chain))
-    files = (points, leftover, passes, rounded, seen, batches, pairing, elements, dropout)
-    proposed = (cause for causes in (*(file.causes for file in files), penalty.elementwise) for cause in causes(chain))
+    files = (points, leftover, passes, rounded, seen, batches, pairing)
+    ways = (*(file.causes for file in files), scale.elementwise, dropout.causes, penalty.elementwise)
+    proposed = (cause for causes in ways for cause in causes(chain))
     as_measured = (*scale.causes(chain), *held(chain, proposed))  # a rate scales the step and not the gradient
     every += [Option(cause, frozenset(PARTS)) for cause in as_measured]
     whole = [option for option in every if option.parts == frozenset(PARTS)]
@@ -263,7 +247,7 @@ def gradient(chain: Chain, *, nested: bool = False) -> Iterator[tuple[Cause, ...
                 yield from ((cause, *more) for more in gradient(with_design(chain, changed), nested=True))
     else:
         deviating = frozenset(part for part in PARTS if not chain.as_asked(part))
-        every += [one for one in rows.options(chain, deviating) if one.cause.named or not nested]
+        every += [one for one in of_parts(chain, deviating) if one.cause.named or not nested]
         yield from covers(every, deviating)
 
 

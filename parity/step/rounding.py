@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from refimpl.arithmetic.bounded import Bounded
+from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS, Format
 from refimpl.types import Array
 
@@ -34,3 +36,20 @@ def like(x: Any, numbers: Any) -> Any:
     """Numbers of a design, exact, one for each run ``(runs,)`` or ``(1,)``, shaped to meet ``x`` in its arithmetic."""
     shaped = np.asarray(numbers, float).reshape(-1, *(1,) * (x.ndim - 1))
     return Bounded.hyper(shaped, x.profile) if isinstance(x, Bounded) else shaped
+
+
+def in_format(profile: Profile, name: str) -> Profile:
+    """The arithmetic of a profile in another format."""
+    return replace(profile, compute=FORMATS[name])
+
+
+def narrowly(
+    own: Any, optimizer: Any, param: Bounded, gradient: Bounded, state: Mapping[str, Any], narrow: Profile
+) -> tuple[Bounded, dict[str, Any]]:
+    """``w(1 − ηλ) + Δ``: Δ is the step from 0 of the ``optimizer`` in the narrow arithmetic, the rest that of its
+    ``own``."""
+    zero = Bounded.tensor(np.zeros(param.shape), narrow)
+    moved, state = optimizer.step(zero, gradient.under(narrow), state or optimizer.init(zero))
+    if getattr(own, "decay", "") == "decoupled":
+        param = param * (1 - own.lr * own.weight_decay)
+    return param + Bounded(moved.value, moved.error, param.profile), dict(state)

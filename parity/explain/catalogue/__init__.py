@@ -7,15 +7,34 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.resources import files
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 
 from parity.errors import InputError, nearest
 from parity.explain.catalogue import data, decays, gradients, losses, optimizers, penalties, schedules
-from parity.explain.catalogue.name import Kind, Name
 from parity.explain.update.named import words_of
 from parity.step.design import Design
+
+Kind = Literal["loss", "penalty", "optimizer", "gradient", "data", "schedule", "precision"]
+Apply = Callable[[Design, float], Design | None]
+"""The design with the fault in it, or None where it makes no sense; the number is one of ``values``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Name:
+    """A fault with a name; ``names.toml`` beside this file says what each part means."""
+
+    id: str
+    kind: Kind
+    text: str
+    change: str
+    probe: str
+    apply: Apply
+    values: tuple[float, ...] = (math.nan,)
+    free: bool = False
+    rare: bool = False
+
 
 OPERATIONS: Mapping[str, Callable[..., Design | None]] = {
     each.__name__: each

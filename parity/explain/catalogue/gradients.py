@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 
@@ -65,6 +64,5 @@ def of_two_batches(design: Design, times: float) -> Design | None:
 
 def previous_batch(design: Design, _: float) -> Design:
     """The batch of the step before, at the weights of now."""
-    rows = [design.rows[0], *design.rows[:-1]]
-    ends = np.cumsum([0, *(len(batches) for batches in design.material.order)])
-    return design.with_order(tuple(tuple(rows[a:b]) for a, b in pairwise(ends)))
+    rows = iter([design.rows[0], *design.rows[:-1]])
+    return design.with_order(tuple(tuple(next(rows) for _ in batches) for batches in design.material.order))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from parity.explain.catalogue.decays import moved
-from parity.explain.faults.weight_norm import WeightNormSGD
+from parity.explain.faults.models import WeightNormSGD
 from parity.explain.update.counts import Place
 from parity.explain.update.edits import named_edit
 from parity.explain.update.program import Program

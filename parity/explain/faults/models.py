@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
+
+from parity.explain.faults.twists import beside
 from parity.step.rounding import rounded
 from refimpl.arithmetic.bounded import Bounded
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.models import Linear
-from refimpl.types import Array, Params
+from refimpl.optimizers import SGD
+from refimpl.reductions import norm, total
+from refimpl.types import Array, Number, Params, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,3 +66,38 @@ class Narrow(Linear):
     def _out(self, x: Any, given: Any) -> Any:
         out = rounded(x, self.format) if self.results else x
         return out.under(given.profile) if isinstance(out, Bounded) else out
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightNormSGD(SGD):
+    """Plain SGD on the length ℓ and the direction v of ``w = ℓ·v/‖v‖``, which begins with v = w::
+
+        v ← v − η·(ℓ/‖v‖)·(g − ŵ(ŵ·g)),    ℓ ← ℓ − η·ŵ·g,    ŵ = w/‖w‖
+
+    Of v its length is enough to know, since it has the direction of w.
+    """
+
+    def step(self, param: Array, grad: Array, state: State) -> tuple[Array, State]:
+        length = beside(param, norm(param))
+        of_v = state.get("length", length)
+        unit = param / length
+        along = beside(param, total(unit * grad))
+        v = of_v * unit - self.lr * (length / of_v) * (grad - along * unit)
+        new = beside(param, norm(v))
+        return (length - self.lr * along) * (v / new), {"length": new}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """η of each step as a list: after k advances it is ``rates[k]``."""
+
+    rates: tuple[float, ...]
+
+    @property
+    def per(self) -> Literal["epoch", "step"]:
+        return "step"
+
+    def at(self, count: Any, base: Mapping[str, Number]) -> dict[str, Number]:
+        """The listed rate, in the arithmetic of ``base``."""
+        none: Any = 0 * base["lr"]
+        return {"lr": none + np.asarray(self.rates)[np.asarray(count, int)]}

@@ -123,6 +123,15 @@ class Chain:
         return replace(measured, delta_error=tuple(bars))
 
     @cached_property
+    def of_all_rows(self) -> Rows | None:
+        """The measured part of every row of the data; None where the batches' own rows, or other things, explain g."""
+        n, p = self.X.shape
+        if self.given is None or n + 2 >= p or (self.rows is not None and self.rows.explained):
+            return None
+        measured = measure(self.given, self.w, self.X, [np.arange(n)] * self.steps, columns=((),))
+        return measured if measured is not None and measured.explained else None
+
+    @cached_property
     def forward(self) -> tuple[Array, ...]:
         """How far the asked δ of every row may be off: r is a sum of p products::
 

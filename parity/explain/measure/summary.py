@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity.explain.formula import number
 from parity.explain.measure.chain import SLACK, Chain
-from parity.explain.measure.series import Series, steps_text
+from parity.explain.measure.series import Series, number, steps_text
 
 SOURCES = {
     "backward": "recorded after the backward pass",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 
@@ -11,7 +11,6 @@ import numpy as np
 from parity.explain.catalogue import NAMES
 from parity.explain.cause import Cause, causes_of
 from parity.explain.measure.chain import SLACK, Chain
-from parity.explain.measure.rows import measure
 from parity.explain.measure.series import listed
 from parity.explain.words import cause
 from parity.step.design import Design
@@ -52,9 +51,7 @@ def _centred_batches(chain: Chain) -> Iterator[Cause]:
             batches = [_normalised(dataset.X[0, rows], divided) for epoch in order for rows in epoch]
         if not all(np.isfinite(each).all() for each in batches):
             continue
-        X, y, new = batch_by_batch(chain.design, batches)
-        roundings = 4.0 * max(map(len, batches))
-        yield cause(id, partial(other_inputs, X=X, y=y, order=new, roundings=roundings))
+        yield cause(id, batch_by_batch(chain.design, batches, roundings=4.0 * max(map(len, batches))))
 
 
 def _padded(chain: Chain) -> Iterator[Cause]:
@@ -65,7 +62,7 @@ def _padded(chain: Chain) -> Iterator[Cause]:
         return
     filled = tuple(tuple(np.append(rows, np.full(size - len(rows), n)) for rows in epoch) for epoch in order)
     X, y = (np.concatenate([each, 0 * each[:, :1]], axis=1) for each in (dataset.X, dataset.y))
-    yield cause("batches-padded", partial(other_inputs, X=X, y=y, order=filled, roundings=0.0), size=size)
+    yield cause("batches-padded", partial(other_data, X=X, y=y, order=filled, roundings=0.0), size=size)
 
 
 def _normalised(X: Array, divided: bool) -> Array:
@@ -74,16 +71,23 @@ def _normalised(X: Array, divided: bool) -> Array:
     return centred / X.std(axis=0) if divided else centred
 
 
-def batch_by_batch(design: Design, inputs: Sequence[Array]) -> tuple[Array, Array, Order]:
-    """A data set of all batches one after the other, with other inputs; and the order that takes them."""
-    ends = np.cumsum([0, *map(len, inputs)])
-    every = [np.arange(a, b) for a, b in pairwise(ends)]
-    edges = np.cumsum([0, *(len(epoch) for epoch in design.material.order)])
-    y = np.concatenate([design.material.dataset.y[0, rows] for rows in design.rows])
-    return np.concatenate(inputs)[None], y[None], tuple(tuple(every[a:b]) for a, b in pairwise(edges))
+def batch_by_batch(
+    design: Design, inputs: Sequence[Array], targets: Sequence[Array] | None = None, *, roundings: float = 0.0
+) -> Callable[[Design], Design]:
+    """The change to a data set of all batches one after the other, with other inputs and perhaps other ``targets``."""
+    every = [np.arange(a, b) for a, b in pairwise(np.cumsum([0, *map(len, inputs)]))]
+    y = np.concatenate(targets or [design.material.dataset.y[0, rows, 0] for rows in design.rows])
+    order = in_epochs(every, design.material.order)
+    return partial(other_data, X=np.concatenate(inputs)[None], y=y[None, :, None], order=order, roundings=roundings)
 
 
-def other_inputs(design: Design, *, X: Array, y: Array, order: Order, roundings: float) -> Design:
+def in_epochs(batches: Sequence[Array], order: Order) -> Order:
+    """Batches one after the other, as many in each epoch as another order has."""
+    edges = np.cumsum([0, *map(len, order)])
+    return tuple(tuple(batches[a:b]) for a, b in pairwise(edges))
+
+
+def other_data(design: Design, *, X: Array, y: Array, order: Order, roundings: float) -> Design:
     return design.with_data(roundings, X=X, y=y).with_order(order)
 
 
@@ -92,15 +96,12 @@ def executed(chain: Chain) -> list[Array] | None:
 
     None where these are the batch's own, or where it cannot be told.
     """
-    n, p = chain.X.shape
-    if chain.given is None or n + 2 >= p or (chain.rows is not None and chain.rows.explained):
-        return None
-    rows = measure(chain.given, chain.w, chain.X, [np.arange(n)] * chain.steps, columns=((),))
-    if rows is None or not rows.explained:
+    rows = chain.of_all_rows
+    if rows is None:
         return None
     batches = []
     for k in range(chain.steps):
-        r = chain.outputs(k, np.arange(n)) - chain.y
+        r = chain.outputs(k, np.arange(len(chain.y))) - chain.y
         with np.errstate(all="ignore"):
             q, bar = rows.delta[k] / r, SLACK * rows.delta_error[k] / np.abs(r)
         some = np.flatnonzero(np.abs(rows.delta[k]) > SLACK * rows.delta_error[k])
@@ -119,8 +120,7 @@ def _other_rows(chain: Chain) -> Iterator[Cause]:
     batches = executed(chain)
     if batches is None:
         return
-    ends = np.cumsum([0, *(len(epoch) for epoch in chain.design.material.order)])
-    new = tuple(tuple(batches[a:b]) for a, b in pairwise(ends))
+    new = in_epochs(batches, chain.design.material.order)
     first = next(k for k in range(chain.steps) if set(batches[k]) != set(chain.design.rows[k]))
     known = _pattern(batches, chain.design.rows, new, chain.design.material.order)
     yield cause(

@@ -8,14 +8,13 @@ zeros, of 2ⁿ sets at most, and ``s = Σᵢ dᵢ/g_b``.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from itertools import product
 
 import numpy as np
 
 from parity.explain.cause import Cause
 from parity.explain.measure.chain import SLACK, Chain
-from parity.explain.names.batches import batch_by_batch, other_inputs
+from parity.explain.names.batches import batch_by_batch
 from parity.explain.words import cause
 from refimpl.types import Array
 
@@ -44,10 +43,9 @@ def causes(chain: Chain) -> Iterator[Cause]:
     share = 1 - float(np.mean(np.concatenate([mask.ravel() for mask in masks])))
     for p in dict.fromkeys(float(f"{rate:.{digits}g}") for digits in (1, 2, 3, 6) if 0.001 < rate < 0.9):
         inputs = [mask * chain.X[some] / (1 - p) for mask, some in zip(masks, rows, strict=True)]
-        X, y, order = batch_by_batch(chain.design, inputs)
         yield cause(
             "inputs-dropout",
-            partial(other_inputs, X=X, y=y, order=order, roundings=4.0),
+            batch_by_batch(chain.design, inputs, roundings=4.0),
             evidence="each column of the gradient tells which of its inputs were 0",
             share=100 * share,
             times=1 / (1 - p),

@@ -8,6 +8,7 @@ from itertools import combinations
 
 from parity.explain.cause import Cause
 from parity.explain.measure.chain import Chain
+from parity.explain.names import bias, losses, mixup, penalty, targets, weights
 
 PARTS = ("data", "penalty", "bias")
 """The parts of a gradient: that of the rows, what is added to the weight's part, what is added to the bias's part."""
@@ -44,3 +45,14 @@ def holds(chain: Chain, cause: Cause) -> bool:
     design = cause.to(chain.design)
     parts = chain.parts(design) if design is not None and design.consistent else None
     return parts is not None and chain.same("weight", parts) and chain.same("total_bias", parts)
+
+
+FILES = {"data": (losses, targets, mixup, weights), "penalty": (penalty,), "bias": (bias,)}
+
+
+def of_parts(chain: Chain, deviating: frozenset[str]) -> Iterator[Option]:
+    """Causes of the parts that deviate, named ones before descriptions."""
+    for part, files in FILES.items():
+        for file in files if part in deviating else ():
+            for cause in file.causes(chain):
+                yield Option(cause, frozenset({part}))

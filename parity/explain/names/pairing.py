@@ -6,15 +6,14 @@ The target that input i met is the one of row j where ``y′ᵢ = y_j``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 
 import numpy as np
 
 from parity.explain.cause import Cause
 from parity.explain.measure.chain import SLACK, Chain
-from parity.explain.measure.rows import Rows, measure
+from parity.explain.measure.rows import Rows
 from parity.explain.measure.series import listed
-from parity.explain.names.batches import batch_by_batch, other_inputs
+from parity.explain.names.batches import batch_by_batch
 from parity.explain.words import cause
 from refimpl.losses import SquaredError
 from refimpl.types import Array
@@ -25,23 +24,17 @@ Pairs = tuple[Array, Array]
 
 def causes(chain: Chain) -> Iterator[Cause]:
     """One cause where every input that counted met the target of some row, and not all of their own."""
-    n, p = chain.X.shape
-    squared = isinstance(chain.design.form.in_gradient.loss, SquaredError)
-    if chain.given is None or n + 2 >= p or not squared or (chain.rows is not None and chain.rows.explained):
-        return
-    rows = measure(chain.given, chain.w, chain.X, [np.arange(n)] * chain.steps, columns=((),))
-    if rows is None or not rows.explained:
+    rows = chain.of_all_rows
+    if rows is None or not isinstance(chain.design.form.in_gradient.loss, SquaredError):
         return
     met = [_met(chain, rows, k) for k in range(chain.steps)]
     pairs = [each for each in met if each is not None]
     if len(pairs) < chain.steps or all(np.array_equal(inputs, targets) for inputs, targets in pairs):
         return
-    X, _, order = batch_by_batch(chain.design, [chain.X[inputs] for inputs, _ in pairs])
-    y = np.concatenate([chain.y[targets] for _, targets in pairs])[None, :, None]
     step = next(k for k, (inputs, targets) in enumerate(pairs) if not np.array_equal(inputs, targets))
     yield cause(
         "rows-paired-otherwise",
-        partial(other_inputs, X=X, y=y, order=order, roundings=0.0),
+        batch_by_batch(chain.design, [chain.X[i] for i, _ in pairs], [chain.y[j] for _, j in pairs]),
         known=_known(pairs, chain.design.rows, chain.design.epoch),
         step=step,
         inputs=listed(pairs[step][0]),

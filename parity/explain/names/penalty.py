@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from parity.explain.cause import Cause
-from parity.explain.faults.penalties import absolute_sum, centred, largest, power, smoothed, unsquared
+from parity.explain.faults.penalties import Hard, absolute_sum, centred, largest, power, smoothed, unsquared
 from parity.explain.measure.chain import SLACK, Chain
 from parity.explain.measure.laws import laws, shortest
 from parity.explain.measure.series import Series, multiple, steps_text
@@ -169,3 +169,18 @@ def asked_decay(chain: Chain) -> float:
     """λ of all L2 penalties on the weight."""
     terms = chain.design.form.in_gradient.terms
     return sum(float(getattr(p, "strength", 0.0)) for name, p in terms if name == "weight" and type(p).__name__ == "L2")
+
+
+def proximal(design: Design) -> Iterator[Cause]:
+    """None at all, or a hard threshold, where the optimizer has one of L1."""
+    if any(isinstance(getattr(each, "penalty", None), L1) for each in design.form.optimizers.values()):
+        for id in ("prox-missing", "prox-hard"):
+            yield cause(id, partial(Design.with_optimizers, change=partial(_with_step, hard=id == "prox-hard")))
+
+
+def _with_step(optimizer: Any, hard: bool) -> Any:
+    """The optimizer without its proximal step, or with a hard one."""
+    penalty = getattr(optimizer, "penalty", None)
+    if not isinstance(penalty, L1):
+        return optimizer
+    return replace(optimizer, penalty=Hard(strength=penalty.strength) if hard else None)

@@ -11,7 +11,7 @@ import numpy as np
 
 from parity.explain.catalogue import NAMES
 from parity.explain.cause import Cause, cause_of, causes_of
-from parity.explain.faults.schedules import Listed
+from parity.explain.faults.models import Listed
 from parity.explain.measure.laws import laws
 from parity.explain.measure.series import Series, steps_text
 from parity.explain.words import cause

@@ -10,6 +10,7 @@ import numpy as np
 from parity.explain.cause import Cause
 from parity.explain.measure.chain import SLACK, Chain
 from parity.explain.names import visits
+from parity.explain.names.batches import batch_by_batch
 from parity.explain.words import cause
 from parity.step.design import Design
 from refimpl.losses import SquaredError
@@ -114,20 +115,8 @@ def _of_batch(chain: Chain) -> Iterator[Cause]:
     shifts = {j - i for i, j in enumerate(full) if j >= 0}
     id = "targets-shifted-in-batch" if len(shifts) == 1 else "targets-mixed-in-batch"
     how = f"shifted by {next(iter(shifts)):+d}" if len(shifts) == 1 else "mixed"
-    yield cause(id, lambda design: _mixed(design, places), of="targets-mixed-in-batch", how=how, words=words)
-
-
-def _mixed(design: Design, places: Mapping[int, list[int]]) -> Design:
-    """A data set of all batches, one after the other, with the targets that were used."""
-    dataset, X, y, order, end = design.material.dataset, [], [], [], 0
-    for epoch in design.material.order:
-        batches = []
-        for some in epoch:
-            of = places[len(some)]
-            kept = [i for i, j in enumerate(of) if j >= 0]
-            X.append(dataset.X[0, some[kept]])
-            y.append(dataset.y[0, some[[of[i] for i in kept]]])
-            batches.append(np.arange(end, end + len(kept)))
-            end += len(kept)
-        order.append(tuple(batches))
-    return design.with_data(X=np.concatenate(X)[None], y=np.concatenate(y)[None]).with_order(tuple(order))
+    kept = [[(i, j) for i, j in enumerate(places[len(some)]) if j >= 0] for some in chain.design.rows]
+    pairs = [some[np.array(its)].T for its, some in zip(kept, chain.design.rows, strict=True)]
+    inputs, targets = [chain.X[i] for i, _ in pairs], [chain.y[j] for _, j in pairs]
+    made = batch_by_batch(chain.design, inputs, targets)
+    yield cause(id, made, of="targets-mixed-in-batch", how=how, words=words)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 
 import numpy as np
 
 from parity.explain.cause import Cause
 from parity.explain.measure.chain import Chain
 from parity.explain.measure.laws import shortest
-from parity.explain.names.batches import batch_by_batch, other_inputs
+from parity.explain.names.batches import batch_by_batch
 from parity.explain.words import cause
 from refimpl.types import Array
 
@@ -46,12 +45,11 @@ def causes(chain: Chain, executed: Sequence[tuple[Array, Array]]) -> Iterator[Ca
     terms = [f"{value:g}·{name}" for value, name in zip(c, ("y", "ŷ₋", "y′₋", "1"), strict=True) if value]
     lower = bool(c[3]) and np.array_equal(c[:3], [0, 0, 1])
     in_place = np.array_equal(c, [0, -1, 1, 0])
-    made = _targets(chain, c)
     visits = int(np.max(np.bincount(np.concatenate(chain.design.rows))))
-    X, _, order = batch_by_batch(chain.design, [chain.X[some] for some in chain.design.rows])
+    inputs = [chain.X[some] for some in chain.design.rows]
     yield cause(
         "targets-from-visit-before",
-        partial(other_inputs, X=X, y=made, order=order, roundings=ROUNDINGS * (1 + visits)),
+        batch_by_batch(chain.design, inputs, _targets(chain, c), roundings=ROUNDINGS * (1 + visits)),
         of="targets-moved-at-each-visit" if lower else "targets-from-visit-before",
         numbers=int(np.count_nonzero(~np.isin(c, (-1, 0, 1)))),
         terms=" + ".join(terms),
@@ -61,14 +59,14 @@ def causes(chain: Chain, executed: Sequence[tuple[Array, Array]]) -> Iterator[Ca
     )
 
 
-def _targets(chain: Chain, c: Array) -> Array:
-    """The targets of all batches by the formula."""
+def _targets(chain: Chain, c: Array) -> list[Array]:
+    """The targets of each batch by the formula."""
     before: dict[int, tuple[float, float]] = {}
-    made = []
+    made: list[list[float]] = []
     for k, some in enumerate(chain.design.rows):
+        made.append([])
         for row, output in zip(some.tolist(), chain.outputs(k, some).tolist(), strict=True):
             y = float(chain.y[row])
-            target = float(c @ (y, *before[row], 1.0)) if row in before else y
-            before[row] = output, target
-            made.append(target)
-    return np.array(made)[None, :, None]
+            before[row] = output, float(c @ (y, *before[row], 1.0)) if row in before else y
+            made[-1].append(before[row][1])
+    return [np.array(each) for each in made]

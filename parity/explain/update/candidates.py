@@ -16,8 +16,7 @@ from parity.explain.update.edits import Base, Edits, named_edit
 from parity.explain.update.numbers import SYMBOLS, Solved, shortest, slots, solve
 from parity.explain.update.program import Program
 from parity.explain.update.proof import Candidate, Part
-from parity.explain.update.shared import share_by_shape
-from parity.explain.update.stepped import Partly, Stepped, rate_of
+from parity.explain.update.stepped import Partly, Stepped, rate_of, share_by_shape
 from parity.explain.update.trial import UpdateRecord
 from refimpl.errors import RefimplError
 from refimpl.optimizers import OPTIMIZERS

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from parity.explain.motion import Motion
+from parity.explain.pattern import places
 from parity.explain.replay import Slot, with_numbers
 from parity.explain.update.candidates import (
     clipped,
@@ -32,7 +33,7 @@ from parity.explain.update.edits import Base, Edits, near_ones
 from parity.explain.update.program import CannotRun
 from parity.explain.update.proof import Candidate, Court, ProvenUpdate
 from parity.explain.update.sequences import sequences
-from parity.explain.update.structure import described
+from parity.explain.update.series import ROUGH, listed, measure
 from parity.explain.update.trial import UpdateRecord
 from refimpl.types import Array, Optimizer
 
@@ -174,3 +175,27 @@ def _still(record: UpdateRecord) -> ProvenUpdate | None:
         changed=(record.name,),
         share=0.0,
     )
+
+
+def described(records: Sequence[UpdateRecord], rules: Mapping[str, Any]) -> Iterator[str]:
+    """One sentence for each parameter that is not as asked."""
+    right = [record.name for record in records if not record.wrong]
+    for record in records:
+        if record.wrong:
+            yield _one(record, rules[record.name])
+    if right:
+        yield f"{' and '.join(right)} as asked"
+
+
+def _one(record: UpdateRecord, rule: Any) -> str:
+    wrong = record.share.reshape(len(record.share), -1) > 1
+    measured = measure(record, rule)
+    left = float(np.max(measured.left, initial=0))
+    text = f"{record.name}: not as asked in {places(wrong)}"
+    if wrong.shape[1] > 2 and left <= ROUGH:
+        return f"{text}; its step has the asked direction, {listed(measured.a)} times as long"
+    if not np.isfinite(left):
+        return f"{text}; it moves where the asked step is 0"
+    if wrong.shape[1] > 2:
+        return f"{text}; its step has not the asked direction: {left:.2g} of it is left beside it and the weights"
+    return f"{text}; its step is {listed(measured.a)} times the asked one"

@@ -4,14 +4,35 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib.resources import files
 from itertools import chain
+
+import msgspec
 
 from parity.explain.update import counts
 from parity.explain.update.edit import Edit, Editor
 from parity.explain.update.program import Program
 from parity.explain.update.rewrite import bind, expressions, matched, parsed, replaced
-from parity.explain.update.vocabulary import Wording, vocabulary
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wording:
+    """``changes``: pairs of a pattern and of what takes its place. ``kind``: edits of one kind exclude one another."""
+
+    id: str
+    kind: str
+    text: str
+    changes: tuple[tuple[str, str], ...]
+
+
+@cache
+def vocabulary() -> tuple[Wording, ...]:
+    """All of them, in the order in which they are tried."""
+    source = files(__package__).joinpath("vocabulary.toml").read_text(encoding="utf-8")
+    return msgspec.toml.decode(source, type=dict[str, tuple[Wording, ...]])["edit"]
+
 
 FORMATS = ("bfloat16", "float16", "float32")
 COUNTED = "1 - B ** t"
