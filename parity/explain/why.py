@@ -23,12 +23,10 @@ from parity.explain.names import (
     known,
     leftover,
     narrow,
-    order,
     pairing,
     passes,
     penalty,
     points,
-    rounded,
     scale,
     seen,
     state,
@@ -78,7 +76,7 @@ def explain(design: Design, engine: Engine, observed: Observed | None = None) ->
     proof.hold_all((cause,) for cause in narrow.steps(engine))
     if proof.named:
         return proof.ranked()
-    for begin in order.options(design, engine, observed):
+    for begin in batches.options(design, engine, observed):
         base = together(design, begin)
         if base is not None and base.steps == engine.recording.steps:
             _explain(proof, begin, base, observed)
@@ -232,8 +230,8 @@ def gradient(chain: Chain, *, nested: bool = False) -> Iterator[tuple[Cause, ...
     if chain.given.source != "optimizer":
         yield ()  # the update may be what differs, or not be made of these gradients
     every = list(known.options(chain))
-    files = (points, leftover, passes, rounded, seen, batches, pairing)
-    ways = (*(file.causes for file in files), scale.elementwise, dropout.causes, penalty.elementwise)
+    files = (points, leftover, passes, seen, batches, pairing)
+    ways = (*(file.causes for file in files), narrow.rounded, scale.elementwise, dropout.causes, penalty.elementwise)
     proposed = (cause for causes in ways for cause in causes(chain))
     as_measured = (*scale.causes(chain), *held(chain, proposed))  # a rate scales the step and not the gradient
     every += [Option(cause, frozenset(PARTS)) for cause in as_measured]

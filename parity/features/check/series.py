@@ -15,9 +15,9 @@ import numpy as np
 
 from parity.errors import InputError
 from parity.experiment import Experiment
+from parity.explain.cause import FAR, NamedFault, named
 from parity.explain.finding import Diagnosis, Finding
 from parity.explain.free import Free, free
-from parity.explain.named import FAR, NamedFault, named
 from parity.explain.readings import Layout, ReportedSeries, factor, layouts, stacked, words
 from parity.features.check.logfile import Log
 from parity.features.check.training import ACCUMULATE, UNKNOWN_FORM

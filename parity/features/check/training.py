@@ -13,7 +13,7 @@ from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis
 from parity.explain.observed import Observed
 from parity.explain.readings import spacings
-from parity.explain.replayed_reports import replay
+from parity.explain.recorded import replay
 from parity.features.check.events import RecordedRun, Records
 from parity.features.check.target import Target
 from parity.features.check.task_data import task_data
