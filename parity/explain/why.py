@@ -117,33 +117,41 @@ def _explain(
         causes for causes in gradient(chain) if not other_rows or all(one.id != "batches-other-order" for one in causes)
     ]
     proof.hold_all((*begin, *causes) for causes in of_gradient)
-    pairs = [] if proof.named or late or other_rows else list(composed.causes(chain))
+    single = any(one.named for one in proof.found)  # no two causes are likelier
+    pairs = [] if single or late or other_rows else list(composed.causes(chain))
     proof.hold_all((*begin, *causes) for causes in pairs)
     of_gradient = [*of_gradient[:GRADIENTS], *pairs[:GRADIENTS]]
     recorded = chain.given is not None and chain.given.source != "weights"
     if proof.named or (recorded and proof.found):
         return  # the update made of the recorded gradient is as asked
-    for what in (
-        _state,
-        update.options,
-        update.rules,
-    ):  # the rules cost more, and are put together only where no name is known
-        same = what(chain, base)
-        for causes in of_gradient if not proof.named else ():
-            changed = together(base, causes)
-            if changed is not None and changed.consistent:
-                same, more = tee(same) if recorded else (same, what(chain, changed))
-                proof.hold_all((*begin, *causes, *each) for each in more)
-    backward = chain.given is not None and chain.given.source == "backward"
-    if not proof.found and backward:  # what the last backward pass left may not be what was used
-        _explain(proof, begin, base, None, late=late)
-    if proof.named or late:
-        return
-    for written in between.late(chain, base):
+    _hold_updates(proof, chain, begin, of_gradient, (_state, update.options))
+    for written in between.late(chain, base) if not (proof.named or late) else ():
         proof.hold((*begin, written))
         changed = written.to(base)
         if changed is not None and not proof.named:
             _explain(proof, (*begin, written), changed, observed, late=True)
+    _hold_updates(proof, chain, begin, of_gradient, (update.rules,))  # they cost more, and only describe
+    backward = chain.given is not None and chain.given.source == "backward"
+    if not proof.found and backward:  # what the last backward pass left may not be what was used
+        _explain(proof, begin, base, None, late=late)
+
+
+def _hold_updates(
+    proof: Prover,
+    chain: Chain,
+    begin: tuple[Cause, ...],
+    of_gradient: Sequence[tuple[Cause, ...]],
+    ways: Sequence[Any],
+) -> None:
+    """Causes of the update beside each of those of the gradient, until a name is known."""
+    recorded = chain.given is not None and chain.given.source != "weights"
+    for way in ways:
+        same: Iterator[tuple[Cause, ...]] = way(chain, chain.design)
+        for causes in of_gradient if not proof.named else ():
+            changed = together(chain.design, causes)
+            if changed is not None and changed.consistent:
+                same, more = tee(same) if recorded else (same, way(chain, changed))
+                proof.hold_all((*begin, *causes, *each) for each in more)
 
 
 def _state(chain: Chain, changed: Design) -> Iterator[tuple[Cause, ...]]:

@@ -162,11 +162,17 @@ def _globals(optimizer: Any) -> dict[str, Any]:
 
 
 def _compiled(lines: Sequence[str], names: Mapping[str, Any]) -> Callable[..., Any]:
-    body = textwrap.indent("\n".join(lines), " ")
     namespace = dict(names)
-    exec(compile(f"def step(self, param, grad, state, start, previous, k):\n{body}\n", "<update>", "exec"), namespace)
+    exec(_code(tuple(lines)), namespace)
     step: Callable[..., Any] = namespace["step"]
     return step
+
+
+@lru_cache(maxsize=1024)
+def _code(lines: tuple[str, ...]) -> Any:
+    """The code of the lines, which may be run with other names, such as counters."""
+    body = textwrap.indent("\n".join(lines), " ")
+    return compile(f"def step(self, param, grad, state, start, previous, k):\n{body}\n", "<update>", "exec")
 
 
 # -- one form ----------------------------------------------------------------------------------------------------------

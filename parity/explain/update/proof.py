@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,7 @@ class Court:
     shares: dict[tuple[str, int], float] = field(default_factory=dict)
     kept: list[Any] = field(default_factory=list)
 
-    @property
+    @cached_property
     def wrong(self) -> list[UpdateRecord]:
         """The parameters in which the asked optimizer is refuted, the largest first."""
         return sorted((r for r in self.records if r.wrong), key=lambda r: -r.weights[0].size)

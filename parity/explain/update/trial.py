@@ -67,7 +67,7 @@ class UpdateRecord:
     def name(self) -> str:
         return self.motion.parameter
 
-    @property
+    @cached_property
     def wrong(self) -> bool:
         """Whether the asked optimizer is refuted."""
         return bool((self.share > 1).any())
