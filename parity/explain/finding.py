@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from parity.explain.cause import words_of
 from parity.explain.effects import Effects
 from parity.explain.measure.summary import Link
 from parity.explain.pattern import Pattern
 from parity.explain.why import Explanation
-from parity.explain.words import words_of
 from refimpl.types import Array
 
 CheckVerdict = Literal["agree", "disagree", "undecidable", "unsupported", "error"]

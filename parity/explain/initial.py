@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity.step.rounding import stored
+from parity.step.arithmetics import stored
 from refimpl.arithmetic.formats import FORMATS, Format
 from refimpl.types import Array
 

@@ -16,8 +16,7 @@ import numpy as np
 
 from parity.step.design import Design
 from parity.step.engine import Engine
-from parity.step.expected import Expected, expect
-from parity.step.quantity import Quantity
+from parity.step.expected import Expected, Quantity, expect
 from parity.step.recording import Recording
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.types import Array

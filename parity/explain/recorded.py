@@ -20,10 +20,9 @@ from parity.judge.undecidable import neutral
 from parity.step.after import replayed
 from parity.step.design import Design
 from parity.step.engine import Engine, under
-from parity.step.expected import Expected, expect, in_use
+from parity.step.expected import Expected, Quantity, expect, in_use
 from parity.step.free import simulate
 from parity.step.passes import Pass
-from parity.step.quantity import Quantity
 from parity.step.recording import Recording, without_still
 from refimpl.arithmetic.bounded import Bounded
 from refimpl.types import Array

@@ -21,8 +21,7 @@ from parity.explain.motion import Motion
 from parity.step.after import Step, after, replayed
 from parity.step.arithmetics import Rounding
 from parity.step.engine import unchecked
-from parity.step.expected import Expected, expect
-from parity.step.quantity import Quantity
+from parity.step.expected import Expected, Quantity, expect
 from refimpl.arithmetic.bounded import Bounded
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.types import Array, Number, Optimizer

@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from parity.step.arithmetics import Rounding
-from parity.step.expected import Expected, expect
-from parity.step.quantity import Quantity
+from parity.step.expected import Expected, Quantity, expect
 from parity.step.rates import lifted_numbers
 from refimpl.arithmetic.bounded import Bounded, Profile, Undecided
 from refimpl.arithmetic.formats import FORMATS

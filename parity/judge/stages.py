@@ -30,8 +30,7 @@ import numpy as np
 
 from parity.judge.update import Update
 from parity.step.arithmetics import Rounding
-from parity.step.expected import Expected, equal, expect_one
-from parity.step.quantity import Kind, Quantity
+from parity.step.expected import Expected, Kind, Quantity, equal, expect_one
 from refimpl.arithmetic.bounded import Bounded, Decision, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.optimizers import lbfgs

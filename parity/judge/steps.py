@@ -32,14 +32,12 @@ import numpy as np
 from parity.experiment import Material
 from parity.formulation import Realised
 from parity.judge.schedules import EXACT
-from parity.step.arithmetics import Arithmetic, Rational, short
+from parity.step.arithmetics import Arithmetic, Rational, short, stored
 from parity.step.design import Design
 from parity.step.engine import Engine
-from parity.step.expected import Expected, equal, expect, sharpen
+from parity.step.expected import Expected, Quantity, equal, expect, sharpen
 from parity.step.passes import CHUNK
-from parity.step.quantity import Quantity
 from parity.step.recording import complete
-from parity.step.rounding import stored
 from refimpl.arithmetic.bounded import Bounded, gamma
 from refimpl.arithmetic.formats import Format
 from refimpl.losses import SquaredError

@@ -15,8 +15,7 @@ import numpy as np
 
 from parity.step.after import COUNT, after, whole
 from parity.step.arithmetics import Rounding
-from parity.step.expected import Expected, equal, expect_one
-from parity.step.quantity import Quantity
+from parity.step.expected import Expected, Quantity, equal, expect_one
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.types import Array, Optimizer

@@ -11,8 +11,7 @@ from parity.experiment import Experiment, Material
 from parity.formulation import Realised, realise
 from parity.judge.steps import Checks
 from parity.judge.undecidable import neutral
-from parity.step.expected import Comparison, Disagreement, compare, in_use
-from parity.step.quantity import Quantity
+from parity.step.expected import Comparison, Disagreement, Quantity, compare, in_use
 from refimpl.errors import ShapeError
 from refimpl.trajectory import Trajectory
 

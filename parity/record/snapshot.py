@@ -11,8 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from parity.step.expected import Expected
-from parity.step.quantity import Quantity
+from parity.step.expected import Expected, Quantity
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.types import Array
 

@@ -25,7 +25,7 @@ from parity.errors import InputError
 from parity.experiment import Experiment, Material
 from parity.formulation import Realised, realise
 from parity.step.after import COUNT, after
-from parity.step.rounding import like, rounded
+from parity.step.arithmetics import like, rounded
 from refimpl.arithmetic.sums import add_in_any_order
 from refimpl.batches import Order
 from refimpl.penalties import L2

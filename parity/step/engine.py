@@ -18,14 +18,12 @@ from typing import Any
 import numpy as np
 
 from parity.step.after import COUNT, replayed, whole
-from parity.step.arithmetics import PLAIN, Arithmetic, Rounding
+from parity.step.arithmetics import PLAIN, Arithmetic, Rounding, in_format, like, narrowly
 from parity.step.design import Design
-from parity.step.expected import Expected, expect
+from parity.step.expected import Expected, Kind, Quantity, expect
 from parity.step.passes import Pass, Passes
-from parity.step.quantity import Kind, Quantity
 from parity.step.rates import in_effect
 from parity.step.recording import Recording
-from parity.step.rounding import in_format, like, narrowly
 from refimpl.arithmetic.bounded import Bounded
 from refimpl.types import Array
 

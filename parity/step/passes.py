@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from parity.step.arithmetics import Arithmetic, Rounding
+from parity.step.arithmetics import Arithmetic, Rounding, like
 from parity.step.design import Design
 from parity.step.recording import Recording
-from parity.step.rounding import like
 from refimpl.arithmetic.bounded import Bounded
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.arithmetic.operations import concatenate

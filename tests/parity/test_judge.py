@@ -16,8 +16,7 @@ from parity.backends import torch_backend
 from parity.errors import Unsupported
 from parity.experiment import Experiment
 from parity.judge.verdict import judge
-from parity.step.expected import Expected, compare, expect
-from parity.step.quantity import Quantity
+from parity.step.expected import Expected, Quantity, compare, expect
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.batches import Batches

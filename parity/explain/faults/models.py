@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from parity.explain.faults.twists import beside
-from parity.step.rounding import rounded
+from parity.step.arithmetics import rounded
 from refimpl.arithmetic.bounded import Bounded
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.models import Linear

@@ -9,11 +9,10 @@ from itertools import pairwise
 import numpy as np
 
 from parity.explain.catalogue import NAMES
-from parity.explain.cause import Cause, causes_of
+from parity.explain.cause import Cause, cause, causes_of
 from parity.explain.measure.chain import SLACK, Chain, chain_of
 from parity.explain.measure.series import listed
 from parity.explain.observed import Observed
-from parity.explain.words import cause
 from parity.step.design import Design
 from parity.step.engine import Engine
 from refimpl.batches import Order

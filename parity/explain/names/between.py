@@ -11,11 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.explain.cause import Cause
+from parity.explain.cause import Cause, cause
 from parity.explain.measure.chain import Chain
 from parity.explain.measure.series import steps_text
 from parity.explain.names import history
-from parity.explain.words import cause
 from parity.step.design import Design
 from parity.step.engine import Engine
 from refimpl.types import Array

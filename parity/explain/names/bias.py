@@ -7,12 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.explain.cause import Cause
+from parity.explain.cause import Cause, cause
 from parity.explain.measure.chain import SLACK, Chain
-from parity.explain.measure.laws import shortest
-from parity.explain.measure.series import Series, listed
+from parity.explain.measure.series import Series, listed, shortest
 from parity.explain.names.penalty import asked_decay
-from parity.explain.words import cause
 from parity.step.design import Design
 from refimpl.types import Array
 

@@ -8,11 +8,10 @@ from functools import partial
 
 import numpy as np
 
-from parity.explain.cause import Cause
+from parity.explain.cause import Cause, cause
 from parity.explain.measure.chain import COUPLED, Chain
 from parity.explain.measure.series import steps_text
 from parity.explain.observed import Observed
-from parity.explain.words import cause
 from parity.step.design import Design
 from refimpl.types import Array
 

@@ -12,10 +12,9 @@ from itertools import product
 
 import numpy as np
 
-from parity.explain.cause import Cause
+from parity.explain.cause import Cause, cause
 from parity.explain.measure.chain import SLACK, Chain
 from parity.explain.names.batches import batch_by_batch
-from parity.explain.words import cause
 from refimpl.types import Array
 
 TRIES = 2000

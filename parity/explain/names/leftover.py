@@ -9,10 +9,9 @@ from functools import partial
 import numpy as np
 
 from parity.explain.catalogue.decays import l2_strength
-from parity.explain.cause import Cause
+from parity.explain.cause import Cause, cause
 from parity.explain.measure.chain import SLACK, Chain
 from parity.explain.measure.series import Series, steps_text
-from parity.explain.words import cause
 from parity.step.design import Design
 from refimpl.types import Array
 

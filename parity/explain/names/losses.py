@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from parity.explain.cause import Cause
+from parity.explain.cause import Cause, cause
 from parity.explain.faults.losses import Absolute, LogCosh, Rectified, Variance
 from parity.explain.measure.chain import SLACK, Chain
-from parity.explain.words import cause
 from parity.step.design import Design
 from refimpl.losses import SquaredError
 

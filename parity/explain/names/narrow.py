@@ -9,11 +9,10 @@ from functools import partial
 import numpy as np
 
 from parity.explain.catalogue import NARROWER
-from parity.explain.cause import Cause, cause_of
+from parity.explain.cause import Cause, cause, cause_of
 from parity.explain.measure.chain import Chain
 from parity.explain.names.nearest import nearest
 from parity.explain.names.seen import as_recorded
-from parity.explain.words import cause
 from parity.step.design import Design
 from parity.step.engine import Engine
 from parity.step.recording import narrower

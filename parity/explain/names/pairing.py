@@ -9,12 +9,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from parity.explain.cause import Cause
+from parity.explain.cause import Cause, cause
 from parity.explain.measure.chain import SLACK, Chain
 from parity.explain.measure.rows import Rows
 from parity.explain.measure.series import listed
 from parity.explain.names.batches import batch_by_batch
-from parity.explain.words import cause
 from refimpl.losses import SquaredError
 from refimpl.types import Array
 

@@ -8,12 +8,10 @@ from functools import partial
 
 import numpy as np
 
-from parity.explain.cause import Cause
+from parity.explain.cause import Cause, cause
 from parity.explain.measure.chain import SLACK, Chain
-from parity.explain.measure.laws import shortest
-from parity.explain.measure.series import Series, multiple, steps_text
+from parity.explain.measure.series import Series, multiple, shortest, steps_text
 from parity.explain.readings import all_rows
-from parity.explain.words import cause
 from parity.step.design import Design
 
 

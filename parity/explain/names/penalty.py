@@ -9,12 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from parity.explain.cause import Cause
+from parity.explain.cause import Cause, cause
 from parity.explain.faults.penalties import Hard, absolute_sum, centred, largest, power, smoothed, unsquared
 from parity.explain.measure.chain import SLACK, Chain
-from parity.explain.measure.laws import laws, shortest
-from parity.explain.measure.series import Series, multiple, steps_text
-from parity.explain.words import cause
+from parity.explain.measure.series import Series, laws, multiple, shortest, steps_text
 from parity.step.design import Design
 from refimpl.penalties import L1
 from refimpl.types import Array

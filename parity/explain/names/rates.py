@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 
 from parity.explain.catalogue import NAMES
-from parity.explain.cause import Cause, cause_of, causes_of
+from parity.explain.cause import Cause, cause, cause_of, causes_of
 from parity.explain.faults.models import Listed
-from parity.explain.measure.laws import laws
-from parity.explain.measure.series import Series, steps_text
-from parity.explain.words import cause
+from parity.explain.measure.series import Series, laws, steps_text
 from parity.step.design import Design
 from refimpl.schedules import Constant, Exponential, Step
 from refimpl.training import hyper_parameters, scheduled

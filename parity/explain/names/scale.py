@@ -9,14 +9,12 @@ from functools import partial
 import numpy as np
 
 from parity.explain.catalogue import NAMES
-from parity.explain.cause import Cause, cause_of
+from parity.explain.cause import Cause, cause, cause_of
 from parity.explain.faults.twists import ClipEach, Masked
 from parity.explain.measure.chain import SLACK, Chain
-from parity.explain.measure.laws import compounding
-from parity.explain.measure.series import Series, multiple, steps_text
+from parity.explain.measure.series import Series, compounding, multiple, steps_text
 from parity.explain.names import rates
 from parity.explain.names.seen import twisted
-from parity.explain.words import cause
 from parity.step.design import Design
 from refimpl.types import Array
 

@@ -8,12 +8,11 @@ from functools import partial
 
 import numpy as np
 
-from parity.explain.cause import Cause
+from parity.explain.cause import Cause, cause
 from parity.explain.faults.twists import Centralised, Masked
 from parity.explain.measure.chain import SLACK, Chain
 from parity.explain.measure.series import steps_text
 from parity.explain.pattern import which
-from parity.explain.words import cause
 from parity.step.design import Design, Twist
 
 

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from parity.explain.cause import Cause
+from parity.explain.cause import Cause, cause
 from parity.explain.measure.chain import Chain
 from parity.explain.measure.series import steps_text
-from parity.explain.words import cause
 from parity.step.design import Design
 from refimpl.types import Array
 

@@ -7,11 +7,10 @@ from functools import partial
 
 import numpy as np
 
-from parity.explain.cause import Cause
+from parity.explain.cause import Cause, cause
 from parity.explain.measure.chain import SLACK, Chain
-from parity.explain.measure.laws import shortest
+from parity.explain.measure.series import shortest
 from parity.explain.names.batches import batch_by_batch
-from parity.explain.words import cause
 from parity.step.design import Design
 from refimpl.losses import SquaredError
 from refimpl.types import Array

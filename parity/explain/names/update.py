@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from parity.explain.catalogue import NAMES
-from parity.explain.cause import Cause, cause_of, causes_of
+from parity.explain.cause import Cause, cause, cause_of, causes_of
 from parity.explain.measure.chain import Chain
 from parity.explain.measure.series import Series
 from parity.explain.motion import Motion, rate_factor
@@ -19,7 +19,6 @@ from parity.explain.names import calls, decays, rates, state
 from parity.explain.names.nearest import nearest
 from parity.explain.replay import Slot, with_numbers
 from parity.explain.update import UpdateExplanation, explain_update
-from parity.explain.words import cause
 from parity.step.design import Design
 from refimpl.arithmetic.bounded import Bounded
 from refimpl.optimizers import OPTIMIZERS

@@ -10,11 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from parity.explain.cause import Cause
+from parity.explain.cause import Cause, cause
 from parity.explain.measure.chain import Chain
-from parity.explain.measure.laws import compounding, laws, shortest
-from parity.explain.measure.series import Series, listed, steps_text
-from parity.explain.words import cause
+from parity.explain.measure.series import Series, compounding, laws, listed, shortest, steps_text
 from refimpl.types import Array
 
 
@@ -32,7 +30,7 @@ def causes(chain: Chain) -> Iterator[Cause]:
 
 
 def counted(q: Sequence[Array], id: str, **words: Any) -> Cause:
-    """Rows that count q times; what :func:`~parity.explain.words.cause` takes beside."""
+    """Rows that count q times; what :func:`~parity.explain.cause.cause` takes beside."""
     return cause(id, partial(replace, row_times=tuple(np.asarray(each, float) for each in q)), **words)
 
 

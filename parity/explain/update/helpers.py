@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.step.rounding import rounded
+from parity.step.arithmetics import rounded
 from refimpl.arithmetic.kernels import norm_of_run
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from parity.backends.base import DTYPES
 from parity.errors import InputError, spelled
 from parity.experiment import Experiment
 from parity.explain.diagnosis import diagnose
@@ -22,8 +23,6 @@ from parity.features.check.task_data import task_data
 from parity.features.check.training import as_trajectory
 from parity.step.design import check_linear
 from refimpl.trajectory import Trajectory
-
-DTYPES = ("float64", "float32", "bfloat16", "float16")
 
 
 def trajectory_here(train: Callable[..., Any], experiment: Experiment, dtype: str) -> tuple[Trajectory, Observed]:

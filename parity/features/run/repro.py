@@ -13,7 +13,7 @@ from parity.backends.options import options_of
 from parity.backends.torch_text import keywords, loss_lines, penalty_text
 from parity.formulation import realise
 from parity.output import write_whole
-from parity.step.quantity import Quantity
+from parity.step.expected import Quantity
 from parity.templates import environment
 from refimpl.models import MLP
 from refimpl.training import scheduled

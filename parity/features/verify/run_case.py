@@ -15,8 +15,7 @@ from parity.features.verify.session import Check, Session
 from parity.features.verify.situations import SITUATIONS
 from parity.judge.update import Update, with_other
 from parity.record.refusals import Broken, Vacuous
-from parity.step.expected import Comparison, compare, in_use
-from parity.step.quantity import Quantity
+from parity.step.expected import Comparison, Quantity, compare, in_use
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.stepping import is_zero
 

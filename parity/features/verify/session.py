@@ -29,8 +29,7 @@ from parity.record.reference import REFERENCES, WITH_SUMS, in_effect, profile_of
 from parity.record.refusals import failing, refusing
 from parity.record.snapshot import Snapshot, exact, gradient_untouched, held_by, real_name, same, untouched
 from parity.record.sums import accumulation
-from parity.step.expected import Expected
-from parity.step.quantity import Quantity
+from parity.step.expected import Expected, Quantity
 from refimpl.arithmetic.bounded import Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.optimizers import LBFGS, Muon

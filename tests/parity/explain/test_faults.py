@@ -20,9 +20,9 @@ from parity.explain.faults.twists import ClipNorm, ClipValue
 from parity.explain.initial import starts
 from parity.explain.pattern import which
 from parity.gallery import names
+from parity.step.arithmetics import rounded
 from parity.step.design import as_asked
 from parity.step.free import simulate
-from parity.step.rounding import rounded
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.losses import SquaredError

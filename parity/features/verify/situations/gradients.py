@@ -12,8 +12,7 @@ from parity.errors import Unsupported
 from parity.features.verify.session import Session
 from parity.record.refusals import Vacuous, refusing
 from parity.record.snapshot import exact, real_name
-from parity.step.expected import Expected, expect
-from parity.step.quantity import Quantity
+from parity.step.expected import Expected, Quantity, expect
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.reductions import norm

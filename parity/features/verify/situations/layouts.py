@@ -10,8 +10,7 @@ from torch import Tensor
 from parity.features.verify.session import Session
 from parity.record.refusals import Vacuous
 from parity.record.snapshot import exact, same
-from parity.step.expected import Expected
-from parity.step.quantity import Quantity
+from parity.step.expected import Expected, Quantity
 
 
 def steps(session: Session, parameter: Tensor, count: int = 3) -> Iterator[Expected]:

@@ -13,8 +13,7 @@ from parity.errors import Unsupported
 from parity.features.verify.session import Session
 from parity.record.refusals import Vacuous, refusing
 from parity.record.snapshot import same
-from parity.step.expected import Expected
-from parity.step.quantity import Quantity
+from parity.step.expected import Expected, Quantity
 from refimpl.types import Array
 
 SCALE = 2.0**7

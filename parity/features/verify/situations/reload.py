@@ -12,8 +12,7 @@ from parity.errors import Unsupported
 from parity.features.verify.session import Session
 from parity.record.refusals import refusing
 from parity.record.snapshot import exact, same
-from parity.step.expected import Expected
-from parity.step.quantity import Quantity
+from parity.step.expected import Expected, Quantity
 
 FLAGS = {"foreach", "fused", "capturable", "differentiable"}
 

@@ -9,8 +9,7 @@ import torch
 from parity.features.verify.session import Session
 from parity.record.refusals import Vacuous
 from parity.record.snapshot import exact, same
-from parity.step.expected import Expected
-from parity.step.quantity import Quantity
+from parity.step.expected import Expected, Quantity
 
 STEPS = 7
 """RAdam rectifies from the sixth step on, at the earliest."""
