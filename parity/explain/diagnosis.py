@@ -21,7 +21,7 @@ from parity.explain.pattern import patterns, which
 from parity.explain.recorded import as_far_as, reported_seldom
 from parity.explain.reported import reported
 from parity.explain.why import Explanation, explain
-from parity.judge.undecidable import neutral
+from parity.judge.undecidable import unseen
 from parity.step.design import Design, as_asked
 from parity.step.engine import Engine
 from parity.step.expected import in_use
@@ -116,20 +116,21 @@ class _Diagnosing:
         did = self._effects(begin)
         if did is not None:
             findings = sorted(findings, key=lambda one: -_weight(did, one.id))
-        unseen = () if findings or self.wrong else self._unseen()
+        seen = findings or self.wrong
+        hidden = () if seen else unseen(self.design, lambda other: self.engine.share(other, enough=1.0) <= 1)
         disagrees = bool(findings) or self.wrong or not self.finite
-        verdict: CheckVerdict = "disagree" if disagrees else "undecidable" if unseen else "agree"
+        verdict: CheckVerdict = "disagree" if disagrees else "undecidable" if hidden else "agree"
         nothing = self.wrong and not findings
         return Diagnosis(
             verdict=verdict,
             against=self.experiment.name,
-            text=self._text(verdict, findings, unseen),
+            text=self._text(verdict, findings, hidden),
             share=self.share,
             links=self._links(),
             findings=tuple(findings),
             patterns=tuple(patterns(list(self.engine.pieces(self.design)))) if nothing and self._same_steps else (),
             effects=did,
-            unseen=unseen,
+            unseen=hidden,
             notes=tuple(notes),
             residual=self._residual(),
             explanations=tuple(self.explanations),
@@ -267,11 +268,6 @@ class _Diagnosing:
         worst = max(float(np.max(piece.share, initial=0)) for piece in pieces if int(piece.steps[0]) == 0)
         evidence = f"the first step is off by {worst:.3g} times the tolerance, all later ones lie within it"
         return [finding("initial-unreported", evidence)]
-
-    def _unseen(self) -> tuple[str, ...]:
-        """Hyper-parameters that could have a neutral value without leaving the tolerance."""
-        others = [(name, replace(self.design, form=form)) for name, form in neutral(self.design.form)]
-        return tuple(name for name, other in others if self.engine.share(other, enough=1.0) <= 1)
 
     def _residual(self) -> dict[str, Array]:
         """The largest error ÷ allowance after each step, of correct code and of the first explanation."""

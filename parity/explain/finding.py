@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from parity.explain.cause import words_of
-from parity.explain.effects import Effects
-from parity.explain.measure.summary import Link
-from parity.explain.pattern import Pattern
-from parity.explain.why import Explanation
 from refimpl.types import Array
+
+if TYPE_CHECKING:
+    from parity.explain.effects import Effects
+    from parity.explain.measure.summary import Link
+    from parity.explain.pattern import Pattern
+    from parity.explain.why import Explanation
 
 CheckVerdict = Literal["agree", "disagree", "undecidable", "unsupported", "error"]
 
@@ -34,6 +35,8 @@ class Finding:
 
 def finding(id: str, evidence: str, *, of: str = "", **measured: Any) -> Finding:
     """A difference by its name; ``of``: the entry of the words where it is not the name's own."""
+    from parity.explain.cause import words_of  # here, for the process of the code that is checked needs none of it
+
     words = words_of(of or id, measured)
     return Finding(id=id, text=words.text, evidence=evidence, change=words.change, probe=words.probe)
 

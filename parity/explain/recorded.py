@@ -16,7 +16,7 @@ import numpy as np
 from parity.explain.cause import FAR, VERIFIED, named
 from parity.explain.finding import CheckVerdict, Diagnosis, Finding
 from parity.explain.readings import all_rows, nearest_loss, spacings, usual_loss
-from parity.judge.undecidable import neutral
+from parity.judge.undecidable import unseen
 from parity.step.after import replayed
 from parity.step.design import Design
 from parity.step.engine import Engine, under
@@ -146,11 +146,11 @@ def _judged(name: str, design: Design, recording: Recording, marks: Array, repla
             text = "the loss that was reported is no usual quantity of the steps since the report before"
             findings.append(Finding(id="loss-reported", text=text, evidence=f"off by {off:.3g} times the tolerance"))
     wrong = share > 1 or bool(findings)
-    unseen = () if wrong else _unseen(design, recording, marks)
-    verdict: CheckVerdict = "disagree" if wrong else "undecidable" if unseen or replayed.unknown else "agree"
+    hidden = () if wrong else unseen(design, lambda other: replay(other, recording, marks).share <= 1)
+    verdict: CheckVerdict = "disagree" if wrong else "undecidable" if hidden or replayed.unknown else "agree"
     text = f"{numbers:,} numbers of {recording.steps} reports within tolerance, {in_use(share)}"
-    if unseen:
-        text = f"agrees, except that {', '.join(unseen)} cannot be seen in these reports"
+    if hidden:
+        text = f"agrees, except that {', '.join(hidden)} cannot be seen in these reports"
     if replayed.unknown and not wrong:
         text = "rounding errors may grow beyond any bound from one report to the next: report every step"
     if wrong:
@@ -162,15 +162,9 @@ def _judged(name: str, design: Design, recording: Recording, marks: Array, repla
         against=name,
         share=share,
         findings=tuple(findings),
-        unseen=unseen,
+        unseen=hidden,
         notes=tuple(notes),
     )
-
-
-def _unseen(design: Design, recording: Recording, marks: Array) -> tuple[str, ...]:
-    """Hyper-parameters that could have a neutral value without leaving the tolerance."""
-    others = [(name, replace(design, form=form)) for name, form in neutral(design.form)]
-    return tuple(name for name, other in others if replay(other, recording, marks).share <= 1)
 
 
 def _faults(design: Design, recording: Recording, marks: Array, share: float) -> list[Finding]:

@@ -94,15 +94,16 @@ def _explain(
     proof: Prover, begin: tuple[Cause, ...], base: Design, observed: Observed | None, *, late: bool = False
 ) -> None:
     """The gradient alone; then, if that does not do, what is made of it, too; then what is written afterwards."""
-    proof.hold_all((*begin, one) for one in between.left_behind(chain_of(base, proof.engine, observed), base))
+    chain = chain_of(base, proof.engine, observed)
+    proof.hold_all((*begin, one) for one in between.left_behind(chain, base))
     if proof.named:
         return
-    for written in between.causes(chain_of(base, proof.engine, observed), base):
+    for written in between.causes(chain, base):
         proof.hold((*begin, written))
         changed = written.to(base)
         assert changed is not None
         begin, base = (*begin, written), changed
-    chain = chain_of(base, proof.engine, observed)
+        chain = chain_of(base, proof.engine, observed)
     files = (calls.split(chain, base), penalty.proximal(base), points.earlier(chain, base), between.unseen(chain, base))
     proof.hold_all((*begin, cause) for file in files for cause in file)
     for elsewhere in points.recorded(chain, base):

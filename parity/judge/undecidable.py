@@ -8,12 +8,13 @@ overwrites it or does not use it, is not asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from parity.formulation import Realised
+from parity.step.design import Design
 from refimpl.errors import RefimplError
 from refimpl.ranges import number_fields
 from refimpl.schedules import Cyclic, OneCycle
@@ -50,6 +51,11 @@ def neutral(form: Realised) -> Iterator[tuple[str, Realised]]:
             others = (*penalties[:i], changed, *penalties[i + 1 :])
             name = f"{type(penalty).__name__}.{hyper} of {', '.join(penalty.parameters)}"
             yield name, replace(form, in_gradient=replace(form.in_gradient, penalties=others))
+
+
+def unseen(design: Design, agrees: Callable[[Design], bool]) -> tuple[str, ...]:
+    """Hyper-parameters that could have a neutral value, so that the run agrees as well."""
+    return tuple(name for name, form in neutral(design.form) if agrees(replace(design, form=form)))
 
 
 def _overwritten(optimizer: Optimizer, schedule: Schedule) -> set[str]:

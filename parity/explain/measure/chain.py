@@ -149,6 +149,12 @@ class Chain:
             bounds.append(slope * (p + 8) * self.given.unit * size)
         return tuple(bounds)
 
+    def targets(self, k: int, rows: Rows, some: Array, n: int) -> tuple[Array, Array]:
+        """y′ = ŷ − δ·n/(2c) of the rows of step k, n of which the squares were averaged over, with its bars."""
+        loss: Any = self.design.form.in_gradient.loss
+        scale = 2 * float(loss.factor) / (n if loss.reduction == "mean" else 1)
+        return self.outputs(k, some) - rows.delta[k] / scale, SLACK * rows.delta_error[k] / scale
+
     @cached_property
     def counts(self) -> tuple[list[Array], list[Array]]:
         """How often each row of every batch counted, δ ÷ the asked δ, with its bars."""

@@ -43,13 +43,10 @@ def causes(chain: Chain) -> Iterator[Cause]:
 
 def _met(chain: Chain, rows: Rows, k: int) -> Pairs | None:
     """Which inputs counted in a step, and whose targets they met; None where a target is none of the data."""
-    loss = chain.design.form.in_gradient.loss
-    assert isinstance(loss, SquaredError)
     inputs = np.flatnonzero(np.abs(rows.delta[k]) > SLACK * rows.delta_error[k])
-    scale = 2 * float(loss.factor) / (max(len(inputs), 1) if loss.reduction == "mean" else 1)
-    target = chain.outputs(k, inputs) - rows.delta[k][inputs] / scale
-    off = np.abs(target[:, None] - chain.y[None, :])
-    near = off <= (SLACK * rows.delta_error[k][inputs] / scale)[:, None]
+    target, bar = chain.targets(k, rows, np.arange(len(chain.y)), max(len(inputs), 1))
+    off = np.abs(target[inputs, None] - chain.y[None, :])
+    near = off <= bar[inputs, None]
     return (inputs, np.argmin(off, axis=1)) if len(inputs) and near.any(axis=1).all() else None
 
 

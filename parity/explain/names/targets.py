@@ -31,18 +31,15 @@ CHANGED: Mapping[str, tuple[str, Callable[[Array], Array]]] = {
 
 def causes(chain: Chain) -> Iterator[Cause]:
     """The causes that lie in the targets, where a row has the same target whenever it comes."""
-    loss = chain.design.form.in_gradient.loss
     rows = chain.rows
-    if not isinstance(loss, SquaredError) or rows is None:
+    if not isinstance(chain.design.form.in_gradient.loss, SquaredError) or rows is None:
         return
     n = len(chain.y)
     low, high = np.full(n, -np.inf), np.full(n, np.inf)
     best, width = chain.y.copy(), np.full(n, np.inf)
     executed = []
     for k, some in enumerate(chain.design.rows):
-        scale = 2 * float(loss.factor) / (len(some) if loss.reduction == "mean" else 1)
-        target = chain.outputs(k, some) - rows.delta[k] / scale
-        bar = SLACK * rows.delta_error[k] / scale
+        target, bar = chain.targets(k, rows, some, len(some))
         executed.append((target, bar))
         low[some], high[some] = np.maximum(low[some], target - bar), np.minimum(high[some], target + bar)
         better = bar < width[some]
@@ -92,17 +89,15 @@ def _cause(id: str, words: str, y: Array, *, numbers: int = 0, named: bool = Tru
 
 def _of_batch(chain: Chain) -> Iterator[Cause]:
     """Targets of other rows of the same batch, by place, where not every row need count."""
-    rows, loss = chain.rows, chain.design.form.in_gradient.loss
-    assert rows is not None and isinstance(loss, SquaredError)
+    rows = chain.rows
+    assert rows is not None
     places: dict[int, list[int]] = {}
     for k, some in enumerate(chain.design.rows):
         n = len(some)
         counted = np.flatnonzero(np.abs(rows.delta[k]) > SLACK * rows.delta_error[k])
         if not len(counted):
             return
-        scale = 2 * float(loss.factor) / (len(counted) if loss.reduction == "mean" else 1)
-        target = chain.outputs(k, some) - rows.delta[k] / scale
-        bar = SLACK * rows.delta_error[k] / scale
+        target, bar = chain.targets(k, rows, some, len(counted))
         near = np.abs(target[:, None] - chain.y[some][None, :]) <= bar[:, None]
         of = [int(np.argmin(np.abs(target[i] - chain.y[some]))) if i in counted else -1 for i in range(n)]
         if any(j >= 0 and not near[i, j] for i, j in enumerate(of)) or places.setdefault(n, of) != of:

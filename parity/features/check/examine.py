@@ -8,9 +8,10 @@ from typing import Any
 
 import torch
 
+from parity.explain.finding import Finding
 from parity.features.check.conduct import faults
 from parity.features.check.drive import REFUSALS, Driver
-from parity.features.check.examined import BrokenRule, Examined
+from parity.features.check.examined import Examined
 from parity.features.check.feeds import SHAPES, Feed, drawn, feeds, judged
 from parity.features.check.kind import as_class, kind_of
 from parity.features.check.put_off import put_off_dynamo
@@ -79,7 +80,7 @@ def examine(
     )
 
 
-def _judged(driver: Driver, shapes: Mapping[str, tuple[int, ...]]) -> tuple[Feed, tuple[BrokenRule, ...]]:
+def _judged(driver: Driver, shapes: Mapping[str, tuple[int, ...]]) -> tuple[Feed, tuple[Finding, ...]]:
     """What the class is judged by; without a late parameter, and a finding, where only such a one makes it raise."""
     feed, without = judged(shapes), judged(shapes, late=0)
     try:
@@ -89,7 +90,7 @@ def _judged(driver: Driver, shapes: Mapping[str, tuple[int, ...]]) -> tuple[Feed
             driver.play(without)
         except Exception:
             raise error from None
-        broken = BrokenRule(
+        broken = Finding(
             id="late-gradient-raises",
             text=f"it raises {type(error).__name__}: {error}, where a parameter gets its first gradient after others",
             evidence=f"a parameter without a gradient in the first {feed.late['late']} steps; without one it steps",

@@ -6,17 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from parity.explain.finding import Finding
 from parity.features.check.feeds import Played
-
-
-@dataclass(frozen=True)
-class BrokenRule:
-    """A rule of conduct that was broken: ``text`` says what happens, ``evidence`` where, ``change`` what to do."""
-
-    id: str
-    text: str
-    evidence: str
-    change: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +15,7 @@ class Examined:
     """``given``: hyper-parameters, as asked or else the constructor's ``defaults``. ``runs``: of every feed, in
     float64; ``dtypes``: of the drawn one in each dtype, or what it ``raised`` there. ``refusal``: its words, where it
     takes no dense gradients. ``shapes``: of the parameters that it takes. ``keeps_float32``: a number of that format,
-    although the parameters are float64.
+    although the parameters are float64. ``faults``: rules of conduct that were broken.
     """
 
     name: str
@@ -36,7 +27,7 @@ class Examined:
     dtypes: Mapping[str, Played] = field(default_factory=dict)
     raised: Mapping[str, str] = field(default_factory=dict)
     keeps_float32: bool = False
-    faults: tuple[BrokenRule, ...] = ()
+    faults: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

@@ -12,7 +12,6 @@ from parity.explain.finding import Finding
 from parity.explain.replay import share_of
 from parity.explain.update import explain_update
 from parity.explain.update.references import shown
-from parity.features.check.examined import Examined
 from parity.features.check.feeds import Played
 from parity.features.check.held import key_of, motions
 from parity.features.check.identify import Held, Identification, Judgement
@@ -107,11 +106,6 @@ def of_dtypes(judged: Mapping[str, Judgement], raised: Mapping[str, str], name: 
             yield Finding(id=f"dtype-{dtype}", text=text, evidence=f"first disagreement: {one.first}")
     for dtype, said in raised.items():
         yield Finding(id=f"dtype-{dtype}", text=f"{dtype}: it raises {said}", evidence="it steps in float64")
-
-
-def of_conduct(examined: Examined) -> list[Finding]:
-    """One finding for each thing that no optimizer must do and this one does."""
-    return [Finding(id=f.id, text=f.text, evidence=f.evidence, change=f.change) for f in examined.faults]
 
 
 def _line(optimizer: Any) -> str:

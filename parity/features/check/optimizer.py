@@ -89,7 +89,7 @@ def _held_to(
     else:
         of_numbers = findings.of_numbers(identity, examined.given) if identity else ()
         all_findings = [*of_numbers, *findings.of_dtypes(judged, examined.raised, label)]
-    all_findings += findings.of_conduct(examined)
+    all_findings += examined.faults
     share = max(one.share for one in judged.values())
     unseen = () if share > 1 else _unseen(held, examined)
     verdict: CheckVerdict = "disagree" if all_findings or share > 1 else "undecidable" if unseen else "agree"
@@ -114,7 +114,7 @@ def _held_to(
 
 def _unknown(examined: Examined, nearest: str) -> Diagnosis:
     """No reference fits: what was measured, and what it must not do."""
-    all_findings = [*findings.of_conduct(examined), *findings.of_dtypes({}, examined.raised, "")]
+    all_findings = [*examined.faults, *findings.of_dtypes({}, examined.raised, "")]
     known = facts(examined.runs, rate_of(examined.given))
     notes = [*examined.notes, *known, nearest, *_beside_its_name(examined)]
     return Diagnosis(

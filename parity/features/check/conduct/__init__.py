@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from parity.explain.finding import Finding
 from parity.features.check.conduct import elements, presence, surroundings
 from parity.features.check.conduct.bench import Shapes
 from parity.features.check.drive import Driver
-from parity.features.check.examined import BrokenRule
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Rule:
     broken: Callable[[Driver, Shapes], str]
 
 
-def faults(driver: Driver, shapes: Shapes) -> Iterator[BrokenRule]:
+def faults(driver: Driver, shapes: Shapes) -> Iterator[Finding]:
     """Every rule that the optimizer breaks."""
     for id, rule in RULES.items():
         try:
@@ -31,10 +31,11 @@ def faults(driver: Driver, shapes: Shapes) -> Iterator[BrokenRule]:
         except Exception as error:  # theirs, on input that every optimizer has to take
             said = f"{type(error).__name__}: {error}".splitlines()[0]
             text = f"it raises on what every optimizer has to take: {said}"
-            yield BrokenRule(id, text, f"while it was checked for this: {rule.text}", rule.change)
+            evidence = f"while it was checked for this: {rule.text}"
+            yield Finding(id=id, text=text, evidence=evidence, change=rule.change)
             continue
         if evidence:
-            yield BrokenRule(id, rule.text, evidence, rule.change)
+            yield Finding(id=id, text=rule.text, evidence=evidence, change=rule.change)
 
 
 RULES: Mapping[str, Rule] = {
