@@ -18,8 +18,7 @@ from parity.explain.names.averaged import readings
 from parity.explain.names.update import rule_of
 from parity.explain.observed import Observed
 from parity.explain.pattern import patterns, which
-from parity.explain.recorded import as_far_as, reported_seldom
-from parity.explain.reported import reported
+from parity.explain.recorded import as_far_as, reported, reported_seldom
 from parity.explain.why import Explanation, explain
 from parity.judge.undecidable import unseen
 from parity.step.design import Design, as_asked

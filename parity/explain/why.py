@@ -24,7 +24,6 @@ from parity.explain.names import (
     leftover,
     narrow,
     pairing,
-    passes,
     penalty,
     points,
     scale,
@@ -239,13 +238,13 @@ def gradient(chain: Chain, *, nested: bool = False) -> Iterator[tuple[Cause, ...
     if chain.given.source != "optimizer":
         yield ()  # the update may be what differs, or not be made of these gradients
     every = list(known.options(chain))
-    files = (points, leftover, passes, seen, batches, pairing)
-    ways = (*(file.causes for file in files), narrow.rounded, scale.elementwise, dropout.causes, penalty.elementwise)
-    proposed = (cause for causes in ways for cause in causes(chain))
+    whole = (points.causes, leftover.causes, leftover.of_other_passes, narrow.rounded, seen.causes, batches.causes)
+    of_places = (pairing.causes, scale.elementwise, dropout.causes, penalty.elementwise)
+    proposed = (cause for causes in (*whole, *of_places) for cause in causes(chain))
     as_measured = (*scale.causes(chain), *held(chain, proposed))  # a rate scales the step and not the gradient
     every += [Option(cause, frozenset(PARTS)) for cause in as_measured]
-    whole = [option for option in every if option.parts == frozenset(PARTS)]
-    for option in sorted(whole, key=lambda one: (not one.cause.named, one.cause.numbers)):
+    of_all = [option for option in every if option.parts == frozenset(PARTS)]
+    for option in sorted(of_all, key=lambda one: (not one.cause.named, one.cause.numbers)):
         yield (option.cause,)
     if chain.rows is None or not chain.rows.explained:
         for cause in batches.bases(chain):

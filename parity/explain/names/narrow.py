@@ -11,7 +11,7 @@ import numpy as np
 from parity.explain.catalogue import NARROWER
 from parity.explain.cause import Cause, cause, cause_of
 from parity.explain.measure.chain import Chain
-from parity.explain.names.nearest import nearest
+from parity.explain.names.option import nearest
 from parity.explain.names.seen import as_recorded
 from parity.step.design import Design
 from parity.step.engine import Engine

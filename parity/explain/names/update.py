@@ -16,7 +16,7 @@ from parity.explain.measure.chain import Chain
 from parity.explain.measure.series import Series
 from parity.explain.motion import Motion, rate_factor
 from parity.explain.names import calls, decays, rates, state
-from parity.explain.names.nearest import nearest
+from parity.explain.names.option import nearest
 from parity.explain.replay import Slot, with_numbers
 from parity.explain.update import UpdateExplanation, explain_update
 from parity.step.design import Design
