@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 import parity
-from parity.explain import words
+from parity.explain import cause
 from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis
 from parity.features.check.in_process import trajectory_here
@@ -73,9 +73,9 @@ def test_recorded_rates_of_one_group_are_said_as_they_are(dtype: str) -> None:
 
 
 def test_every_entry_of_the_words_is_said_of_something_and_has_places_for_what_is_measured() -> None:
-    sources = [path.read_text(encoding="utf-8") for path in Path(words.__file__).parent.rglob("*.py")]
-    entries = set(tomllib.loads(Path(words.__file__).with_name("words.toml").read_text(encoding="utf-8")))
+    sources = [path.read_text(encoding="utf-8") for path in Path(cause.__file__).parent.rglob("*.py")]
+    entries = set(tomllib.loads(Path(cause.__file__).with_name("words.toml").read_text(encoding="utf-8")))
     assert not {id for id in entries if not any(f'"{id}"' in source for source in sources)}
     with pytest.raises(KeyError):
-        words.words_of("gradient-clipped-each", {})
-    assert words.words_of("gradient-clipped-each", {"limit": 0.5}).text.endswith("to the norm 0.5")
+        cause.words_of("gradient-clipped-each", {})
+    assert cause.words_of("gradient-clipped-each", {"limit": 0.5}).text.endswith("to the norm 0.5")
