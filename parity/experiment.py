@@ -15,17 +15,21 @@ from __future__ import annotations
 import math
 import re
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
+from refimpl.accumulation import Accumulation, Window
 from refimpl.batches import Batches, Order
+from refimpl.clipping import Clip
 from refimpl.datasets.dataset import Dataset, first_not_finite
 from refimpl.datasets.generator import Generator
 from refimpl.datasets.source import FromFiles, shown
 from refimpl.errors import ParameterError
+from refimpl.freezing import Freeze
 from refimpl.initial_weights import Init, draw_all
 from refimpl.memory import gibibytes, memory
 from refimpl.models import Linear
@@ -46,6 +50,8 @@ class Experiment:
     a framework realises them (in the loss, or as ``weight_decay``) is the *formulation*, chosen when it is run.
     ``optimizer``: of every parameter that is in no group. ``groups``: other optimizers for the parameters they name.
     ``init``: by parameter; a parameter without one starts at 0. ``batches``, ``epochs``: the order of the rows.
+    ``accumulation``: how many batches make one step. ``clip``: how long the gradients of a step may be. ``freeze``:
+    parameters that some steps do not train.
     ``seed``: of data, initial weights, batch order and the masks of dropout, each with a stream of its own.
     Raises :class:`parity.InputError` where the parts do not fit together.
     """
@@ -60,6 +66,9 @@ class Experiment:
     schedule: Schedule = Constant()  # noqa: RUF009  # frozen
     init: Mapping[str, Init] = field(default_factory=dict)
     batches: Batches = Batches()  # noqa: RUF009  # frozen
+    accumulation: Accumulation | None = None
+    clip: Clip | None = None
+    freeze: tuple[Freeze, ...] = ()
     model: Model = Linear()  # noqa: RUF009  # frozen
     seed: int = 0
     title: str = ""
@@ -82,6 +91,11 @@ class Experiment:
         Problem(model=self.model, loss=self.loss, penalties=self.penalties)
         self.optimizers  # noqa: B018  # raises where a group names an unknown parameter or one twice
         self._check_schedule(0)
+        for i, freeze in enumerate(self.freeze):
+            unknown = [repr(name) for name in freeze.parameters if name not in self.model.ndim]
+            if unknown:
+                where, allowed = f"freeze[{i}].parameters", ", ".join(self.model.ndim)
+                raise ParameterError(where, given=unknown[0], allowed=allowed, remedy="name the model's parameters")
 
     def _check_numbers(self) -> None:
         """One run has one value of each hyper-parameter, and states each penalty as its own."""
@@ -109,6 +123,12 @@ class Experiment:
                 raise ParameterError(
                     "schedule", given=self.schedule, allowed="rates that stay finite", remedy="change schedule"
                 ) from error
+
+    @property
+    def trainer_parts(self) -> tuple[str, ...]:
+        """What is asked beside the batches and the optimizer: accumulation, clip, freeze."""
+        asked = {"accumulation": self.accumulation, "clip": self.clip, "freeze": self.freeze or None}
+        return tuple(name for name, part in asked.items() if part is not None)
 
     @property
     def optimizers(self) -> dict[str, Optimizer]:
@@ -140,11 +160,15 @@ class Experiment:
                 where, number = f"init.{name}{list(bad[1:])}", float(values[bad])
                 raise ParameterError(where, given=number, allowed="a finite number", remedy=f"change init.{name}")
         self._check_memory(rows, shapes)
-        order = self._order(rows, np.random.default_rng(order_seed))
+        loaded = self._order(rows, np.random.default_rng(order_seed))
+        order, windows = loaded, tuple[Window, ...]()
+        if self.accumulation is not None:
+            with in_part("accumulation"):
+                order, windows = self.accumulation.windows(loaded)
         advances = len(order) if self.schedule.per == "epoch" else sum(len(batches) for batches in order)
         self._check_schedule(advances - 1)
         masks = draw_masks(self.model, order, np.random.default_rng(mask_seed))
-        return Material(dataset=dataset, params=params, order=order, masks=masks)
+        return Material(dataset=dataset, params=params, order=order, masks=masks, loaded=loaded, windows=windows)
 
     def _check_targets(self, dataset: Dataset) -> None:
         """Raise :class:`refimpl.errors.RefimplError` where targets, loss and outputs of the model do not fit."""
@@ -162,7 +186,8 @@ class Experiment:
 
     def _check_memory(self, rows: int, shapes: Mapping[str, tuple[int, ...]]) -> None:
         """Raise where the record of a run is more than the machine's memory."""
-        steps = self.epochs * -(-rows // min(self.batches.size or rows, rows))
+        batches = self.epochs * -(-rows // min(self.batches.size or rows, rows))
+        steps = batches if self.accumulation is None else -(-batches // self.accumulation.micro)
         wanted = self._record_size(rows, steps, shapes)
         if wanted > memory():
             raise ParameterError(
@@ -192,22 +217,45 @@ class Experiment:
         return tuple(shown(source.path) for source in sources if source.changed())
 
     def _order(self, rows: int, rng: np.random.Generator) -> Order:
-        try:
+        with in_part("batches"):
             return self.batches.draw(rows, self.epochs, rng)
-        except ParameterError as e:
-            raise ParameterError(f"batches.{e.what}", given=e.given, allowed=e.allowed, remedy=e.remedy) from e
+
+
+def check_plain(experiment: Experiment, tool: str) -> None:
+    """Raise :class:`ParameterError` where gradients are accumulated, clipped or of frozen parameters."""
+    if experiment.trainer_parts:
+        raise ParameterError(
+            experiment.name,
+            given=f"an experiment with {', '.join(experiment.trainer_parts)}",
+            allowed=f"one without, for {tool}",
+            remedy="parity run and parity check judge it",
+        )
+
+
+@contextmanager
+def in_part(name: str) -> Iterator[None]:
+    """An error of a part of the experiment names the part."""
+    try:
+        yield
+    except ParameterError as e:
+        raise ParameterError(f"{name}.{e.what}", given=e.given, allowed=e.allowed, remedy=e.remedy) from e
 
 
 @dataclass(frozen=True)
 class Material:
-    """The arrays of an experiment: ``dataset``, initial ``params`` ``(1, …)``, the ``order`` of batches and, for a
-    model with dropout, the ``masks`` of the steps.
+    """The arrays of an experiment: ``dataset``, initial ``params`` ``(1, …)``, the ``order`` of the rows of every step
+    and, for a model with dropout, the ``masks`` of the steps.
+
+    ``loaded``: the batches as a loader gives them, which are the steps unless gradients are accumulated; ``windows``:
+    of each step the batches that it is made of, where they are.
     """
 
     dataset: Dataset
     params: Mapping[str, Array]
     order: Order
     masks: tuple[Array, ...] = ()
+    loaded: Order = ()
+    windows: tuple[Window, ...] = ()
 
     @property
     def inputs(self) -> dict[str, Array]:

@@ -21,9 +21,12 @@ import tomli_w
 
 from parity.errors import InputError, nearest, spelled
 from parity.experiment import Experiment
+from refimpl.accumulation import Accumulation
 from refimpl.batches import Batches
+from refimpl.clipping import Clip
 from refimpl.datasets import DATASETS
 from refimpl.errors import RefimplError
+from refimpl.freezing import Freeze
 from refimpl.initial_weights import INITS
 from refimpl.losses import LOSSES
 from refimpl.models import MODELS
@@ -43,7 +46,9 @@ REGISTRIES: dict[str, Mapping[str, type]] = {
     "init": INITS,
 }
 PLAIN = {"name": str, "title": str, "source": str, "seed": int, "epochs": int}
-TABLES = (*REGISTRIES, "groups", "batches")
+SINGLE: dict[str, type] = {"batches": Batches, "accumulation": Accumulation, "clip": Clip}
+"""Tables of one kind."""
+TABLES = (*REGISTRIES, "groups", *SINGLE, "freeze")
 DEFAULT_KIND = {"model": "linear", "loss": "squared_error"}
 """The kind of a table that names none."""
 PATHS = ("path", "validation_path", "images", "labels", "validation_images", "validation_labels")
@@ -90,8 +95,8 @@ def from_dict(document: Mapping[str, Any]) -> Experiment:
     )
     init = _typed(document.get("init", {}), dict[str, Any], "init")
     parts["init"] = {name: _entry("init", table, f"init.{name}") for name, table in init.items()}
-    if "batches" in document:
-        parts["batches"] = _build(Batches, document["batches"], "batches")
+    parts |= {key: _build(cls, document[key], key) for key, cls in SINGLE.items() if key in document}
+    parts["freeze"] = tuple(_build(Freeze, table, f"freeze[{i}]") for i, table in enumerate(_list(document, "freeze")))
     parts["groups"] = tuple(
         _group(document["optimizer"], table, f"groups[{i}]") for i, table in enumerate(_list(document, "groups"))
     )
@@ -107,7 +112,8 @@ def to_toml(experiment: Experiment) -> str:
     document: dict[str, Any] = {key: getattr(experiment, key) for key in PLAIN}
     for key in ("data", "model", "loss", "optimizer", "schedule"):
         document[key] = _table(REGISTRIES[key], getattr(experiment, key))
-    document["batches"] = _fields(experiment.batches)
+    document |= {key: _fields(part) for key in SINGLE if (part := getattr(experiment, key)) is not None}
+    document["freeze"] = [_fields(freeze) for freeze in experiment.freeze]
     document["init"] = {name: _table(INITS, init) for name, init in experiment.init.items()}
     document["penalties"] = [_table(PENALTIES, penalty) for penalty in experiment.penalties]
     document["groups"] = [
@@ -127,7 +133,7 @@ def _check_parameters(parts: Mapping[str, Any]) -> None:
     """Raise :class:`InputError` where a table names a parameter that the model does not have."""
     known = tuple(parts.get("model", Experiment.model).ndim)
     named = [(f"init.{name}", name) for name in parts["init"]]
-    for key in ("penalties", "groups"):
+    for key in ("penalties", "groups", "freeze"):
         named += [(f"{key}[{i}].parameters", name) for i, part in enumerate(parts[key]) for name in part.parameters]
     for where, name in named:
         if name not in known:

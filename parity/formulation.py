@@ -14,6 +14,8 @@ from typing import Any, Literal, cast
 
 from parity.errors import Unsupported
 from parity.experiment import Experiment
+from refimpl.clipping import Clip
+from refimpl.freezing import Freeze
 from refimpl.penalties import L2
 from refimpl.problem import Problem
 from refimpl.training import Group
@@ -25,12 +27,17 @@ FORMULATIONS: tuple[Formulation, ...] = ("loss", "weight_decay", "manual")
 
 @dataclass(frozen=True)
 class Realised:
-    """The objective as experiments state it, the part of it that gradients contain, and an optimizer per parameter."""
+    """The objective as experiments state it, the part of it that gradients contain, and an optimizer per parameter.
+
+    ``clip``, ``freeze``: what comes between the gradients and the optimizers.
+    """
 
     objective: Problem
     in_gradient: Problem
     optimizers: dict[str, Optimizer]
     schedule: Schedule
+    clip: Clip | None = None
+    freeze: tuple[Freeze, ...] = ()
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -58,7 +65,7 @@ def realise(experiment: Experiment, formulation: Formulation) -> Realised:
             else:
                 remaining.append(term)
     in_gradient = replace(objective, penalties=tuple(remaining))
-    return Realised(objective, in_gradient, optimizers, experiment.schedule)
+    return Realised(objective, in_gradient, optimizers, experiment.schedule, experiment.clip, experiment.freeze)
 
 
 def _takes_coupled(optimizer: Any) -> bool:

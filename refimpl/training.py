@@ -4,7 +4,8 @@
 
     for each epoch, for each batch (X_B, y_B):
         ŷ   = model(params, X_B)                       with the step's mask, where the model drops units
-        g_i = ∂J/∂params on the batch
+        g_i = ∂J/∂params on the batch                  or on the micro-batches of a window
+        g_i ← clip(g_i)                                of the parameters that are not frozen, where it is asked for
         (params, state) ← optimizer.step(params, g, state)      with the schedule's hyper-parameters
 
 Data, initial weights and the order of batches are arguments, so that every framework is given the same.
@@ -18,9 +19,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from refimpl.accumulation import Window, accumulated, masked
 from refimpl.arithmetic.lift import align
 from refimpl.batches import Order
+from refimpl.clipping import Clip
 from refimpl.errors import ParameterError, ShapeError
+from refimpl.freezing import Freeze, live
 from refimpl.problem import Problem
 from refimpl.ranges import number_fields
 from refimpl.reductions import norm
@@ -78,6 +82,9 @@ def train(
     schedule: Schedule | None = None,
     validation: tuple[Array, Array] | None = None,
     masks: Sequence[Array] = (),
+    windows: Sequence[Window] = (),
+    clip: Clip | None = None,
+    freeze: Sequence[Freeze] = (),
     record: Literal["everything", "losses"] = "everything",
 ) -> Trajectory:
     """Train and record.
@@ -85,6 +92,7 @@ def train(
     ``params``: ``(runs, …)`` each; ``X`` ``(runs or 1, n, p)``; ``y`` ``(runs or 1, n, 1)``; ``order`` from
     :meth:`refimpl.batches.Batches.draw`; ``validation``: another ``(X, y)``, evaluated once per epoch.
     ``masks``: of each step, from :func:`draw_masks`, for a model that drops units; losses of all rows have none.
+    ``windows``: of each step, from :meth:`refimpl.accumulation.Accumulation.windows`, where gradients are accumulated.
     ``record="losses"`` keeps losses, norms and the final parameters only, for sweeps over many runs.
     Raises :class:`ShapeError` and :class:`ParameterError`.
     """
@@ -97,6 +105,7 @@ def train(
     state: dict[str, State] = {name: optimizer.init(params[name]) for name, optimizer in base.items()}
     recorder = _Recorder(problem, params, state, everything=record == "everything")
     recorder.epoch(params, X, y, validation)
+    trained = live(freeze, sum(map(len, order)))
     optimizers, step = base, 0
     for epoch, batches in enumerate(order):
         rows = np.concatenate(batches)
@@ -110,15 +119,23 @@ def train(
                 count = epoch if schedule.per == "epoch" else step
                 optimizers = {name: scheduled(optimizer, schedule, count) for name, optimizer in base.items()}
 
-            of_step = with_mask(problem, masks[step]) if masks else problem
-            outputs = of_step.model.forward(params, X_batch)
-            loss = problem.loss.value(outputs, y_batch)
-            objective = problem.objective_from(loss, params)
-            gradient = of_step.gradient_from(outputs, params, X_batch, y_batch)
+            mask = masks[step] if masks else None
+            if windows:
+                loss, objective, gradient = accumulated(problem, windows[step], params, X_batch, y_batch, mask)
+            else:
+                of_step = masked(problem, mask)
+                outputs = of_step.model.forward(params, X_batch)
+                loss = problem.loss.value(outputs, y_batch)
+                objective = problem.objective_from(loss, params)
+                gradient = of_step.gradient_from(outputs, params, X_batch, y_batch)
 
-            stepped = {name: optimizers[name].step(params[name], gradient[name], state[name]) for name in params}
-            params = {name: param for name, (param, _) in stepped.items()}
-            state = {name: new for name, (_, new) in stepped.items()}
+            frozen = [name for name in trained if not trained[name][step]]
+            gradient |= {name: np.zeros_like(gradient[name]) for name in frozen}
+            gradient = gradient if clip is None else clip(gradient)
+            moved = [name for name in params if name not in frozen]
+            stepped = {name: optimizers[name].step(params[name], gradient[name], state[name]) for name in moved}
+            params = {**params, **{name: param for name, (param, _) in stepped.items()}}
+            state = {**state, **{name: new for name, (_, new) in stepped.items()}}
             recorder.step(loss, objective, gradient, params, state)
             step += 1
         recorder.epoch(params, X, y, validation)
@@ -189,12 +206,6 @@ def draw_masks(model: Model, order: Order, rng: np.random.Generator) -> tuple[Ar
     if not isinstance(model, Dropping) or is_zero(model.dropout):
         return ()
     return tuple(model.draw_mask(len(rows), rng) for batches in order for rows in batches)
-
-
-def with_mask(problem: Problem, mask: Array) -> Problem:
-    """The problem of a training step whose model drops units."""
-    model: Any = problem.model
-    return replace(problem, model=model.dropping(mask))
 
 
 def keep_freed_memory() -> None:

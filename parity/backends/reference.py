@@ -24,4 +24,7 @@ def run_reference(experiment: Experiment, formulation: Formulation) -> Trajector
         schedule=form.schedule,
         validation=validation,
         masks=material.masks,
+        windows=material.windows,
+        clip=form.clip,
+        freeze=form.freeze,
     )

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from parity.errors import Unsupported
+from refimpl.clipping import Clip
 from refimpl.losses import CrossEntropy, SquaredError
 from refimpl.models import MLP, Linear
 from refimpl.types import Loss, Model
@@ -87,3 +88,11 @@ def loss_by_hand(loss: Loss, outputs: Tensor, y: Tensor) -> tuple[Tensor, Tensor
         case CrossEntropy(reduction=reduction):
             return cross_entropy(outputs, y, mean=reduction == "mean")
     raise Unsupported(f"{type(loss).__name__} is not written by hand here")
+
+
+def clipped(gradient: Mapping[str, Tensor], clip: Clip) -> dict[str, Tensor]:
+    """``g·min(1, c/(‖g‖ + ε))``, with the norm of all parameters together or of each."""
+    norms = {name: g.square().sum().sqrt() for name, g in gradient.items()}
+    if clip.of == "all":
+        norms = dict.fromkeys(norms, torch.stack(list(norms.values())).square().sum().sqrt())
+    return {name: g * (float(clip.norm) / (norms[name] + float(clip.eps))).clamp(max=1) for name, g in gradient.items()}

@@ -140,8 +140,8 @@ class _Diagnosing:
         return self.design.steps == self.recording.steps
 
     def _links(self) -> tuple[Link, ...]:
-        if not self._same_steps:
-            return ()
+        if not self._same_steps or self.design.form.clip is not None or self.design.form.freeze:
+            return ()  # links are measured of gradients as the rows make them
         begins = self.best.design.begins if self.best is not None else {}
         links = summary(chain_of(replace(self.design, begins=begins), self.engine, self.observed))
         if not self.wrong and any(link.as_asked is False for link in links):

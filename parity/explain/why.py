@@ -29,6 +29,7 @@ from parity.explain.names import (
     scale,
     seen,
     state,
+    trainers,
     update,
 )
 from parity.explain.names.option import PARTS, Option, covers, held, of_parts
@@ -75,6 +76,11 @@ def explain(design: Design, engine: Engine, observed: Observed | None = None) ->
     proof.hold_all((cause,) for cause in narrow.steps(engine))
     if proof.named:
         return proof.ranked()
+    asked = design.form
+    if design.windows or asked.clip is not None or asked.freeze:
+        proof.hold_all((cause,) for cause in trainers.causes(chain_of(design, engine, observed), design))
+        if proof.named or asked.clip is not None or asked.freeze:
+            return proof.ranked()  # what is measured below takes gradients as the rows make them
     for begin in batches.options(design, engine, observed):
         base = together(design, begin)
         if base is not None and base.steps == engine.recording.steps:

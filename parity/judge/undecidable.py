@@ -45,6 +45,10 @@ def neutral(form: Realised) -> Iterator[tuple[str, Realised]]:
     model: Any = form.in_gradient.model
     for hyper, _, changed in variants(model):
         yield f"model.{hyper}", replace(form, in_gradient=replace(form.in_gradient, model=changed))
+    if form.clip is not None:
+        yield "clip.norm", replace(form, clip=replace(form.clip, norm=2 * form.clip.norm))
+    if form.freeze:
+        yield "freeze", replace(form, freeze=())
     penalties = form.in_gradient.penalties  # a parameter each
     for i, penalty in enumerate(penalties):
         for hyper, _, changed in variants(penalty):

@@ -26,8 +26,10 @@ from parity.experiment import Experiment, Material
 from parity.formulation import Realised, realise
 from parity.step.after import COUNT, after
 from parity.step.arithmetics import like, rounded
-from refimpl.arithmetic.sums import add_in_any_order
+from refimpl.accumulation import Window
+from refimpl.arithmetic.sums import PIECES, add_in_any_order
 from refimpl.batches import Order
+from refimpl.freezing import live
 from refimpl.penalties import L2
 from refimpl.problem import Problem
 from refimpl.stepping import is_zero
@@ -97,6 +99,37 @@ class Design:
     def steps(self) -> int:
         return len(self.rows)
 
+    @cached_property
+    def windows(self) -> tuple[Window, ...]:
+        """The micro-batches of each step, where the gradients of several are accumulated."""
+        windows = self.material.windows
+        fit = len(windows) == self.steps and all(
+            sum(w.sizes) == len(rows) for w, rows in zip(windows, self.rows, strict=True)
+        )
+        return windows if fit else ()
+
+    @cached_property
+    def shares(self) -> Array | None:
+        """How often the penalties are in the gradient of each step ``(K,)``; None where it is once in all of them."""
+        share = np.array([window.share for window in self.windows])
+        own = None if not len(share) or np.all(share == 1) else share
+        if own is None or self.penalty_times is None:
+            return self.penalty_times if own is None else own
+        return own * self.penalty_times
+
+    @cached_property
+    def live(self) -> dict[str, Array]:
+        """Which steps train each parameter that the experiment freezes at some time ``(K,)``."""
+        return live(self.form.freeze, self.steps)
+
+    @property
+    def additions(self) -> int | None:
+        """How many additions the gradient of a parameter is made of, where it is accumulated."""
+        if not self.windows:
+            return None
+        pieces = 1 + PIECES * len(self.form.in_gradient.terms)
+        return max(len(window.sizes) for window in self.windows) * pieces - 1
+
     @property
     def consistent(self) -> bool:
         """Whether what is given by step is given for each of its steps, and each decay to an optimizer that has one."""
@@ -120,7 +153,8 @@ class Design:
         for batches in self.material.order:
             order.append(batches[:left])
             left -= len(order[-1])
-        return self.with_order(tuple(batches for batches in order if batches))
+        kept = self.with_order(tuple(batches for batches in order if batches))
+        return replace(kept, material=replace(kept.material, windows=self.material.windows[:steps]))
 
     def rates(self, name: str) -> Array:
         """η_k of a parameter ``(K,)``."""
@@ -136,11 +170,11 @@ class Design:
             if name in self.splits:
                 continue
             term: Any = penalty.subgradient(params[name])
-            times = None if self.penalty_times is None else like(term, self.penalty_times[steps])
+            times = None if self.shares is None else like(term, self.shares[steps])
             summands[name].append(term if times is None else times * term)
         for name, by in self.added.items():
             summands[name].append(like(params[name], by[steps]) * params[name])
-        return {name: add_in_any_order(terms) for name, terms in summands.items()}
+        return {name: add_in_any_order(terms, self.additions) for name, terms in summands.items()}
 
     def mixed(self, k: int, raw: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Σ_j M_kj·r_j of step k, from the gradients r_0 … r_k; only the last is needed where nothing is mixed."""
@@ -151,6 +185,8 @@ class Design:
 
     def seen(self, steps: Any, mixed: dict[str, Any]) -> dict[str, Any]:
         """u_k ``(runs, …)`` from the mixed gradients of the same steps."""
+        mixed = mixed | {name: like(mixed[name], alive[steps]) * mixed[name] for name, alive in self.live.items()}
+        mixed = mixed if self.form.clip is None else self.form.clip(mixed)
         for twist in self.twists:
             mixed = twist(mixed)
         return mixed | {name: like(mixed[name], by[steps]) * mixed[name] for name, by in self.scale.items()}
@@ -164,7 +200,7 @@ class Design:
             return param, state
         shrink, beside = (like(param, of[name][steps]) if name in of else None for of in (self.shrink, self.beside))
         calls, reset = self.turns(name, steps)
-        if reset or not state:
+        if reset or (not state and calls):
             state = {**optimizer.init(param), **self._remembered(state)}
         penalties = [penalty for own, penalty in self.form.in_gradient.terms if own == name]
         made = param
@@ -188,6 +224,8 @@ class Design:
     def turns(self, name: str, steps: Any) -> tuple[int, bool]:
         """How often the optimizer of a parameter is called at a step, or the first of some, and whether it is new."""
         first = int(np.min(steps))
+        if name in self.live and not self.live[name][first]:
+            return 0, False
         calls = self.calls.get(name) if isinstance(self.calls, Mapping) else self.calls
         return 1 if calls is None else int(calls[first]), self.resets is not None and bool(self.resets[first])
 
@@ -246,15 +284,20 @@ def check_linear(experiment: Experiment) -> None:
 def as_asked(experiment: Experiment) -> Design:
     """The design of correct code. Coupled decay of an optimizer is stated as the L2 penalty that it equals.
 
+    It equals none where gradients are clipped, of frozen parameters, or divided by more batches than they are of: decay
+    is added after that.
+
     Raises :class:`InputError` for any other model than a linear one.
     """
     check_linear(experiment)
     form = realise(experiment, "loss")
     penalties, optimizers = list(form.in_gradient.penalties), dict(form.optimizers)
+    material = experiment.draw()
+    equals = form.clip is None and not form.freeze and all(window.share == 1 for window in material.windows)
     for name, optimizer in form.optimizers.items():
         decay = getattr(optimizer, "weight_decay", 0.0)
-        if optimizer.decay == "coupled" and not is_zero(decay) and not getattr(optimizer, "maximize", False):
+        if equals and optimizer.decay == "coupled" and not is_zero(decay) and not getattr(optimizer, "maximize", False):
             penalties.append(L2(strength=decay, parameters=(name,)))
             optimizers[name] = replace(optimizer, weight_decay=0.0)  # type: ignore[type-var]  # a dataclass
     in_gradient = replace(form.in_gradient, penalties=tuple(penalties))
-    return Design(form=replace(form, in_gradient=in_gradient, optimizers=optimizers), material=experiment.draw())
+    return Design(form=replace(form, in_gradient=in_gradient, optimizers=optimizers), material=material)

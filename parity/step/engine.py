@@ -212,9 +212,10 @@ class Engine:
         """The gradient of the data loss at every step, by parameter ``(K, …)``."""
         problem, material, arithmetic = design.form.in_gradient, design.material, arithmetic or PLAIN
         parts = repr(problem.loss), repr(problem.model), repr(arithmetic), design.uncertain
-        key = (*parts, id(material.dataset), id(material.order), id(design.row_times), id(design.at), id(design.begins))
+        made_of = (material.dataset, material.order, design.windows, design.row_times, design.at, design.begins)
+        key = (*parts, design.additions, *map(id, made_of))
         if key not in self._gradients:
-            alive = (*vars(material).values(), design.row_times, design.at, design.begins)  # which the key names
+            alive = (*vars(material).values(), *made_of)  # which the key names
             self._gradients[key] = alive, self.passes.every(design, arithmetic, lambda made: made.data_gradient)
         return self._gradients[key][1]
 

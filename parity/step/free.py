@@ -13,7 +13,7 @@ from parity.step.design import Design
 from parity.step.engine import unchecked
 from parity.step.passes import Pass
 from refimpl.reductions import norm
-from refimpl.training import scheduled, with_mask
+from refimpl.training import scheduled
 from refimpl.types import Array
 
 Push = Callable[[int, dict[str, Array]], dict[str, Array]]
@@ -53,9 +53,9 @@ def trained(
 
     def gradient(k: int, params: dict[str, Array]) -> dict[str, Any]:
         nonlocal losses
-        of_step = with_mask(problem, masks[k]) if masks else problem
-        made = Pass(design, np.array([k]), of_step, params, *(inputs[name][:, design.rows[k]] for name in ("X", "y")))
-        losses = made.loss, problem.objective_from(made.loss, params)
+        X, y = (inputs[name][:, design.rows[k]] for name in ("X", "y"))
+        made = Pass(design, np.array([k]), problem, params, X, y, masks[k] if masks else None)
+        losses = made.loss, made.objective
         if design.mixing is None:
             raw.clear()  # they are not asked for again
         raw.append(design.raw([k], problem, made.data_gradient, params))

@@ -12,10 +12,11 @@ import numpy as np
 from parity.step.arithmetics import Arithmetic, Rounding, like
 from parity.step.design import Design
 from parity.step.recording import Recording
+from refimpl.accumulation import Window, masked
 from refimpl.arithmetic.bounded import Bounded
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.arithmetic.operations import concatenate
-from refimpl.training import with_mask
+from refimpl.arithmetic.sums import add_in_any_order
 from refimpl.types import Array
 
 CHUNK = 200_000
@@ -28,7 +29,12 @@ ROUNDINGS = 4
 
 @dataclass(frozen=True)
 class Pass:
-    """The pass of ``steps``, which have batches of one size n: ``params`` ``(steps, …)``, ``X`` ``(steps, n, p)``."""
+    """The pass of ``steps``, which have batches of one size n: ``params`` ``(steps, …)``, ``X`` ``(steps, n, p)``.
+
+    Where gradients are accumulated the steps have micro-batches B_j of the same sizes, and::
+
+        L = Σⱼ L(B_j)/m        δ of the rows of B_j is ∂L(B_j)/∂ŷ/m
+    """
 
     design: Design
     steps: Array
@@ -36,29 +42,40 @@ class Pass:
     params: dict[str, Any]
     X: Any
     y: Any
+    mask: Any = None
+
+    @property
+    def window(self) -> Window:
+        """The micro-batches of each of the steps; a batch that is one step is one of them."""
+        return self.design.windows[self.steps[0]] if self.design.windows else Window((self.X.shape[1],), 1)
 
     @cached_property
     def outputs(self) -> Any:
         """ŷ ``(steps, n, outputs)``."""
-        return self.problem.model.forward(self.params, self.X)
+        return masked(self.problem, self.mask).model.forward(self.params, self.X)
 
     @cached_property
     def loss(self) -> Any:
         """The loss of each batch without penalties, ``(steps,)``."""
-        return self.problem.loss.value(self.outputs, self.y)
+        if not self.design.windows:
+            return self.problem.loss.value(self.outputs, self.y)
+        rows, m = self.window.slices, self.window.divisor
+        return sum(self.problem.loss.value(self.outputs[:, some], self.y[:, some]) / m for some in rows)
 
     @property
     def objective(self) -> Any:
         """The loss of each batch with the penalties that the design has in the gradient."""
-        if self.design.penalty_times is None:
+        if self.design.shares is None:
             return self.problem.objective_from(self.loss, self.params)
         penalty = self.problem.objective_from(0 * self.loss, self.params)
-        return self.loss + like(penalty, self.design.penalty_times[self.steps]) * penalty
+        return self.loss + like(penalty, self.design.shares[self.steps]) * penalty
 
     @property
     def upstream(self) -> Any:
         """δ = q·∂loss/∂ŷ ``(steps, n, outputs)``."""
-        upstream = self.problem.loss.gradient(self.outputs, self.y)
+        rows, m, loss = self.window.slices, self.window.divisor, self.problem.loss
+        parts = [loss.gradient(self.outputs[:, some], self.y[:, some]) for some in rows]
+        upstream = _joined([part / m for part in parts], axis=1) if self.design.windows else parts[0]
         if self.design.row_times is None:
             return upstream
         times = np.stack([self.design.row_times[step] for step in self.steps])
@@ -68,8 +85,15 @@ class Pass:
     @property
     def data_gradient(self) -> dict[str, Any]:
         """The gradient of the data loss by parameter ``(steps, …)``."""
-        gradient: dict[str, Any] = self.problem.model.backward(self.params, self.X, self.upstream)
-        return gradient
+        return self.backward(self.upstream)
+
+    def backward(self, upstream: Any) -> dict[str, Any]:
+        """Σⱼ over the micro-batches of what δ makes of them, by parameter ``(steps, …)``."""
+        parts = list[dict[str, Any]]()
+        for rows in self.window.slices:
+            model = masked(self.problem, None if self.mask is None else self.mask[:, rows]).model
+            parts.append(model.backward(self.params, self.X[:, rows], upstream[:, rows]))
+        return {name: add_in_any_order([part[name] for part in parts], self.design.additions) for name in self.params}
 
 
 class Passes:
@@ -86,9 +110,9 @@ class Passes:
         problem = arithmetic.hyper(design.form.in_gradient)
         params = self.weights(design, steps, arithmetic)
         data = [_known(inputs[name][0, rows], inputs[name], design, arithmetic) for name in ("X", "y")]
-        if design.material.masks:
-            problem = with_mask(problem, np.concatenate([design.material.masks[step] for step in steps]))
-        return Pass(design, steps, problem, params, *data)
+        masks = design.material.masks
+        mask = np.concatenate([masks[step] for step in steps]) if masks else None
+        return Pass(design, steps, problem, params, data[0], data[1], mask)
 
     def weights(self, design: Design, steps: Any, arithmetic: Arithmetic) -> dict[str, Any]:
         """The weights at which gradients are taken: the recorded ones exactly, others as well as they were computed."""
@@ -112,11 +136,11 @@ class Passes:
 
     def chunks(self, design: Design) -> Sequence[Array]:
         """All steps in pieces of equal batch size that fit in memory."""
-        sizes = np.array([len(rows) for rows in design.rows])
+        kinds = design.windows or tuple(Window((len(rows),), 1) for rows in design.rows)
         features, pieces = self.inputs(design)["X"].shape[2], []
-        for size in np.unique(sizes):
-            steps = np.flatnonzero(sizes == size)
-            per_pass = max(1, CHUNK // max(int(size) * features, self.recording.parameters))
+        for kind in sorted(set(kinds), key=lambda kind: (sum(kind.sizes), kind.sizes, kind.divisor)):
+            steps = np.flatnonzero([each == kind for each in kinds])
+            per_pass = max(1, CHUNK // max(sum(kind.sizes) * features, self.recording.parameters))
             pieces += np.split(steps, range(per_pass, len(steps), per_pass))
         return pieces
 
@@ -132,8 +156,8 @@ class Passes:
         return self._rounded[id(dataset)][1]
 
 
-def _joined(pieces: Sequence[Any]) -> Any:
-    return concatenate(pieces) if isinstance(pieces[0], Bounded) else np.concatenate(pieces)
+def _joined(pieces: Sequence[Any], axis: int = 0) -> Any:
+    return concatenate(pieces, axis) if isinstance(pieces[0], Bounded) else np.concatenate(pieces, axis)
 
 
 def _known(array: Array, whole: Array, design: Design, arithmetic: Arithmetic) -> Any:

@@ -16,6 +16,7 @@ from parity.explain.observed import Observed
 from parity.step.arithmetics import PLAIN
 from parity.step.design import Design
 from parity.step.engine import Engine
+from refimpl.accumulation import Window
 from refimpl.models import Linear
 from refimpl.optimizers import OPTIMIZERS
 from refimpl.types import Array
@@ -192,7 +193,9 @@ class Chain:
         deltas = []
         for k, rows in enumerate(self.design.rows):
             outputs, targets = self.outputs(k, rows)[None, :, None], self.y[rows][None, :, None]
-            deltas.append(np.asarray(loss.gradient(outputs, targets))[0, :, 0])
+            window = self.design.windows[k] if self.design.windows else Window((len(rows),), 1)
+            parts = [loss.gradient(outputs[:, some], targets[:, some]) / window.divisor for some in window.slices]
+            deltas.append(np.concatenate(parts, axis=1)[0, :, 0])
         return tuple(deltas)
 
     def parts(self, design: Design) -> Parts | None:

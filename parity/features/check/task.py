@@ -48,7 +48,8 @@ class Task:
     ``(1,)``: the initial weights, new copies each time they are asked for. ``epochs``, ``features``, ``batch_size``.
     ``loader``: every pass over it is the next epoch, as pairs of ``X`` and ``y``; ``rows``: the row numbers of every
     epoch's batches. ``lr`` and ``hyper``: the optimizer's numbers and options. ``l2``, ``l1``: strengths of the
-    penalties on the weight, λ of λ/2·‖w‖² and of λ·‖w‖₁. ``dtype``, ``device``: of all tensors.
+    penalties on the weight, λ of λ/2·‖w‖² and of λ·‖w‖₁. ``accumulate``: how many batches make one step;
+    ``max_norm``: how long the gradient of a step may be, or None. ``dtype``, ``device``: of all tensors.
     """
 
     def __init__(self, data: TaskData, dtype: str = "float64", device: str = "cpu") -> None:
@@ -62,6 +63,7 @@ class Task:
         self.batch_size = len(self.rows[0][0])
         self.hyper = dict(data.hyper)
         self.lr, self.l1, self.l2 = data.lr, data.l1, data.l2
+        self.accumulate, self.max_norm = data.accumulate, data.max_norm
         self.loader = Loader(self)
         self.records: Records = []
         self.noted: Callable[[Mapping[str, Tensor]], None] | None = None

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class TaskData:
     """``inputs`` and initial ``params`` by name, without the axis of runs; the ``order`` of the rows of each batch;
-    ``hyper``: numbers and options of the optimizer; ``l1``, ``l2``: strengths of the penalties on the weight.
+    ``hyper``: numbers and options of the optimizer; ``l1``, ``l2``: strengths of the penalties on the weight;
+    ``accumulate``: how many batches make one step; ``max_norm``: how long a gradient may be.
 
     ``experiment`` stays pickled in the process of the code: to read it is to import the whole reference, which few
     functions need.
@@ -33,6 +34,8 @@ class TaskData:
     lr: float
     l1: float
     l2: float
+    accumulate: int
+    max_norm: float | None
     experiment: Experiment | bytes
 
     def __getstate__(self) -> dict[str, Any]:
@@ -52,12 +55,14 @@ def task_data(experiment: Experiment) -> TaskData:
     return TaskData(
         inputs={name: array[0] for name, array in material.inputs.items()},
         params={name: array[0] for name, array in material.params.items()},
-        order=material.order,
+        order=material.loaded,
         epochs=experiment.epochs,
         hyper={name: value for name, value in vars(experiment.optimizer).items() if name != "penalty"},
         lr=float(hyper_parameters(experiment.optimizer)["lr"]),
         l1=l1,
         l2=l2,
+        accumulate=1 if experiment.accumulation is None else experiment.accumulation.micro,
+        max_norm=None if experiment.clip is None else float(experiment.clip.norm),
         experiment=experiment,
     )
 

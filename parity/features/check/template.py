@@ -26,6 +26,9 @@ def template(experiment: Experiment, asked: str) -> str:
     Raises :class:`InputError` for a model that is not linear, and for what torch does not have.
     """
     check_linear(experiment)
+    if experiment.trainer_parts:
+        parts = ", ".join(experiment.trainer_parts)
+        raise InputError(f"{asked}: asks for {parts}, which no template has; give another experiment")
     form = _realised(experiment)
     starts, none = ["net.weight.copy_(task.weight)", "net.bias.copy_(task.bias)"], ""
     if "bias" not in experiment.model.ndim:

@@ -37,6 +37,7 @@ def estimate(experiment: Experiment, runs: int) -> str:
         (some,),
         schedule=form.schedule,
         masks=material.masks[: len(some)],
+        windows=material.windows[: len(some)],
         record="losses",
     )
     seconds = (perf_counter() - started) / len(some) * steps * (1 + JUDGED * runs)

@@ -275,6 +275,8 @@ class _Folder:
         light = replace(one, trajectory=trajectory)
         if one.verdict.first is None or one.backend != "torch":  # the scripts are torch's
             return light
+        if one.experiment.trainer_parts and one.verdict.first.quantity.kind not in ("update", "state"):
+            return light  # the scripts make a gradient of one batch
         return replace(light, repro=write_repro(one, self.path / f"repro-{one.experiment.name}-{name}.py"))
 
     def finish(self, report: Report) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from parity.errors import InputError, OptionError
-from parity.experiment import Experiment
+from parity.experiment import Experiment, check_plain
 from parity.loading import Asked, load
 from parity.shown import Documented
 from refimpl.batches import Order
@@ -172,6 +172,7 @@ class _Asked:
         kept = tuple(penalty for penalty in experiment.penalties if not isinstance(penalty, BOUNDED))
         anew = experiment.batches.order == "shuffled" and experiment.batches.size  # else all epochs are the same
         try:
+            check_plain(experiment, "a limit in closed form")
             material = replace(experiment, epochs=DRAWN if anew else 1).draw()
             problem = Problem(model=experiment.model, loss=experiment.loss, penalties=kept)
             _check_size(experiment, material.order)

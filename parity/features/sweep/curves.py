@@ -97,7 +97,19 @@ def _trained(
         groups.append(replace(group, optimizer=optimizer))
     start = {name: np.repeat(array, len(strengths), axis=0) for name, array in material.params.items()}
     X, y = inputs["X"], inputs["y"]
-    run = train(in_gradient, groups, start, X, y, material.order, schedule=form.schedule, record="losses")
+    run = train(
+        in_gradient,
+        groups,
+        start,
+        X,
+        y,
+        material.order,
+        schedule=form.schedule,
+        windows=material.windows,
+        clip=form.clip,
+        freeze=form.freeze,
+        record="losses",
+    )
     params = {name: values[-1] for name, values in run.params.items()}
     last = material.order[-1][-1]
     after = in_gradient.objective(params, X[:, last], y[:, last])

@@ -7,6 +7,7 @@ import numpy as np
 from parity.backends.base import DTYPES, Setting
 from parity.backends.reference import run_reference
 from parity.errors import InputError, Unsupported, check_name
+from parity.experiment import check_plain
 from parity.features.trace.choose import check_row, find_element, shortened
 from parity.features.trace.content import Step, Trace
 from parity.features.trace.framework import run_framework
@@ -44,6 +45,7 @@ def trace(
             f"{experiment.name}: has {model} with {loss}; a trace is written for the linear model with squared error"
         )
     try:
+        check_plain(experiment, "a trace")
         material = experiment.draw()
         shown = shortened(experiment, material, steps)
         form, reference = realise(experiment, formulation), run_reference(shown, formulation)

@@ -1,0 +1,111 @@
+"""A run through ``torch.nn``, autograd and ``torch.optim``; penalties that are in the gradient are part of the loss."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from parity.backends.base import Setting
+from parity.backends.options import options_of
+from parity.backends.torch_parts import from_scratch, module, ready_made
+from parity.backends.torch_penalties import penalty_value
+from parity.backends.torch_run import Run, in_torchs_words, record
+from parity.backends.torch_schedules import torch_schedule
+from parity.errors import Unsupported
+from parity.experiment import Experiment, Material
+from parity.formulation import Realised
+from refimpl.types import Array
+
+FLAGS = {
+    "for-loop": {"foreach": False, "fused": False},
+    "foreach": {"foreach": True, "fused": False},
+    "fused": {"foreach": False, "fused": True},
+}
+
+TORCH_EPS = 1e-6
+"""What torch adds to a norm that it divides by."""
+
+
+class Autograd(Run):
+    """``torch.nn``, autograd and ``torch.optim``; penalties that are in the gradient are part of the loss."""
+
+    def __init__(self, experiment: Experiment, form: Realised, material: Material, setting: Setting) -> None:
+        super().__init__(experiment, form, material, setting)
+        self.net = module(self.model, self.inputs["X"].shape[1], setting.device, self.dtype)
+        with torch.no_grad():
+            for name, parameter in self.net.named_parameters():
+                parameter.copy_(self.params[name])
+        self.params = dict(self.net.named_parameters())
+        groups: list[dict[str, Any]] = []  # parameters with equal options share one, as they do in real code
+        for name, optimizer in form.optimizers.items():
+            options = options_of(optimizer)
+            same = next((group for group in groups if {**group, "params": None} == {**options, "params": None}), None)
+            if same is None:
+                groups.append({"params": [self.params[name]], **options})
+            else:
+                same["params"].append(self.params[name])
+        kinds = {type(optimizer).__name__ for optimizer in form.optimizers.values()}
+        if len(kinds) > 1:
+            raise Unsupported(f"one torch optimizer cannot be {' and '.join(sorted(kinds))} at once")
+        with in_torchs_words((RuntimeError, TypeError, ValueError, AttributeError)):
+            kind = getattr(torch.optim, kinds.pop())
+            known = inspect.signature(kind).parameters  # an optimizer may have the for-loop only
+            flags = {flag: on for flag, on in FLAGS[setting.implementation].items() if on or flag in known}
+            start = {name: value for name, value in groups[0].items() if name == "initial_accumulator_value"}
+            self.optimizer: torch.optim.Optimizer = kind(groups, **flags, **start)  # Adagrad reads it of no group
+            self.scheduler = torch_schedule(self.schedule, self.optimizer)
+
+    def state(self) -> dict[str, dict[str, Tensor]]:
+        return {
+            name: {key: v for key, v in self.optimizer.state[parameter].items() if isinstance(v, Tensor)}
+            for name, parameter in self.params.items()
+        }
+
+    def step(self, X: Tensor, y: Tensor) -> tuple[float, float, dict[str, Array]]:
+        self.optimizer.zero_grad()
+        frozen = self.frozen()
+        for name, parameter in self.params.items():
+            parameter.requires_grad_(name not in frozen)
+        step_loss = step_objective = 0.0
+        with self.first_step_in_torchs_words():
+            for X_micro, y_micro, mask in self.micro_batches(X, y):
+                outputs = self.net(X_micro) if mask is None else self.net(X_micro, mask)
+                loss = (from_scratch if self.setting.formulation == "loss" else ready_made)(self.loss, outputs, y_micro)
+                penalised: Any = loss  # Any: torch leaves backward() untyped
+                for name, penalty in self.form.in_gradient.terms:
+                    penalised = penalised + penalty_value(penalty, self.params[name])
+                if self.divisor > 1:
+                    loss, penalised = loss / self.divisor, penalised / self.divisor
+                if penalised.requires_grad:  # not where every parameter is frozen
+                    penalised.backward()
+                step_loss, step_objective = step_loss + loss.item(), step_objective + penalised.item()
+            self.clip()
+            gradient = self.gradient()
+            self.optimizer.step()
+        self.compare("gradients/", gradient, self.gradient())
+        if self.scheduler is not None and self.schedule.per == "step":
+            self.scheduler.step()
+        return step_loss, step_objective, gradient
+
+    def gradient(self) -> dict[str, Array]:
+        """What the optimizer is given: zeros where a parameter is frozen and has no gradient."""
+        grads = {name: p.grad for name, p in self.params.items()}
+        return record({n: torch.zeros_like(self.params[n]) if g is None else g for n, g in grads.items()})
+
+    def clip(self) -> None:
+        """Clip the gradients in place, by torch's own function."""
+        clip = self.form.clip
+        if clip is None:
+            return
+        if clip.eps != TORCH_EPS:
+            raise Unsupported(f"clip_grad_norm_ has eps = {TORCH_EPS}; clip.eps is {clip.eps}")
+        together = [list(self.params.values())] if clip.of == "all" else [[each] for each in self.params.values()]
+        for some in together:
+            torch.nn.utils.clip_grad_norm_(some, float(clip.norm))
+
+    def end_of_epoch(self) -> None:
+        if self.scheduler is not None and self.schedule.per == "epoch":
+            self.scheduler.step()

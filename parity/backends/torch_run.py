@@ -1,0 +1,193 @@
+"""A run in torch: the loop, and the recording of every step, exactly, in float64."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from parity.backends.base import Setting
+from parity.backends.torch_arithmetic import profiles
+from parity.backends.torch_parts import evaluated, ready_made
+from parity.errors import Unsupported
+from parity.experiment import Experiment, Material
+from parity.formulation import Realised
+from refimpl.freezing import live
+from refimpl.training import stack_states
+from refimpl.trajectory import SideEffect, Trajectory
+from refimpl.types import Array
+
+
+class Run(ABC):
+    """The loop and the recording; subclasses take one step. Everything recorded is copied, exactly, to float64."""
+
+    def __init__(self, experiment: Experiment, form: Realised, material: Material, setting: Setting) -> None:
+        self.form, self.material, self.setting, self.schedule = form, material, setting, experiment.schedule
+        self.model, self.loss = experiment.model, experiment.loss
+        self.dtype: torch.dtype = getattr(torch, setting.dtype)
+        self.inputs = {name: self.tensor(array[0]) for name, array in material.inputs.items()}
+        self.params = {name: self.tensor(array[0]) for name, array in material.params.items()}
+        self.masks = [self.tensor(mask[0]) for mask in material.masks]
+        self.side_effects: list[SideEffect] = []
+        self.epoch = self.step_number = 0
+        self.live = live(form.freeze, sum(map(len, material.order)))
+
+    def tensor(self, array: Array) -> Tensor:
+        return torch.tensor(array, dtype=torch.float64).to(self.setting.device, self.dtype)
+
+    @abstractmethod
+    def step(self, X: Tensor, y: Tensor) -> tuple[float, float, dict[str, Array]]:
+        """Take one step; return loss, objective and the gradients that the optimizer was given."""
+
+    def micro_batches(self, X: Tensor, y: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
+        """The batches whose gradients make the step, with the mask of each for a model that drops units."""
+        mask = self.masks[self.step_number] if self.masks else None
+        slices = self.material.windows[self.step_number].slices if self.material.windows else [slice(None)]
+        for rows in slices:
+            yield X[rows], y[rows], None if mask is None else mask[rows]
+
+    @property
+    def divisor(self) -> int:
+        """What the loss of each of them is divided by."""
+        return self.material.windows[self.step_number].divisor if self.material.windows else 1
+
+    def frozen(self) -> list[str]:
+        """The parameters that the step does not train."""
+        return [name for name, trained in self.live.items() if not trained[self.step_number]]
+
+    @abstractmethod
+    def state(self) -> dict[str, dict[str, Tensor]]:
+        """The optimizer's state tensors by parameter."""
+
+    def end_of_epoch(self) -> None:  # noqa: B027  # nothing to advance by default
+        """Advance a schedule that counts epochs."""
+
+    def evaluate(self, X: Tensor, y: Tensor) -> float:
+        """The loss without penalty on all rows."""
+        return ready_made(self.loss, evaluated(self.model, self.params, X), y).item()
+
+    def provenance(self) -> dict[str, Any]:
+        """The name of the device, which a reader of the trajectory needs to know."""
+        on_cpu = torch.device(self.setting.device).type == "cpu"
+        return {} if on_cpu else {"device_name": torch.get_device_module(self.setting.device).get_device_name()}
+
+    def train(self) -> Trajectory:
+        inputs_before = {name: self._shared(name, array) for name, array in record(self.inputs).items()}
+        params, gradients, states = [record(self.params)], [], [self.recorded_state()]
+        loss, objective, norm = [], [], [self.norm()]
+        train_loss, validation_loss = [], []
+
+        def record_epoch() -> None:
+            with torch.no_grad():
+                train_loss.append([self.evaluate(self.inputs["X"], self.inputs["y"])])
+                if "X_validation" in self.inputs:
+                    validation = self.evaluate(self.inputs["X_validation"], self.inputs["y_validation"])
+                    validation_loss.append([validation])
+
+        record_epoch()
+        for batches in self.material.order:
+            for rows in batches:
+                index = torch.tensor(rows, device=self.setting.device)
+                X, y = self.inputs["X"][index], self.inputs["y"][index]
+                step_loss, step_objective, gradient = self.step(X, y)
+                loss.append([step_loss])
+                objective.append([step_objective])
+                gradients.append(gradient)
+                params.append(record(self.params))
+                states.append(self.recorded_state())
+                norm.append(self.norm())
+                self.step_number += 1
+            record_epoch()
+            self.epoch += 1
+            self.end_of_epoch()
+
+        self.compare("inputs/", inputs_before, record(self.inputs))
+        sizes = {len(batch) for batches in self.material.loaded for batch in batches}
+        sizes |= {array.shape[1] for array in inputs_before.values()}
+        layers = {tuple(self.params[name].shape) for name in self.model.weights}
+        form = profiles(self.setting, rows=sizes, layers=layers)
+        return Trajectory(
+            params={name: np.stack([p[name] for p in params]) for name in self.params},
+            gradients={name: np.stack([g[name] for g in gradients]) for name in self.params},
+            state=stack_states(states),
+            loss=np.array(loss),
+            objective=np.array(objective),
+            norm=np.array(norm),
+            train_loss=np.array(train_loss),
+            validation_loss=np.array(validation_loss) if validation_loss else None,
+            inputs=inputs_before,
+            formats=self.formats(),
+            side_effects=tuple(self.side_effects),
+            meta={
+                "backend": "torch",
+                "versions": versions(),
+                **asdict(self.setting),
+                "profile": form,
+                **self.provenance(),
+            },
+        )
+
+    def _shared(self, name: str, array: Array) -> Array:
+        """The experiment's own array where it is the same: data may be large."""
+        asked = self.material.inputs[name]
+        return asked if np.array_equal(asked, array) else array
+
+    def first_step_in_torchs_words(self) -> contextlib.AbstractContextManager[None]:
+        """An operation that torch does not have for the dtype or device shows at the first step."""
+        refusals = (RuntimeError, NotImplementedError)
+        return in_torchs_words(refusals) if self.step_number == 0 else contextlib.nullcontext()
+
+    def norm(self) -> list[float]:
+        weights = [self.params[name].detach().flatten() for name in self.model.weights]
+        return [torch.linalg.vector_norm(torch.cat(weights)).item()]
+
+    def recorded_state(self) -> dict[str, dict[str, Array]]:
+        return {name: record(tensors) for name, tensors in self.state().items()}
+
+    def formats(self) -> dict[str, str]:
+        """The dtype of each tensor, read off the tensor itself."""
+        formats = {name: dtype_name(tensor) for name, tensor in self.params.items()}
+        for name, tensors in self.state().items():
+            formats |= {f"{name}/{key}": dtype_name(tensor) for key, tensor in tensors.items()}
+        return formats
+
+    def compare(self, what: str, before: Mapping[str, Array], after: Mapping[str, Array]) -> None:
+        """Note the first element of each array that changed and should not have."""
+        for name, old in before.items():
+            changed = np.argwhere(~((old == after[name]) | (np.isnan(old) & np.isnan(after[name]))))
+            if len(changed):
+                index = tuple(int(i) for i in changed[0])
+                values = float(old[index]), float(after[name][index])
+                self.side_effects.append(SideEffect(self.step_number, what + name, index[1:], *values))
+
+
+# -- recording -----------------------------------------------------------------------------------------------------
+
+
+def record(tensors: Mapping[str, Any]) -> dict[str, Array]:
+    """Exact float64 copies with the axis of runs, ``(1, …)``."""
+    return {name: t.detach().to("cpu", torch.float64, copy=True).numpy()[None] for name, t in tensors.items()}
+
+
+def dtype_name(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def versions() -> dict[str, str]:
+    return {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
+
+
+@contextlib.contextmanager
+def in_torchs_words(refusals: tuple[type[Exception], ...]) -> Iterator[None]:
+    """Turn torch's refusals into :class:`Unsupported`, in torch's words."""
+    try:
+        yield
+    except refusals as error:
+        raise Unsupported(str(error).splitlines()[0]) from error

@@ -1,0 +1,253 @@
+"""Experiments ask for accumulation, clipping and freezing: torch agrees, and what is done in their place is caught."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from parity import stability, trace
+from parity.backends.reference import run_reference
+from parity.errors import InputError
+from parity.experiment import Experiment
+from parity.experiment_file import from_dict, to_toml
+from parity.explain.diagnosis import diagnose
+from parity.features.check.in_process import trajectory_here
+from parity.judge import judge
+from refimpl.accumulation import Accumulation
+from refimpl.batches import Batches
+from refimpl.clipping import Clip
+from refimpl.datasets import Gaussian
+from refimpl.freezing import Freeze
+from refimpl.initial_weights import Normal
+from refimpl.losses import SquaredError
+from refimpl.models import MLP
+from refimpl.optimizers import SGD, Adam
+from refimpl.trajectory import Trajectory
+
+ASKED: dict[str, dict[str, Any]] = {
+    "short window, mean": {"accumulation": Accumulation(micro=4)},
+    "short window, full": {"accumulation": Accumulation(micro=4, last="full")},
+    "across epochs": {"accumulation": Accumulation(micro=4, across_epochs=True), "clip": Clip(norm=0.4)},
+    "clip all": {"clip": Clip(norm=0.4)},
+    "clip each": {"accumulation": Accumulation(micro=2), "clip": Clip(norm=0.2, of="each")},
+    "freeze": {"freeze": (Freeze(parameters=("bias",), to_step=2), Freeze(parameters=("weight",), from_step=3))},
+    "all": {
+        "accumulation": Accumulation(micro=4, last="full"),
+        "clip": Clip(norm=0.4),
+        "freeze": (Freeze(parameters=("bias",), from_step=1, to_step=3),),
+        "optimizer": Adam(lr=0.05, weight_decay=0.01),
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def asks(bench: Any) -> Callable[..., Experiment]:
+    """17 rows in batches of 3: 6 batches an epoch, the last one short, so that windows of 4 leave 2 batches."""
+
+    def ask(**changes: Any) -> Experiment:
+        plain = {
+            "data": Gaussian(train_rows=17, validation_rows=6, features=24),
+            "batches": Batches(size=3),
+            "optimizer": SGD(lr=0.05, momentum=0.9),
+        }
+        return bench.experiment(**{**plain, **changes})  # type: ignore[no-any-return]
+
+    return ask
+
+
+@pytest.mark.every_case
+@pytest.mark.parametrize("what", ASKED)
+def test_torch_agrees_in_every_formulation_and_is_the_references_run(asks: Any, bench: Any, what: str) -> None:
+    experiment = asks(**ASKED[what])
+    assert from_dict(tomllib.loads(to_toml(experiment))) == experiment
+    runs: dict[str, Trajectory] = {}
+    for formulation, dtype in (("loss", "float64"), ("weight_decay", "float32"), ("manual", "bfloat16")):
+        runs[dtype] = bench.torch(experiment, dtype=dtype, formulation=formulation)
+        verdict = judge(experiment, runs[dtype])
+        assert verdict.first is None and verdict.name in ("agree", "undecidable"), verdict.text
+    reference = run_reference(experiment, "loss")
+    for name, values in reference.params.items():
+        np.testing.assert_allclose(runs["float64"].params[name], values, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(runs["float64"].objective, reference.objective, rtol=1e-9)
+
+
+def test_a_model_that_drops_units_accumulates_with_the_masks_of_its_steps(asks: Any, bench: Any) -> None:
+    experiment = asks(
+        model=MLP(hidden=5, outputs=1, dropout=0.4),
+        penalties=(),
+        init={"fc1.weight": Normal(std=0.5), "fc2.weight": Normal(std=0.5)},
+        accumulation=Accumulation(micro=4, last="full"),
+    )
+    assert len(experiment.draw().masks) == 6 and judge(experiment, bench.torch(experiment)).first is None
+
+
+OTHER: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "last window": (
+        {"accumulation": Accumulation(micro=4)},
+        {"accumulation": Accumulation(micro=4, last="full")},
+        "loss",
+    ),
+    "no clipping": ({"clip": Clip(norm=0.4)}, {"clip": None}, "gradient"),
+    "of each": ({"clip": Clip(norm=0.4)}, {"clip": Clip(norm=0.4, of="each")}, "gradient"),
+    "a longer norm by a thousandth": ({"clip": Clip(norm=0.4)}, {"clip": Clip(norm=0.4004)}, "gradient"),
+    "no freezing": ({"freeze": (Freeze(parameters=("bias",), from_step=2),)}, {"freeze": ()}, "gradient"),
+}
+
+
+@pytest.mark.every_case
+@pytest.mark.parametrize("what", OTHER)
+def test_what_is_done_otherwise_disagrees_where_it_comes_in(asks: Any, bench: Any, what: str) -> None:
+    asked, done, kind = OTHER[what]
+    verdict = judge(asks(**asked), bench.torch(asks(**done)))
+    assert verdict.first is not None and verdict.first.quantity.kind == kind, verdict.text
+
+
+def test_a_limit_that_no_gradient_reaches_is_said_to_be_unseen(asks: Any, bench: Any) -> None:
+    verdict = judge(*(lambda one: (one, bench.torch(one)))(asks(clip=Clip(norm=1e3))))
+    assert verdict.name == "undecidable" and verdict.undecidable == ("clip.norm",)
+
+
+# -- training functions ----------------------------------------------------------------------------------------------
+
+
+def loop(
+    task: Any,
+    *,
+    divide: str = "own",
+    clip: str = "",
+    micro: int = 0,
+    last: bool = True,
+    carry: bool = False,
+    freeze: str = "",
+) -> None:
+    """The loop that a trainer has, with what can go wrong in it."""
+    net = torch.nn.Linear(task.features, 1, dtype=task.dtype)
+    with torch.no_grad():
+        net.weight.copy_(task.weight)
+        net.bias.copy_(task.bias)
+    optimizer = torch.optim.SGD(net.parameters(), lr=task.lr, momentum=0.9, weight_decay=0.1)
+    micro, step = micro or task.accumulate, 0
+    for _ in range(task.epochs):
+        batches = list(task.loader)
+        for i, (X, y) in enumerate(batches):
+            frozen = 2 <= step < 4
+            net.bias.requires_grad_(not (frozen and freeze == "none"))
+            count = min(micro, len(batches) - (i - i % micro))
+            divisor = {"own": count, "full": micro, "not": 1, "twice": count**2}[divide]
+            (torch.nn.functional.mse_loss(net(X), y) / divisor).backward()  # type: ignore[no-untyped-call]
+            if (i + 1) % micro == 0 or (last and i + 1 == len(batches)):
+                if frozen and freeze == "zero":
+                    assert net.bias.grad is not None
+                    net.bias.grad.zero_()
+                together: dict[str, list[list[torch.Tensor]]] = {
+                    "all": [[net.weight, net.bias]],
+                    "each": [[net.weight], [net.bias]],
+                }
+                for some in together.get(clip, []):
+                    torch.nn.utils.clip_grad_norm_(some, task.max_norm)
+                if clip == "value":
+                    torch.nn.utils.clip_grad_value_(net.parameters(), task.max_norm)
+                if clip == "shorter":
+                    torch.nn.utils.clip_grad_norm_(net.parameters(), 0.25)
+                optimizer.step()
+                optimizer.zero_grad()
+                step += 1
+                task.record(net)
+        if not carry:
+            optimizer.zero_grad()
+
+
+MICRO = {"accumulation": Accumulation(micro=4)}
+CLIPPED = {"accumulation": Accumulation(micro=2), "clip": Clip(norm=0.1)}
+FROZEN = {"freeze": (Freeze(parameters=("bias",), from_step=2, to_step=4),)}
+LOOPS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "accumulation-last-divisor": (MICRO, {"divide": "full"}),
+    "accumulation-not-divided": (MICRO, {"divide": "not"}),
+    "accumulation-divided-twice": (MICRO, {"divide": "twice"}),
+    "accumulation-none": (MICRO, {"micro": 1}),
+    "accumulation-other-micro": (MICRO, {"micro": 3}),
+    "accumulation-rest-dropped": (MICRO, {"last": False}),
+    "accumulation-rest-carried": (MICRO, {"last": False, "carry": True, "divide": "full"}),
+    "clip-missing": (CLIPPED, {}),
+    "clip-other-norm": (CLIPPED, {"clip": "each"}),
+    "clip-by-value": (CLIPPED, {"clip": "value"}),
+    "clip-other-limit": (CLIPPED, {"clip": "shorter"}),
+    "freeze-missing": (FROZEN, {}),
+    "freeze-gradient-only": (FROZEN, {"freeze": "zero"}),
+}
+MSE = {
+    "loss": SquaredError(factor=1.0, reduction="mean"),
+    "penalties": (),
+    "optimizer": SGD(lr=0.05, momentum=0.9, weight_decay=0.1),
+}
+
+
+def checked(experiment: Experiment, dtype: str = "float64", **how: Any) -> Any:
+    trajectory, observed = trajectory_here(lambda task: loop(task, **how), experiment, dtype)
+    return diagnose(experiment, trajectory, observed=observed)
+
+
+@pytest.mark.every_case
+@pytest.mark.parametrize("fault", LOOPS)
+def test_what_a_loop_does_in_its_place_is_named_first(asks: Any, fault: str) -> None:
+    asked, how = LOOPS[fault]
+    diagnosis = checked(asks(**MSE, **asked), **how)
+    assert diagnosis.verdict == "disagree" and diagnosis.findings[0].id == fault, diagnosis.text
+
+
+@pytest.mark.every_case
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
+@pytest.mark.parametrize(("asked", "how"), [(MICRO, {}), (CLIPPED, {"clip": "all"}), (FROZEN, {"freeze": "none"})])
+def test_the_correct_loop_agrees(asks: Any, asked: dict[str, Any], how: dict[str, Any], dtype: str) -> None:
+    diagnosis = checked(asks(**MSE, **asked), dtype, **how)
+    assert diagnosis.verdict in ("agree", "undecidable") and not diagnosis.findings, diagnosis.text
+
+
+# -- bad input -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.every_case
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({"accumulation": {"micro": 0}}, r"accumulation.micro: given 0; allowed: an integer ≥ 1"),
+        ({"accumulation": {"micro": 2, "last": "sum"}}, r"accumulation.last: given 'sum'; allowed: 'mean', 'full'"),
+        ({"accumulation": {}}, r"accumulation.micro: is missing"),
+        ({"clip": {"norm": -1.0}}, r"clip.norm: given -1.0; allowed: a finite number ≥ 0"),
+        ({"clip": {"max_norm": 1.0}}, r"clip.max_norm: unknown key; allowed: norm, of, eps"),
+        ({"freeze": [{"parameters": ["biass"]}]}, r"freeze\[0\].parameters: .*'biass'.*bias"),
+        ({"freeze": [{"parameters": ["bias"], "from_step": 3, "to_step": 3}]}, r"freeze\[0\].to_step: given 3"),
+    ],
+)
+def test_a_table_that_is_wrong_is_named_in_one_line(asks: Any, table: dict[str, Any], said: str) -> None:
+    document = tomllib.loads(to_toml(asks())) | table
+    with pytest.raises(InputError, match=said) as raised:
+        from_dict(document)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("tool", [trace, stability])
+def test_a_tool_that_cannot_have_them_says_so(asks: Any, tool: Any) -> None:
+    experiment = replace(asks(), optimizer=SGD(lr=0.05), clip=Clip(norm=1.0))
+    with pytest.raises(InputError, match="an experiment with clip"):
+        tool(experiment)
+
+
+def test_the_page_shows_what_its_loop_gives() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "trainers.md").read_text(encoding="utf-8")
+    toml, loop_py, _, shown = re.findall(r"^```\w+\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    namespace: dict[str, Any] = {}
+    exec(loop_py, namespace)
+    for last, said in (("mean", shown.strip()), ("full", "agree")):
+        experiment = from_dict(tomllib.loads(toml.replace('last = "mean"', f'last = "{last}"')))
+        trajectory, observed = trajectory_here(namespace["train"], experiment, "float64")
+        diagnosis = diagnose(experiment, trajectory, observed=observed)
+        assert f"{diagnosis.verdict}: {diagnosis.text}".startswith(said)

@@ -1,0 +1,121 @@
+"""Accumulation, clipping and freezing: held to finite sums, to differences, to torch and to runs without them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refimpl.accumulation import Accumulation, Window, accumulated
+from refimpl.batches import Batches
+from refimpl.clipping import Clip
+from refimpl.errors import ParameterError
+from refimpl.freezing import Freeze
+from refimpl.losses import SquaredError
+from refimpl.models import Linear
+from refimpl.optimizers import Adam
+from refimpl.penalties import L2
+from refimpl.problem import Problem
+from refimpl.training import Group, train
+
+PROBLEM = Problem(model=Linear(), loss=SquaredError(factor=0.5, reduction="mean"), penalties=(L2(strength=0.3),))
+
+
+def drawn(rows: int, features: int = 3) -> tuple[dict[str, Any], Any, Any]:
+    rng = np.random.default_rng(rows)
+    params = {"weight": rng.standard_normal((1, 1, features)), "bias": rng.standard_normal((1, 1))}
+    return params, rng.standard_normal((1, rows, features)), rng.standard_normal((1, rows, 1))
+
+
+@given(
+    rows=st.integers(1, 30),
+    size=st.integers(1, 7),
+    micro=st.integers(1, 6),
+    epochs=st.integers(1, 3),
+    last=st.booleans(),
+)
+def test_windows_take_every_batch_once_in_its_order(rows: int, size: int, micro: int, epochs: int, last: bool) -> None:
+    batches = Batches(size=min(size, rows)).draw(rows, epochs, np.random.default_rng(0))
+    order, windows = Accumulation(micro=micro, last="full" if last else "mean").windows(batches)
+    for of_epoch, steps in zip(batches, order, strict=True):
+        assert np.array_equal(np.concatenate(of_epoch), np.concatenate(steps))
+        assert len(steps) == -(-len(of_epoch) // micro)
+    assert [size for window in windows for size in window.sizes] == [len(some) for epoch in batches for some in epoch]
+    for window in windows:
+        assert window.divisor == (micro if last else len(window.sizes)) and window.slices[-1].stop == sum(window.sizes)
+        assert all(a.stop == b.start for a, b in pairwise(window.slices))
+
+
+def test_windows_that_cross_epochs_leave_out_the_rest_of_the_training() -> None:
+    batches = Batches(size=2).draw(7, 3, np.random.default_rng(0))  # 4 batches an epoch
+    order, windows = Accumulation(micro=3, across_epochs=True).windows(batches)
+    every = np.concatenate([rows for epoch in batches for rows in epoch])
+    taken = np.concatenate([rows for epoch in order for rows in epoch])
+    assert (
+        len(windows) == 4
+        and np.array_equal(taken, every[: len(taken)])
+        and [len(epoch) for epoch in order] == [1, 1, 2]
+    )
+    with pytest.raises(ParameterError, match="an epoch without a step"):
+        Accumulation(micro=5, across_epochs=True).windows(batches)
+
+
+def test_equal_micro_batches_give_the_gradient_of_their_union_and_unequal_ones_do_not() -> None:
+    params, X, y = drawn(12)
+    whole = PROBLEM.gradient(params, X, y)
+    _, objective, equal = accumulated(PROBLEM, Window((4, 4, 4), 3), params, X, y)
+    _, _, unequal = accumulated(PROBLEM, Window((5, 5, 2), 3), params, X, y)
+    assert objective == pytest.approx(PROBLEM.objective(params, X, y), rel=1e-14)
+    for name, gradient in whole.items():
+        np.testing.assert_allclose(equal[name], gradient, rtol=1e-13)
+        assert np.max(np.abs(unequal[name] - gradient)) > 1e-2
+
+
+@pytest.mark.parametrize("divisor", [2, 3])
+def test_the_gradient_of_a_window_is_the_derivative_of_its_objective(divisor: int) -> None:
+    """Central differences; a short window that is divided by the full count has a part of the penalty only."""
+    params, X, y = drawn(7)
+    window, h = Window((5, 2), divisor), 1e-5
+    _, _, gradient = accumulated(PROBLEM, window, params, X, y)
+    for i in range(3):
+        moved = [{**params, "weight": params["weight"] + sign * h * np.eye(3)[i]} for sign in (1, -1)]
+        up, down = (accumulated(PROBLEM, window, each, X, y)[1] for each in moved)
+        assert gradient["weight"][0, 0, i] == pytest.approx((up[0] - down[0]) / (2 * h), rel=1e-8)
+
+
+@given(size=st.floats(1e-3, 1e3), norm=st.floats(1e-2, 1e2), each=st.booleans())
+def test_clipping_is_torchs(size: float, norm: float, each: bool) -> None:
+    rng = np.random.default_rng(0)
+    gradient = {"weight": size * rng.standard_normal((1, 1, 5)), "bias": size * rng.standard_normal((1, 1))}
+    clipped = Clip(norm=norm, of="each" if each else "all")(gradient)
+    tensors = [torch.nn.Parameter(torch.zeros(value.shape, dtype=torch.float64)) for value in gradient.values()]
+    for tensor, value in zip(tensors, gradient.values(), strict=True):
+        tensor.grad = torch.tensor(value)
+    for some in [[tensor] for tensor in tensors] if each else [tensors]:
+        torch.nn.utils.clip_grad_norm_(some, norm)
+    for tensor, value in zip(tensors, clipped.values(), strict=True):
+        assert tensor.grad is not None
+        np.testing.assert_allclose(value, tensor.grad.numpy(), rtol=1e-14)
+
+
+def test_a_gradient_that_is_short_enough_is_not_touched() -> None:
+    gradient = {"weight": np.array([[[0.3, -0.4]]]), "bias": np.array([[0.1]])}
+    assert all(np.array_equal(value, gradient[name]) for name, value in Clip(norm=0.6)(gradient).items())
+
+
+def test_frozen_steps_are_as_if_the_optimizer_had_not_seen_the_parameter() -> None:
+    """Adam with the bias frozen in all steps but two moves it by what two steps of a fresh optimizer do."""
+    params, X, y = drawn(8)
+    order = Batches(size=4, order="fixed").draw(8, 3, np.random.default_rng(0))
+    groups = [Group(parameters=("weight", "bias"), optimizer=Adam(lr=0.1, weight_decay=0.2))]
+    freeze = (Freeze(parameters=("bias",), to_step=2), Freeze(parameters=("bias",), from_step=4))
+    run = train(PROBLEM, groups, params, X, y, order, freeze=freeze)
+    bias = run.params["bias"][:, 0, 0]
+    assert bias[0] == bias[1] == bias[2] and bias[4] == bias[5] == bias[6] and len({*bias[2:5]}) == 3
+    assert not run.gradients["bias"][[0, 1, 4, 5]].any() and run.state["bias"]["step"][-1] == 2
+    assert bias[3] - bias[2] == pytest.approx(-0.1 * np.sign(run.gradients["bias"][2, 0, 0] + 0.2 * bias[2]), rel=1e-6)
