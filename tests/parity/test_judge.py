@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import parity
-from parity.backends import torch_backend
+from parity.backends import torch_autograd
 from parity.errors import Unsupported
 from parity.experiment import Experiment
 from parity.judge.verdict import judge
@@ -677,7 +677,7 @@ def test_inputs_changed_by_training_are_caught(bench: Any, monkeypatch: pytest.M
     def touch(self: Any) -> None:
         self.inputs["X"][2, 1] += self.epoch == 3
 
-    monkeypatch.setattr(torch_backend._Autograd, "end_of_epoch", touch)
+    monkeypatch.setattr(torch_autograd.Autograd, "end_of_epoch", touch)
     verdict = bench.judge(bench.experiment())
     assert first(verdict) == ("untouched inputs/X", 9)
     assert verdict.first.index == (2, 1)
@@ -870,7 +870,7 @@ def test_what_torch_refuses_when_the_optimizer_is_made_is_unsupported(
     bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As torch says it of fused optimizers on a device without such a kernel."""
-    monkeypatch.setitem(torch_backend.FLAGS, "fused", {"fused": True, "foreach": True})
+    monkeypatch.setitem(torch_autograd.FLAGS, "fused", {"fused": True, "foreach": True})
     with pytest.raises(Unsupported, match="`fused` and `foreach` cannot be `True` together"):
         bench.torch(bench.experiment(), implementation="fused")
 
