@@ -26,7 +26,6 @@ from parity.backends.base import Setting
 from parity.explain.diagnosis import diagnose
 from parity.features.check import in_process
 from parity.features.check.log import check_log
-from parity.features.check.picture import draw
 from parity.features.check.run import hyper_parameters
 from parity.features.check.target import load, parse
 from parity.features.check.template import template
@@ -131,6 +130,8 @@ def test_what_the_page_of_the_examples_shows_in_part_is_printed() -> None:
 
 def rewrite() -> None:
     """The outputs of the pages, and the picture of one, as they are now."""
+    from parity.features.check.picture import draw  # imports matplotlib, which no test of this file needs
+
     os.chdir(tempfile.mkdtemp())
     prepare(Path.cwd())
     for page, examples in ((PAGE, EXAMPLES), (README, [FRONT])):

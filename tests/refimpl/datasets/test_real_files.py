@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import sklearn
-import statsmodels
 
 from refimpl.datasets import File
 from refimpl.errors import DataError
 
-FOLDERS = (Path(sklearn.__file__).parent / "datasets/data", Path(statsmodels.__file__).parent / "datasets")
+
+
+def package(name: str) -> Path:
+    """The folder of a package, which is not imported."""
+    spec = find_spec(name)
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent
+
+
+FOLDERS = (package("sklearn") / "datasets/data", package("statsmodels") / "datasets")
 FILES = sorted(path for folder in FOLDERS for pattern in ("*.csv*", "*/*.csv") for path in folder.glob(pattern))
 INDICATOR = ("Country Name", "Country Code", "Indicator Name", "Indicator Code")
 ASKED: dict[str, list[dict[str, Any]]] = {
