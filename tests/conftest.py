@@ -13,7 +13,7 @@ from zlib import crc32
 
 import pytest
 
-CASES = 4
+CASES = 3
 
 
 def pytest_collection() -> None:

@@ -162,6 +162,7 @@ def test_the_site_shows_what_was_written(site: Path) -> None:
     assert formulas >= written > 300
 
 
+@pytest.mark.slow
 def test_lines_of_code_are_targets(site: Path) -> None:
     """A link to `Adam.step.v` leads to the line that has the formula."""
     page = read(site / "mathematics" / "optimizers.html")

@@ -342,7 +342,10 @@ def test_bad_words_on_the_command_line_are_one_line(what: str, place: Path, caps
     assert [fragment for fragment in said if fragment not in line] == [], line
 
 
-def test_the_file_that_the_bad_ones_are_made_of_is_good(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_file_that_the_bad_ones_are_made_of_is_good(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parity.features.run.pictures.draw_all", lambda *_: [])
     assert main(["run", "mine.toml", "--dtype", "float64", "--formulation", "loss", "--out", "results"]) == 0
     assert capsys.readouterr().err == ""
     assert (place / "results" / "report.json").read_text() != "earlier"

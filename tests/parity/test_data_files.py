@@ -32,6 +32,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "mine.toml").write_text(MINE)
     (tmp_path / "rows.csv").write_text(ROWS)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("parity.features.run.pictures.draw_all", lambda *_: [])
     return tmp_path
 
 

@@ -258,7 +258,7 @@ def test_a_faulty_update_by_hand_is_reproduced(scripts: Scripts, bench: Any, mon
     for fault, parts, quantity in faults:
         monkeypatch.setitem(UPDATES, "SGD", fault)
         experiment = bench.experiment(**parts)
-        for dtype in DTYPES:
+        for dtype in ("float64", "bfloat16"):
             setting = {"dtype": dtype, "formulation": "manual"}
             name = f"{dtype} {quantity.replace('/', ' ')}"
             assert scripts.write(name, experiment, setting, bench.torch(experiment, **setting)) == quantity

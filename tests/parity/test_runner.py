@@ -167,7 +167,11 @@ def test_what_the_reference_does_not_have_is_an_input_error(bench: Any) -> None:
         parity.run(both, **ONE)
 
 
-def test_a_run_that_breaks_is_an_error_and_the_others_go_on(bench: Any, tmp_path: Path) -> None:
+def test_a_run_that_breaks_is_an_error_and_the_others_go_on(
+    bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parity.features.run.pictures.draw_all", lambda *_: [])
+
     def make(experiment: Any, setting: Setting) -> Trajectory:
         if setting.dtype == "float32":
             raise RuntimeError("the framework fell over\nand said more")

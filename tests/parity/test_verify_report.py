@@ -211,6 +211,12 @@ def big() -> dict[str, Any]:
     return make(6_000)
 
 
+@pytest.fixture(scope="module")
+def many() -> dict[str, Any]:
+    """A quarter of the cases, of every optimizer."""
+    return make(1_500)
+
+
 # ---- the document -----------------------------------------------------------------------------------------------
 
 
@@ -293,15 +299,15 @@ class Page(HTMLParser):
         return [dict(zip(columns, row, strict=True)) for row in zip(*lists, strict=True)]
 
 
-def test_the_page_carries_every_case_and_every_row_of_the_coverage(big: dict[str, Any]) -> None:
-    page = Page(to_html(big))
-    for got, want in zip(page.rows("cases"), big["cases"], strict=True):
+def test_the_page_carries_every_case_and_every_row_of_the_coverage(many: dict[str, Any]) -> None:
+    page = Page(to_html(many))
+    for got, want in zip(page.rows("cases"), many["cases"], strict=True):
         assert got == want | {"options": in_words(want["options"]), "size": in_words(want["size"])}
-    assert page.rows("coverage") == big["coverage"]["rows"]
+    assert page.rows("coverage") == many["coverage"]["rows"]
 
 
-def test_the_page_is_one_file_that_asks_the_network_for_nothing(big: dict[str, Any]) -> None:
-    text = to_html(big)
+def test_the_page_is_one_file_that_asks_the_network_for_nothing(many: dict[str, Any]) -> None:
+    text = to_html(many)
     links = [(tag, a[name]) for tag, a in Page(text).elements for name in ("src", "href", "action") if name in a]
     assert links == [("link", "data:,")]
     assert not re.search(r"url\(|@import|fetch\(|XMLHttpRequest|https?://", text)
@@ -334,11 +340,11 @@ def test_an_empty_matrix_has_its_reports_too(tmp_path: Path) -> None:
 # ---- JUnit ------------------------------------------------------------------------------------------------------
 
 
-def test_a_junit_reader_finds_one_suite_per_optimizer_with_its_outcomes(big: dict[str, Any]) -> None:
-    suites = list(junitparser.JUnitXml.fromstring(to_junit(big).encode()))
+def test_a_junit_reader_finds_one_suite_per_optimizer_with_its_outcomes(many: dict[str, Any]) -> None:
+    suites = list(junitparser.JUnitXml.fromstring(to_junit(many).encode()))
     assert [suite.name for suite in suites] == list(OPTIMIZERS)
     for suite in suites:
-        mine = [c for c in big["cases"] if c["optimizer"] == suite.name]
+        mine = [c for c in many["cases"] if c["optimizer"] == suite.name]
         tally = Counter(c["verdict"] for c in mine)
         assert [suite.tests, suite.failures] == [len(mine), tally["disagree"] + tally["fixed"]]
         assert [suite.errors, suite.skipped] == [tally["error"], tally["unsupported"]]
@@ -579,6 +585,7 @@ OVERFLOWING = """[...document.body.querySelectorAll("*")].filter((e) => e.getCli
 )).map((e) => e.outerHTML.slice(0, 120))"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 400])
 def test_nothing_overflows(tab: Tab, width: int, scheme: str) -> None:
@@ -609,6 +616,7 @@ CONTRASTS = """((paint) => {
 })(document.createElement("canvas").getContext("2d", { willReadFrequently: true }))"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_letter_stands_out_from_its_ground(tab: Tab, scheme: str) -> None:
     """A contrast of at least 4.5 in the cells, the chips and the texts."""
@@ -620,6 +628,7 @@ def test_every_letter_stands_out_from_its_ground(tab: Tab, scheme: str) -> None:
     assert [one for one in contrasts if one[0] < 4.5] == []
 
 
+@pytest.mark.slow
 def test_a_verdict_filters_the_map_and_the_cases(tab: Tab, big: dict[str, Any]) -> None:
     tab.click("[data-verdict=known]")
     wanted = {c["id"] for c in big["cases"] if c["verdict"] == "known"}
@@ -632,6 +641,7 @@ def test_a_verdict_filters_the_map_and_the_cases(tab: Tab, big: dict[str, Any]) 
     assert tab.texts("#matching") == ["6,000 cases"]
 
 
+@pytest.mark.slow
 def test_words_filter_the_map_and_the_cases(tab: Tab, big: dict[str, Any]) -> None:
     tab.type("adamw FUSED autocast")
     wanted = {
@@ -644,6 +654,7 @@ def test_words_filter_the_map_and_the_cases(tab: Tab, big: dict[str, Any]) -> No
     assert "No case matches" in tab.texts("#list")[0]
 
 
+@pytest.mark.slow
 def test_a_cell_opens_its_cases_with_numbers_text_and_command(tab: Tab, big: dict[str, Any]) -> None:
     tab.click("#map .cell.disagree")
     mine = [
@@ -664,6 +675,7 @@ def test_a_cell_opens_its_cases_with_numbers_text_and_command(tab: Tab, big: dic
     assert tab.texts(".command button") in (["Copied"], ["Selected"])
 
 
+@pytest.mark.slow
 def test_the_keyboard_reaches_and_opens_every_cell(tab: Tab) -> None:
     from selenium.webdriver.common.keys import Keys
 
@@ -683,6 +695,7 @@ def test_the_keyboard_reaches_and_opens_every_cell(tab: Tab) -> None:
     assert tab(place) == ["cpu", "Adam", "compile", "complex64"]
 
 
+@pytest.mark.slow
 def test_the_address_keeps_what_was_chosen(tab: Tab, page: Path) -> None:
     tab.click("[data-verdict=known]")
     tab.type("foreach")
@@ -696,6 +709,7 @@ def test_the_address_keeps_what_was_chosen(tab: Tab, page: Path) -> None:
     assert again("document.querySelector('[data-verdict=known]').ariaPressed") == "true"
 
 
+@pytest.mark.slow
 def test_the_theme_follows_the_system_until_it_is_chosen(tab: Tab) -> None:
     ground = "getComputedStyle(document.documentElement).backgroundColor"
     light = tab(ground)
@@ -710,6 +724,7 @@ def test_the_theme_follows_the_system_until_it_is_chosen(tab: Tab) -> None:
     assert dark != light == tab(ground)
 
 
+@pytest.mark.slow
 def test_the_name_of_an_implementation_with_one_dtype_is_not_broken(tab: Tab, tmp_path: Path) -> None:
     document = few("agree", "agree", "unsupported")
     for one, implementation in zip(document["cases"], ("capturable", "differentiable", "compile"), strict=True):
@@ -722,6 +737,7 @@ def test_the_name_of_an_implementation_with_one_dtype_is_not_broken(tab: Tab, tm
         assert max(opened("[...document.querySelectorAll('th[scope=colgroup]')].map((e) => e.clientHeight)")) < 30
 
 
+@pytest.mark.slow
 def test_every_empty_combination_gives_its_reason(tab: Tab, big: dict[str, Any]) -> None:
     reasons = Counter(row["reason"] for row in big["coverage"]["rows"] if not row["cases"])
     shown = [re.fullmatch(r"(.*) \(([\d,]+) combinations?\)", text) for text in tab.texts("#reasons summary")]
@@ -730,6 +746,7 @@ def test_every_empty_combination_gives_its_reason(tab: Tab, big: dict[str, Any])
     assert "Muon has no fused implementation" in tab.texts("#combinations strong")
 
 
+@pytest.mark.slow
 def test_the_browser_takes_no_text_for_markup(tab: Tab, tmp_path: Path) -> None:
     path = tmp_path / "odd.html"
     path.write_text(to_html(odd()), encoding="utf-8")
@@ -745,6 +762,7 @@ def test_the_browser_takes_no_text_for_markup(tab: Tab, tmp_path: Path) -> None:
         assert opened("document.documentElement.scrollWidth") <= opened("document.documentElement.clientWidth")
 
 
+@pytest.mark.slow
 def test_the_worst_cases_come_first(tab: Tab, big: dict[str, Any]) -> None:
     worst = [look.sign for name, look in LOOKS.items() for _ in range(big["counts"][name])]
     assert tab.texts(".case .sign") == worst[:60]
@@ -752,6 +770,7 @@ def test_the_worst_cases_come_first(tab: Tab, big: dict[str, Any]) -> None:
     assert shares[:3] == sorted(shares[:3], reverse=True)
 
 
+@pytest.mark.slow
 def test_a_long_list_grows_on_demand(tab: Tab) -> None:
     assert len(tab.texts(".case")) == 60
     tab.click(".more")
@@ -759,6 +778,7 @@ def test_a_long_list_grows_on_demand(tab: Tab) -> None:
     assert tab("document.activeElement === document.querySelectorAll('.case')[60].querySelector('summary')")
 
 
+@pytest.mark.slow
 def test_6000_cases_load_and_filter_in_a_moment(tab: Tab) -> None:
     assert tab("performance.getEntriesByType('navigation')[0].loadEventEnd") < 10_000  # some 500 ms on two idle cores
     start = time.perf_counter()

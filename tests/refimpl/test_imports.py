@@ -6,6 +6,7 @@ import json
 import pkgutil
 import subprocess
 import sys
+from functools import cache
 
 import refimpl
 
@@ -18,10 +19,11 @@ print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """
 
 
-def loaded_by(*modules: str) -> set[str]:
+@cache
+def loaded_by(*modules: str) -> frozenset[str]:
     """The top-level packages that are loaded once ``modules`` are imported in a fresh interpreter."""
     command = [sys.executable, "-W", "error", "-c", SCRIPT, *modules]
-    return set(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+    return frozenset(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
 
 
 def test_the_whole_reference_loads_neither_torch_nor_matplotlib_nor_the_judge() -> None:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from scipy import stats
 
 from refimpl.errors import ParameterError, ShapeError
 from refimpl.initial_weights import Constant, Integers, Normal, TorchDefault, Truth, Values, draw_all
@@ -34,6 +33,8 @@ def test_every_init_leaves_the_truth_alone(any_init: Any) -> None:
 
 
 def test_normal_is_normal_with_that_mean_and_standard_deviation() -> None:
+    from scipy import stats  # takes a second
+
     drawn = Normal(std=0.5, mean=-1.0).draw(MANY, 4, None, rng())
     assert stats.kstest(drawn.ravel(), stats.norm(-1.0, 0.5).cdf).pvalue > 0.01
     assert stats.kstest(drawn.ravel(), stats.norm(-1.0, 0.52).cdf).pvalue < 0.01  # the test would see it
@@ -41,6 +42,8 @@ def test_normal_is_normal_with_that_mean_and_standard_deviation() -> None:
 
 @pytest.mark.parametrize("features", [1, 16, 200])
 def test_torch_default_is_distributed_as_torch_initialises_a_linear_layer(features: int) -> None:
+    from scipy import stats
+
     drawn = TorchDefault().draw(MANY, features, None, rng()).ravel()
     torch.manual_seed(0)
     layers = [torch.nn.Linear(features, MANY[1] // features + 1) for _ in range(2)]

@@ -211,6 +211,7 @@ def test_a_number_that_is_executed_with_another_value_is_found() -> None:
     assert "lr = 0.01 was given, 0.02 is executed" in found.text
 
 
+@pytest.mark.usefixtures("few_references")
 def test_a_number_inside_of_the_code_is_found() -> None:
     found = own(partial(_adam, eps=1e-7), {"lr": 0.01}, "adam")
     assert [finding.id for finding in found.findings] == ["number-eps"]
@@ -232,6 +233,7 @@ def test_an_epsilon_of_1e_minus_16_is_no_agreement() -> None:
     assert "√(v + ε) in the place" not in found.text
 
 
+@pytest.mark.usefixtures("few_references")
 def test_a_dtype_in_which_it_is_something_else_is_named() -> None:
     def step(param: Tensor, grad: Tensor, group: dict[str, Any], _: Any) -> None:
         param.add_(grad, alpha=-group["lr"] * (1.001 if param.dtype == torch.float32 else 1.0))
@@ -262,6 +264,7 @@ def test_parameters_that_are_not_decayed_are_told() -> None:
     assert "there is no weight decay (of vector and bias only)" in against.text
 
 
+@pytest.mark.usefixtures("few_references")
 def test_a_decay_that_is_off_is_tried_as_well() -> None:
     def step(param: Tensor, grad: Tensor, group: dict[str, Any], _: Any) -> None:
         param.mul_(1 - group["weight_decay"]).sub_(group["lr"] * grad)
@@ -414,6 +417,7 @@ def test_two_runs_that_differ_are_found() -> None:
     assert "not-repeatable" in broken(made(step))
 
 
+@pytest.mark.usefixtures("few_references")
 def test_a_fault_makes_a_right_update_disagree() -> None:
     found = own(_in_place)
     assert found.verdict == "disagree" and found.share <= 1
@@ -505,6 +509,7 @@ def test_a_class_that_a_late_gradient_makes_raise_is_told_and_still_explained() 
     assert "it is advanced after it was used; it raises KeyError: 'buffer'" in found.text
 
 
+@pytest.mark.slow
 def test_a_limit_that_is_another_number_is_told() -> None:
     """RAdam as in the paper, which rectifies from ρ > 4 on; torch does from ρ > 5 on."""
 
@@ -524,6 +529,7 @@ def test_a_limit_that_is_another_number_is_told() -> None:
     assert "rho > 4 stands for rho > 5" in found.text
 
 
+@pytest.mark.usefixtures("few_references")
 def test_a_step_that_demands_a_closure_gets_one() -> None:
     class WithClosure(made(_descend)):  # type: ignore[misc]
         def step(self, closure: Any) -> Any:

@@ -256,6 +256,7 @@ def test_a_right_update_is_not_accused(step: Step, asked: Any, dtype: str) -> No
     assert explained(step, asked, dtype) is None
 
 
+@pytest.mark.slow
 def test_two_faults_at_once_are_both_named() -> None:
     found = explained(adam(count=lambda s: (0, 0), before=lambda w, lr, s: w - lr * LAM * np.sign(w)), ASKED_ADAM)
     assert found is not None and found.best is not None

@@ -132,7 +132,9 @@ def test_correct_runs_of_two_dtypes_differ_by_what_rounding_allows(saved: Change
     assert [one.verdict for one in found.diagnoses] == ["agree", "agree"]
 
 
-@pytest.mark.parametrize(("by", "verdict"), [(2.0**-52, "agree"), (1e-11, "disagree")])
+@pytest.mark.parametrize(
+    ("by", "verdict"), [(2.0**-52, "agree"), pytest.param(1e-11, "disagree", marks=pytest.mark.slow)]
+)
 def test_what_is_more_than_rounding_parts_in_its_step_and_element(saved: Changed, by: float, verdict: str) -> None:
     found = compare(saved("a.npz"), saved("b.npz", by=by, step=6, element=3), experiment=asked())
     assert found.verdict == verdict

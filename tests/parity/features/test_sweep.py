@@ -219,7 +219,7 @@ def test_no_choice_costs_less_than_nothing_where_the_prior_is_better_than_the_ra
     assert all(np.all(mark.excess >= 0) for mark in chosen.values())
 
 
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("reduction", [pytest.param("mean", marks=pytest.mark.slow), "sum"])
 def test_the_closed_forms_are_of_the_objective_that_minibatches_descend(bench, reduction):
     """Four batches of three rows: with their sums the penalty counts four times. What is left is of the order of η."""
     loss = SquaredError(factor=0.5, reduction=reduction)

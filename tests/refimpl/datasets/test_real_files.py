@@ -13,7 +13,6 @@ from refimpl.datasets import File
 from refimpl.errors import DataError
 
 
-
 def package(name: str) -> Path:
     """The folder of a package, which is not imported."""
     spec = find_spec(name)
