@@ -119,6 +119,7 @@ def test_the_rate_rises_to_its_full_size_in_the_steps_of_the_warmup(cls: Any) ->
     assert rates == [0.125, 0.25, 0.375, 0.5, 0.5, 0.5]
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize(
     ("cls", "bad"),
     [
@@ -134,6 +135,14 @@ def test_the_rate_rises_to_its_full_size_in_the_steps_of_the_warmup(cls: Any) ->
 def test_what_is_out_of_range_is_refused(cls: Any, bad: dict[str, Any]) -> None:
     with pytest.raises(ParameterError, match=f"^{next(iter(bad))}: given "):
         cls(**bad)
+
+
+def test_a_method_that_is_no_longer_schedule_free_is_called_by_its_name() -> None:
+    with pytest.raises(ParameterError) as refused:
+        ScheduleFreeSGD(momentum=0.0)
+    assert str(refused.value) == (
+        "momentum: given 0; allowed: a number between 0 and 1; use sgd: gradients would be taken at z"
+    )
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,9 @@ def with_each_moved(penalty: Any, w: Array, by: Any) -> Array:
     return found
 
 
+@pytest.mark.every_case
 @given(w=WEIGHTS, share=st.floats(0, 1), other=WEIGHTS)
+@settings(max_examples=25)
 def test_the_value_is_0_at_0_and_convex_or_concave(any_penalty: Any, w: Array, other: Array, share: float) -> None:
     assert any_penalty.value(np.zeros((1, 1, 3))).tolist() == [0.0]
     between = any_penalty.value(share * w + (1 - share) * other)
@@ -54,7 +56,9 @@ def test_the_value_is_0_at_0_and_convex_or_concave(any_penalty: Any, w: Array, o
     assert np.all(slack >= -1e-14 * np.abs(chord) - 1e-320)  # a product with a tiny share underflows
 
 
+@pytest.mark.every_case
 @given(w=WEIGHTS)
+@settings(max_examples=25)
 def test_the_value_is_a_sum_over_the_elements_or_the_same_in_every_rotation(any_penalty: Any, w: Array) -> None:
     if isinstance(any_penalty, WHOLE):
         rotation, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((3, 3)))
@@ -64,6 +68,7 @@ def test_the_value_is_a_sum_over_the_elements_or_the_same_in_every_rotation(any_
         np.testing.assert_allclose(each.sum(axis=(1, 2)), any_penalty.value(w), rtol=1e-14)
 
 
+@pytest.mark.every_case
 @given(w=WEIGHTS, other=WEIGHTS)
 @settings(max_examples=25)
 def test_the_subgradient_supports_the_value_from_below_or_above(
@@ -75,6 +80,7 @@ def test_the_subgradient_supports_the_value_from_below_or_above(
     assert np.all((-slack if isinstance(any_penalty, CONCAVE) else slack) >= -1e-40)
 
 
+@pytest.mark.every_case
 @given(w=WEIGHTS)
 @settings(max_examples=25)
 def test_the_subgradient_is_the_derivative_where_there_is_one(any_penalty: Any, high_precision: Any, w: Array) -> None:
@@ -92,6 +98,7 @@ def test_the_subgradient_at_0_is_0(every_penalty: dict[str, Any]) -> None:
         assert penalty.subgradient(np.zeros((1, 1, 2))).tolist() == [[[0.0, 0.0]]], label
 
 
+@pytest.mark.every_case
 @given(w=WEIGHTS, step=STEPS)
 @settings(max_examples=12)
 def test_prox_is_the_minimiser_that_defines_it(any_penalty: Any, high_precision: Any, w: Array, step: float) -> None:
@@ -110,6 +117,7 @@ def test_prox_is_the_minimiser_that_defines_it(any_penalty: Any, high_precision:
     assert np.all(np.abs(any_penalty.prox(w, step) - found) <= 1e-15 * (np.abs(w) + 20))
 
 
+@pytest.mark.every_case
 @given(w=WEIGHTS, step=STEPS)
 @settings(max_examples=25)
 def test_prox_meets_its_optimality_condition(any_penalty: Any, high_precision: Any, w: Array, step: float) -> None:
@@ -119,6 +127,7 @@ def test_prox_meets_its_optimality_condition(any_penalty: Any, high_precision: A
     assert np.all(penalty.distance(prox, (prox - exact_w) / t) <= 1e-40)
 
 
+@pytest.mark.every_case
 @given(w=WEIGHTS, other=WEIGHTS, step=STEPS)
 @settings(max_examples=25)
 def test_prox_is_firmly_non_expansive_or_where_the_penalty_is_concave_brings_nothing_closer(
@@ -133,11 +142,14 @@ def test_prox_is_firmly_non_expansive_or_where_the_penalty_is_concave_brings_not
         assert np.all(total(moved**2) <= total(moved * (w - other)) + 1e-40)
 
 
+@pytest.mark.every_case
 @given(w=WEIGHTS)
+@settings(max_examples=25)
 def test_prox_with_step_0_changes_nothing(any_penalty: Any, w: Array) -> None:
     assert np.array_equal(any_penalty.prox(w, 0.0), w)
 
 
+@pytest.mark.every_case
 @given(w=WEIGHTS, g=WEIGHTS)
 @settings(max_examples=25)
 def test_distance_is_that_of_minus_g_to_the_slopes(any_penalty: Any, high_precision: Any, w: Array, g: Array) -> None:
@@ -158,7 +170,9 @@ def test_distance_is_that_of_minus_g_to_the_slopes(any_penalty: Any, high_precis
     assert np.all(np.abs(found - expected)[usable] <= 1e-15 * (np.abs(g) + np.abs(below))[usable] + 1e-20)
 
 
+@pytest.mark.every_case
 @given(w=WEIGHTS)
+@settings(max_examples=25)
 def test_distance_is_0_for_the_penaltys_own_subgradient(any_penalty: Any, w: Array) -> None:
     distance = any_penalty.distance(w, -any_penalty.subgradient(w))
     hill = (w == 0) & isinstance(any_penalty, CONCAVE)  # the stated subgradient 0 is none of its slopes
@@ -191,6 +205,7 @@ def call(arithmetic: Any, penalty: Any, function: str, w: Array, extra: list[Any
     return found
 
 
+@pytest.mark.every_case
 def test_one_strength_per_run_is_each_run_by_itself(any_penalty: Any) -> None:
     w, g = np.random.default_rng(0).standard_normal((2, 3, 1, 4))
     factors = np.array([0.0, 1.0, 2.5])
@@ -214,6 +229,7 @@ def test_the_inputs_stay_as_they_are(every_penalty: dict[str, Any]) -> None:
         assert np.array_equal(w, before[0]) and np.array_equal(g, before[1]), label
 
 
+@pytest.mark.every_case
 def test_a_strength_outside_its_range_is_refused(any_penalty: Any) -> None:
     for name in number_fields(type(any_penalty)):
         for bad in (-1.0, np.nan, np.inf, True, "1", np.array([0.1, -0.1]), np.float32(-1)):

@@ -143,3 +143,14 @@ def test_the_bias_is_penalised_where_it_is_named_and_only_there() -> None:
     np.testing.assert_allclose(bias[2] - bias[0], 6.0, rtol=1e-14)
     value = [problem.objective(params, X, y).item() for problem in (plain, free, named)]
     np.testing.assert_allclose(np.diff(value), [12.0, 9.0], rtol=1e-13)
+
+
+def test_the_slope_of_the_norm_is_the_unit_vector_in_the_direction_of_w() -> None:
+    w = np.array([[[1.0, 2.0, -2.0]], [[3.0, 0.0, 4.0]], [[0.0, 0.0, 0.0]]])  # of lengths 3, 5 and 0
+    slopes = np.array([[[0.5, 1.0, -1.0]], [[0.9, 0.0, 1.2]], [[0.0, 0.0, 0.0]]])
+    np.testing.assert_allclose(Norm(strength=1.5).subgradient(w), slopes, rtol=1e-15)
+
+
+def test_the_proximal_step_of_the_subtracted_penalty_goes_away_from_0_and_from_0_itself_to_the_right() -> None:
+    w = np.array([[[-2.0, -0.25, 0.0, 0.5, 3.0]]])
+    assert SubtractedL1(strength=2.0).prox(w, 0.25).tolist() == [[[-2.5, -0.75, 0.5, 1.0, 3.5]]]
