@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Start:
+class Setup:
     """The data of an experiment, where its weights start, and how large its learning rate may be."""
 
     family: str
@@ -55,25 +55,25 @@ def log_uniform(rng: Rng, low: float, high: float) -> float:
     return float(math.exp(rng.uniform(math.log(low), math.log(high))))
 
 
-def draw_start(rng: Rng) -> Start:
+def draw_start(rng: Rng) -> Setup:
     """S0 (small weights, near the truth), S3 (weights and bias from N(0, 1)), XOR, or integers (exact sums)."""
     family = pick(rng, "S0", "S0", "S0", "S3", "S3", "XOR", INTEGERS)
     if family == "XOR":
         init: dict[str, Init] = {"weight": TorchDefault(), "bias": TorchDefault()}
-        return Start(family, XOR(), init, rows=4, features=2, curvature=4.0)
+        return Setup(family, XOR(), init, rows=4, features=2, curvature=4.0)
     features = pick(rng, *FEATURES)
     if family == INTEGERS:
         rows = pick(rng, 1, 2, 4, 8)  # powers of two, so that means are exact
         data = Integers(rows=rows, features=features, low=-2, high=2)
         init = {"weight": IntegerInit(low=-2, high=2), "bias": IntegerInit(low=-2, high=2)}
-        return Start(family, data, init, rows, features, curvature=2.0 * (features + 1))
+        return Setup(family, data, init, rows, features, curvature=2.0 * (features + 1))
     rows = pick(rng, 1, 4, 8, 20, 20, 20)
     noisy = Gaussian(train_rows=rows, validation_rows=pick(rng, 0, 1, 7, 100), features=features)
     if family == "S0":
         init = {"weight": Normal(std=0.01)}
     else:
         init = {"weight": Normal(std=1.0), "bias": Normal(std=1.0)}
-    return Start(family, noisy, init, rows, features, curvature=float(features + 1))
+    return Setup(family, noisy, init, rows, features, curvature=float(features + 1))
 
 
 def draw_penalties(rng: Rng, formulation: Formulation, linear: Linear) -> tuple[Penalty, ...]:
@@ -132,7 +132,7 @@ def draw_groups(rng: Rng, optimizer: Optimizer) -> tuple[Group, ...]:
     return (Group(parameters=("bias",), optimizer=replace(optimizer, **changes)),)  # type: ignore[type-var]
 
 
-def draw_batches(rng: Rng, start: Start) -> Batches:
+def draw_batches(rng: Rng, start: Setup) -> Batches:
     """Any size that fits; of integers, a power of two."""
     sizes = [s for s in BATCH_SIZES if s <= start.rows and (start.family != INTEGERS or s & (s - 1) == 0)]
     return Batches(size=pick(rng, *sizes), order=pick(rng, "shuffled", "fixed"), drop_last=rng.random() < 0.3)

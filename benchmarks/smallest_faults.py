@@ -45,7 +45,6 @@ LARGEST, SMALLEST = 2.0, 2.0**-54
 """The largest δ that is tried, and one that no double can express."""
 RESOLUTION = 1.05
 LADDER = (1, 1.25, 1.5, 2, 3, 4, 8, 16, 64, 256)
-
 S0_GOALS = {
     ("λ", "float32"): 1e-5,
     ("λ", "float64"): 2e-14,

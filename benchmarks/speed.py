@@ -8,14 +8,13 @@ programs on the machine can only make a round slower. Both sides compute the sam
 
 from __future__ import annotations
 
-import gc
 import os
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,10 +25,11 @@ import torch
 import typer
 from sklearn.linear_model import Ridge
 from threadpoolctl import threadpool_info, threadpool_limits  # type: ignore[import-untyped]  # it has no types
-from torch import Tensor, nn
 
 import parity
 from benchmarks.common import Grid, console, environment, significant, write
+from benchmarks.speed_training import S0, training
+from benchmarks.timing import Timing, alternate
 from parity.experiment import Experiment
 from parity.formulation import realise
 from refimpl.datasets import Gaussian
@@ -40,204 +40,10 @@ from refimpl.training import Group, train
 from refimpl.trajectory import Trajectory
 from refimpl.types import Array
 
-S0 = "s0-concise-lam3"
 SWEEP = np.geomspace(1e-3, 10, 256)
 STRENGTHS = np.geomspace(1e-4, 1e2, 100)
 SHAPES = ((2000, 500), (500, 2000))
 SEED = 0
-BUDGET = 60.0
-"""Seconds that one comparison may take before its rounds are cut short, on a busy machine."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One comparison: seconds of ours and of the peer, their ratio, and the goal where there is one."""
-
-    what: str
-    peer: str
-    ours_s: float
-    peer_s: float
-    ratio: float
-    goal: str = ""
-    reached: bool | None = None
-    same: str = ""
-
-    def cells(self) -> list[str]:
-        reached = {None: "", True: "yes", False: "no"}[self.reached]
-        return [
-            self.what,
-            self.peer,
-            duration(self.ours_s),
-            duration(self.peer_s),
-            f"{significant(self.ratio, 3)} ×",
-            self.goal,
-            reached,
-            self.same,
-        ]
-
-
-def duration(seconds: float) -> str:
-    """``18.2 µs``, ``412 ms``, ``1.7 s``."""
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if seconds >= size:
-            return f"{significant(seconds / size, 3)} {unit}"
-    return f"{seconds * 1e6:.3f} µs"
-
-
-def alternate(functions: Sequence[Callable[[], Any]], rounds: int, pause: float = 0.0) -> list[float]:
-    """Smallest seconds of each function over ``rounds``, in alternating order; fewer rounds after ``BUDGET`` seconds.
-
-    ``pause`` precedes each measurement: idle BLAS threads spin for a while and would slow the next one down.
-    """
-    begin = time.perf_counter()
-    best = [np.inf] * len(functions)
-    for function in functions:
-        function()  # warm-up
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        for number in range(rounds):
-            if number >= 3 and time.perf_counter() - begin > BUDGET:
-                break
-            order = range(len(functions))
-            for i in order if number % 2 == 0 else reversed(order):
-                time.sleep(pause)
-                start = time.perf_counter()
-                functions[i]()
-                best[i] = min(best[i], time.perf_counter() - start)
-    finally:
-        if collecting:
-            gc.enable()
-    return [float(seconds) for seconds in best]
-
-
-# -- one training step ---------------------------------------------------------------------------------------------
-
-
-def reference_on(experiment: Experiment) -> Callable[[], Trajectory]:
-    """The reference's run of an experiment, its data made beforehand."""
-    material, form = experiment.draw(), realise(experiment, "weight_decay")
-    data = material.dataset
-    assert data.X_validation is not None and data.y_validation is not None
-    validation = (data.X_validation, data.y_validation)
-    return partial(
-        train, form.in_gradient, form.groups, material.params, data.X, data.y, material.order, validation=validation
-    )
-
-
-class Eager:
-    """The run as one writes it in torch: ``nn.Linear``, ``MSELoss``, ``SGD`` with groups, in float64.
-
-    Model, optimizer and batch indices are made beforehand; what is measured is the loop and its recording.
-    """
-
-    def __init__(self, experiment: Experiment) -> None:
-        assert isinstance(experiment.optimizer, SGD)
-        material, form = experiment.draw(), realise(experiment, "weight_decay")
-        data = {name: torch.from_numpy(array[0]) for name, array in material.inputs.items()}
-        self.X, self.y = data["X"], data["y"]
-        self.X_validation, self.y_validation = data["X_validation"], data["y_validation"]
-        self.order = [(torch.from_numpy(np.concatenate(epoch)), [len(b) for b in epoch]) for epoch in material.order]
-        self.net = nn.Linear(self.X.shape[1], 1).double()
-        self.start = {name: torch.from_numpy(array[0]) for name, array in material.params.items()}
-        parameters = dict(self.net.named_parameters())
-        groups = [
-            {"params": [parameters[group.parameters[0]]], "weight_decay": getattr(group.optimizer, "weight_decay", 0.0)}
-            for group in form.groups
-        ]
-        self.optimizer = torch.optim.SGD(groups, lr=float(experiment.optimizer.lr))
-        self.loss = nn.MSELoss()
-
-    def run(self, record: bool) -> dict[str, Tensor]:
-        """One run from the initial weights; with ``record`` it keeps what the reference's trajectory has."""
-        self.net.load_state_dict(self.start)
-        weight, bias = self.net.weight, self.net.bias
-        kept: dict[str, list[Any]] = {name: [] for name in RECORDED}
-
-        def keep_params() -> None:
-            kept["weight"].append(weight.detach().clone())
-            kept["bias"].append(bias.detach().clone())
-            kept["norm"].append(torch.linalg.vector_norm(weight.detach()))
-
-        def keep_epoch() -> None:
-            with torch.no_grad():
-                kept["train_loss"].append(self.loss(self.net(self.X), self.y))
-                kept["validation_loss"].append(self.loss(self.net(self.X_validation), self.y_validation))
-
-        if record:
-            keep_params()
-            keep_epoch()
-        for rows, sizes in self.order:
-            X, y = self.X[rows], self.y[rows]
-            for X_batch, y_batch in zip(torch.split(X, sizes), torch.split(y, sizes), strict=True):
-                self.optimizer.zero_grad()
-                loss = self.loss(self.net(X_batch), y_batch)
-                loss.backward()
-                self.optimizer.step()
-                if record:
-                    assert weight.grad is not None and bias.grad is not None
-                    kept["loss"].append(loss.detach())
-                    kept["weight gradient"].append(weight.grad.clone())
-                    kept["bias gradient"].append(bias.grad.clone())
-                    keep_params()
-            if record:
-                keep_epoch()
-        return {name: torch.stack(values) for name, values in kept.items() if values}
-
-
-RECORDED = (
-    "loss",
-    "weight",
-    "bias",
-    "weight gradient",
-    "bias gradient",
-    "norm",
-    "train_loss",
-    "validation_loss",
-)
-
-
-def largest_difference(trajectory: Trajectory, recorded: dict[str, Tensor]) -> float:
-    """Over everything that both recorded, relative to the largest value of each quantity."""
-    assert trajectory.validation_loss is not None
-    ours: dict[str, Array] = {
-        "loss": trajectory.loss,
-        "weight": trajectory.params["weight"],
-        "bias": trajectory.params["bias"],
-        "weight gradient": trajectory.gradients["weight"],
-        "bias gradient": trajectory.gradients["bias"],
-        "norm": trajectory.norm,
-        "train_loss": trajectory.train_loss,
-        "validation_loss": trajectory.validation_loss,
-    }
-    assert set(ours) == set(recorded)
-    return max(
-        float(np.max(np.abs(array.ravel() - recorded[name].numpy().ravel())) / np.max(np.abs(array)))
-        for name, array in ours.items()
-    )
-
-
-def training(rounds: int) -> list[Row]:
-    """The reference and torch eager on S0, per step."""
-    experiment = parity.load(S0)
-    reference, eager = reference_on(experiment), Eager(experiment)
-    steps = reference().steps
-    difference = largest_difference(reference(), eager.run(record=True))
-    ours, recording, bare = alternate((reference, partial(eager.run, True), partial(eager.run, False)), rounds)
-    what, same = "training step on S0, everything recorded", f"to {significant(difference)}"
-    return [
-        Row(
-            what,
-            "torch eager, recording the same",
-            ours / steps,
-            recording / steps,
-            recording / ours,
-            "≥ 5 ×",
-            recording / ours >= 5,
-            same,
-        ),
-        Row(what, "torch eager, recording nothing", ours / steps, bare / steps, bare / ours),
-    ]
 
 
 # -- a sweep -------------------------------------------------------------------------------------------------------
@@ -267,7 +73,7 @@ def sweep_on(experiment: Experiment, strengths: Array, *, validate: bool) -> Cal
     )
 
 
-def sweep(rounds: int) -> list[Row]:
+def sweep(rounds: int) -> list[Timing]:
     """256 values of λ in one run against one run for each, per run and step."""
     experiment = parity.load(S0)
     plain = sweep_on(experiment, SWEEP, validate=False)
@@ -282,7 +88,7 @@ def sweep(rounds: int) -> list[Row]:
     for (many, one), extra in zip((times[:2], times[2:]), ("", ", validation loss per epoch"), strict=True):
         ours, peer = many / steps / len(SWEEP), one / steps
         rows.append(
-            Row(
+            Timing(
                 f"sweep of {len(SWEEP)} λ, losses and norms{extra}; per run and step",
                 "reference, one run for each λ",
                 ours,
@@ -309,7 +115,7 @@ def bare_svd(X: Array) -> Any:
     return scipy.linalg.svd(X, full_matrices=False, check_finite=False)
 
 
-def ridge_path(rounds: int, shapes: Sequence[tuple[int, int]]) -> list[Row]:
+def ridge_path(rounds: int, shapes: Sequence[tuple[int, int]]) -> list[Timing]:
     """100 values of λ against 100 fits and against one bare SVD of the same matrix."""
     loss = SquaredError(factor=1.0, reduction="mean")
     rows = []
@@ -324,9 +130,9 @@ def ridge_path(rounds: int, shapes: Sequence[tuple[int, int]]) -> list[Row]:
         own, svd, fits = alternate(functions, rounds, pause=0.2)
         what = f"ridge, {len(STRENGTHS)} λ, {n} × {p}"
         same = f"to {significant(difference)}"
-        rows.append(Row(what, "one bare LAPACK SVD", own, svd, own / svd, "≤ 1.5 ×", own / svd <= 1.5))
+        rows.append(Timing(what, "one bare LAPACK SVD", own, svd, own / svd, "≤ 1.5 ×", own / svd <= 1.5))
         peer_name = f"{len(STRENGTHS)} scikit-learn fits"
-        rows.append(Row(what, peer_name, own, fits, fits / own, "≥ 25 ×", fits / own >= 25, same))
+        rows.append(Timing(what, peer_name, own, fits, fits / own, "≥ 25 ×", fits / own >= 25, same))
         if (n, p) not in SHAPES:  # the goals are for those
             rows[-2:] = [replace(row, goal="", reached=None) for row in rows[-2:]]
     return rows
@@ -335,7 +141,7 @@ def ridge_path(rounds: int, shapes: Sequence[tuple[int, int]]) -> list[Row]:
 # -- the command line ----------------------------------------------------------------------------------------------
 
 
-def cold_start(repeats: int = 7) -> list[Row]:
+def cold_start(repeats: int = 7) -> list[Timing]:
     """``parity --help`` in a process of its own, beside Python itself; medians, alternating."""
     script = Path(sys.executable).with_name("parity")
     parity_help = [str(script), "--help"] if script.exists() else [sys.executable, "-m", "parity", "--help"]
@@ -349,7 +155,7 @@ def cold_start(repeats: int = 7) -> list[Row]:
                 measured.append(time.perf_counter() - start)
     ours, bare = (statistics.median(measured) for measured in times)
     peer = "Python starting and ending"
-    return [Row(f"parity --help, median of {repeats}", peer, ours, bare, ours / bare, "< 0.5 s", ours < 0.5)]
+    return [Timing(f"parity --help, median of {repeats}", peer, ours, bare, ours / bare, "< 0.5 s", ours < 0.5)]
 
 
 # -- all of it -----------------------------------------------------------------------------------------------------
@@ -361,7 +167,7 @@ def threads_used() -> dict[str, Any]:
     return {"torch": torch.get_num_threads(), **pools, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS")}
 
 
-def measure(quick: bool) -> list[Row]:
+def measure(quick: bool) -> list[Timing]:
     """All comparisons."""
     rows = training(20 if quick else 400)
     rows += sweep(5 if quick else 100)

@@ -62,7 +62,7 @@ def resnet18() -> nn.Module:
 
 
 @dataclass(frozen=True)
-class Row:
+class Overhead:
     """Seconds of each step without a watch, by round, and of each step inside, of which the first is sampled."""
 
     optimizer: str
@@ -126,7 +126,7 @@ class Training:
         return time.perf_counter() - start
 
 
-def measure(optimizer: str, implementation: str, rounds: int) -> Row:
+def measure(optimizer: str, implementation: str, rounds: int) -> Overhead:
     """Time both trainings, in turns."""
     plain, watched = (Training(optimizer, implementation) for _ in range(2))
     for _ in range(3):  # memory, threads, and the first state
@@ -135,7 +135,7 @@ def measure(optimizer: str, implementation: str, rounds: int) -> Row:
         pairs = [list(in_turns(plain, watched)) for _ in range(rounds)]
     without, inside = ([[pair[side] for pair in some] for some in pairs] for side in (0, 1))
     judged = watch.report.judged
-    return Row(
+    return Overhead(
         optimizer, implementation, without, inside, watch.report.seconds / judged, watch.report.numbers // judged
     )
 

@@ -96,7 +96,7 @@ class Smallest(msgspec.Struct, frozen=True, kw_only=True):
     numbers: dict[str, float | None]
 
 
-class Document(msgspec.Struct, frozen=True, kw_only=True):
+class PowerDocument(msgspec.Struct, frozen=True, kw_only=True):
     """Schema 2. Schema 1, of the same shape, was measured before links were: its causes are of another explanation."""
 
     schema: Literal[1, 2]
@@ -126,10 +126,10 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
         return list(dict.fromkeys(dtypes + [row.dtype for row in self.smallest]))
 
 
-def read(document: Mapping[str, Any]) -> Document:
+def read(document: Mapping[str, Any]) -> PowerDocument:
     """Raises :class:`InputError` where it is not of these."""
     try:
-        return msgspec.convert(document, Document)
+        return msgspec.convert(document, PowerDocument)
     except msgspec.ValidationError as error:
         raise InputError(f"not a document of benchmarks.power, schema 1 or 2: {error}; write it again") from error
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from benchmarks.power.document import Document, TrialReport, largest, read
+from benchmarks.power.document import PowerDocument, TrialReport, largest, read
 from parity.pictures import INFINITE, WITHIN, legend_of, new_picture, plain, save, width_of
 
 CHECKS = ("initial", "steps", "weight", "bias", "loss", "links")
@@ -29,7 +29,7 @@ def draw(document: Mapping[str, Any], path: Path) -> Path:
     return save(picture(read(document)), path)
 
 
-def picture(report: Document) -> Figure:
+def picture(report: PowerDocument) -> Figure:
     """A line for each mutant, below the name of its kind; the largest share over its experiments in each square."""
     dtypes = list(dict.fromkeys(case.dtype for case in report.singles))
     rows = _rows(report.singles)

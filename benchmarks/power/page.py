@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.power.blind import Blind, each, read_blind, scores
-from benchmarks.power.document import Document, TrialReport, read
+from benchmarks.power.document import PowerDocument, TrialReport, read
 from benchmarks.power.tables import (
     Table,
     alarms,
@@ -146,7 +146,7 @@ def _line(case: TrialReport) -> str:
     return f"{faults} ({case.where}): {outcome}"
 
 
-def _unseen(report: Document) -> list[str]:
+def _unseen(report: PowerDocument) -> list[str]:
     lines = []
     for fault, cases in unseen(report).items():
         dtypes = dict.fromkeys(case.dtype for case in cases)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.power.document import Document, TrialReport, change, percent
+from benchmarks.power.document import PowerDocument, TrialReport, change, percent
 from parity.features.verify.document import number
 
 
@@ -18,7 +18,7 @@ class Table:
     rows: Sequence[Sequence[str]]
 
 
-def alarms(report: Document) -> Table:
+def alarms(report: PowerDocument) -> Table:
     """Correct code by dtype."""
     rows = []
     for dtype in report.dtypes:
@@ -31,7 +31,7 @@ def alarms(report: Document) -> Table:
     return Table("Correct code", columns, rows)
 
 
-def used(report: Document) -> Table:
+def used(report: PowerDocument) -> Table:
     """Correct code by experiment: the largest error ÷ tolerance of any check, and what cannot be seen."""
     rows = []
     for experiment in dict.fromkeys(row.experiment for row in report.correct):
@@ -42,7 +42,7 @@ def used(report: Document) -> Table:
     return Table("Largest error ÷ tolerance", ("experiment", *report.dtypes, "cannot be seen in some run"), rows)
 
 
-def caught(report: Document) -> Table:
+def caught(report: PowerDocument) -> Table:
     """Mutants by dtype."""
     columns = ("dtype", "runs", "caught", "undecidable", "equal to correct code", "missed")
     rows = [
@@ -51,7 +51,7 @@ def caught(report: Document) -> Table:
     return Table("Mutants caught", columns, rows)
 
 
-def named(report: Document) -> Table:
+def named(report: PowerDocument) -> Table:
     """The causes of single faults."""
     columns = ("dtype", "caught", "in the first class", "share", "mutants always first", "median (largest) class")
     rows = [
@@ -68,7 +68,7 @@ def named(report: Document) -> Table:
     return Table("Cause of a single fault", columns, rows)
 
 
-def pairs(report: Document) -> Table:
+def pairs(report: PowerDocument) -> Table:
     """The causes of two faults at once."""
     columns = (
         "dtype",
@@ -96,7 +96,7 @@ def pairs(report: Document) -> Table:
     return Table("Causes of two faults", columns, rows)
 
 
-def ranges(report: Document) -> Table:
+def ranges(report: PowerDocument) -> Table:
     """The smallest change of each number over the experiments, from the least to the largest."""
     names = dict.fromkeys(name for row in report.smallest for name in row.numbers)
     dtypes = [dtype for dtype in report.dtypes if any(row.dtype == dtype for row in report.smallest)]
@@ -113,7 +113,7 @@ def ranges(report: Document) -> Table:
     return Table("Smallest relative change that is seen, over the experiments", ("number", *dtypes), rows)
 
 
-def smallest(report: Document) -> Table:
+def smallest(report: PowerDocument) -> Table:
     """The smallest change of each number in each experiment."""
     by_row: dict[tuple[str, str], dict[str, str]] = {}
     for row in report.smallest:
@@ -124,17 +124,17 @@ def smallest(report: Document) -> Table:
     return Table("Smallest relative change that is seen", ("experiment", "number", *dtypes), rows)
 
 
-def unnamed(report: Document) -> list[TrialReport]:
+def unnamed(report: PowerDocument) -> list[TrialReport]:
     """Single faults that were caught, but whose name is not in the first class."""
     return [case for case in report.singles if case.outcome == "caught"]
 
 
-def unpaired(report: Document) -> list[TrialReport]:
+def unpaired(report: PowerDocument) -> list[TrialReport]:
     """Pairs that were caught, but that no explanation names."""
     return [case for case in report.doubles if case.caught and case.rank is None]
 
 
-def unseen(report: Document) -> dict[str, list[TrialReport]]:
+def unseen(report: PowerDocument) -> dict[str, list[TrialReport]]:
     """Runs with a fault that lie within the tolerance of correct code, by fault and dtype."""
     by_fault: dict[str, list[TrialReport]] = {}
     for case in report.singles:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from benchmarks.power.document import Document, Said, percent, read
+from benchmarks.power.document import PowerDocument, Said, percent, read
 from benchmarks.power.tables import alarms, caught, named, pairs, ranges, unnamed
 from parity.features.verify.document import number
 
@@ -48,7 +48,7 @@ def _lines(console: Console, what: str, lines: Sequence[str]) -> None:
         console.print(f"… and {len(lines) - SHOWN:,} more; the results have them all")
 
 
-def _summary(report: Document) -> str:
+def _summary(report: PowerDocument) -> str:
     runs = sum(row.runs for row in report.correct)
     sharpest = max((row.used for row in report.correct), default=None)
     first, of = (sum(getattr(row, part) for row in report.caught) for part in ("first", "caught"))

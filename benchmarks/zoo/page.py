@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.zoo.catalogue import CATALOGUE, PACKAGES, Entry
-from benchmarks.zoo.explained import DOCUMENTED, FAULTS, Documented, Fault
+from benchmarks.zoo.documented import DOCUMENTED, Documented
+from benchmarks.zoo.package_faults import FAULTS, Fault
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "zoo.json"
@@ -55,7 +56,7 @@ INTRODUCTION = (
     "another value of it. A fault is a fact about the version named.",
 )
 REFUSED = "it does not take what every optimizer is fed here: "
-Row = Mapping[str, Any]
+CheckRow = Mapping[str, Any]
 
 
 def page(document: Mapping[str, Any]) -> str:
@@ -69,7 +70,7 @@ def page(document: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _head(document: Mapping[str, Any], rows: Mapping[tuple[str, ...], Row]) -> Iterator[str]:
+def _head(document: Mapping[str, Any], rows: Mapping[tuple[str, ...], CheckRow]) -> Iterator[str]:
     environment = document["environment"]
     published = [(entry, rows[entry.command]) for entry in CATALOGUE if entry.package != "torch"]
     judged = [(entry, row) for entry, row in published if entry.against]
@@ -100,7 +101,7 @@ def _head(document: Mapping[str, Any], rows: Mapping[tuple[str, ...], Row]) -> I
     )
 
 
-def _table(package: str, version: str, rows: Mapping[tuple[str, ...], Row]) -> Iterator[str]:
+def _table(package: str, version: str, rows: Mapping[tuple[str, ...], CheckRow]) -> Iterator[str]:
     about = ", the control group" if package == "torch" else ""
     yield from (f"## {package} {version}{about}", "")
     yield from ("| class | options | claims | measured | verdict |", "|:--|:--|:--|:--|:--|")
@@ -118,7 +119,7 @@ def _options(entry: Entry) -> str:
     return ", ".join(f"{short.get(name, name)}={value}" for name, _, value in pairs if name != "print_change_log")
 
 
-def measured(row: Row) -> str:
+def measured(row: CheckRow) -> str:
     """The law in a few words."""
     if row["verdict"] in ("error", "unsupported"):
         return "–"
@@ -140,13 +141,13 @@ def _decay(note: str) -> str:
     return ""
 
 
-def _equal(row: Row) -> bool:
+def _equal(row: CheckRow) -> bool:
     """All its numbers are the reference's."""
     share = row.get("share")
     return share is not None and share <= 1
 
 
-def verdict(entry: Entry, row: Row) -> str:
+def verdict(entry: Entry, row: CheckRow) -> str:
     """The verdict in words, with links to what explains it."""
     if row["verdict"] in ("error", "unsupported"):
         said = f"cannot run: {row['text'].removeprefix(REFUSED).rstrip(': ')}"
@@ -197,7 +198,7 @@ def _is_of(each: Fault | Documented, entry: Entry) -> bool:
     return each.package == entry.package and entry.target.partition(":")[2] in each.classes
 
 
-def unexplained(entry: Entry, row: Row) -> set[str]:
+def unexplained(entry: Entry, row: CheckRow) -> set[str]:
     """Findings that neither a fault nor a document explains."""
     ids = {one["id"] for one in row["findings"]}
     return ids - {id for each in (*FAULTS, *DOCUMENTED) if _is_of(each, entry) for id in each.explains}

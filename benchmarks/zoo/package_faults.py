@@ -1,6 +1,6 @@
-"""What explains a finding of a check: a fault with its script in ``faults/``, or the package's own documentation.
+"""Faults of published packages, each with its script in ``faults/``.
 
-Each names the classes and the findings (by id) that it explains; ``tests/test_zoo.py`` holds that none is left over.
+Each names the classes and the findings (by id) of the check that it explains.
 """
 
 from __future__ import annotations
@@ -23,17 +23,6 @@ class Fault:
     where: str
     measured: str
     contradicts: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Documented:
-    """A departure on purpose; ``words``: what the package says of it."""
-
-    package: str
-    classes: tuple[str, ...]
-    explains: tuple[str, ...]
-    what: str
-    words: str
 
 
 GRAD = "whatever reads `.grad` after the step (logging, accumulation, clipping) reads other numbers"
@@ -351,92 +340,5 @@ FAULTS = (
         where="`muon.py:103`: `muon_update(p.grad, …)` without a look at `p.grad is None`",
         measured="TypeError: lerp_() received an invalid combination of arguments - got (NoneType, float)",
         contradicts="every optimizer of torch skips such a parameter",
-    ),
-)
-
-DOCUMENTED = (
-    Documented(
-        package="timm",
-        classes=("NAdamW",),
-        explains=("update",),
-        what="the look-ahead without the schedule of β₁: m is averaged with g twice",
-        words="“simplified algorithm” of MLCommons; “PyTorch's NAdam uses a different algorithm”",
-    ),
-    Documented(
-        package="timm",
-        classes=("RMSpropTF",),
-        explains=("update",),
-        what="ε inside the root, v begins at 1, η inside the momentum buffer",
-        words="all three are in its docstring, under “Noteworthy changes”",
-    ),
-    Documented(
-        package="pytorch_optimizer",
-        classes=("LARS",),
-        explains=("decay", "number-lr_in_buffer"),
-        what="vectors and scalars take plain SGD steps without decay",
-        words="“Scalars and vectors use ordinary SGD without weight decay or rate scaling”",
-    ),
-    Documented(
-        package="pytorch_optimizer",
-        classes=("ScheduleFreeAdamW",),
-        explains=("update",),
-        what="1e-15 is added to v inside the root; nothing but rounding would show it",
-        words="in the docstring of the internal `apply_ams_bound`",
-    ),
-    Documented(
-        package="schedulefree",
-        classes=("AdamWScheduleFreePaper",),
-        explains=("decay", "update"),
-        what="η times √(1 − β₂ᵗ), the decay included, in place of the correction of v",
-        words="“uses a simplified bias correction”",
-    ),
-    Documented(
-        package="adabelief-pytorch",
-        classes=("AdaBelief",),
-        explains=("update", "number-rectify"),
-        what="by default rectified as RAdam is; rectify=False is AdaBelief of the paper",
-        words="the defaults and the change log that it prints",
-    ),
-    Documented(
-        package="apollo-torch",
-        classes=("GaLoreAdamW", "APOLLOAdamW"),
-        explains=("number-lr", "number-weight_decay"),
-        what="the decay comes after the step, of the moved weights: (w + Δ)·(1 − ηλ)",
-        words="a comment: “Add weight decay at the end (fixed version)”",
-    ),
-    Documented(
-        package="muon-optimizer",
-        classes=("SingleDeviceMuon",),
-        explains=(),
-        what="vectors and scalars are refused by an assertion",
-        words="“Muon should only be used for hidden weight layers”",
-    ),
-    Documented(
-        package="timm",
-        classes=("Adahessian",),
-        explains=(),
-        what="gradients must have a graph: backward(create_graph=True)",
-        words="its property `is_second_order`",
-    ),
-    Documented(
-        package="prodigyopt",
-        classes=("Prodigy",),
-        explains=("group-ignored",),
-        what="refuses groups of different lr",
-        words="“Setting different lr values in different parameter groups is only supported for values of 0”",
-    ),
-    Documented(
-        package="dadaptation",
-        classes=("DAdaptSGD", "DAdaptAdam", "DAdaptLion"),
-        explains=("group-ignored",),
-        what="refuses groups of different lr",
-        words="the same words",
-    ),
-    Documented(
-        package="dadaptation",
-        classes=("DAdaptSGD",),
-        explains=("number-lr",),
-        what="the executed rate is η times the estimated distance d",
-        words="this is D-adaptation",
     ),
 )

@@ -1,0 +1,108 @@
+"""Departures from the reference that the documentation of a package states.
+
+Each names the classes and the findings (by id) of the check that it explains; ``tests/test_zoo.py`` holds that no
+finding is without a documented departure or a fault.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Documented:
+    """A departure on purpose; ``words``: what the package says of it."""
+
+    package: str
+    classes: tuple[str, ...]
+    explains: tuple[str, ...]
+    what: str
+    words: str
+
+
+DOCUMENTED = (
+    Documented(
+        package="timm",
+        classes=("NAdamW",),
+        explains=("update",),
+        what="the look-ahead without the schedule of β₁: m is averaged with g twice",
+        words="“simplified algorithm” of MLCommons; “PyTorch's NAdam uses a different algorithm”",
+    ),
+    Documented(
+        package="timm",
+        classes=("RMSpropTF",),
+        explains=("update",),
+        what="ε inside the root, v begins at 1, η inside the momentum buffer",
+        words="all three are in its docstring, under “Noteworthy changes”",
+    ),
+    Documented(
+        package="pytorch_optimizer",
+        classes=("LARS",),
+        explains=("decay", "number-lr_in_buffer"),
+        what="vectors and scalars take plain SGD steps without decay",
+        words="“Scalars and vectors use ordinary SGD without weight decay or rate scaling”",
+    ),
+    Documented(
+        package="pytorch_optimizer",
+        classes=("ScheduleFreeAdamW",),
+        explains=("update",),
+        what="1e-15 is added to v inside the root; nothing but rounding would show it",
+        words="in the docstring of the internal `apply_ams_bound`",
+    ),
+    Documented(
+        package="schedulefree",
+        classes=("AdamWScheduleFreePaper",),
+        explains=("decay", "update"),
+        what="η times √(1 − β₂ᵗ), the decay included, in place of the correction of v",
+        words="“uses a simplified bias correction”",
+    ),
+    Documented(
+        package="adabelief-pytorch",
+        classes=("AdaBelief",),
+        explains=("update", "number-rectify"),
+        what="by default rectified as RAdam is; rectify=False is AdaBelief of the paper",
+        words="the defaults and the change log that it prints",
+    ),
+    Documented(
+        package="apollo-torch",
+        classes=("GaLoreAdamW", "APOLLOAdamW"),
+        explains=("number-lr", "number-weight_decay"),
+        what="the decay comes after the step, of the moved weights: (w + Δ)·(1 − ηλ)",
+        words="a comment: “Add weight decay at the end (fixed version)”",
+    ),
+    Documented(
+        package="muon-optimizer",
+        classes=("SingleDeviceMuon",),
+        explains=(),
+        what="vectors and scalars are refused by an assertion",
+        words="“Muon should only be used for hidden weight layers”",
+    ),
+    Documented(
+        package="timm",
+        classes=("Adahessian",),
+        explains=(),
+        what="gradients must have a graph: backward(create_graph=True)",
+        words="its property `is_second_order`",
+    ),
+    Documented(
+        package="prodigyopt",
+        classes=("Prodigy",),
+        explains=("group-ignored",),
+        what="refuses groups of different lr",
+        words="“Setting different lr values in different parameter groups is only supported for values of 0”",
+    ),
+    Documented(
+        package="dadaptation",
+        classes=("DAdaptSGD", "DAdaptAdam", "DAdaptLion"),
+        explains=("group-ignored",),
+        what="refuses groups of different lr",
+        words="the same words",
+    ),
+    Documented(
+        package="dadaptation",
+        classes=("DAdaptSGD",),
+        explains=("number-lr",),
+        what="the executed rate is η times the estimated distance d",
+        words="this is D-adaptation",
+    ),
+)
