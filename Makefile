@@ -1,6 +1,8 @@
 # `make run` does the main job, `make test` runs the tests, `make docs` builds the site; all make .venv first where it is absent.
 PYTHON ?= python3
 BIN := .venv/bin
+# Compiled modules are kept, whatever the environment says: the tests' workers and the programs that they start share them.
+export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: run test test-slow test-all lint bench docs
 

@@ -175,6 +175,7 @@ def test_the_added_backend_agrees_and_a_fault_in_it_is_found(
     assert {one.verdict.name for one in run().runs} == {"disagree"}
 
 
+@pytest.mark.slow
 def test_the_added_name_is_found_where_it_is_the_cause(
     files: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -230,6 +230,7 @@ def test_the_smallest_change_is_outside_the_tolerance_and_a_smaller_one_inside()
         assert against.share(change_of(1 + delta)) > 1 >= against.share(change_of(1 + delta / PRECISION))
 
 
+@pytest.mark.slow
 def test_torch_with_a_learning_rate_so_much_larger_is_caught_and_with_a_fraction_of_it_is_not() -> None:
     dtype = "float64"
     asked = parity.load("check-momentum")

@@ -388,6 +388,7 @@ def test_a_fault_is_named_first(name: str, against: str, program: Program) -> No
     assert [finding.id for finding in diagnosis.findings] == [name], diagnosis.text
 
 
+@pytest.mark.slow
 def test_two_causes_of_one_gradient_are_both_named() -> None:
     program = faulty(
         data=lambda self: (self.task.X - self.task.X.mean(0), self.task.y),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -144,13 +142,3 @@ def test_bad_input_is_one_line_and_exit_code_2(words: list[str], said: str, caps
     assert main(["stability", *words]) == 2
     out, err = capsys.readouterr()
     assert out == "" and said in err and err.startswith("parity: ") and len(err.splitlines()) == 1
-
-
-def test_help_loads_neither_numpy_nor_torch() -> None:
-    code = (
-        "import sys\nfrom parity.cli import main\n"
-        "assert main(['stability', '--help']) == 0 and main(['answer', '--help']) == 0\n"
-        "assert not {'numpy', 'torch'} & set(sys.modules)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")

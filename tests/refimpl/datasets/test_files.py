@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -70,6 +70,7 @@ def test_any_finite_table_survives_text_without_header_bit_for_bit(
         assert same_bits(load(path, header="no"), table)
 
 
+@settings(max_examples=50)  # of four readings each
 @given(table=TABLES, names=NAMES, delimiter=st.sampled_from([",", ";", "\t"]), pick=st.integers(0, 5))
 def test_any_finite_table_survives_text_with_any_names_and_any_target_bit_for_bit(
     table: Table, names: list[str], delimiter: str, pick: int
