@@ -86,7 +86,14 @@ def decay(strength: float, parameters: tuple[str, ...]) -> Any:
     return L2(strength=strength, parameters=parameters or ("weight",))
 
 
-@pytest.mark.parametrize("what", WRONG)
+LONG = ("λ = hσ²/τ", "each ∇J_j is ∇J_i")
+"""Those of bridges that take seconds to compute."""
+
+
+@pytest.mark.every_case
+@pytest.mark.parametrize(
+    "what", [pytest.param(what, marks=pytest.mark.slow) if what in LONG else what for what in WRONG]
+)
 def test_a_wrong_formula_is_seen(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     module, name, wrong = WRONG[what]
     monkeypatch.setattr(module, name, wrong)

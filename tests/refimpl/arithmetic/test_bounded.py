@@ -129,7 +129,7 @@ class Triple:
 
 @pytest.mark.parametrize("name", NAMES)
 @given(seed=st.integers(0, 2**32), operations=st.lists(st.sampled_from(UNARY + BINARY), min_size=1, max_size=8))
-@settings(max_examples=150)
+@settings(max_examples=75)
 def test_the_bound_holds_for_any_expression(name: str, high_precision: Any, seed: int, operations: list[str]) -> None:
     rng, dtype, profile = np.random.default_rng(seed), Real(name), profile_of(name)
     known = [Triple.of(numbers(rng, name, N), dtype, profile, high_precision) for _ in range(3)]

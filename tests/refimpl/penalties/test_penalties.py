@@ -100,7 +100,7 @@ def test_the_subgradient_at_0_is_0(every_penalty: dict[str, Any]) -> None:
 
 @pytest.mark.every_case
 @given(w=WEIGHTS, step=STEPS)
-@settings(max_examples=12)
+@settings(max_examples=6)
 def test_prox_is_the_minimiser_that_defines_it(any_penalty: Any, high_precision: Any, w: Array, step: float) -> None:
     """F(v) = ½‖v − w‖² + tΩ(v); where Ω is convex, v̂ is its minimiser just where F(v) ≥ F(v̂) + ½‖v − v̂‖² for all v."""
     penalty, exact_w, t = high_precision.hyper(any_penalty), high_precision.array(w), high_precision.number(step)
