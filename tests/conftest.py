@@ -8,10 +8,14 @@ too. ``@pytest.mark.every_case`` is for a test whose cases are facts of their ow
 from __future__ import annotations
 
 import gc
+import os
 from typing import Any
 from zlib import crc32
 
 import pytest
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+"""Every core has a worker already; further threads would spin and wait. OpenBLAS reads it when NumPy is imported."""
 
 CASES = 3
 
