@@ -130,7 +130,7 @@ def test_functions_classes_and_factories_are_checked_here() -> None:
     assert parity.check(train, "check-mse").verdict == "agree"
     assert parity.check(torch.optim.NAdam, hyper={"lr": 0.01}, against="nadam").verdict == "agree"
     assert parity.check(lambda params: torch.optim.SGD(params, lr=0.1), against="sgd").target.endswith("<lambda>")
-    report = parity.run(["s1-xor", "s1-patterns"], **RUN)  # type: ignore[arg-type]
+    report = parity.run(["s0-scratch-lam0", "s0-scratch-lam3"], **RUN)  # type: ignore[arg-type]
     assert all(isinstance(report.plot(what), Figure) for what in ("losses", "norm", "tolerance", "free-run"))  # type: ignore[arg-type]
 
 
