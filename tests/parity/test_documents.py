@@ -63,7 +63,7 @@ def test_the_published_schema_is_that_of_the_code(name: str) -> None:
 
 
 def test_every_command_with_a_document_has_a_schema() -> None:
-    with_json = {name for name, command in COMMANDS.items() if "json" in command.__annotations__}
+    with_json = {name for name, command in COMMANDS.items() if "json" in command.does.__annotations__}
     assert with_json == {name for name in DOCUMENTS if "-" not in name} - {"watch"}
     assert {path.stem.rpartition("-")[0] for path in PUBLISHED.glob("*.json")} == set(DOCUMENTS)
     page = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")

@@ -196,7 +196,7 @@ def test_a_fault_in_dropout_is_caught(fault: str, bench: Any, monkeypatch: pytes
     monkeypatch.setattr(torch_parts.TwoLayers, "forward", forward)
     if fault == "in evaluation, too":
         monkeypatch.setattr(
-            "parity.backends.torch_backend.evaluated",
+            "parity.backends.torch_run.evaluated",
             lambda model, params, X: torch_parts.evaluated(model, params, X) / (1 - model.dropout),
         )
     verdict = bench.judge(network(**DROPOUT), dtype="float32")

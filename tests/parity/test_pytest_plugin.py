@@ -27,7 +27,7 @@ from refimpl.penalties import L2
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 FAULT = "    optimizer = SGD(net.parameters(), lr=task.lr, weight_decay=task.l2)\n"
-HEAVY = ("torch", "numpy", "scipy", "rich", "refimpl", "parity.experiment")
+HEAVY = ("torch", "numpy", "scipy", "rich", "refimpl.types", "parity.experiment")
 
 
 def block(language: str) -> str:

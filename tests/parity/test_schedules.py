@@ -16,7 +16,7 @@ import pytest
 import torch
 from torch.optim import lr_scheduler
 
-import parity.backends.torch_backend as torch_backend
+import parity.backends.torch_autograd as torch_autograd
 import parity.features.verify.schedules as matrix
 from parity.backends.torch_schedules import SCHEDULERS, torch_schedule
 from parity.features.verify.schedules import SCHEDULES, ScheduleCase, cases, check_schedule, run_schedule
@@ -245,7 +245,7 @@ def test_a_scheduler_that_is_late_early_or_slow_is_caught_in_a_whole_experiment(
 
     for calls in ([0, 1, 1, 1, 1, 1, 1, 1, 1], [2, 1, 1, 1, 1, 1, 1, 1, 1], [0, 0, 1] * 3):
         monkeypatch.setattr(
-            torch_backend, "torch_schedule", lambda s, o, calls=calls: Wrapped(torch_schedule(s, o), iter(calls))
+            torch_autograd, "torch_schedule", lambda s, o, calls=calls: Wrapped(torch_schedule(s, o), iter(calls))
         )
         verdict = bench.judge(experiment)
         assert verdict.name == "disagree" and "update" in verdict.text

@@ -15,6 +15,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from parity import check
 from parity.errors import InputError
 from parity.explain.finding import Diagnosis
 from parity.explain.update.trial import UpdateRecord
@@ -623,8 +624,8 @@ def test_the_process_that_judges_needs_no_torch() -> None:
 
 @pytest.mark.parametrize("value", [1e308, -1e31, math.inf, 10**400], ids=["1e308", "-1e31", "inf", "10^400"])
 def test_a_number_that_float32_cannot_hold_is_refused_before_the_class_is_tried(value: float) -> None:
-    with pytest.raises(InputError, match=r"lr: given .*; allowed: at most 1e\+30 in size"):
-        check_optimizer(Target("torch.optim", "SGD"), {"lr": value})
+    with pytest.raises(InputError, match=r"lr=.*: allowed: finite numbers, at most 1e\+30 in size"):
+        check("torch.optim:SGD", hyper={"lr": value})
 
 
 def test_steps_that_overflow_whatever_the_layout_are_no_fault_of_the_layout() -> None:
