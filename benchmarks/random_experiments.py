@@ -1,4 +1,4 @@
-"""Random experiments that torch can run: data, losses, penalties, optimizers, schedules and batches of all kinds.
+"""Random experiments that torch can run: data, losses, penalties, optimizers, schedules, batches and trainers' parts.
 
 They are drawn from a generator, so the same seed gives the same experiment again.
 """
@@ -13,9 +13,12 @@ import numpy as np
 
 from parity.experiment import Experiment
 from parity.formulation import Formulation
+from refimpl.accumulation import Accumulation
 from refimpl.arithmetic.lift import map_numbers
 from refimpl.batches import Batches
+from refimpl.clipping import Clip
 from refimpl.datasets import XOR, Gaussian, Integers
+from refimpl.freezing import Freeze
 from refimpl.initial_weights import Init, Normal, TorchDefault
 from refimpl.initial_weights import Integers as IntegerInit
 from refimpl.losses import SquaredError
@@ -160,7 +163,7 @@ def draw_experiment(rng: Rng, formulation: Formulation, name: str) -> tuple[str,
         penalties = penalties[:1]  # the proximal operator of a sum is another one
 
     per_epoch = start.rows // size if batches.drop_last else math.ceil(start.rows / size)
-    return start.family, Experiment(
+    experiment = Experiment(
         name=name,
         data=start.data,
         loss=loss,
@@ -174,3 +177,19 @@ def draw_experiment(rng: Rng, formulation: Formulation, name: str) -> tuple[str,
         epochs=max(1, round(int(rng.integers(10, 41)) / per_epoch)),
         seed=int(rng.integers(2**31)),
     )
+    return start.family, with_trainer_parts(rng, experiment)
+
+
+def with_trainer_parts(rng: Rng, experiment: Experiment) -> Experiment:
+    """At times gradients are accumulated, clipped, or of parameters that some steps freeze."""
+    if rng.random() < 0.3:
+        how = Accumulation(micro=int(rng.integers(2, 5)), last=pick(rng, "mean", "full"))
+        experiment = replace(experiment, accumulation=how)
+    if rng.random() < 0.3:
+        experiment = replace(experiment, clip=Clip(norm=log_uniform(rng, 1e-2, 10), of=pick(rng, "all", "each")))
+    if rng.random() < 0.2:
+        start = int(rng.integers(0, 6))
+        end = pick(rng, None, start + int(rng.integers(1, 6)))
+        frozen = Freeze(parameters=(pick(rng, *experiment.model.ndim),), from_step=start, to_step=end)
+        experiment = replace(experiment, freeze=(frozen,))
+    return experiment

@@ -140,9 +140,11 @@ class Run(ABC):
         return asked if np.array_equal(asked, array) else array
 
     def first_step_in_torchs_words(self) -> contextlib.AbstractContextManager[None]:
-        """An operation that torch does not have for the dtype or device shows at the first step."""
-        refusals = (RuntimeError, NotImplementedError)
-        return in_torchs_words(refusals) if self.step_number == 0 else contextlib.nullcontext()
+        """An operation that torch does not have for the dtype or device shows at the first step, or at the first one in
+        which other parameters are frozen: a fused SGD cannot take a first gradient that comes late.
+        """
+        refusals = (RuntimeError, NotImplementedError, *((TypeError,) if self.live else ()))
+        return in_torchs_words(refusals) if self.step_number == 0 or self.live else contextlib.nullcontext()
 
     def norm(self) -> list[float]:
         weights = [self.params[name].detach().flatten() for name in self.model.weights]
