@@ -241,7 +241,7 @@ def in_part(name: str) -> Iterator[None]:
         raise ParameterError(f"{name}.{e.what}", given=e.given, allowed=e.allowed, remedy=e.remedy) from e
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Material:
     """The arrays of an experiment: ``dataset``, initial ``params`` ``(1, …)``, the ``order`` of the rows of every step
     and, for a model with dropout, the ``masks`` of the steps.
@@ -256,6 +256,10 @@ class Material:
     masks: tuple[Array, ...] = ()
     loaded: Order = ()
     windows: tuple[Window, ...] = ()
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name} {values.shape}" for name, values in self.params.items())
+        return f"Material({self.dataset!r}, {shapes}, {sum(map(len, self.order))} steps)"
 
     @property
     def inputs(self) -> dict[str, Array]:

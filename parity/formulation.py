@@ -14,6 +14,7 @@ from typing import Any, Literal, cast
 
 from parity.errors import Unsupported
 from parity.experiment import Experiment
+from refimpl.accumulation import Accumulation
 from refimpl.clipping import Clip
 from refimpl.freezing import Freeze
 from refimpl.penalties import L2
@@ -29,13 +30,14 @@ FORMULATIONS: tuple[Formulation, ...] = ("loss", "weight_decay", "manual")
 class Realised:
     """The objective as experiments state it, the part of it that gradients contain, and an optimizer per parameter.
 
-    ``clip``, ``freeze``: what comes between the gradients and the optimizers.
+    ``accumulation``, ``clip``, ``freeze``: what comes between the gradients and the optimizers.
     """
 
     objective: Problem
     in_gradient: Problem
     optimizers: dict[str, Optimizer]
     schedule: Schedule
+    accumulation: Accumulation | None = None
     clip: Clip | None = None
     freeze: tuple[Freeze, ...] = ()
 
@@ -65,7 +67,8 @@ def realise(experiment: Experiment, formulation: Formulation) -> Realised:
             else:
                 remaining.append(term)
     in_gradient = replace(objective, penalties=tuple(remaining))
-    return Realised(objective, in_gradient, optimizers, experiment.schedule, experiment.clip, experiment.freeze)
+    between = experiment.accumulation, experiment.clip, experiment.freeze
+    return Realised(objective, in_gradient, optimizers, experiment.schedule, *between)
 
 
 def _takes_coupled(optimizer: Any) -> bool:

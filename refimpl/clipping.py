@@ -45,8 +45,8 @@ class Clip:
 
     def _factor(self, length: Any) -> Any:
         """min(1, c/(‖g‖ + ε)), ``(runs,)``."""
-        factor = self.norm / (length + self.eps)
-        return np.where(factor < 1, factor, 1)
+        factor = self.norm * (1 / (length + self.eps))  # torch divides a number by a tensor in these two roundings
+        return np.where(factor >= 1, 1, factor)  # nan of a gradient that is not finite stays nan
 
 
 def _beside(g: Any, numbers: Any) -> Any:

@@ -6,6 +6,10 @@ from __future__ import annotations
 class InputError(ValueError):
     """Bad input, said in one line."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows of it: the line, without the calls that led to it."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class RefimplError(InputError):
     """Bad input of the reference: ``what: given …; allowed …; remedy``.

@@ -77,8 +77,9 @@ def explain(design: Design, engine: Engine, observed: Observed | None = None) ->
     if proof.named:
         return proof.ranked()
     asked = design.form
-    if design.windows or asked.clip is not None or asked.freeze:
-        proof.hold_all((cause,) for cause in trainers.causes(chain_of(design, engine, observed), design))
+    if asked.accumulation is not None or asked.clip is not None or asked.freeze:
+        for group in trainers.groups(chain_of(design, engine, observed), design):
+            proof.hold_all((cause,) for cause in group)
         if proof.named or asked.clip is not None or asked.freeze:
             return proof.ranked()  # what is measured below takes gradients as the rows make them
     for begin in batches.options(design, engine, observed):

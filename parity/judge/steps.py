@@ -72,7 +72,7 @@ class Checks:
         form, trajectory = self.form, self.trajectory
         probe = isinstance(form.in_gradient.model, LinearModel) and isinstance(form.in_gradient.loss, SquaredError)
         probe &= len(dict(form.in_gradient.terms)) == len(form.in_gradient.terms)  # pieces of terms have finer grids
-        probe &= isinstance(form.schedule, EXACT) and not self._changed and not self.design.windows
+        probe &= isinstance(form.schedule, EXACT) and form.clip is None and not self.design.windows
         probe &= all(type(optimizer) in RATIONAL for optimizer in form.optimizers.values())
         stored = [trajectory.inputs["X"], *(values[:1] for values in trajectory.params.values())]
         hypers = [h for optimizer in form.optimizers.values() for h in hyper_parameters(optimizer).values()]

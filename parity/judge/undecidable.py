@@ -46,9 +46,10 @@ def neutral(form: Realised) -> Iterator[tuple[str, Realised]]:
     for hyper, _, changed in variants(model):
         yield f"model.{hyper}", replace(form, in_gradient=replace(form.in_gradient, model=changed))
     if form.clip is not None:
-        yield "clip.norm", replace(form, clip=replace(form.clip, norm=2 * form.clip.norm))
-    if form.freeze:
-        yield "freeze", replace(form, freeze=())
+        longer = None if is_zero(form.clip.norm) else replace(form.clip, norm=2 * form.clip.norm)
+        yield "clip.norm", replace(form, clip=longer)
+    for i in range(len(form.freeze)):
+        yield f"freeze[{i}]", replace(form, freeze=(*form.freeze[:i], *form.freeze[i + 1 :]))
     penalties = form.in_gradient.penalties  # a parameter each
     for i, penalty in enumerate(penalties):
         for hyper, _, changed in variants(penalty):

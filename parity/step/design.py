@@ -124,11 +124,13 @@ class Design:
 
     @property
     def additions(self) -> int | None:
-        """How many additions the gradient of a parameter is made of, where it is accumulated."""
+        """How many roundings the sum of a parameter's gradients has at most, where they are accumulated: its additions,
+        and one division by m.
+        """
         if not self.windows:
             return None
         pieces = 1 + PIECES * len(self.form.in_gradient.terms)
-        return max(len(window.sizes) for window in self.windows) * pieces - 1
+        return max(len(window.sizes) for window in self.windows) * pieces
 
     @property
     def consistent(self) -> bool:
@@ -185,7 +187,9 @@ class Design:
 
     def seen(self, steps: Any, mixed: dict[str, Any]) -> dict[str, Any]:
         """u_k ``(runs, …)`` from the mixed gradients of the same steps."""
-        mixed = mixed | {name: like(mixed[name], alive[steps]) * mixed[name] for name, alive in self.live.items()}
+        for name, alive in self.live.items():
+            g = mixed[name]
+            mixed = mixed | {name: np.where(alive[steps].reshape(-1, *(1,) * (g.ndim - 1)), g, 0 * g)}
         mixed = mixed if self.form.clip is None else self.form.clip(mixed)
         for twist in self.twists:
             mixed = twist(mixed)

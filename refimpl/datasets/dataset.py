@@ -12,7 +12,7 @@ from refimpl.ranges import number_fields
 from refimpl.types import Array, Params
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)  # eq=False: arrays have no single truth value
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)  # eq=False: arrays have no single truth value
 class Dataset:
     """Rows to train on, rows to validate on, and the parameters that made them where these are known.
 
@@ -27,6 +27,10 @@ class Dataset:
     X_validation: Array | None = None
     y_validation: Array | None = None
     truth: Params | None = None
+
+    def __repr__(self) -> str:
+        arrays = {name: getattr(self, name) for name in ("X", "y", "X_validation", "y_validation")}
+        return f"Dataset({', '.join(f'{n} {v.shape}' for n, v in arrays.items() if v is not None)})"
 
     def __post_init__(self) -> None:
         _check_features("X", self.X)

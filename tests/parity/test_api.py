@@ -255,3 +255,14 @@ def test_an_option_in_a_command_or_in_a_path_stays_as_it_is() -> None:
     error = OptionError("runs/a--b.npz: give --to-loss, as `parity convert --list` shows")
     assert str(error) == "runs/a--b.npz: give to_loss, as `parity convert --list` shows"
     assert error.on_the_command_line == "runs/a--b.npz: give --to-loss, as `parity convert --list` shows"
+
+
+def test_a_notebook_shows_bad_input_as_one_line() -> None:
+    with pytest.raises(parity.InputError) as raised:
+        parity.load("s0-scratch-lam")
+    assert raised.value._render_traceback_() == [f"InputError: {raised.value}"]
+
+
+def test_what_an_experiment_draws_is_shown_by_its_shapes() -> None:
+    shown = "Material(Dataset(X (1, 4, 2), y (1, 4, 1)), weight (1, 1, 2), bias (1, 1), 100 steps)"
+    assert repr(parity.load("s1-xor").draw()) == shown

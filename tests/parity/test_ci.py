@@ -91,6 +91,7 @@ def test_the_page_shows_both_files_and_the_workflow_names_the_actions_of_this_re
     assert all(step["uses"] in own for step in STEPS if "uses" in step)
 
 
+@pytest.mark.slow
 def test_the_hook_refuses_a_fault_and_lets_its_remedy_pass(project: Path) -> None:
     """As pre-commit calls it: entry and arguments, in the root of the repository, without a shell."""
     assert HOOK["id"] == USED["hooks"][0]["id"] and HOOK["pass_filenames"] is False

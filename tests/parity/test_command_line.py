@@ -31,7 +31,14 @@ from refimpl.optimizers import OPTIMIZERS
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = [(name, example) for name, command in COMMANDS.items() for example in command.examples]
-LONG = ("parity run", "parity verify", "parity sweep", "parity check examples/own/run.csv", "parity bridge ")
+LONG = (
+    "parity run",
+    "parity check torch.optim",
+    "parity verify",
+    "parity sweep",
+    "parity check examples/own/run.csv",
+    "parity bridge ",
+)
 """What begins so takes seconds or more."""
 
 

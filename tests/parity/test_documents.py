@@ -117,8 +117,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     [
         ("run check-small --dtype float32 --formulation loss", 0),
         ("run check-small --dtype float16 --formulation manual --implementation fused", 2),
-        ("verify -k SGD/defaults/for-loop/float32/cpu/plain/7", 0),
-        ("check torch.optim:SGD --hyper lr=0.1 --dtype float64", 0),
+        pytest.param("verify -k SGD/defaults/for-loop/float32/cpu/plain/7", 0, marks=pytest.mark.slow),
+        pytest.param("check torch.optim:SGD --hyper lr=0.1 --dtype float64", 0, marks=pytest.mark.slow),
         ("trace check-small --steps 2", 0),
         ("trace check-small --steps 1 --parameter bias --dtype bfloat16", 0),
         ("convert --from torch --loss mse --weight-decay 3 --rows 20 --to sklearn.Ridge", 0),

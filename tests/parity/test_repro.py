@@ -249,6 +249,7 @@ def sgd_that_touches_the_gradient(
     return state
 
 
+@pytest.mark.slow
 def test_a_faulty_update_by_hand_is_reproduced(scripts: Scripts, bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     faults: list[tuple[Any, dict[str, Any], str]] = [
         (sgd_without_dampening_factor, MOMENTUM, "state weight.momentum_buffer"),

@@ -181,6 +181,8 @@ LOOPS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "clip-by-value": (CLIPPED, {"clip": "value"}),
     "clip-other-limit": (CLIPPED, {"clip": "shorter"}),
     "freeze-missing": (FROZEN, {}),
+    "accumulation-by-epoch": ({"accumulation": Accumulation(micro=4, across_epochs=True)}, {}),
+    "freeze-other-steps": ({"freeze": (Freeze(parameters=("bias",), from_step=2, to_step=3),)}, {"freeze": "none"}),
     "freeze-gradient-only": (FROZEN, {"freeze": "zero"}),
 }
 MSE = {
@@ -201,6 +203,32 @@ def test_what_a_loop_does_in_its_place_is_named_first(asks: Any, fault: str) -> 
     asked, how = LOOPS[fault]
     diagnosis = checked(asks(**MSE, **asked), **how)
     assert diagnosis.verdict == "disagree" and diagnosis.findings[0].id == fault, diagnosis.text
+
+
+def test_with_long_windows_the_causes_of_the_other_parts_are_tried_too(asks: Any) -> None:
+    asked = {"accumulation": Accumulation(micro=12), "clip": Clip(norm=0.1)}
+    assert checked(asks(**MSE, **asked)).findings[0].id == "clip-missing"
+    full = {"accumulation": Accumulation(micro=4, last="full")}
+    assert checked(asks(**MSE, **full), micro=3, divide="full").findings[0].id == "accumulation-other-micro"
+
+
+def test_a_window_of_one_row_that_is_divided_by_three_agrees(asks: Any, bench: Any) -> None:
+    """Dividing the finished gradient rounds once more than dividing δ."""
+    for seed in range(6):
+        how = Accumulation(micro=3, last="full")
+        one = {
+            "data": Gaussian(train_rows=1, features=24),
+            "batches": Batches(size=0),
+            "accumulation": how,
+            "seed": seed,
+        }
+        experiment = asks(**one, optimizer=SGD(lr=0.05))
+        assert judge(experiment, bench.torch(experiment, dtype="float32", formulation="manual")).first is None
+
+
+def test_a_limit_of_zero_is_seen(asks: Any, bench: Any) -> None:
+    experiment = asks(clip=Clip(norm=0.0), penalties=(), optimizer=SGD(lr=0.05, weight_decay=0.1))
+    assert "clip.norm" not in judge(experiment, bench.torch(experiment, formulation="weight_decay")).undecidable
 
 
 @pytest.mark.every_case

@@ -23,40 +23,40 @@ from refimpl.freezing import Freeze
 from refimpl.types import Array
 
 
-def causes(chain: Chain, design: Design) -> Iterator[Cause]:
-    """Of each of the three that is asked for."""
-    if design.windows:
-        yield from _divided(design)
-        yield from _other_windows(design)
+def groups(chain: Chain, design: Design) -> Iterator[Iterator[Cause]]:
+    """Of each of the three that is asked for, in groups that are tried one after the other."""
     if design.form.clip is not None:
-        yield from _clipped(chain, design.form.clip)
+        yield _clipped(chain, design.form.clip)
     if design.form.freeze:
-        yield from _trained(design)
+        yield _trained(design)
+    if design.form.accumulation is not None:
+        if design.windows and chain.engine.recording.steps == design.steps:
+            yield _divided(design, design.form.accumulation)
+        yield _other_windows(design, design.form.accumulation, chain.engine.recording.steps)
 
 
 # -- accumulation ----------------------------------------------------------------------------------------------------
 
 
-def _divided(design: Design) -> Iterator[Cause]:
+def _divided(design: Design, asked: Accumulation) -> Iterator[Cause]:
     """The same windows, added up otherwise."""
-    micro = max(len(window.sizes) for window in design.windows)
+    micro = asked.micro
     short = [window for window in design.windows if len(window.sizes) < micro]
     for decayed in (True, False):
+        changed = partial(partial, _windows, decayed=decayed)
         if any(window.divisor != len(window.sizes) for window in short):
             by = "its own number of batches"
-            change = partial(_windows, change=_by_own, decayed=decayed)
-            yield cause("accumulation-last-divisor", change, by=by, micro=micro, variant=decayed)
+            yield cause("accumulation-last-divisor", changed(change=_by_own), by=by, micro=micro, variant=decayed)
         if any(window.divisor != micro for window in short):
-            change = partial(_windows, change=partial(_by, divisor=micro), decayed=decayed)
-            yield cause("accumulation-last-divisor", change, by="the full count", micro=micro, variant=decayed)
-        once = partial(_windows, change=partial(_by, divisor=1), decayed=decayed)
-        yield cause("accumulation-not-divided", once, variant=decayed)
-        twice = partial(_windows, change=_by_square, decayed=decayed)
-        yield cause("accumulation-divided-twice", twice, variant=decayed)
+            full = changed(change=partial(_by, divisor=micro))
+            yield cause("accumulation-last-divisor", full, by="the full count", micro=micro, variant=decayed)
+        yield cause("accumulation-not-divided", changed(change=partial(_by, divisor=1)), variant=decayed)
+        yield cause("accumulation-divided-twice", changed(change=_by_square), variant=decayed)
+        for which, index in (("last", -1), ("first", 0)):
+            one = partial(_one_batch, index=index, decayed=decayed)
+            yield cause("accumulation-one-batch", one, which=which, micro=micro, variant=decayed)
     if any(len(set(window.sizes)) > 1 for window in design.windows):
         yield cause("accumulation-mean-over-rows", partial(_windows, change=_in_one))
-    for which, index in (("last", -1), ("first", 0)):
-        yield cause("accumulation-one-batch", partial(_one_batch, index=index), which=which, micro=micro)
 
 
 def _windows(design: Design, change: Callable[[Window], Window], *, decayed: bool = True) -> Design:
@@ -85,33 +85,49 @@ def _in_one(window: Window) -> Window:
     return Window((sum(window.sizes),), 1)
 
 
-def _one_batch(design: Design, index: int) -> Design:
-    """Of every window only one batch counts, as often as it is asked to; so does its penalty."""
+def _one_batch(design: Design, index: int, *, decayed: bool) -> Design:
+    """Of every window only one batch counts, as often as it is asked to; so does its penalty, unless ``decayed``."""
     times = []
     for window in design.windows:
         of_batch = np.zeros(len(window.sizes))
         of_batch[index] = 1
         times.append(np.repeat(of_batch, window.sizes))
-    changed = design.with_penalty_times(np.array([1 / len(window.sizes) for window in design.windows]))
-    return replace(changed, row_times=tuple(times))
+    changed = replace(design, row_times=tuple(times))
+    if decayed:
+        return changed
+    return changed.with_penalty_times(np.array([1 / len(window.sizes) for window in design.windows]))
 
 
-def _other_windows(design: Design) -> Iterator[Cause]:
-    """The same batches, in other windows."""
-    asked, batches = max(len(window.sizes) for window in design.windows), design.material.loaded
-    yield cause("accumulation-none", partial(_accumulated, how=Accumulation(micro=1)), micro=asked)
-    for micro in range(2, 2 * asked + 1):
-        for last in ("mean", "full"):
-            if micro != asked:
-                how: Any = Accumulation(micro=micro, last=last)
-                yield cause("accumulation-other-micro", partial(_accumulated, how=how), given=micro, micro=asked)
-    across = Accumulation(micro=asked, across_epochs=True)
-    yield cause("accumulation-across-epochs", partial(_accumulated, how=across))
-    if any(len(epoch) % asked for epoch in batches):
+def _other_windows(design: Design, asked: Accumulation, steps: int) -> Iterator[Cause]:
+    """The same batches, in other windows that make as many steps as were recorded."""
+    micro, batches = asked.micro, design.material.loaded
+
+    def fits(how: Accumulation) -> bool:
+        made = _accumulated(design, how)
+        return made is not None and made.steps == steps
+
+    if not asked.across_epochs and any(len(epoch) % micro for epoch in batches):
+        yield cause("accumulation-rest-dropped", partial(_whole_windows, micro=micro))
         for decayed in (True, False):
-            carried = partial(_carried, micro=asked, decayed=decayed)
-            yield cause("accumulation-rest-carried", carried, micro=asked, variant=decayed)
-        yield cause("accumulation-rest-dropped", partial(_whole_windows, micro=asked))
+            carried = partial(_carried, micro=micro, decayed=decayed)
+            yield cause("accumulation-rest-carried", carried, micro=micro, variant=decayed)
+    for last in ("mean", "full"):
+        other = _how(micro, last, across_epochs=not asked.across_epochs)
+        if fits(other):
+            id = "accumulation-by-epoch" if asked.across_epochs else "accumulation-across-epochs"
+            yield cause(id, partial(_accumulated, how=other), variant=last == "full")
+    if micro > 1 and fits(Accumulation(micro=1)):
+        yield cause("accumulation-none", partial(_accumulated, how=Accumulation(micro=1)), micro=micro)
+    for given in range(2, 2 * micro + 1):
+        for last in ("mean", "full"):
+            how = _how(given, last, across_epochs=asked.across_epochs)
+            if given != micro and fits(how):
+                to = partial(_accumulated, how=how)
+                yield cause("accumulation-other-micro", to, given=given, micro=micro, variant=last == "full")
+
+
+def _how(micro: int, last: Any, *, across_epochs: bool) -> Accumulation:
+    return Accumulation(micro=micro, last=last, across_epochs=across_epochs)
 
 
 def _accumulated(design: Design, how: Accumulation) -> Design | None:
@@ -183,11 +199,19 @@ def _trained(design: Design) -> Iterator[Cause]:
     said = " and ".join(names)
     yield cause("freeze-missing", partial(_with_freeze, freeze=()), names=said)
     yield cause("freeze-gradient-only", _gradient_only, names=said)
-    for begun in (1, -1):
-        moved = tuple(_moved(freeze, begun) for freeze in design.form.freeze)
-        if all(one is not None for one in moved):
-            shift = partial(_with_freeze, freeze=tuple(one for one in moved if one is not None))
-            yield cause("freeze-shifted", shift, names=said, when="later" if begun > 0 else "earlier")
+    for by in ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1)):
+        moved = tuple(_moved(freeze, *by) for freeze in design.form.freeze)
+        known = tuple(one for one in moved if one is not None)
+        if len(known) == len(moved) and known != design.form.freeze:
+            executed, asked = (" and ".join(map(_steps_of, some)) for some in (known, design.form.freeze))
+            shift = partial(_with_freeze, freeze=known)
+            yield cause("freeze-other-steps", shift, numbers=1, names=said, executed=executed, asked=asked)
+
+
+def _steps_of(freeze: Freeze) -> str:
+    """``2 to 4``, or ``2 on``."""
+    end = freeze.to_step
+    return f"{freeze.from_step} on" if end is None else f"{freeze.from_step} to {end - 1}"
 
 
 def _with_freeze(design: Design, freeze: tuple[Freeze, ...]) -> Design:
@@ -200,10 +224,10 @@ def _gradient_only(design: Design) -> Design:
     return replace(_with_freeze(design, ()), scale={**design.scale, **scale})
 
 
-def _moved(freeze: Freeze, by: int) -> Freeze | None:
-    """The same a step later or earlier."""
-    start = max(freeze.from_step + by, 0) if freeze.from_step else 0
-    end = None if freeze.to_step is None else freeze.to_step + by
-    if end is not None and end <= start:
+def _moved(freeze: Freeze, begin: int, end: int) -> Freeze | None:
+    """The same with its first step, and the one after its last, moved; None where nothing is left."""
+    start = freeze.from_step + begin
+    stop = None if freeze.to_step is None else freeze.to_step + end
+    if start < 0 or (stop is not None and stop <= start):
         return None
-    return Freeze(parameters=freeze.parameters, from_step=start, to_step=end)
+    return Freeze(parameters=freeze.parameters, from_step=start, to_step=stop)

@@ -98,6 +98,10 @@ def _shared_name(names: list[str]) -> str:
     return prefix.removesuffix("-lam").rstrip("-") or names[0]
 
 
+LARGEST = 1e100
+"""Of what is drawn: an axis cannot reach much farther, and all else would be a line at its bottom."""
+
+
 def penalty_label(reference: Reference) -> str:
     """``λ = 3``, or the penalties by name."""
     penalties = reference.experiment.penalties
@@ -139,17 +143,21 @@ def _overlay(axis: Any, references: list[Reference], runs: list[Run], which: str
     for colour, reference in zip(colours(len(references)), references, strict=True):
         values = getattr(reference.trajectory, which)[:, 0]
         what = penalty_label(reference)
-        axis.plot(np.arange(len(values)), values, color=colour, lw=2, label=f"{what}, reference")
+        drawn = np.where(np.abs(values) < LARGEST, values, np.nan)
+        ends = "" if np.all(np.isfinite(drawn)) else f", too large to draw from {int(np.argmin(np.isfinite(drawn)))} on"
+        axis.plot(np.arange(len(values)), drawn, color=colour, lw=2, label=f"{what}, reference{ends}")
         mine = [one for one in runs if one.experiment is reference.experiment and one.trajectory is not None]
         right = _by_dtype([one for one in mine if one.verdict.name != "disagree"])
         every = max(1, len(values) // 12)
         for i, (dtype, some) in enumerate(right.items()):
             marked = np.arange(i * every // len(right), len(values), every)
             points = getattr(some[0].trajectory, which)[marked, 0]
+            points = np.where(np.abs(points) < LARGEST, points, np.nan)
             marker = "osD^"[i % 4]
             axis.plot(marked, points, marker, mfc="none", color=colour, ms=7, label=f"{what}, torch {dtype}")
         for i, one in enumerate(one for one in mine if one.verdict.name == "disagree"):
             wrong = getattr(one.trajectory, which)[:, 0]
+            wrong = np.where(np.abs(wrong) < LARGEST, wrong, np.nan)
             look = {"ls": ("--", "-.", ":")[i % 3], "marker": "x+1234"[i // 3 % 6], "markevery": every, "lw": 1}
             label = f"{what}, disagrees: {one.setting}"
             axis.plot(np.arange(len(wrong)), wrong, color=colour, label=label, **look)

@@ -21,6 +21,8 @@ def print_report(report: Report, console: Console) -> None:
     for reference in report.references:
         runs = [one for one in report.runs if one.experiment is reference.experiment]
         console.print(_table(reference, runs))
+        if line := _divergence(reference):
+            console.print(line, soft_wrap=True)
         for one in runs:
             if one.verdict.name != "agree":
                 colour = STYLE[one.verdict.name]
@@ -37,6 +39,25 @@ def print_report(report: Report, console: Console) -> None:
     console.print(f"[dim]{escape(versions)}[/]")
     if report.folder:
         console.print(f"Results: {escape(str(report.folder))} (report.json, pictures, trajectories)", soft_wrap=True)
+
+
+FAR = 1e3
+"""How many times its start a training loss must have risen to be said to."""
+
+
+def _divergence(reference: Reference) -> str:
+    """That the mathematics itself grows, which torch may well agree with."""
+    losses = reference.trajectory.train_loss[:, 0]
+    if losses[-1] <= FAR * losses[0]:
+        return ""
+    optimizers = reference.experiment.optimizers.values()
+    where = f"; see parity stability {escape(reference.experiment.name)}" if all(map(_is_sgd, optimizers)) else ""
+    rises = f"{_number(losses[0])} to {_number(losses[-1])}"
+    return f"  the training loss of the reference rises from {rises}{where}"
+
+
+def _is_sgd(optimizer: object) -> bool:
+    return type(optimizer).__name__ == "SGD"
 
 
 def _table(reference: Reference, runs: list[Run]) -> Table:

@@ -135,9 +135,13 @@ def _log_where_wide(*axes: Any) -> None:
 
 
 def _show_divergence(axes: Collection[Any], sweep: Sweep) -> None:
-    """The range from the first λ of which the run of some seed diverges, shaded."""
+    """The range of the λ of which the run of some seed diverges, shaded from midway between two values on."""
     if not np.any(sweep.diverges):
         return
-    first, last = sweep.grid.values[sweep.diverges][[0, -1]]
+    values, where = sweep.grid.values, np.flatnonzero(sweep.diverges)
+    middle = np.sqrt if sweep.grid.scale == "log" and values[0] > 0 else None
+    between = middle(values[:-1] * values[1:]) if middle else (values[:-1] + values[1:]) / 2
+    edges = np.concatenate([values[:1], between, values[-1:]])
+    first, last = edges[where[0]], edges[where[-1] + 1]
     for axis in axes:
         axis.axvspan(first, last, color="#b00020", alpha=0.15, lw=0, label="diverges")

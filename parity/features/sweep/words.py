@@ -57,6 +57,9 @@ def sentences(sweep: Sweep, marks: Sequence[Mark]) -> list[str]:
 def _divergence(sweep: Sweep) -> str:
     values, diverges = sweep.grid.values, sweep.diverges
     first = int(np.argmax(diverges))
+    if np.all(diverges):
+        name = sweep.experiment.name
+        return f"Training diverges at every λ: the learning rate may be too large; see parity stability {name}."
     worst = int(sweep.curves.rose[:, -1].sum())
     if np.all(diverges[first:]):
         seeds = f"; at λ = {values[-1]:g} in {worst} of {len(sweep.seeds)} seeds" if len(sweep.seeds) > 1 else ""
@@ -81,6 +84,10 @@ def _first(sweep: Sweep, first: Mark, best: Mark) -> str:
             more = percent(float(np.max(first.validation_loss[worse] / best.validation_loss[worse])) - 1)
         text += f"; the best is λ = {number(middle(best.strengths))}, and the first loses up to {more} more than that"
     to_the_end = int(np.sum(first.strengths == sweep.grid.values[-1]))
+    at_the_start = int(np.sum(first.strengths == sweep.grid.values[0]))
+    if at_the_start and not to_the_end:
+        where = "It" if seeds == 1 else f"In {at_the_start} of {seeds} seeds it"
+        text += f". {where} is the smallest of the range: sweep smaller ones, too"
     if to_the_end:
         where = "It" if seeds == 1 else f"In {to_the_end} of {seeds} seeds it"
         text += f". {where} falls to the end of the range: sweep further"

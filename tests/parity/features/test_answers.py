@@ -133,6 +133,7 @@ def test_the_printed_norms_lie_within_three_standard_deviations(evidence: Mappin
         assert printed == "" or abs(float(printed) - mean) < 3 * deviation
 
 
+@pytest.mark.slow
 def test_what_is_predicted_to_diverge_does(evidence: Mapping[str, Reply]) -> None:
     losses = dict(zip(column(evidence["s4-beyond-limit"], "η"), evidence["s4-beyond-limit"].rows, strict=True))
     assert losses[0.003][2] == losses[0.022][2] == "converges" and losses[0.023][2] == losses[0.03][2] == "diverges"
