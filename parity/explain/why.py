@@ -80,6 +80,8 @@ def explain(design: Design, engine: Engine, observed: Observed | None = None) ->
     if asked.accumulation is not None or asked.clip is not None or asked.freeze:
         for group in trainers.groups(chain_of(design, engine, observed), design):
             proof.hold_all((cause,) for cause in group)
+        if not proof.named and (asked.clip is not None or asked.freeze) and design.steps == engine.recording.steps:
+            proof.hold_all((cause,) for cause in trainers.catalogued(design, engine))
         if proof.named or asked.clip is not None or asked.freeze:
             return proof.ranked()  # what is measured below takes gradients as the rows make them
     for begin in batches.options(design, engine, observed):

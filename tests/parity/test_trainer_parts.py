@@ -127,13 +127,14 @@ def loop(
     last: bool = True,
     carry: bool = False,
     freeze: str = "",
+    decay: float = 0.1,
 ) -> None:
     """The loop that a trainer has, with what can go wrong in it."""
     net = torch.nn.Linear(task.features, 1, dtype=task.dtype)
     with torch.no_grad():
         net.weight.copy_(task.weight)
         net.bias.copy_(task.bias)
-    optimizer = torch.optim.SGD(net.parameters(), lr=task.lr, momentum=0.9, weight_decay=0.1)
+    optimizer = torch.optim.SGD(net.parameters(), lr=task.lr, momentum=0.9, weight_decay=decay)
     micro, step = micro or task.accumulate, 0
     for _ in range(task.epochs):
         batches = list(task.loader)
@@ -210,6 +211,12 @@ def test_with_long_windows_the_causes_of_the_other_parts_are_tried_too(asks: Any
     assert checked(asks(**MSE, **asked)).findings[0].id == "clip-missing"
     full = {"accumulation": Accumulation(micro=4, last="full")}
     assert checked(asks(**MSE, **full), micro=3, divide="full").findings[0].id == "accumulation-other-micro"
+
+
+@pytest.mark.parametrize("asked", [CLIPPED, FROZEN], ids=["clip", "freeze"])
+def test_a_fault_of_the_catalogue_is_named_beside_them(asks: Any, asked: dict[str, Any]) -> None:
+    how = {"clip": "all"} if asked is CLIPPED else {"freeze": "none"}
+    assert checked(asks(**MSE, **asked), **how, decay=0.0).findings[0].id == "penalty-missing"
 
 
 def test_a_window_of_one_row_that_is_divided_by_three_agrees(asks: Any, bench: Any) -> None:

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from parity.explain.cause import Cause, cause
+from parity.explain.cause import FAR, VERIFIED, Cause, cause, cause_of, named
 from parity.explain.faults.twists import ClipValue
 from parity.explain.measure.chain import Chain
 from parity.step.design import Design
+from parity.step.engine import Engine
 from refimpl.accumulation import Accumulation, Window
 from refimpl.clipping import Clip
 from refimpl.errors import ParameterError
@@ -231,3 +232,23 @@ def _moved(freeze: Freeze, begin: int, end: int) -> Freeze | None:
     if start < 0 or (stop is not None and stop <= start):
         return None
     return Freeze(parameters=freeze.parameters, from_step=start, to_step=stop)
+
+
+# -- the catalogue ---------------------------------------------------------------------------------------------------
+
+
+def catalogued(design: Design, engine: Engine) -> Iterator[Cause]:
+    """The faults of the catalogue whose steps in float64, with all that is asked, lie nearest to those recorded."""
+    allowed = engine.allowances(design)
+    faults = [(fault, one) for fault, one in named(design) if one.steps == engine.recording.steps and one.consistent]
+    made = engine.weights([one for _, one in faults])
+    largest = np.zeros(len(faults))
+    for name, weights in made.items():
+        off = np.abs(weights - engine.recording.weights[name][1:]).reshape(len(faults), *allowed[name].shape)
+        with np.errstate(all="ignore"):
+            share = np.where(off == 0, 0, off / allowed[name]).reshape(len(faults), -1)
+        largest = np.maximum(largest, np.nan_to_num(share, nan=np.inf).max(axis=1))
+    for i in np.argsort(largest, kind="stable")[:VERIFIED]:
+        fault = faults[int(i)][0]
+        if largest[i] < FAR:
+            yield cause_of(fault.name, fault.value)

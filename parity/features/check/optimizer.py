@@ -66,7 +66,8 @@ def conclude(examined: Examined, hyper: Mapping[str, Any], against: str | None =
     if key:
         reference = demanded(key, own, hyper, examined.given)
         held = dict.fromkeys(examined.parameters, reference)
-        return _held_to(examined, held, shown(reference), reference=reference)
+        left_open = "weight_decay" not in {**own, **hyper}
+        return _held_to(examined, held, shown(reference), reference=reference, left_open=left_open)
     identity, nearest = identify(examined)
     if identity is not None:
         return _held_to(examined, identity.held, identity.text, identity=identity)
@@ -80,8 +81,12 @@ def _held_to(
     *,
     reference: Optimizer | None = None,
     identity: Identification | None = None,
+    left_open: bool = False,
 ) -> Diagnosis:
-    """Against the ``reference`` that was demanded, or the one that it is by its ``identity``."""
+    """Against the ``reference`` that was demanded, or the one that it is by its ``identity``.
+
+    ``left_open``: whether nothing was said of the weight decay, so that the class must follow the reference with one.
+    """
     runs = {"float64": examined.runs["drawn"], **examined.dtypes}
     judged = {dtype: judge(held, played, dtype, float32=examined.keeps_float32) for dtype, played in runs.items()}
     if judged["float64"].share > 1:
@@ -90,12 +95,18 @@ def _held_to(
         of_numbers = findings.of_numbers(identity, examined.given) if identity else ()
         all_findings = [*of_numbers, *findings.of_dtypes(judged, examined.raised, label)]
     all_findings += examined.faults
+    decayed = _when_decayed(examined, held) if judged["float64"].share <= 1 else []
+    if left_open and decayed:
+        change = "compare it with --hyper weight_decay=0.1; with --hyper weight_decay=0 the decay is left out"
+        all_findings.append(
+            Finding(id="decay-when-on", text=decayed[0], evidence="a run with that decay", change=change)
+        )
     share = max(one.share for one in judged.values())
     unseen = () if share > 1 else _unseen(held, examined)
     verdict: CheckVerdict = "disagree" if all_findings or share > 1 else "undecidable" if unseen else "agree"
     notes = [
         *examined.notes,
-        *(_when_decayed(examined, held) if share <= 1 else ()),
+        *(decayed if share <= 1 and not left_open else ()),
         *_scalars(judged),
         *(_defaults(examined, reference) if reference else ()),
     ]

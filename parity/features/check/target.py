@@ -73,6 +73,10 @@ def load(target: Target) -> Any:
 
 
 def _module(place: str) -> ModuleType:
+    """A module that is installed, or one of the current folder, as ``python -m`` finds it."""
+    here = str(Path.cwd())
+    if not {"", here} & set(sys.path):
+        sys.path.append(here)
     try:
         return importlib.import_module(place)
     except ModuleNotFoundError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -18,7 +19,7 @@ from parity.cli import main
 from parity.errors import InputError
 from parity.explain.diagnosis import diagnose
 from parity.features.check.examine import examine
-from parity.features.check.in_process import trajectory_here
+from parity.features.check.in_process import check_class_here, trajectory_here
 from parity.features.check.kind import kind_of
 from parity.features.check.optimizer import conclude
 from parity.features.check.run import check, hyper_parameters
@@ -247,3 +248,43 @@ def test_a_hyper_parameter_that_is_not_finite_is_refused_in_one_line(word: str) 
 def test_nor_is_it_taken_in_python(value: Any) -> None:
     with pytest.raises(InputError, match=r"^hyper lr=.*allowed: finite numbers"):
         check(torch.optim.Adam, hyper={"lr": value})
+
+
+# -- decay -----------------------------------------------------------------------------------------------------------
+
+
+class DecayedTwice(torch.optim.AdamW):
+    """AdamW that shrinks the weights a second time, after the step."""
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        loss = super().step(closure)
+        for group in self.param_groups:
+            for param in group["params"]:
+                if param.grad is not None:
+                    param.mul_(1 - group["lr"] * group["weight_decay"])
+        return loss
+
+
+def test_a_decay_that_is_applied_twice_is_named() -> None:
+    diagnosis = check_class_here(DecayedTwice, {"weight_decay": 0.1}, "adamw", ("float64",))
+    assert diagnosis.verdict == "disagree" and diagnosis.findings[0].id == "decay-again-after-step", diagnosis.text
+
+
+def test_a_decay_that_is_off_is_tried_unless_it_is_said_to_be_off() -> None:
+    class Off(DecayedTwice):
+        def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = 0.0) -> None:
+            super().__init__(params, lr=lr, weight_decay=weight_decay)
+
+    left_open = check_class_here(Off, {}, "adamw(weight_decay=0.0)", ("float64",))
+    said = check_class_here(Off, {"weight_decay": 0.0}, "adamw", ("float64",))
+    assert said.verdict == "agree" and left_open.verdict == "agree"
+    found = check_class_here(Off, {"lr": 0.01}, "adamw", ("float64",))
+    assert found.verdict == "disagree" and found.findings[-1].id == "decay-when-on", found.text
+
+
+def test_a_module_of_the_current_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "of_this_folder.py").write_text(CODE, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [*sys.path])
+    assert load(parse("of_this_folder:make")).__name__ == "make"
