@@ -271,9 +271,11 @@ def test_a_decay_that_is_off_is_tried_as_well() -> None:
         param.mul_(1 - group["weight_decay"]).sub_(group["lr"] * grad)
 
     found = own(step, {"lr": 0.01}, "sgdw")
-    assert found.verdict == "agree"
-    assert "with weight_decay = 0.1, which is off here" in found.notes[0]
-    assert "not multiplied by the learning rate" in found.notes[0]
+    assert found.verdict == "disagree" and found.findings[0].id == "decay-when-on"
+    assert "with weight_decay = 0.1, which is off here" in found.text
+    assert "not multiplied by the learning rate" in found.text
+    said = own(step, {"lr": 0.01, "weight_decay": 0.0}, "sgdw")
+    assert said.verdict == "agree" and "not multiplied by the learning rate" in said.notes[0]
 
 
 # -- what none must do -------------------------------------------------------------------------------------------------
