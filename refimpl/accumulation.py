@@ -12,7 +12,6 @@ have unequal sizes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any, Literal
@@ -105,12 +104,8 @@ def accumulated(
         losses.append(loss / window.divisor)
         objectives.append(micro.objective_from(loss, params) / window.divisor)
         gradients.append({name: each / window.divisor for name, each in gradient.items()})
-    return sum(losses), sum(objectives), {name: sum_of(gradients, name) for name in params}
-
-
-def sum_of(gradients: Sequence[dict[str, Array]], name: str) -> Array:
-    """Σⱼ of the gradients of one parameter."""
-    return add_in_any_order([each[name] for each in gradients])
+    together = {name: add_in_any_order([each[name] for each in gradients]) for name in params}
+    return sum(losses), sum(objectives), together
 
 
 def masked(problem: Problem, mask: Array | None) -> Problem:

@@ -213,7 +213,7 @@ def test_completion_is_installed_for_a_shell(tmp_path: Path) -> None:
 # -- did you mean -------------------------------------------------------------------------------------------------
 
 TYPOS = {
-    "chek": "'check'",
+    "chek": "'check', 'schema'",
     "run s1-xor --dtpye float32": "--dtype",
     "--verison": "--version",
     "run s1-xr": "'s1-xor'",

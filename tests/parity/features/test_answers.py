@@ -247,7 +247,7 @@ def test_the_other_commands_run_as_the_page_says(
     """A sweep over one epoch, without its picture: test_sweep.py draws it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("parity.features.sweep.command.load", lambda name: first_epoch(name)[0])
-    monkeypatch.setattr("parity.features.sweep.files.picture", lambda *_: None)
+    monkeypatch.setattr("parity.features.sweep.run.Sweep.plot", lambda _: None)
     monkeypatch.setattr("parity.features.sweep.files.save", lambda _, path: path)
     assert main(shlex.split(command)[1:]) == 0
     assert capsys.readouterr().out
