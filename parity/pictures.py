@@ -24,9 +24,9 @@ from parity.errors import OptionError
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe & Ito: told apart by everyone
 INK = "#333333"
-"""Of limits and of what is compared with."""
+"""The colour of limits, and of what others are compared with."""
 WITHIN, INFINITE = "#e4e8eb", "#2b1055"
-"""Of errors within the tolerance, and of an infinite share of it: neither is a colour of a map of shares."""
+"""The colours of errors within the tolerance and of an infinite share of it; neither is one of a map of shares."""
 TITLE, LABEL = 12, 9
 """Sizes in points of a picture's title and of the labels in its legend."""
 LINE = 1.25 / 72

@@ -15,20 +15,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from refimpl.ranges import NonNegative, Range, check_fields
+from refimpl.ranges import NonNegative, check_fields
 from refimpl.reductions import norm
-from refimpl.types import Array, Number
+from refimpl.types import Array
 
 
 @dataclass(frozen=True, kw_only=True)
 class Clip:
     """The longest gradient that is allowed: ``norm`` c, ``of`` all parameters together or of each, and ``eps`` ε."""
 
-    norm: Annotated[Number, Range(low=0)]
+    norm: NonNegative
     of: Literal["all", "each"] = "all"
     eps: NonNegative = 1e-6
 

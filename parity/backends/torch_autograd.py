@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from typing import Any
 
@@ -26,7 +27,7 @@ FLAGS = {
 }
 
 TORCH_EPS = 1e-6
-"""What torch adds to a norm that it divides by."""
+"""The number that torch adds to a norm before it divides by it."""
 
 
 class Autograd(Run):
@@ -84,7 +85,8 @@ class Autograd(Run):
                 step_loss, step_objective = step_loss + loss.item(), step_objective + penalised.item()
             self.clip()
             gradient = self.gradient()
-            self.optimizer.step()
+            with in_torchs_words((TypeError,)) if self.live else contextlib.nullcontext():
+                self.optimizer.step()  # a fused SGD cannot take a first gradient that comes late
         self.compare("gradients/", gradient, self.gradient())
         if self.scheduler is not None and self.schedule.per == "step":
             self.scheduler.step()

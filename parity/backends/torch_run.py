@@ -55,7 +55,7 @@ class Run(ABC):
 
     @property
     def divisor(self) -> int:
-        """What the loss of each of them is divided by."""
+        """The number that the loss of each micro-batch is divided by."""
         return self.material.windows[self.step_number].divisor if self.material.windows else 1
 
     def frozen(self) -> list[str]:
@@ -140,11 +140,9 @@ class Run(ABC):
         return asked if np.array_equal(asked, array) else array
 
     def first_step_in_torchs_words(self) -> contextlib.AbstractContextManager[None]:
-        """An operation that torch does not have for the dtype or device shows at the first step, or at the first one in
-        which other parameters are frozen: a fused SGD cannot take a first gradient that comes late.
-        """
-        refusals = (RuntimeError, NotImplementedError, *((TypeError,) if self.live else ()))
-        return in_torchs_words(refusals) if self.step_number == 0 or self.live else contextlib.nullcontext()
+        """An operation that torch does not have for the dtype or device shows at the first step."""
+        refusals = (RuntimeError, NotImplementedError)
+        return in_torchs_words(refusals) if self.step_number == 0 else contextlib.nullcontext()
 
     def norm(self) -> list[float]:
         weights = [self.params[name].detach().flatten() for name in self.model.weights]

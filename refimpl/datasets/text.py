@@ -27,7 +27,7 @@ from refimpl.types import Array
 MISSING = ("", "na", "n/a", "nan", "null", "none", "?", ".", "..")
 """The cells, in small letters, that say that there is no number."""
 NUMBER = re.compile(r"[-+]?[\d.,_]*\d[\d.,_]*(e[-+]?\d+)?|[-+]?inf(inity)?", re.IGNORECASE)
-"""What is meant as a number, whether it can be read as one or not."""
+"""The form of a cell that is meant as a number, whether it can be read as one or not."""
 FIRST = ', or set header to "yes" if this line holds names, or skip = {} if it is text above the table'
 SWAP = str.maketrans(",.", ".,")
 

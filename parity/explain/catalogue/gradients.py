@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from parity.explain.faults.twists import ClipNorm, ClipValue, Normalised, Rounded, Sign
+from parity.explain.faults.twists import ClipValue, Normalised, Rounded, Sign
 from parity.step.design import Design, Twist
+from refimpl.clipping import Clip
 from refimpl.types import Array
 
 TWISTS: Mapping[str, Callable[[float], Twist]] = {
-    "clip-norm": ClipNorm,
+    "clip-norm": lambda value: Clip(norm=value),
     "clip-value": ClipValue,
     "sign": lambda _: Sign(),
     "normalised": lambda value: Normalised(together=value == 0),

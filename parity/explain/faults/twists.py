@@ -14,27 +14,6 @@ Gradients = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class ClipNorm:
-    """``g·min(1, c/(‖g‖ + 10⁻⁶))`` with the norm of all parameters together, as ``clip_grad_norm_``."""
-
-    limit: float
-
-    def __call__(self, gradient: Gradients) -> Gradients:
-        factor = np.minimum(1, self.limit / (norm(*gradient.values()) + 1e-6))
-        return {name: g * beside(g, factor) for name, g in gradient.items()}
-
-
-@dataclass(frozen=True)
-class ClipEach:
-    """Clipping by the norm of each parameter for itself."""
-
-    limit: float
-
-    def __call__(self, gradient: Gradients) -> Gradients:
-        return {name: ClipNorm(self.limit)({name: g})[name] for name, g in gradient.items()}
-
-
-@dataclass(frozen=True)
 class ClipValue:
     """Every element cut off at ±c, as ``clip_grad_value_``."""
 

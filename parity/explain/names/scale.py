@@ -10,12 +10,13 @@ import numpy as np
 
 from parity.explain.catalogue import NAMES
 from parity.explain.cause import Cause, cause, cause_of
-from parity.explain.faults.twists import ClipEach, Masked
+from parity.explain.faults.twists import Masked
 from parity.explain.measure.chain import SLACK, Chain
 from parity.explain.measure.series import Series, compounding, multiple, steps_text
 from parity.explain.names import rates
 from parity.explain.names.seen import twisted
 from parity.step.design import Design
+from refimpl.clipping import Clip
 from refimpl.types import Array
 
 
@@ -92,7 +93,7 @@ def _clipped_each(chain: Chain, scales: dict[str, Series]) -> Iterator[Cause]:
     limit = float(f"{np.max(reached):.3g}")
     if not limit or np.any(np.abs(reached - limit) > 1e-3 * limit):
         return  # a gradient of 0 is not a clipped one
-    yield cause("gradient-clipped-each", partial(twisted, twist=ClipEach(limit)), numbers=1, limit=limit)
+    yield cause("gradient-clipped-each", partial(twisted, twist=Clip(norm=limit, of="each")), numbers=1, limit=limit)
 
 
 def elementwise(chain: Chain) -> Iterator[Cause]:

@@ -25,7 +25,7 @@ from refimpl.types import Array
 
 
 def groups(chain: Chain, design: Design) -> Iterator[Iterator[Cause]]:
-    """Of each of the three that is asked for, in groups that are tried one after the other."""
+    """The causes of each of the three that is asked for, in groups that are tried one after the other."""
     if design.form.clip is not None:
         yield _clipped(chain, design.form.clip)
     if design.form.freeze:
@@ -40,7 +40,7 @@ def groups(chain: Chain, design: Design) -> Iterator[Iterator[Cause]]:
 
 
 def _divided(design: Design, asked: Accumulation) -> Iterator[Cause]:
-    """The same windows, added up otherwise."""
+    """Causes that keep the windows and add up their batches otherwise."""
     micro = asked.micro
     short = [window for window in design.windows if len(window.sizes) < micro]
     for decayed in (True, False):
@@ -100,7 +100,7 @@ def _one_batch(design: Design, index: int, *, decayed: bool) -> Design:
 
 
 def _other_windows(design: Design, asked: Accumulation, steps: int) -> Iterator[Cause]:
-    """The same batches, in other windows that make as many steps as were recorded."""
+    """Causes that put the same batches into other windows, of as many steps as were recorded."""
     micro, batches = asked.micro, design.material.loaded
 
     def fits(how: Accumulation) -> bool:
@@ -168,7 +168,7 @@ def _whole_windows(design: Design, micro: int) -> Design | None:
 
 
 def _clipped(chain: Chain, clip: Clip) -> Iterator[Cause]:
-    """Not at all, of the other of all and each, by value, to another norm."""
+    """Causes that do not clip, take the other norm of the two, cut off elements, or have another limit."""
     yield cause("clip-missing", partial(_with_clip, clip=None), limit=float(clip.norm))
     other = replace(clip, of="each" if clip.of == "all" else "all")
     words = {"all": "of all parameters together", "each": "of each parameter for itself"}
@@ -195,7 +195,7 @@ def _by_value(design: Design) -> Design:
 
 
 def _trained(design: Design) -> Iterator[Cause]:
-    """Parameters that train all the same, or whose optimizer goes on without their gradient."""
+    """Causes that train what is frozen, let its optimizer go on without a gradient, or freeze it in other steps."""
     names = sorted({name for freeze in design.form.freeze for name in freeze.parameters})
     said = " and ".join(names)
     yield cause("freeze-missing", partial(_with_freeze, freeze=()), names=said)
@@ -241,13 +241,13 @@ def catalogued(design: Design, engine: Engine) -> Iterator[Cause]:
     """The faults of the catalogue whose steps in float64, with all that is asked, lie nearest to those recorded."""
     allowed = engine.allowances(design)
     faults = [(fault, one) for fault, one in named(design) if one.steps == engine.recording.steps and one.consistent]
-    made = engine.weights([one for _, one in faults])
     largest = np.zeros(len(faults))
-    for name, weights in made.items():
-        off = np.abs(weights - engine.recording.weights[name][1:]).reshape(len(faults), *allowed[name].shape)
-        with np.errstate(all="ignore"):
-            share = np.where(off == 0, 0, off / allowed[name]).reshape(len(faults), -1)
-        largest = np.maximum(largest, np.nan_to_num(share, nan=np.inf).max(axis=1))
+    for i, (_, one) in enumerate(faults):  # one at a time: the steps of all together may not fit in memory
+        for name, weights in engine.weights([one]).items():
+            off = np.abs(weights[0] - engine.recording.weights[name][1:]).reshape(allowed[name].shape)
+            with np.errstate(all="ignore"):
+                share = np.where(off == 0, 0, off / allowed[name])
+            largest[i] = max(largest[i], np.nan_to_num(share, nan=np.inf).max(initial=0))
     for i in np.argsort(largest, kind="stable")[:VERIFIED]:
         fault = faults[int(i)][0]
         if largest[i] < FAR:

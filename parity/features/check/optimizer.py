@@ -97,7 +97,7 @@ def _held_to(
     all_findings += examined.faults
     decayed = _when_decayed(examined, held) if judged["float64"].share <= 1 else []
     if left_open and decayed:
-        change = "compare it with --hyper weight_decay=0.1; with --hyper weight_decay=0 the decay is left out"
+        change = "give a weight_decay to compare the decay alone, or weight_decay = 0 to leave it out"
         all_findings.append(
             Finding(id="decay-when-on", text=decayed[0], evidence="a run with that decay", change=change)
         )

@@ -16,7 +16,7 @@ from parity.explain.effects import effects
 from parity.explain.faults.losses import Broadcast, Divided
 from parity.explain.faults.models import Narrow
 from parity.explain.faults.penalties import plain_sum, unsquared
-from parity.explain.faults.twists import ClipNorm, ClipValue
+from parity.explain.faults.twists import ClipValue
 from parity.explain.initial import starts
 from parity.explain.pattern import which
 from parity.gallery import names
@@ -25,6 +25,7 @@ from parity.step.design import as_asked
 from parity.step.free import simulate
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
+from refimpl.clipping import Clip
 from refimpl.losses import SquaredError
 from refimpl.models import Linear
 from refimpl.training import train
@@ -110,7 +111,7 @@ def test_clipping_is_torch_s() -> None:
     gradient = {"weight": RNG.standard_normal((1, 1, 7)), "bias": RNG.standard_normal((1, 1))}
     for limit in (0.5, 100.0):
         parameters = [torch.nn.Parameter(torch.tensor(g)) for g in gradient.values()]
-        for twist, theirs in ((ClipNorm(limit), "clip_grad_norm_"), (ClipValue(limit), "clip_grad_value_")):
+        for twist, theirs in ((Clip(norm=limit), "clip_grad_norm_"), (ClipValue(limit), "clip_grad_value_")):
             for parameter, g in zip(parameters, gradient.values(), strict=True):
                 parameter.grad = torch.tensor(g)
             getattr(torch.nn.utils, theirs)(parameters, limit)

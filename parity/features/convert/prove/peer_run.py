@@ -32,7 +32,7 @@ DIRECT = 4
 
 How = Literal["run", "recorded", "not installed"]
 State = Literal["agree", "disagree", "undecidable", "by formula"]
-"""Of a proof."""
+"""The verdict of a proof."""
 
 
 @dataclass(frozen=True, kw_only=True)
