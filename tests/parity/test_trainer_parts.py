@@ -221,15 +221,10 @@ def test_a_fault_of_the_catalogue_is_named_beside_them(asks: Any, asked: dict[st
 
 def test_a_window_of_one_row_that_is_divided_by_three_agrees(asks: Any, bench: Any) -> None:
     """Dividing the finished gradient rounds once more than dividing δ."""
-    for seed in range(6):
-        how = Accumulation(micro=3, last="full")
-        one = {
-            "data": Gaussian(train_rows=1, features=24),
-            "batches": Batches(size=0),
-            "accumulation": how,
-            "seed": seed,
-        }
-        experiment = asks(**one, optimizer=SGD(lr=0.05))
+    one = {"data": Gaussian(train_rows=1, features=7), "batches": Batches(size=0), "optimizer": SGD(lr=0.01)}
+    start = {"weight": Normal(std=1.0), "bias": Normal(std=1.0)}
+    for seed in range(8):
+        experiment = asks(**one, init=start, accumulation=Accumulation(micro=3, last="full"), seed=seed)
         assert judge(experiment, bench.torch(experiment, dtype="float32", formulation="manual")).first is None
 
 
