@@ -17,7 +17,7 @@ import pytest
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 """Every core has a worker already; further threads would spin and wait. OpenBLAS reads it when NumPy is imported."""
 
-CASES = 3
+CASES = 2
 
 
 def pytest_collection() -> None:

@@ -59,8 +59,8 @@ RESULTS: dict[str, tuple[Callable[[], Any], str, bool]] = {
 }
 
 
-COSTLY = ("verify", "check")
-"""Results that cost seconds: processes are started for them."""
+COSTLY = ("verify", "check", "run")
+"""Results that cost seconds."""
 
 
 @pytest.mark.every_case
