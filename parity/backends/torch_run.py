@@ -108,7 +108,8 @@ class Run(ABC):
             self.epoch += 1
             self.end_of_epoch()
 
-        self.compare("inputs/", inputs_before, record(self.inputs))
+        for name, tensor in self.inputs.items():  # one at a time: data may be large
+            self.compare("inputs/", {name: inputs_before[name]}, record({name: tensor}))
         sizes = {len(batch) for batches in self.material.loaded for batch in batches}
         sizes |= {array.shape[1] for array in inputs_before.values()}
         layers = {tuple(self.params[name].shape) for name in self.model.weights}

@@ -47,6 +47,8 @@ from refimpl.training import hyper_parameters
 from refimpl.trajectory import Trajectory
 from refimpl.types import Array, LinearModel
 
+ROWS = 2**16
+"""Rows whose outputs are bounded at a time: numbers of 16 bytes, of which some are needed for each cell."""
 RATIONAL = (SGD, SGDW, ProximalSGD)
 """Optimizers whose formula takes no root."""
 
@@ -106,7 +108,7 @@ class Checks:
         asked = {Quantity("initial", name): (v, self.trajectory.params[name][0]) for name, v in weights.items()}
         asked |= {Quantity("data", name): (v, self.trajectory.inputs[name]) for name, v in inputs.items()}
         for quantity, (value, candidate) in asked.items():
-            yield equal(quantity, 0, candidate, np.asarray(stored(value, candidate, self.dtype), float))
+            yield equal(quantity, 0, candidate, stored(value, candidate, self.dtype))
 
     def initial_state(self) -> Iterator[Expected]:
         """Check the state of the optimizer before its first step."""
@@ -260,13 +262,14 @@ class Checks:
         ):
             if losses is None:
                 continue
-            inputs = self.trajectory.inputs
-            per_pass = max(1, CHUNK // inputs[X].size)
+            features, targets = self.trajectory.inputs[X], self.loss_arithmetic.tensor(self.trajectory.inputs[y])
+            per_pass = max(1, CHUNK // features.size)
+            parts = np.split(features, range(ROWS, features.shape[1], ROWS), axis=1)
             for epochs in np.split(np.arange(len(starts)), range(per_pass, len(starts), per_pass)):
                 weights = {name: values[starts[epochs]] for name, values in self.recording.weights.items()}
                 params: Any = {name: self.loss_arithmetic.tensor(values) for name, values in weights.items()}
-                tensors = [self.loss_arithmetic.tensor(inputs[key]) for key in (X, y)]
-                bounded: Any = problem.data_loss(params, tensors[0], tensors[1])
+                outputs = [problem.model.forward(params, self.loss_arithmetic.tensor(part)) for part in parts]
+                bounded: Any = problem.loss.value(np.concatenate(outputs, axis=1), targets)
                 yield expect(quantity, starts[epochs], losses[epochs, 0], bounded, self.dtype)
 
     # -- common ---------------------------------------------------------------------------------------------------

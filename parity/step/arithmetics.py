@@ -90,13 +90,19 @@ def rounded(x: Any, name: str) -> Any:
 
 
 def stored(value: Array, candidate: Array, format: Format) -> Array:
-    """A value as torch stores it in a format: directly or, where that is narrow, by way of float32 as the candidate."""
-    direct: Array = format.round(value)
-    if format.digits >= FORMATS["float32"].digits:
-        return direct
-    by_float32 = format.round(FORMATS["float32"].round(value))
-    chosen: Array = np.where(candidate == by_float32, by_float32, direct)
-    return chosen
+    """A value as torch stores it in a format: directly or, where that is narrow, by way of float32 as the candidate.
+
+    In float64, which holds every number of a format, and in blocks: a rounding needs several arrays of 16 bytes a cell.
+    """
+    result = np.empty(value.shape)
+    flat, others, results = value.reshape(-1), candidate.reshape(-1), result.reshape(-1)
+    for start in range(0, value.size, BLOCK):
+        block = slice(start, start + BLOCK)
+        results[block] = format.round(flat[block])
+        if format.digits < FORMATS["float32"].digits:
+            by_float32 = format.round(FORMATS["float32"].round(flat[block]))
+            results[block] = np.where(others[block] == by_float32, by_float32, results[block])
+    return result
 
 
 def like(x: Any, numbers: Any) -> Any:
