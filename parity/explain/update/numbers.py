@@ -82,7 +82,7 @@ def solve(records: Sequence[UpdateRecord], rules: Mapping[str, Any], slots: Sequ
     used = sorted((r for r in records if r.wrong), key=lambda r: -r.weights[0].size)[:2]
     if not used:  # the steps that are off overflow
         return []
-    scale = np.concatenate([record.allowance[:steps].ravel() for record in used])
+    scale = np.concatenate([record.allowance_of(steps).ravel() for record in used])
     known = np.isfinite(scale)
 
     def misses(tried: Array) -> Array:

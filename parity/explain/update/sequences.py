@@ -74,7 +74,7 @@ def _without(of: str, counts: Sequence[Array]) -> str:
     return f"there is no bias correction{of} in the first {min(first)} steps" if as_asked and min(first) else ""
 
 
-def _with_counts(program: Program, edit: Edit, t: tuple[int, ...]) -> Any:
+def _with_counts(program: Program, edit: Edit, t: Sequence[int]) -> Any:
     return program.edited(edit.lines, dict.fromkeys(edit.counts, t))
 
 

@@ -7,7 +7,7 @@ For each step the move is solved for two numbers, with u the direction of the as
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,25 +150,23 @@ def _shown(value: float) -> str:
     return f"1 {'−' if off < 0 else '+'} {abs(off):.2g}" if 0 < abs(off) < 1e-3 else f"{value:.4g}"
 
 
-def counters(record: UpdateRecord, counted: Callable[[tuple[int, ...]], Any], most: int) -> tuple[int, ...] | None:
+def counters(record: UpdateRecord, counted: Callable[[Sequence[int]], Any], most: int) -> tuple[int, ...] | None:
     """The whole number t of each step, 0 for no correction, that brings it near; None where a step has none.
 
     ``counted``: the optimizer whose corrections count so. m and v do not depend on t, so that each step is tried for
     itself, with t of the step before, the next one, and then with all up to ``most``.
     """
-    counts: list[int] = []
+    counts = [1] * record.steps
+    rule = counted(counts)  # one optimizer for all t: it reads the counter when it steps
     last = 1
-    tried: dict[int, Any] = {}
-    for k, state in enumerate(record.states(counted((1,) * record.steps))):
+    for k, state in enumerate(record.states(rule)):
         misses = {}
         for t in (last, last + 1, *range(most)):
-            if t not in tried:
-                tried[t] = counted((t,) * record.steps)
-            misses[t] = record.miss(tried[t], k, state)
+            counts[k] = t
+            misses[t] = record.miss(rule, k, state)
             if misses[t] <= 1:
                 break
-        last = min(misses, key=lambda t: misses[t])
+        last = counts[k] = min(misses, key=lambda t: misses[t])
         if misses[last] > NEAR:
             return None
-        counts.append(last)
     return tuple(counts)

@@ -71,7 +71,7 @@ def decoupled(optimizer: Any) -> bool:
 
 def bare(optimizer: Any) -> Any:
     """The optimizer without a decoupled decay."""
-    return with_numbers(optimizer, {Slot("weight_decay"): 0.0}) if decoupled(optimizer) else optimizer
+    return with_numbers(optimizer, {Slot("weight_decay"): 0.0}, checked=False) if decoupled(optimizer) else optimizer
 
 
 def rate_of(optimizer: Any) -> float:

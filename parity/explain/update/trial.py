@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from parity.explain.motion import Motion
 from parity.explain.replay import Slot, replay, steps_of, with_numbers
 from parity.explain.update.program import CannotRun
 from parity.explain.update.stepped import bare
+from parity.step.expected import Expected
 from refimpl.types import Array, Optimizer, State
 
 NEAR = 64.0
@@ -40,20 +42,32 @@ class UpdateRecord:
 
     @cached_property
     def share(self) -> Array:
-        share: Array = np.concatenate([piece.share for piece in self._pieces]).astype(float)
+        share: Array = np.concatenate([piece.share for piece in self._pieces(self.steps)]).astype(float)
         return share
 
     @cached_property
     def allowance(self) -> Array:
         """The allowance of the weights after each step, at least half an ulp of theirs; ∞ where nothing is known."""
-        own = np.concatenate([np.broadcast_to(p.allowance, p.candidate.shape) for p in self._pieces]).astype(float)
-        ulp = self.motion.format.half_ulp(self.motion.weights[1 : self.steps + 1]).astype(float)
+        return self.allowance_of(self.steps)
+
+    def allowance_of(self, steps: int) -> Array:
+        """The allowance of the weights after each of the first ``steps``."""
+        pieces = self._pieces(steps)
+        own = np.concatenate([np.broadcast_to(p.allowance, p.candidate.shape) for p in pieces]).astype(float)
+        ulp = self.motion.format.half_ulp(self.motion.weights[1 : len(pieces) + 1]).astype(float)
         wide: Array = np.maximum(own, ulp)
         return wide
 
     @cached_property
-    def _pieces(self) -> list:  # type: ignore[type-arg]  # of Expected
-        return list(replay(self.asked, self.motion))
+    def _replayed(self) -> tuple[Iterator[Expected], list[Expected]]:
+        """The replay of the asked optimizer, which costs most of a search, and the steps that were made of it."""
+        return replay(self.asked, self.motion), []
+
+    def _pieces(self, steps: int) -> list[Expected]:
+        """The first ``steps`` of the replay: no more of it is made than was asked for."""
+        further, made = self._replayed
+        made += islice(further, max(0, steps - len(made)))
+        return made[:steps]
 
     @cached_property
     def weights(self) -> Array:
@@ -70,7 +84,12 @@ class UpdateRecord:
     @cached_property
     def wrong(self) -> bool:
         """Whether the asked optimizer is refuted."""
-        return bool((self.share > 1).any())
+        return self.first_wrong is not None
+
+    @cached_property
+    def first_wrong(self) -> int | None:
+        """The first step in which the asked optimizer is refuted."""
+        return next((k for k in range(self.steps) if (self._pieces(k + 1)[k].share > 1).any()), None)
 
     def predicted(self, rule: Any, steps: int | None = None) -> Array:
         """The weights after each step as the rule makes them, ``(steps, …)``."""
@@ -126,7 +145,8 @@ class UpdateRecord:
             except CannotRun:
                 return np.inf
             off = np.abs(param[0] - self.weights[k + 1]) / self.allowance[k]
-        return float(np.quantile(np.nan_to_num(off, nan=np.inf), 1 - MOST_OFF, method="lower"))
+        sizes = np.sort(np.nan_to_num(off, nan=np.inf), axis=None)
+        return float(sizes[int((1 - MOST_OFF) * (len(sizes) - 1))])
 
     def _is_near(self, param: Array, k: int) -> bool:
         off = ~(np.abs(param[0] - self.weights[k + 1]) <= NEAR * self.allowance[k])
@@ -141,9 +161,7 @@ class UpdateRecord:
 
 def first_wrong(records: Sequence[UpdateRecord]) -> int:
     """The first step in which the asked optimizer is refuted."""
-    return min(
-        (int(np.argmax((r.share > 1).reshape(len(r.share), -1).any(axis=1))) for r in records if r.wrong), default=0
-    )
+    return min((r.first_wrong for r in records if r.first_wrong is not None), default=0)
 
 
 def _dot(a: Array, b: Array) -> Array:

@@ -107,7 +107,16 @@ def _is(examined: Examined, held: Held) -> bool:
         weights={n: played.weights[n] for n in held},
         gradients={n: played.gradients[n] for n in held},
     )
+    scalars = ("float64", "float32") if examined.keeps_float32 else ("float64",)
+    if not any(_stays(held, part, scalar) for scalar in scalars):
+        return False
     return judge(held, part, "float64", float32=examined.keeps_float32).share <= 1
+
+
+def _stays(held: Held, played: Played, scalar: str) -> bool:
+    """Whether no number of a run is refuted; the replay ends at the first one that is, which costs least."""
+    pieces = (p for motion in motions(played, "float64", scalar=scalar) for p in replay(held[motion.parameter], motion))
+    return not any(np.max(piece.share, initial=0) > 1 for piece in pieces)
 
 
 def _as_asked(asked: Mapping[str, Any], first: str | None) -> Iterator[Optimizer]:
