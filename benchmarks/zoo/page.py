@@ -37,7 +37,7 @@ CONDUCT = {
 FACTS = (
     (r"they are normalised", "normalised"),
     (r"steps are proportional to the scale of the gradients", "∝ gradient"),
-    (r"each element steps by its own gradients alone", "elementwise"),
+    (r"each element steps by its own gradients alone|changes the steps of no other element", "elementwise"),
     (r"changes the steps of \d+ others", "not elementwise"),
     (r"it has momentum", "momentum"),
     (r"it has no momentum", "no momentum"),

@@ -16,6 +16,7 @@ class Examined:
     float64; ``dtypes``: of the drawn one in each dtype, or what it ``raised`` there. ``refusal``: its words, where it
     takes no dense gradients. ``shapes``: of the parameters that it takes. ``keeps_float32``: a number of that format,
     although the parameters are float64. ``faults``: rules of conduct that were broken.
+    ``bases``: the names of the classes that it is derived from, in small letters.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Examined:
     keeps_float32: bool = False
     faults: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    bases: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> tuple[str, ...]:

@@ -8,7 +8,9 @@ differ in one thing only, so that what a step depends on can be said where no re
     drawn        the hyper-parameters as asked      decayed    the same with weight decay, where it was off
     plain        no decay, one learning rate        2η         the same at twice the rate
     impulse      plain, gradients of zero after the first
-    gradients    plain, times c                     weights    plain, times c       one element    another gradient
+    gradients    plain, times c                     one element    plain, another gradient of it
+    weights      plain, times c                     other weights  plain, c times newly drawn ones
+    decay        plain with a decay, also with the weights times c and with other ones
 """
 
 from __future__ import annotations
@@ -95,6 +97,7 @@ def feeds(
     scaled = {name: SCALE * gradient for name, gradient in few.items()}
     heavier = {name: SCALE * weight for name, weight in start.weights.items()}
     lr, lam = rate_of(given), decay_of(given)
+    other = {name: SCALE * weight for name, weight in drawn(shapes, steps=FEW, seed=2).weights.items()}
     none: dict[str, Any] = {} if lam is None else {"weight_decay": 0.0}
 
     def feed(gradients: Mapping[str, Array], weights: Mapping[str, Array] = start.weights, **hyper: Any) -> Feed:
@@ -107,6 +110,11 @@ def feeds(
     yield "impulse", feed(impulse)
     yield "gradients", feed(scaled)
     yield "weights", feed(few, heavier)
+    yield "other weights", feed(few, other)
+    if lam is not None:
+        yield "decay", feed(few, weight_decay=lam)
+        yield "decay, weights", feed(few, heavier, weight_decay=lam)
+        yield "decay, other weights", feed(few, other, weight_decay=lam)
     yield "one element", feed(_with_other_element(few))
     if lr is not None:
         yield "plain 2η", feed(few, lr=2 * lr)
