@@ -8,7 +8,9 @@ from typing import Any
 
 import torch
 
+from parity.errors import InputError
 from parity.explain.finding import Finding
+from parity.features.check.blame import blame
 from parity.features.check.conduct import faults
 from parity.features.check.drive import REFUSALS, Driver
 from parity.features.check.examined import Examined
@@ -38,14 +40,28 @@ def examine(
 ) -> Examined:
     """Drive an optimizer class, or what a function makes of parameters.
 
-    Raises :class:`InputError` for what is neither, and what it raises when it is made.
+    Raises :class:`InputError` for what is neither and for a hyper-parameter that it does not take, and else what it
+    raises when it is made.
     """
-    cls = as_class(code, hyper)
+
+    def works(other: Mapping[str, Any]) -> bool:
+        try:
+            return bool(_driven(code, other, device)[1])
+        except Exception:
+            return False
+
+    try:
+        driver, shapes, refusal = _driven(code, hyper, device)
+    except InputError:
+        raise
+    except Exception as error:
+        blame(code, hyper, works, f"{type(error).__name__}: {error}")
+        raise
+    cls = driver.cls
     defaults = _defaults(cls)
     given = {**defaults, **hyper}
-    driver = Driver(cls, hyper, device=device)
-    shapes, refusal = _taken(driver)
     if not shapes:
+        blame(code, hyper, works, refusal)
         return Examined(name=cls.__name__, given=given, defaults=defaults, refusal=refusal)
     drawn_feed, broken = _judged(driver, shapes)
     runs, notes = {"drawn": driver.play(drawn_feed)}, [refusal] if refusal else []
@@ -77,7 +93,14 @@ def examine(
         keeps_float32=driver.keeps_float32,
         faults=(*broken, *faults(driver, shapes)),
         notes=tuple(notes),
+        bases=tuple(base.__name__.lower() for base in cls.__mro__[1:]),
     )
+
+
+def _driven(code: Any, hyper: Mapping[str, Any], device: str) -> tuple[Driver, Mapping[str, tuple[int, ...]], str]:
+    """The class at work, the parameters that it steps, and its words of refusal."""
+    driver = Driver(as_class(code, hyper), hyper, device=device)
+    return driver, *_taken(driver)
 
 
 def _judged(driver: Driver, shapes: Mapping[str, tuple[int, ...]]) -> tuple[Feed, tuple[Finding, ...]]:

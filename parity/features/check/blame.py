@@ -1,0 +1,40 @@
+"""Which hyper-parameter an optimizer class refuses, found by leaving each one out.
+
+Imported in the process of the class only.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from parity.errors import OptionError
+
+STAND_IN = 0.01
+"""The value that is tried in the place of one that has no default."""
+
+
+def blame(code: Any, hyper: Mapping[str, Any], works: Callable[[Mapping[str, Any]], bool], said: str) -> None:
+    """Raise :class:`InputError`, one line, where a class steps with other hyper-parameters and not with these.
+
+    ``works``: whether it steps with some. ``said``: its own words for these.
+    """
+    name = getattr(code, "__name__", type(code).__name__)
+    words = said.strip().splitlines()[0] if said.strip() else "no reason"
+    for wrong, value in hyper.items():
+        others = {other: its for other, its in hyper.items() if other != wrong}
+        if works(others) or works({**others, wrong: STAND_IN}):
+            usual = f"its default is {_default(code, wrong)}" if _default(code, wrong) else "it has no default"
+            refused = f"{name} does not take it and says {words}"
+            raise OptionError(f"--hyper {wrong}={value}: {refused}; {usual}; give a value that it takes")
+    if len(hyper) > 1 and works({}):
+        given = ", ".join(f"{wrong}={value}" for wrong, value in hyper.items())
+        raise OptionError(
+            f"--hyper {given}: {name} does not take these together and says {words}; give others, or leave one out"
+        )
+
+
+def _default(code: Any, name: str) -> str:
+    parameter = inspect.signature(code).parameters.get(name)
+    return "" if parameter is None or parameter.default is parameter.empty else repr(parameter.default)
