@@ -22,7 +22,8 @@ class Finding:
     """One difference.
 
     ``evidence``: the numbers that show it. ``change``: what to change in the code. ``alike``: faults by name with their
-    text that this record cannot tell from it, and ``probe``: what would.
+    text that this record cannot tell from it, and ``probe``: what would. ``short``: the text in a line, where it
+    is long.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Finding:
     change: str = ""
     probe: str = ""
     alike: Mapping[str, str] = field(default_factory=dict)
+    short: str = ""
 
 
 def finding(id: str, evidence: str, *, of: str = "", **measured: Any) -> Finding:
@@ -39,6 +41,16 @@ def finding(id: str, evidence: str, *, of: str = "", **measured: Any) -> Finding
 
     words = words_of(of or id, measured)
     return Finding(id=id, text=words.text, evidence=evidence, change=words.change, probe=words.probe)
+
+
+@dataclass(frozen=True)
+class JudgedDtype:
+    """What was judged in one ``dtype``: how many ``steps`` and ``numbers``, and the largest error ÷ allowance."""
+
+    dtype: str
+    steps: int
+    numbers: int
+    share: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +63,7 @@ class Diagnosis:
     ``patterns``: where the errors are that nothing explains. ``effects``: what each difference did. ``unseen``:
     hyper-parameters that this record does not show. ``notes``: what else is to be known of it. ``residual``: the
     largest error ÷ allowance after each step, by what was held to it. ``explanations``: all that were proven, the
-    likeliest first. ``dtype``: of a log, what it was taken for.
+    likeliest first. ``dtype``: of a log, what it was taken for. ``dtypes``: what was judged in each.
     """
 
     verdict: CheckVerdict
@@ -68,3 +80,4 @@ class Diagnosis:
     residual: Mapping[str, Array] = field(default_factory=dict)
     explanations: tuple[Explanation, ...] = ()
     dtype: str = ""
+    dtypes: tuple[JudgedDtype, ...] = ()

@@ -42,6 +42,9 @@ def which(chosen: Array) -> str:
     return _which(np.flatnonzero(chosen), chosen.size, "element")
 
 
+ORDINALS = {2: "2nd", 3: "3rd"}
+
+
 def places(wrong: Array) -> str:
     """Which elements and steps are chosen in ``(K, elements)``, in words."""
     steps, elements = np.flatnonzero(wrong.any(axis=1)), np.flatnonzero(wrong.any(axis=0))
@@ -58,7 +61,7 @@ def _which(positions: Array, total: int, noun: str) -> str:
         return f"only the {place}{noun} ({at})"
     gaps = np.diff(positions)
     if len(positions) > 2 and np.all(gaps == gaps[0]) and gaps[0] > 1:
-        return f"every {gaps[0]}th {noun} from {positions[0]} on"
+        return f"every {ORDINALS.get(int(gaps[0]), f'{gaps[0]}th')} {noun} from {positions[0]} on"
     if np.all(gaps == 1):
         last = f"{noun}s {positions[0]} to {positions[-1]} of {total}"
         return f"{last} (all but the first {positions[0]})" if positions[-1] == total - 1 else last

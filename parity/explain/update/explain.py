@@ -8,7 +8,7 @@ brings every recorded number within its bound is an explanation; fewest parts wi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
@@ -37,6 +37,8 @@ from parity.explain.update.series import ROUGH, listed, measure
 from parity.explain.update.trial import UpdateRecord
 from refimpl.types import Array, Optimizer
 
+SOME = "{left}"
+"""The place of the share that is left, of which parameters that are off alike have different ones."""
 NEAREST = 4
 """Links that a second part is looked for beside."""
 
@@ -178,24 +180,36 @@ def _still(record: UpdateRecord) -> ProvenUpdate | None:
 
 
 def described(records: Sequence[UpdateRecord], rules: Mapping[str, Any]) -> Iterator[str]:
-    """One sentence for each parameter that is not as asked."""
+    """A sentence for the parameters that are off alike, and one for those that are as asked."""
     right = [record.name for record in records if not record.wrong]
+    alike: dict[tuple[str, str], dict[str, float]] = {}
     for record in records:
         if record.wrong:
-            yield _one(record, rules[record.name])
+            where, how, left = _off(record, rules[record.name])
+            alike.setdefault((where, how), {})[record.name] = left
+    for (where, how), lefts in alike.items():
+        low, high = f"{min(lefts.values()):.2g}", f"{max(lefts.values()):.2g}"
+        some = how.replace(SOME, low if low == high else f"{low} to {high}")
+        yield f"{_listed(lefts)}: not as asked in {where}; {some}"
     if right:
-        yield f"{' and '.join(right)} as asked"
+        yield f"{_listed(right)} as asked"
 
 
-def _one(record: UpdateRecord, rule: Any) -> str:
+def _listed(names: Iterable[str]) -> str:
+    *some, last = names
+    return f"{', '.join(some)} and {last}" if some else last
+
+
+def _off(record: UpdateRecord, rule: Any) -> tuple[str, str, float]:
+    """Where a parameter is not as asked, how its step goes with the asked one, and the share that is left beside it."""
     wrong = record.share.reshape(len(record.share), -1) > 1
     measured = measure(record, rule)
     left = float(np.max(measured.left, initial=0))
-    text = f"{record.name}: not as asked in {places(wrong)}"
+    where = places(wrong)
     if wrong.shape[1] > 2 and left <= ROUGH:
-        return f"{text}; its step has the asked direction, {listed(measured.a)} times as long"
+        return where, f"its step has the asked direction, {listed(measured.a)} times as long", left
     if not np.isfinite(left):
-        return f"{text}; it moves where the asked step is 0"
+        return where, "it moves where the asked step is 0", left
     if wrong.shape[1] > 2:
-        return f"{text}; its step has not the asked direction: {left:.2g} of it is left beside it and the weights"
-    return f"{text}; its step is {listed(measured.a)} times the asked one"
+        return where, f"its step has not the asked direction: {SOME} of it is left beside it and the weights", left
+    return where, f"its step is {listed(measured.a)} times the asked one", left

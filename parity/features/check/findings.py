@@ -38,8 +38,14 @@ def of_update(held: Held, played: Played, judged: Judgement) -> list[Finding]:
         return []
     if explained.best is None:
         names = " and ".join(dict.fromkeys(key_of(optimizer) for optimizer in held.values()))
-        text = "; ".join([f"the update is not that of {names}", *_narrow_state(played), explained.text])
-        return [Finding(id="update", text=text, evidence=first, change=rule)]
+        narrow = tuple(_narrow_state(played))
+        text = "; ".join([f"the update is not that of {names}", *narrow, explained.text])
+        short = "; ".join([f"the update is not that of {names}", *narrow, judged.first])
+        return [
+            Finding(
+                id="update", text=text, evidence=f"no known change of it explains it; {first}", change=rule, short=short
+            )
+        ]
     best, *others = explained.explanations
     text, _, key = best.text, *best.id.rpartition("reference-")[1:]
     if key in RULES:
