@@ -10,7 +10,7 @@ import numpy as np
 
 from parity.experiment import Experiment
 from parity.explain.effects import Change, Effects, effects
-from parity.explain.finding import CheckVerdict, Diagnosis, Finding, finding
+from parity.explain.finding import CheckVerdict, Diagnosis, Finding, JudgedDtype, finding
 from parity.explain.initial import Start, nearly, starts
 from parity.explain.measure.chain import chain_of, decays_itself
 from parity.explain.measure.summary import Link, summary
@@ -133,7 +133,12 @@ class _Diagnosing:
             notes=tuple(notes),
             residual=self._residual(),
             explanations=tuple(self.explanations),
+            dtypes=(JudgedDtype(self.said.dtype, self.recording.steps, self._numbers, self.share),),
         )
+
+    @property
+    def _numbers(self) -> int:
+        return sum(values.size for values in self.recording.weights.values())
 
     @property
     def _same_steps(self) -> bool:
@@ -307,8 +312,7 @@ class _Diagnosing:
 
     def _text(self, verdict: str, findings: Sequence[Finding], unseen: Sequence[str]) -> str:
         if verdict == "agree":
-            numbers = sum(values.size for values in self.recording.weights.values())
-            return f"{numbers:,} numbers within tolerance, {in_use(self.share)}"
+            return f"{self._numbers:,} numbers within tolerance, {in_use(self.share)}"
         if verdict == "undecidable":
             return f"agrees, except that {', '.join(unseen)} cannot be seen in this run"
         if findings:

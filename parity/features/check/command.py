@@ -44,8 +44,12 @@ def check_command(
     ] = None,
     against: Against = None,
     dtype: Annotated[
-        str | None,
-        dtype_option(" or, of a class, all; default: float64, and of a log the first that explains it."),
+        list[str] | None,
+        dtype_option(
+            " or, of a class, all. Of a class exactly these are judged. May be repeated. Default: float64 and "
+            "float32. It also runs in float64 where that is not asked, to be recognised and explained. Default of a "
+            "function: float64; of a log: the first that explains it."
+        ),
     ] = None,
     device: Device = "cpu",
     template: Annotated[
@@ -59,7 +63,7 @@ def check_command(
     from parity.features.check.files import write_all
     from parity.features.check.run import check, exit_code, hyper_parameters
     from parity.features.check.worker import TheirError
-    from parity.output import Output
+    from parity.output import Output, progress
 
     if template:
         from parity.features.check.template import START
@@ -71,19 +75,21 @@ def check_command(
         return
     if target is None:
         raise InputError("what is to be checked? give file.py:name, package.module:name or a log, or --template")
-    choices("--dtype", [] if dtype is None else [dtype], DTYPE_NAMES)
+    choices("--dtype", dtype or [], DTYPE_NAMES)
     output = Output(json, out)
     asked = load(experiment) if experiment is not None else None
     try:
-        diagnosis = check(
-            target,
-            experiment=asked,
-            hyper=hyper_parameters(hyper or []),
-            against=against,
-            dtype=dtype,
-            device=device,
-            limit=limit,
-        )
+        with progress() as show:
+            diagnosis = check(
+                target,
+                experiment=asked,
+                hyper=hyper_parameters(hyper or []),
+                against=against,
+                dtype=dtype,
+                device=device,
+                limit=limit,
+                progress=show,
+            )
     except TheirError as error:
         print(f"{error}\n", file=sys.stderr)
         raise InputError(f"{target}: raised the exception above") from None

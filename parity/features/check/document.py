@@ -36,6 +36,15 @@ class FindingRecord(msgspec.Struct, frozen=True, kw_only=True):
     probe: str
 
 
+class DtypeRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What was judged in one ``dtype``: ``steps``, ``numbers``, and their largest error ÷ tolerance, ``share``."""
+
+    dtype: str
+    steps: int
+    numbers: int
+    share: Number
+
+
 class EffectRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One difference: the quantity with it ``alone`` ÷ without any, and its ``share`` of the log of the whole ratio."""
 
@@ -59,7 +68,7 @@ class CheckDocument(Document, frozen=True, kw_only=True, tag="check"):
     ``share``: the largest error ÷ tolerance of correct code. ``optimizer``: whose steps these are, where it is known.
     ``findings``: in the order of their weight. ``patterns``: where the errors are that nothing explains. ``unseen``:
     hyper-parameters that this record does not show. ``environment``: versions; empty where the check is a part of
-    another document.
+    another document. ``dtypes``: those that were judged, and how much in each; empty where nothing was judged.
     """
 
     schema: Literal[2]
@@ -76,6 +85,7 @@ class CheckDocument(Document, frozen=True, kw_only=True, tag="check"):
     unseen: list[str]
     notes: list[str]
     environment: dict[str, str]
+    dtypes: list[DtypeRecord] = msgspec.field(default_factory=list)
 
 
 def environment() -> dict[str, str]:
@@ -110,6 +120,10 @@ def document(target: str, diagnosis: Diagnosis, environment: dict[str, str]) -> 
         unseen=list(diagnosis.unseen),
         notes=list(diagnosis.notes),
         environment=environment,
+        dtypes=[
+            DtypeRecord(dtype=one.dtype, steps=one.steps, numbers=one.numbers, share=one.share)
+            for one in diagnosis.dtypes
+        ],
     )
 
 

@@ -18,7 +18,7 @@ from parity.features.check.held import parse_against
 from parity.features.check.kind import kind_of
 from parity.features.check.optimizer import conclude
 from parity.features.check.recorded import record_function
-from parity.features.check.run import NAMED, not_of
+from parity.features.check.run import NAMED, of_class, single
 from parity.features.check.task_data import task_data
 from parity.features.check.training import as_trajectory
 from parity.step.design import check_linear
@@ -51,7 +51,7 @@ def check_here(
     experiment: Experiment | None,
     hyper: Mapping[str, Any],
     against: str | None,
-    dtype: str | None,
+    dtypes: Sequence[str],
 ) -> Diagnosis:
     """Check a training function, an optimizer class or a function that makes an optimizer.
 
@@ -60,9 +60,8 @@ def check_here(
     if kind_of(name, code, hyper if hyper or against else None) == "optimizer":
         if experiment is not None:
             raise InputError(f"{name}: is an optimizer, which is held to against; an experiment is for functions")
-        dtypes = DTYPES if dtype == "all" else tuple(dict.fromkeys(("float64", "float32", dtype or "float64")))
-        return check_class_here(code, hyper, against, dtypes)
-    not_of("a training function", hyper, against, dtype)
+        return check_class_here(code, hyper, against, of_class(dtypes))
+    dtype = single("a training function", hyper, against, dtypes)
     if experiment is None:
         raise InputError(f"{name}: to what is it held? give an experiment: {NAMED}, or parity.Experiment(…)")
     trajectory, observed = trajectory_here(code, experiment, dtype or "float64")

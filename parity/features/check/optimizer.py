@@ -14,7 +14,7 @@ from dataclasses import MISSING, fields, replace
 from typing import Any
 
 from parity.errors import InputError
-from parity.explain.finding import CheckVerdict, Diagnosis, Finding
+from parity.explain.finding import CheckVerdict, Diagnosis, Finding, JudgedDtype
 from parity.explain.replay import share_of
 from parity.explain.update.references import shown
 from parity.features.check import findings
@@ -26,9 +26,13 @@ from parity.features.check.invariance import facts
 from parity.features.check.target import Target
 from parity.features.check.worker import TheirError, run
 from parity.judge.undecidable import variants
+from parity.output import Progress
 from parity.step.expected import in_use
 from refimpl.errors import RefimplError
 from refimpl.types import Optimizer
+
+STAGES = 2
+"""The class is run; its steps are explained."""
 
 
 def check_optimizer(
@@ -39,14 +43,18 @@ def check_optimizer(
     dtypes: Sequence[str] = ("float64", "float32"),
     device: str = "cpu",
     limit: float = 120.0,
+    progress: Progress | None = None,
 ) -> Diagnosis | None:
     """Run an optimizer in a process of its own and say what it is; None of a training function.
 
     ``against``: the reference that it must be, ``"adamw"`` or ``"sgd(nesterov=False)"``; hyper-parameters that both
-    know go to both. Raises :class:`InputError` for what is no optimizer class, or no reference.
+    know go to both. ``dtypes``: in which it is judged; it runs in float64, too, by which it is recognised and
+    explained. Raises :class:`InputError` for what is no optimizer class, or no reference.
     """
     if against is not None:
         parse_against(against)
+    if progress:
+        progress(0, STAGES, "running the class on drawn gradients")
     try:
         words = (target, dict(hyper), bool(hyper or against), tuple(dtypes), device)
         examined: Examined | None = run("parity.features.check.examine:examine_target", *words, limit=limit)
@@ -54,15 +62,19 @@ def check_optimizer(
         said = str(error).splitlines()[-1]
         notes = (str(error),)
         return Diagnosis(verdict="error", text=f"it raises {said}", against=against or "", share=math.inf, notes=notes)
-    return conclude(examined, hyper, against) if examined is not None else None
+    return conclude(examined, hyper, against, progress) if examined is not None else None
 
 
-def conclude(examined: Examined, hyper: Mapping[str, Any], against: str | None = None) -> Diagnosis:
+def conclude(
+    examined: Examined, hyper: Mapping[str, Any], against: str | None = None, progress: Progress | None = None
+) -> Diagnosis:
     """What the runs of a class show. Raises :class:`InputError` for a reference that does not take what was asked."""
     if not examined.shapes:
         text = f"it does not take what every optimizer is fed here: {examined.refusal}"
         return Diagnosis(verdict="unsupported", text=text, against=against or "", share=math.inf)
     key, own = parse_against(against) if against is not None else ("", {})
+    if progress:
+        progress(1, STAGES, f"holding its steps to {key}" if key else "looking for the reference that steps so")
     if key:
         reference = demanded(key, own, hyper, examined.given)
         held = dict.fromkeys(examined.parameters, reference)
@@ -87,25 +99,29 @@ def _held_to(
 
     ``left_open``: whether nothing was said of the weight decay, so that the class must follow the reference with one.
     """
-    runs = {"float64": examined.runs["drawn"], **examined.dtypes}
-    judged = {dtype: judge(held, played, dtype, float32=examined.keeps_float32) for dtype, played in runs.items()}
-    if judged["float64"].share > 1:
-        all_findings = findings.of_update(held, runs["float64"], judged["float64"])
+    wide = judge(held, examined.runs["drawn"], "float64", float32=examined.keeps_float32)
+    judged = {
+        dtype: wide if dtype == "float64" else judge(held, played, dtype, float32=examined.keeps_float32)
+        for dtype, played in examined.dtypes.items()
+    }
+    share = max((one.share for one in judged.values()), default=math.inf)
+    if wide.share > 1:
+        all_findings = findings.of_update(held, examined.runs["drawn"], wide) if share > 1 else []
     else:
         of_numbers = findings.of_numbers(identity, examined.given) if identity else ()
         all_findings = [*of_numbers, *findings.of_dtypes(judged, examined.raised, label)]
     all_findings += examined.faults
-    decayed = _when_decayed(examined, held) if judged["float64"].share <= 1 else []
+    decayed = _when_decayed(examined, held) if wide.share <= 1 else []
     if left_open and decayed:
         change = "give a weight_decay to compare the decay alone, or weight_decay = 0 to leave it out"
         all_findings.append(
             Finding(id="decay-when-on", text=decayed[0], evidence="a run with that decay", change=change)
         )
-    share = max(one.share for one in judged.values())
     unseen = () if share > 1 else _unseen(held, examined)
     verdict: CheckVerdict = "disagree" if all_findings or share > 1 else "undecidable" if unseen else "agree"
     notes = [
         *examined.notes,
+        *(_beyond(label, wide) if share <= 1 < wide.share else ()),
         *(decayed if share <= 1 and not left_open else ()),
         *_scalars(judged),
         *(_defaults(examined, reference) if reference else ()),
@@ -120,14 +136,18 @@ def _held_to(
         unseen=unseen,
         notes=tuple(notes),
         residual={f"{dtype}, {label}": one.steps for dtype, one in judged.items()},
+        dtypes=tuple(JudgedDtype(dtype, len(one.steps), one.count, one.share) for dtype, one in judged.items()),
     )
 
 
 def _unknown(examined: Examined, nearest: str) -> Diagnosis:
     """No reference fits: what was measured, and what it must not do."""
     all_findings = [*examined.faults, *findings.of_dtypes({}, examined.raised, "")]
-    known = facts(examined.runs, rate_of(examined.given))
-    notes = [*examined.notes, *known, nearest, *_beside_its_name(examined)]
+    known = facts(examined.runs, rate_of(examined.given), decay_of(examined.given))
+    base = next((BY_NAME[name] for name in examined.bases if name in BY_NAME), "")
+    derived = f"it is derived from {base}: --against {base} says what it does instead" if base else ""
+    hint = derived or "--against NAME holds it to one reference and says what it does instead"
+    notes = [*examined.notes, *known, *(_beside_its_name(examined) or [hint])]
     return Diagnosis(
         verdict="disagree" if all_findings else "undecidable",
         text="; ".join([f"no reference steps so: {nearest}", *(finding.text for finding in all_findings)]),
@@ -156,7 +176,8 @@ def _off(examined: Examined, held: Held, feed: str) -> list[str]:
     judged = judge(held, examined.runs[feed], "float64", float32=examined.keeps_float32)
     if judged.share <= 1:
         return []
-    return [finding.text for finding in findings.of_update(held, examined.runs[feed], judged)] or [judged.first]
+    off = findings.of_update(held, examined.runs[feed], judged)
+    return [finding.short or finding.text for finding in off] or [judged.first]
 
 
 def _when_decayed(examined: Examined, held: Held) -> list[str]:
@@ -177,12 +198,20 @@ def _when_decayed(examined: Examined, held: Held) -> list[str]:
 
 
 def _unseen(held: Held, examined: Examined) -> tuple[str, ...]:
-    """Hyper-parameters that could have a neutral value without leaving the tolerance."""
-    recorded = motions(examined.runs["drawn"], "float64")
-    others = [{name: other for name, _, other in variants(held[motion.parameter])} for motion in recorded]
-    pairs = list(zip(others, recorded, strict=True))
-    names = dict.fromkeys(name for some in others for name in some)
-    return tuple(n for n in names if all(share_of(some[n], [motion]) <= 1 for some, motion in pairs if n in some))
+    """Hyper-parameters that could have a neutral value without leaving the tolerance, in all dtypes that were asked."""
+    hidden: list[str] | None = None
+    for dtype, played in examined.dtypes.items():
+        recorded = motions(played, dtype)
+        others = [{name: other for name, _, other in variants(held[motion.parameter])} for motion in recorded]
+        pairs = list(zip(others, recorded, strict=True))
+        names = dict.fromkeys(name for some in others for name in some) if hidden is None else hidden
+        hidden = [n for n in names if all(share_of(some[n], [motion]) <= 1 for some, motion in pairs if n in some)]
+    return tuple(hidden or ())
+
+
+def _beyond(label: str, wide: Judgement) -> list[str]:
+    """That a class, which agrees in the dtypes that were asked, does not do so in float64."""
+    return [f"in float64, which was not asked, it is not {label}: {wide.first}"]
 
 
 # -- words -------------------------------------------------------------------------------------------------------------
@@ -192,7 +221,7 @@ def _text(
     verdict: str, label: str, judged: Mapping[str, Judgement], all_findings: Sequence[Finding], unseen: Sequence[str]
 ) -> str:
     if all_findings:
-        return "; ".join(finding.text for finding in all_findings)
+        return "; ".join(finding.short or finding.text for finding in all_findings)
     if verdict == "disagree":
         dtype, one = next((dtype, one) for dtype, one in judged.items() if one.share > 1)
         return f"{dtype}: it is not {label}: {one.first}"

@@ -15,6 +15,7 @@ from parity.explain.finding import Diagnosis
 from parity.features.check.checked import Checked, checked
 from parity.features.check.target import parse
 from parity.loading import Asked, load
+from parity.output import Progress
 
 
 def check(
@@ -23,9 +24,10 @@ def check(
     *,
     hyper: Mapping[str, Any] | None = None,
     against: str | None = None,
-    dtype: str | None = None,
+    dtype: str | Sequence[str] | None = None,
     device: str = "cpu",
     limit: float = 60.0,
+    progress: Progress | None = None,
 ) -> Checked:
     """Say what a training function, an optimizer or a log computes, and why it differs from what was asked.
 
@@ -34,24 +36,30 @@ def check(
     ``experiment``: what a training function or a log is held to: a name of ``parity list``, a file or an experiment;
     without one the error says which fit the code. ``hyper``: what an optimizer is made with. ``against``: the reference
     that it must be. ``dtype``: of tensors, float64 where none is given; of a log, which is tried in several where none
-    is given. ``device`` and ``limit``, in seconds, are of a process of its own.
+    is given; of an optimizer also several, or ``"all"``, float64 and float32 where none is given. ``device`` and
+    ``limit``, in seconds, are of a process of its own. ``progress``: told what is being done.
 
     Raises :class:`parity.errors.InputError` for what cannot be checked, and what a function or a class raises here;
     of a process of its own that is :class:`parity.features.check.worker.TheirError`.
     """
     if experiment is not None:
         experiment = load(experiment)
-    if dtype is not None:
-        dtype = check_name("dtype", dtype, (*DTYPES, "all"))
+    named = [dtype] if isinstance(dtype, str) else dtype or []
+    dtypes = [check_name("dtype", name, (*DTYPES, "all")) for name in named]
     check_number("limit", limit, 1)
     options = dict(hyper or {})
     check_hyper(options)
+    progress = progress or _quiet
     if isinstance(target, str | Path):
-        return checked(str(target), _check(str(target), experiment, options, against, dtype, device, limit))
+        return checked(str(target), _check(str(target), experiment, options, against, dtypes, device, limit, progress))
     from parity.features.check.in_process import check_here
 
     name = str(getattr(target, "__qualname__", type(target).__name__))
-    return checked(name, check_here(name, target, experiment, options, against, dtype))
+    return checked(name, check_here(name, target, experiment, options, against, dtypes))
+
+
+def _quiet(done: int, total: int | None, text: str = "") -> None:
+    """Show no progress."""
 
 
 def _check(
@@ -59,13 +67,14 @@ def _check(
     experiment: Experiment | None,
     options: Mapping[str, Any],
     against: str | None,
-    dtype: str | None,
+    dtypes: Sequence[str],
     device: str,
     limit: float,
+    progress: Progress,
 ) -> Diagnosis:
     what = parse(target)
     if what.is_log:
-        not_of("a log", options, against, dtype)
+        dtype = single("a log", options, against, dtypes)
         from parity.features.check.log import check_log
 
         if experiment is None:
@@ -75,8 +84,10 @@ def _check(
     def as_optimizer() -> Diagnosis | None:
         from parity.features.check.optimizer import check_optimizer
 
-        dtypes = DTYPES if dtype == "all" else tuple(dict.fromkeys(("float64", "float32", dtype or "float64")))
-        checked = check_optimizer(what, options, against=against, dtypes=dtypes, device=device, limit=limit)
+        several = of_class(dtypes)
+        checked = check_optimizer(
+            what, options, against=against, dtypes=several, device=device, limit=limit, progress=progress
+        )
         if checked is not None and experiment is not None:
             raise OptionError(
                 f"{what}: is an optimizer, which is held to --against; --experiment is for training functions and logs"
@@ -84,8 +95,7 @@ def _check(
         return checked
 
     def as_training() -> Diagnosis | None:
-        not_of("a training function", options, against, dtype)
-        one = dtype or "float64"
+        one = single("a training function", options, against, dtypes) or "float64"
         if experiment is None:
             from parity.features.check.experiments import ask_for_experiment
 
@@ -94,10 +104,11 @@ def _check(
             return None
         from parity.features.check.training import check_training
 
+        progress(0, 2, "running the function, then explaining its steps")
         checked = check_training(what, experiment, dtype=one, device=device, limit=limit)
         return checked[0] if checked is not None else None
 
-    likely = what.is_class or options or against or dtype == "all"
+    likely = what.is_class or options or against or "all" in dtypes
     ways = (as_optimizer, as_training) if likely else (as_training, as_optimizer)
     return next(diagnosis for way in ways if (diagnosis := way()) is not None)
 
@@ -105,12 +116,20 @@ def _check(
 NAMED = "a name of `parity list` or a file of your own"
 
 
-def not_of(kind: str, options: Mapping[str, Any], against: str | None, dtype: str | None) -> None:
-    """Raise :class:`InputError` where an option is given that is for optimizers alone."""
+def of_class(dtypes: Sequence[str]) -> tuple[str, ...]:
+    """The dtypes in which an optimizer is judged: exactly those that were asked, or the usual two."""
+    return DTYPES if "all" in dtypes else tuple(dict.fromkeys(dtypes or ("float64", "float32")))
+
+
+def single(kind: str, options: Mapping[str, Any], against: str | None, dtypes: Sequence[str]) -> str | None:
+    """The one dtype, if any. Raises :class:`InputError` where an option is given that is for optimizers alone."""
     if options or against:
         raise OptionError(f"{'--hyper' if options else '--against'}: is for optimizers; {kind} is held to --experiment")
-    if dtype == "all":
-        raise OptionError("--dtype all: is for optimizers; a training function runs in one, a log was made in one")
+    several = ", ".join(dict.fromkeys(dtypes))
+    if "," in several or several == "all":
+        what = "is for optimizers; a training function runs in one, a log was made in one"
+        raise OptionError(f"--dtype {several}: {what}")
+    return several or None
 
 
 LARGEST = 1e30
