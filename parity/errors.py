@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
+from dataclasses import dataclass
 from difflib import get_close_matches
 from numbers import Integral, Real
 from pathlib import Path
@@ -15,29 +15,35 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class OptionError(InputError):
-    """Bad input whose text names options: ``--to-loss`` on the command line is the argument ``to_loss`` in Python.
+@dataclass(frozen=True)
+class Option:
+    """An option by its name: ``--to-loss`` on the command line, the argument ``to_loss`` in Python."""
 
-    What stands between backticks is a command, in Python, too.
-    """
+    name: str
 
     @property
     def on_the_command_line(self) -> str:
-        """The text as it was written, with options."""
-        return str(self.args[0])
+        return f"--{self.name}"
+
+    @property
+    def in_python(self) -> str:
+        return {"from": "source", "to": "target"}.get(self.name, self.name.replace("-", "_"))
+
+
+class OptionError(InputError):
+    """Bad input whose text names options. It is given in parts: what is no :class:`Option` stays as it is."""
+
+    def __init__(self, *parts: str | Option) -> None:
+        super().__init__(*parts)
+        self.parts = parts
+
+    @property
+    def on_the_command_line(self) -> str:
+        """The text with ``--options``."""
+        return "".join(part.on_the_command_line if isinstance(part, Option) else part for part in self.parts)
 
     def __str__(self) -> str:
-        return OPTION.sub(_argument, self.on_the_command_line)
-
-
-OPTION = re.compile(r"`[^`]*`|(?<![\w/.-])--([a-zA-Z][\w-]*)")
-
-
-def _argument(match: re.Match[str]) -> str:
-    option: str | None = match[1]
-    if option is None:
-        return match[0]
-    return {"from": "source", "to": "target"}.get(option, option.replace("-", "_"))
+        return "".join(part.in_python if isinstance(part, Option) else part for part in self.parts)
 
 
 class Unsupported(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from matplotlib.figure import Figure
 
 import parity
 from parity.cli import main
-from parity.errors import OptionError
+from parity.errors import Option, OptionError
 from parity.gallery import FOLDER
 from refimpl.optimizers import SGD
 
@@ -251,10 +252,11 @@ def test_bad_input_is_one_exception_that_names_the_argument(ask: Any, said: str)
     assert said in str(error.value) and "--" not in str(error.value) and "\n" not in str(error.value)
 
 
-def test_an_option_in_a_command_or_in_a_path_stays_as_it_is() -> None:
-    error = OptionError("runs/a--b.npz: give --to-loss, as `parity convert --list` shows")
-    assert str(error) == "runs/a--b.npz: give to_loss, as `parity convert --list` shows"
-    assert error.on_the_command_line == "runs/a--b.npz: give --to-loss, as `parity convert --list` shows"
+def test_an_option_is_named_as_the_user_gives_it_and_his_own_words_stay_as_they_are() -> None:
+    error = OptionError("runs/a --from b.npz: give ", Option("to-loss"), ", as `parity convert --list` shows")
+    assert str(error) == "runs/a --from b.npz: give to_loss, as `parity convert --list` shows"
+    assert error.on_the_command_line == "runs/a --from b.npz: give --to-loss, as `parity convert --list` shows"
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
 def test_a_notebook_shows_bad_input_as_one_line() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.errors import InputError, OptionError
+from parity.errors import InputError, Option, OptionError
 from parity.experiment import Experiment
 from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis, Finding
@@ -72,7 +72,8 @@ def _check_saved(place: str, trajectory: Trajectory, experiment: Experiment) -> 
         kept = "" if recorded else ", of which the weights of each were not kept"
         raise OptionError(
             f"{place}: a run of {theirs}, {trajectory.steps} steps{kept}; {experiment.name} has {ours}, {steps} steps: "
-            "give the experiment of that run with --experiment"
+            "give the experiment of that run with ",
+            Option("experiment"),
         )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from parity.backends import backend as find_backend
 from parity.backends.base import DTYPES, IMPLEMENTATIONS, Backend, Implementation, Setting
 from parity.backends.reference import run_reference
-from parity.errors import InputError, OptionError, Unsupported, check_name, check_number
+from parity.errors import InputError, Option, OptionError, Unsupported, check_name, check_number
 from parity.experiment import Experiment
 from parity.features.run.estimate import estimate
 from parity.features.run.results import Reference, Report, Run
@@ -254,7 +254,7 @@ class _Folder:
             probe.unlink()
         except OSError as error:
             raise OptionError(
-                f"{path}: cannot be written ({error.strerror}); choose another folder with --out"
+                f"{path}: cannot be written ({error.strerror}); choose another folder with ", Option("out")
             ) from error
 
     def save(self, trajectory: Trajectory, experiment: str, name: str) -> None:

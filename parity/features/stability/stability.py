@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from parity.errors import InputError, OptionError
+from parity.errors import InputError, Option, OptionError
 from parity.experiment import Experiment, check_plain
 from parity.loading import Asked, load
 from parity.shown import Documented
@@ -103,7 +103,7 @@ def stability(
     for rate in rates:
         if not isinstance(rate, Real) or not 0 < rate < np.inf:
             shown = f"{rate:g}" if isinstance(rate, float) else repr(rate)
-            raise OptionError(f"--lr {shown}: allowed: a finite number > 0")
+            raise OptionError(Option("lr"), f" {shown}: allowed: a finite number > 0")
     asked = _Asked.of(experiment, progress)
     bare = replace(
         asked, problem=replace(asked.problem, penalties=()), optimizer=replace(asked.optimizer, weight_decay=0.0)
