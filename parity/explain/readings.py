@@ -197,6 +197,10 @@ class Layout:
     losses: Array
     norms: Array
 
+    def first(self, rows: int) -> Layout:
+        """Of so many of the rows."""
+        return Layout(self.note, self.losses[:rows], self.norms[:rows])
+
 
 def layouts(rows: int, design: Design) -> list[Layout]:
     """How a log of so many rows may lie to the steps, the likeliest first."""

@@ -36,13 +36,17 @@ DTYPES = ("float64", "float32", "float16", "bfloat16")
 def check_log(place: str, experiment: Experiment, *, dtype: str | None = None) -> Diagnosis:
     """Hold a log to an experiment. Raises :class:`InputError` for what is no log, or a model that is not linear."""
     check_linear(experiment)
-    asked = {name: values.shape[1:] for name, values in experiment.draw().params.items()}
     if (trajectory := saved(place)) is not None:
         _check_saved(place, trajectory, experiment)
         inputs = experiment.draw().inputs | dict(trajectory.inputs)  # the reference keeps none
         diagnosis = diagnose(experiment, replace(trajectory, gradients={}, state={}, inputs=inputs))
         return replace(diagnosis, dtype=str(trajectory.meta.get("dtype", "float64")))
-    log = read(place)
+    return judge_log(place, read(place), experiment, dtype)
+
+
+def judge_log(place: str, log: Log, experiment: Experiment, dtype: str | None) -> Diagnosis:
+    """Hold what was read of a log to an experiment. Raises :class:`InputError` where it is none of the experiment."""
+    asked = {name: values.shape[1:] for name, values in experiment.draw().params.items()}
     for name, values in log.weights.items():
         if name in asked and values.shape[1] != (size := int(np.prod(asked[name]))):
             raise InputError(f"{place}: {name} has {values.shape[1]} numbers; that of {experiment.name} has {size}")
