@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import parity
 from parity.cli import main
 from parity.errors import Option, OptionError
 from parity.gallery import FOLDER
-from refimpl.optimizers import SGD
+from refimpl.optimizers import SGD, Adam
 
 ROOT = Path(__file__).parents[2]
 RUN = {"dtypes": "float32", "formulations": "loss", "devices": "cpu"}
@@ -257,6 +258,13 @@ def test_an_option_is_named_as_the_user_gives_it_and_his_own_words_stay_as_they_
     assert str(error) == "runs/a --from b.npz: give to_loss, as `parity convert --list` shows"
     assert error.on_the_command_line == "runs/a --from b.npz: give --to-loss, as `parity convert --list` shows"
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_a_copy_with_another_name_has_not_the_title_of_the_first() -> None:
+    first = parity.load("check-sgd")
+    assert "SGD" in first.title and replace(first, epochs=2).title == first.title
+    assert replace(first, name="mine", optimizer=Adam()).title == "" == replace(first, name="mine").source
+    assert replace(first, name="mine", title="of my own").title == "of my own"
 
 
 def test_a_notebook_shows_bad_input_as_one_line() -> None:

@@ -112,7 +112,16 @@ def test_what_is_done_otherwise_disagrees_where_it_comes_in(asks: Any, bench: An
 
 def test_a_limit_that_no_gradient_reaches_is_said_to_be_unseen(asks: Any, bench: Any) -> None:
     verdict = judge(*(lambda one: (one, bench.torch(one)))(asks(clip=Clip(norm=1e3))))
-    assert verdict.name == "undecidable" and verdict.undecidable == ("clip.norm",)
+    assert verdict.name == "undecidable" and verdict.undecidable == ("clip.norm", "clip.of")
+
+
+@pytest.mark.parametrize(("micro", "unseen"), [(4, False), (3, True)])
+def test_a_division_of_short_windows_is_unseen_where_no_window_is_short(
+    asks: Any, bench: Any, micro: int, unseen: bool
+) -> None:
+    experiment = asks(accumulation=Accumulation(micro=micro))
+    verdict, diagnosis = judge(experiment, bench.torch(experiment)), diagnose(experiment, bench.torch(experiment))
+    assert ("accumulation.last" in verdict.undecidable, "accumulation.last" in diagnosis.unseen) == (unseen, unseen)
 
 
 # -- training functions ----------------------------------------------------------------------------------------------
