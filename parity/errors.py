@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from refimpl.errors import InputError as InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,30 @@ class OptionError(InputError):
 
     def __str__(self) -> str:
         return "".join(part.in_python if isinstance(part, Option) else part for part in self.parts)
+
+
+EXPERIMENT = "the name of an experiment, see `parity list`, a file (.toml) or a parity.Experiment"
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+def needs(**allowed: str) -> Callable[[F], F]:
+    """A public function that says in one line which argument is missing, and what is allowed there."""
+
+    def with_check(function: F) -> F:
+        names = list(inspect.signature(function).parameters)
+
+        @functools.wraps(function)
+        def checked(*positional: Any, **keywords: Any) -> Any:
+            __tracebackhide__ = True
+            given = {*names[: len(positional)], *keywords}
+            for name, what in allowed.items():
+                if name not in given:
+                    raise InputError(f"{function.__name__}: {name} is missing; allowed: {what}")
+            return function(*positional, **keywords)
+
+        return checked  # type: ignore[return-value]  # of the same signature
+
+    return with_check
 
 
 class Unsupported(Exception):

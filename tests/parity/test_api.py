@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import pytest
@@ -251,6 +252,37 @@ def test_bad_input_is_one_exception_that_names_the_argument(ask: Any, said: str)
     with pytest.raises(parity.InputError) as error:
         ask()
     assert said in str(error.value) and "--" not in str(error.value) and "\n" not in str(error.value)
+
+
+MISSING = {
+    "assert_optimizer": "assert_optimizer: cls is missing; allowed: a class of optimizers",
+    "assert_parity": "assert_parity: train is missing; allowed: a function of a task",
+    "check": "check: target is missing; allowed: file.py:name, package.module:name, a log",
+    "compare": "compare: a is missing; allowed: a recorded run",
+    "convert": "source is missing: allowed: torch, sklearn.Ridge",
+    "diagnose": "diagnose: experiment is missing; allowed: the name of an experiment, see `parity list`, a file",
+    "load": "load: asked is missing; allowed: the name of an experiment",
+    "run": "run: experiments is missing; allowed: the name of an experiment",
+    "stability": "stability: experiment is missing; allowed",
+    "sweep": "sweep: experiment is missing; allowed",
+    "trace": "trace: experiment is missing; allowed",
+    "watch": "watch: optimizer is missing; allowed: a torch.optim.Optimizer",
+}
+LISTS = {"answer", "bridge", "schema"}
+ALL = {"known", "verify"}
+"""Functions that list what they know, or do all of it."""
+
+
+def test_a_public_function_without_arguments_lists_or_says_what_is_allowed() -> None:
+    functions = {name for name in parity.__all__ if isinstance(getattr(parity, name), FunctionType)}
+    assert functions == {*MISSING, *LISTS, *ALL}
+    for name, said in MISSING.items():
+        with pytest.raises(parity.InputError) as error:
+            getattr(parity, name)()
+        assert str(error.value).startswith(said) and "\n" not in str(error.value)
+    assert all(str(getattr(parity, name)()).strip() for name in LISTS)
+    with pytest.raises(parity.InputError, match=r"^compare: b is missing; allowed: a recorded run"):
+        parity.compare("a.csv")  # type: ignore[call-arg]
 
 
 def test_an_option_is_named_as_the_user_gives_it_and_his_own_words_stay_as_they_are() -> None:

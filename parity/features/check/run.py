@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from parity.backends.base import DTYPES
-from parity.errors import Option, OptionError, check_name, check_number
+from parity.errors import Option, OptionError, check_name, check_number, needs
 from parity.experiment import Experiment
 from parity.explain.finding import Diagnosis
 from parity.features.check.checked import Checked, checked
@@ -17,6 +17,7 @@ from parity.features.check.target import parse
 from parity.loading import Asked, load
 
 
+@needs(target="file.py:name, package.module:name, a log, a training function or an optimizer class")
 def check(
     target: str | Path | Callable[..., Any],
     experiment: Asked | None = None,

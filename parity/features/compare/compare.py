@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from parity.backends.base import DTYPES
-from parity.errors import InputError, check_name
+from parity.errors import InputError, check_name, needs
 from parity.explain.finding import Diagnosis
 from parity.features.compare.runs import RecordedRun, Series, aligned, read_run
 from parity.loading import Asked, load
@@ -95,6 +95,10 @@ class Comparison(Documented):
         print_comparison(self, console)
 
 
+RUN = "a recorded run: what `parity run` saved, or a log (.npz, .csv, .jsonl)"
+
+
+@needs(a=RUN, b=RUN)
 def compare(a: str | Path, b: str | Path, experiment: Asked | None = None, *, dtype: str | None = None) -> Comparison:
     """Hold two files against each other: what ``parity run`` saved, or logs (``.npz``, ``.csv``, ``.jsonl``).
 

@@ -51,8 +51,8 @@ class Converted(Documented):
 
 
 def convert(
-    source: str,
-    target: str,
+    source: str | None = None,
+    target: str | None = None,
     *,
     to_loss: str | None = None,
     rows: int | str | None = None,

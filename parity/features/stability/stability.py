@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from parity.errors import InputError, Option, OptionError
+from parity.errors import EXPERIMENT, InputError, Option, OptionError, needs
 from parity.experiment import Experiment, check_plain
 from parity.loading import Asked, load
 from parity.shown import Documented
@@ -91,6 +91,7 @@ class Stability(Documented):
         print_stability(self, self.stable_strengths, console)
 
 
+@needs(experiment=EXPERIMENT)
 def stability(
     experiment: Asked, lr: float | Sequence[float] = (), progress: Callable[[], None] | None = None
 ) -> Stability:
