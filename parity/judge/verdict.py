@@ -58,7 +58,8 @@ def judge(experiment: Experiment, trajectory: Trajectory, *, form_factor: float 
         step = min(c.first_unknown for c in overflow)
         text = f"agrees before step {step}; from there on numbers may overflow, and what overflows has no bound"
         return Verdict("undecidable", text, comparisons)
-    unseen = tuple(name for name, *other in neutral(form, material) if not checks_of(*other).catch())
+    others = neutral(form, material)
+    unseen = tuple(name for name, other, drawn in others if not checks_of(other, drawn).catch())
     if unseen:
         what = ", ".join(unseen)
         return Verdict("undecidable", f"agrees, except that {what} cannot be seen in this run", comparisons, unseen)

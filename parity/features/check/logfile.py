@@ -130,10 +130,11 @@ class Log:
 
     def first(self, rows: int) -> Log:
         """So many of the rows."""
-        parts = (
-            {name: values[:rows] for name, values in some.items()} for some in (self.series, self.weights, self.unit)
-        )
-        return Log(*parts, self.unused)
+
+        def cut(arrays: Mapping[str, Array]) -> dict[str, Array]:
+            return {name: values[:rows] for name, values in arrays.items()}
+
+        return Log(cut(self.series), cut(self.weights), cut(self.unit), self.unused)
 
 
 @dataclass(frozen=True)
