@@ -18,7 +18,7 @@ from parity.experiment import Experiment
 from parity.explain.cause import FAR, NamedFault, named
 from parity.explain.finding import Diagnosis, Finding
 from parity.explain.free import Free, free
-from parity.explain.readings import Layout, ReportedSeries, factor, layouts, stacked, words
+from parity.explain.readings import Layout, ReportedSeries, factor, layouts, maps_of, words
 from parity.features.check.logfile import Log
 from parity.features.check.training import ACCUMULATE, UNKNOWN_FORM
 from parity.step.design import Design, as_asked
@@ -242,7 +242,7 @@ def _loss(log: Log, layout: Layout, design: Design, losses: dict[str, ReportedSe
     """The first of what people make of a loss that is within the room."""
     u = float(run.engine.recording.profiles["loss"].compute.u)
     judged = layout.losses >= 0
-    names, matrices = stacked(tuple(len(rows) for rows in design.rows), tuple(design.epoch.tolist()))
+    names, matrices = maps_of(design)
     seen = int(layout.losses.max()) + 1  # no map looks ahead
     chosen = matrices[:, layout.losses[judged], :seen]
     readings = []
