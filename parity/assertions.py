@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from parity.errors import EXPERIMENT, needs
 from parity.loading import Asked, load
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Undecidable(UserWarning):
     """It agrees, and would do so as well without what is named."""
 
 
+@needs(train="a function of a task", experiment=EXPERIMENT)
 def assert_parity(
     train: Callable[..., Any], experiment: Asked, *, dtype: str = "float64", strict: bool = False
 ) -> None:
@@ -54,6 +56,7 @@ def assert_parity(
     _demand(found, _name(train), strict)
 
 
+@needs(cls="a class of optimizers", against="a reference, such as adamw or sgd(nesterov=True)")
 def assert_optimizer(
     cls: type, against: str, *, dtypes: tuple[str, ...] = ("float64", "float32"), strict: bool = False, **hyper: Any
 ) -> None:
@@ -90,7 +93,7 @@ def _demand(found: Diagnosis, name: str, strict: bool) -> None:
     if exit_code(found) != 0 or (strict and found.verdict == "undecidable"):
         raise ParityFailure(_text(found, name))
     if found.verdict == "undecidable":
-        warnings.warn(f"{name} against {found.against}: {found.text}", Undecidable, stacklevel=3)
+        warnings.warn(f"{name} against {found.against}: {found.text}", Undecidable, stacklevel=4)
 
 
 def _text(found: Diagnosis, name: str) -> str:

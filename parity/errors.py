@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
-import re
+from dataclasses import dataclass
 from difflib import get_close_matches
 from numbers import Integral, Real
 from pathlib import Path
@@ -12,32 +14,62 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from refimpl.errors import InputError as InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 
-class OptionError(InputError):
-    """Bad input whose text names options: ``--to-loss`` on the command line is the argument ``to_loss`` in Python.
+@dataclass(frozen=True)
+class Option:
+    """An option by its name: ``--to-loss`` on the command line, the argument ``to_loss`` in Python."""
 
-    What stands between backticks is a command, in Python, too.
-    """
+    name: str
 
     @property
     def on_the_command_line(self) -> str:
-        """The text as it was written, with options."""
-        return str(self.args[0])
+        return f"--{self.name}"
+
+    @property
+    def in_python(self) -> str:
+        return {"from": "source", "to": "target"}.get(self.name, self.name.replace("-", "_"))
+
+
+class OptionError(InputError):
+    """Bad input whose text names options. It is given in parts: what is no :class:`Option` stays as it is."""
+
+    def __init__(self, *parts: str | Option) -> None:
+        super().__init__(*parts)
+        self.parts = parts
+
+    @property
+    def on_the_command_line(self) -> str:
+        """The text with ``--options``."""
+        return "".join(part.on_the_command_line if isinstance(part, Option) else part for part in self.parts)
 
     def __str__(self) -> str:
-        return OPTION.sub(_argument, self.on_the_command_line)
+        return "".join(part.in_python if isinstance(part, Option) else part for part in self.parts)
 
 
-OPTION = re.compile(r"`[^`]*`|(?<![\w/.-])--([a-zA-Z][\w-]*)")
+EXPERIMENT = "the name of an experiment, see `parity list`, a file (.toml) or a parity.Experiment"
+F = TypeVar("F", bound="Callable[..., Any]")
 
 
-def _argument(match: re.Match[str]) -> str:
-    option: str | None = match[1]
-    if option is None:
-        return match[0]
-    return {"from": "source", "to": "target"}.get(option, option.replace("-", "_"))
+def needs(**allowed: str) -> Callable[[F], F]:
+    """A public function that says in one line which argument is missing, and what is allowed there."""
+
+    def with_check(function: F) -> F:
+        names = list(inspect.signature(function).parameters)
+
+        @functools.wraps(function)
+        def checked(*positional: Any, **keywords: Any) -> Any:
+            __tracebackhide__ = True
+            given = {*names[: len(positional)], *keywords}
+            for name, what in allowed.items():
+                if name not in given:
+                    raise InputError(f"{function.__name__}: {name} is missing; allowed: {what}")
+            return function(*positional, **keywords)
+
+        return checked  # type: ignore[return-value]  # of the same signature
+
+    return with_check
 
 
 class Unsupported(Exception):

@@ -53,6 +53,7 @@ class Experiment:
     ``accumulation``: how many batches make one step. ``clip``: how long the gradients of a step may be. ``freeze``:
     parameters that some steps do not train.
     ``seed``: of data, initial weights, batch order and the masks of dropout, each with a stream of its own.
+    ``title``, ``source``: what it is and where it is from, in words; a copy with another name has its own.
     Raises :class:`parity.InputError` where the parts do not fit together.
     """
 
@@ -73,8 +74,11 @@ class Experiment:
     seed: int = 0
     title: str = ""
     source: str = ""
+    described: tuple[str, str, str] = field(default=("", "", ""), repr=False, compare=False)
+    """The name that title and source were written for, and both: not to be given."""
 
     def __post_init__(self) -> None:
+        self._drop_words_of_another()
         if not NAME.fullmatch(self.name):
             raise ParameterError(
                 "name",
@@ -96,6 +100,14 @@ class Experiment:
             if unknown:
                 where, allowed = f"freeze[{i}].parameters", ", ".join(self.model.ndim)
                 raise ParameterError(where, given=unknown[0], allowed=allowed, remedy="name the model's parameters")
+
+    def _drop_words_of_another(self) -> None:
+        """Of a copy with another name, which ``dataclasses.replace`` hands the title and the source of the first."""
+        name, *words = self.described
+        for what, word in zip(("title", "source"), words, strict=True):
+            if name and name != self.name and getattr(self, what) == word:
+                object.__setattr__(self, what, "")
+        object.__setattr__(self, "described", (self.name, self.title, self.source))
 
     def _check_numbers(self) -> None:
         """One run has one value of each hyper-parameter, and states each penalty as its own."""

@@ -111,13 +111,13 @@ def to_toml(experiment: Experiment) -> str:
     """The experiment as TOML that :func:`load` reads back to an equal one."""
     document: dict[str, Any] = {key: getattr(experiment, key) for key in PLAIN}
     for key in ("data", "model", "loss", "optimizer", "schedule"):
-        document[key] = _table(REGISTRIES[key], getattr(experiment, key))
+        document[key] = table_of(REGISTRIES[key], getattr(experiment, key))
     document |= {key: _fields(part) for key in SINGLE if (part := getattr(experiment, key)) is not None}
     document["freeze"] = [_fields(freeze) for freeze in experiment.freeze]
-    document["init"] = {name: _table(INITS, init) for name, init in experiment.init.items()}
-    document["penalties"] = [_table(PENALTIES, penalty) for penalty in experiment.penalties]
+    document["init"] = {name: table_of(INITS, init) for name, init in experiment.init.items()}
+    document["penalties"] = [table_of(PENALTIES, penalty) for penalty in experiment.penalties]
     document["groups"] = [
-        {"parameters": list(group.parameters), **_table(OPTIMIZERS, group.optimizer)} for group in experiment.groups
+        {"parameters": list(group.parameters), **table_of(OPTIMIZERS, group.optimizer)} for group in experiment.groups
     ]
     return tomli_w.dumps({key: value for key, value in document.items() if value not in ("", [], {})})
 
@@ -174,11 +174,11 @@ def _group(optimizer: Any, table: Any, where: str) -> Group:
 def _build(cls: type, table: Any, where: str) -> Any:
     """``cls(**table)``, its types checked by msgspec and its ranges by itself."""
     table = _typed(table, dict[str, Any], where)
-    allowed = [field.name for field in _settable(cls)]
+    allowed = [field.name for field in settable(cls)]
     for key in table:
         if key not in allowed:
             raise InputError(f"{where}.{key}: unknown key; allowed: {', '.join(allowed)}{nearest(key, allowed)}")
-    for field in _settable(cls):
+    for field in settable(cls):
         if field.name not in table and field.default is MISSING and field.default_factory is MISSING:
             raise InputError(f"{where}.{field.name}: is missing; add {field.name} to [{where}]")
     hints = _schema(cls)
@@ -208,7 +208,7 @@ def _typed(value: Any, kind: Any, where: str) -> Any:
         raise InputError(f"{where}: given {reprlib.repr(value)}; allowed: {allowed}; change {where}") from error
 
 
-def _settable(cls: type) -> list[Field[Any]]:
+def settable(cls: type) -> list[Field[Any]]:
     """The fields that a file can set; a nested object (the prox's penalty) is not one of them."""
     return [field for field in fields(cls) if field.name in _schema(cls)]
 
@@ -238,7 +238,7 @@ def _parts(hint: Any) -> list[Any]:
 # -- writing ------------------------------------------------------------------------------------------------------
 
 
-def _table(registry: Mapping[str, type], obj: Any) -> dict[str, Any]:
+def table_of(registry: Mapping[str, type], obj: Any) -> dict[str, Any]:
     kind = next(name for name, cls in registry.items() if cls is type(obj))
     return {"kind": kind, **_fields(obj)}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from parity.errors import InputError
+from parity.errors import EXPERIMENT, InputError, needs
 
 if TYPE_CHECKING:
     from parity.experiment import Experiment
@@ -17,6 +17,7 @@ Asked: TypeAlias = "Experiment | str | Path"
 """An experiment, or what stands for one: a name of ``parity list``, a ``.toml`` file, a :class:`pathlib.Path`."""
 
 
+@needs(asked=EXPERIMENT)
 def load(asked: Asked) -> Experiment:
     """The experiment that a name of ``parity list`` or a ``.toml`` file stands for; an experiment is itself.
 
@@ -48,5 +49,5 @@ def _experiment(given: object) -> Experiment:
     from parity.experiment import Experiment
 
     if not isinstance(given, Experiment):
-        raise InputError(f"given {given!r}; allowed: the name of an experiment, a file (.toml) or a parity.Experiment")
+        raise InputError(f"given {given!r}; allowed: {EXPERIMENT}")
     return given

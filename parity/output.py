@@ -18,7 +18,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from parity.errors import InputError, OptionError
+from parity.errors import InputError, Option, OptionError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -136,7 +136,9 @@ def make_folder(folder: Path, *names: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OptionError(f"{folder}: cannot be made ({error.strerror}); choose another folder with --out") from error
+        raise OptionError(
+            f"{folder}: cannot be made ({error.strerror}); choose another folder with ", Option("out")
+        ) from error
     for name in names:
         check_place(folder / name)
     return folder

@@ -20,7 +20,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
-from parity.errors import OptionError
+from parity.errors import Option, OptionError
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe & Ito: told apart by everyone
 INK = "#333333"
@@ -155,7 +155,9 @@ def save(figure: Figure, path: Path) -> Path:
         figure.savefig(temporary, format="png")
         temporary.replace(path)
     except OSError as error:
-        raise OptionError(f"{path}: cannot be written ({error.strerror}); choose another folder with --out") from error
+        raise OptionError(
+            f"{path}: cannot be written ({error.strerror}); choose another folder with ", Option("out")
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
     return path

@@ -2,7 +2,8 @@
 
 A fact that is proven over a table of cases is proven in the fast tier for ``CASES`` of them, drawn by the checksum of
 their names: always the same ones, from all over the table. The others are marked ``slow``; ``make test-all`` runs them,
-too. ``@pytest.mark.every_case`` is for a test whose cases are facts of their own.
+too. ``@pytest.mark.every_case`` is for a test whose cases are facts of their own. Where the slow tier is run, each test
+that draws its examples draws :data:`MORE` times as many.
 """
 
 from __future__ import annotations
@@ -13,11 +14,21 @@ from typing import Any
 from zlib import crc32
 
 import pytest
+from hypothesis import is_hypothesis_test, settings
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 """Every core has a worker already; further threads would spin and wait. OpenBLAS reads it when NumPy is imported."""
 
 CASES = 2
+MORE = 2
+
+settings.register_profile("deterministic", derandomize=True, deadline=None, database=None)
+settings.load_profile("deterministic")
+
+
+def runs_slow_tier(config: pytest.Config) -> bool:
+    """Whether slow tests are among those that ``-m`` asks for."""
+    return "slow" in str(config.option.markexpr).replace("not slow", "")
 
 
 def pytest_collection() -> None:
@@ -32,8 +43,8 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.hookimpl(tryfirst=True)  # before the slow ones are left out
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the cases beyond those as slow."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the cases beyond those as slow; draw more examples in the slow tier."""
     tests: dict[str, list[pytest.Item]] = {}
     for item in items:
         if item.get_closest_marker("every_case") is None:
@@ -41,6 +52,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for cases in tests.values():
         for case in sorted(cases, key=lambda one: crc32(one.name.encode()))[CASES:]:
             case.add_marker("slow")
+    if runs_slow_tier(config):
+        for function in {item.function for item in items if isinstance(item, pytest.Function)}:
+            if is_hypothesis_test(function):
+                _draw_more(function)
+
+
+def _draw_more(function: Any) -> None:
+    """``@settings`` of a test go before the profile; hypothesis has no other way to change them afterwards."""
+    asked = function._hypothesis_internal_use_settings
+    if asked.max_examples <= settings().max_examples:  # a test that asks for thousands is of the slow tier alone
+        function._hypothesis_internal_use_settings = settings(asked, max_examples=MORE * asked.max_examples)
+
+
+@pytest.fixture(scope="session")
+def slow_tier(request: pytest.FixtureRequest) -> bool:
+    """Whether slow tests are run."""
+    return runs_slow_tier(request.config)
 
 
 @pytest.fixture(scope="session")

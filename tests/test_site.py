@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import html
 import importlib.util
 import re
 import subprocess
@@ -13,11 +14,13 @@ from pathlib import Path
 from types import ModuleType
 from urllib.parse import unquote
 
+import markdown
 import pytest
 import yaml
 from math_core import LatexToMathML
 
 import parity
+from parity.markdown import as_text
 from refimpl.losses import LOSSES
 from refimpl.models import MODELS
 from refimpl.optimizers import LBFGS, OPTIMIZERS
@@ -209,3 +212,14 @@ def test_the_menu_has_every_page_once() -> None:
     config = re.sub(r"!!python\S+", "", read(ROOT / "mkdocs.yml"))
     listed = pages(yaml.safe_load(config)["nav"])
     assert sorted(listed) == sorted(page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md"))
+
+
+@pytest.mark.parametrize(
+    "text", ["sqrt(1 - beta2**t) / (1 - beta1**t)", "step_, _b_ and a_b_c", "|w| < *eps* `a*b|c`", "\\*"]
+)
+def test_a_text_is_shown_as_it_is_in_a_cell_of_a_page(text: str) -> None:
+    table = markdown.markdown(f"| a | b |\n| - | - |\n| {as_text(text)} | end |", extensions=["tables"])
+    cells = [
+        re.sub("</?code>", "`", cell) for cell in re.findall("<td>(.*)</td>", hook("dialect").on_page_content(table))
+    ]
+    assert [html.unescape(cell) for cell in cells] == [text, "end"]

@@ -10,6 +10,7 @@ import msgspec
 from benchmarks.power.document import percent
 from benchmarks.power.tables import Table
 from parity.errors import InputError
+from parity.markdown import as_text
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,15 +62,10 @@ def each(faults: Sequence[Fault]) -> Table:
     rows = [
         [
             fault.name,
-            _cell(fault.true),
-            _cell(fault.said),
+            as_text(fault.true),
+            as_text(fault.said),
             "yes" if fault.right else "no" if fault.caught else "not caught",
         ]
         for fault in faults
     ]
     return Table("Each fault", ("fault", "true cause", "what was said first", "right"), rows)
-
-
-def _cell(text: str) -> str:
-    """Prepare a text for a cell of a Markdown table."""
-    return " ".join(text.split()).replace("|", "\\|")

@@ -20,6 +20,7 @@ from benchmarks.power.tables import (
     unseen,
     used,
 )
+from parity.markdown import as_text
 
 INTRODUCTION = """\
 # The power of the judge
@@ -104,8 +105,8 @@ def to_markdown(document: Mapping[str, Any], blind: Mapping[str, Any] | None = N
         INTRODUCTION.format(seed=f" --seed {report.seed}" if report.seed else ""),
         _section("False alarms", ALARMS, alarms(report), used(report)),
         _section("Faults caught", CAUGHT.format(mutants=report.mutants), caught(report)),
-        _problems("Not caught", [f"`{one.id}`: {one.text}" for one in report.uncaught]),
-        _problems("Errors", [f"`{one.id}`: {one.text}" for one in report.errors]),
+        _problems("Not caught", [f"`{one.id}`: {as_text(one.text)}" for one in report.uncaught]),
+        _problems("Errors", [f"`{one.id}`: {as_text(one.text)}" for one in report.errors]),
         _problems("Within the tolerance of correct code", _unseen(report)),
         _section("The cause", NAMED, named(report)),
         _problems("Caught, with another cause first", [_line(case) for case in unnamed(report)]),
@@ -142,7 +143,7 @@ def _problems(title: str, lines: Sequence[str]) -> str:
 
 def _line(case: TrialReport) -> str:
     faults = " + ".join(f"`{fault}`" for fault in case.faults)
-    outcome = f"found {', '.join(f'`{name}`' for name in case.findings)}" if case.findings else case.text
+    outcome = f"found {', '.join(f'`{name}`' for name in case.findings)}" if case.findings else as_text(case.text)
     return f"{faults} ({case.where}): {outcome}"
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from benchmarks.zoo.catalogue import CATALOGUE, PACKAGES, Entry
 from benchmarks.zoo.documented import DOCUMENTED, Documented
 from benchmarks.zoo.package_faults import FAULTS, Fault
+from parity.markdown import as_text
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "zoo.json"
@@ -108,8 +109,8 @@ def _table(package: str, version: str, rows: Mapping[tuple[str, ...], CheckRow])
     for entry in CATALOGUE:
         if entry.package == package:
             row = rows[entry.command]
-            cells = (entry.target.partition(":")[2], _options(entry), entry.claims, measured(row), verdict(entry, row))
-            yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+            texts = (entry.target.partition(":")[2], _options(entry), entry.claims, measured(row))
+            yield "| " + " | ".join([*map(as_text, texts), verdict(entry, row)]) + " |"
     yield ""
 
 
@@ -150,7 +151,7 @@ def _equal(row: CheckRow) -> bool:
 def verdict(entry: Entry, row: CheckRow) -> str:
     """The verdict in words, with links to what explains it."""
     if row["verdict"] in ("error", "unsupported"):
-        said = f"cannot run: {row['text'].removeprefix(REFUSED).rstrip(': ')}"
+        said = f"cannot run: {as_text(row['text'].removeprefix(REFUSED).rstrip(': '))}"
         if any(_is_of(fault, entry) and not fault.explains for fault in FAULTS):
             return f"{said}; [fault]({_link(entry)})"
         documented = any(_is_of(each, entry) and not each.explains for each in DOCUMENTED)

@@ -11,7 +11,7 @@ import torch
 from parity.backends.base import Setting
 from parity.backends.torch_autograd import Autograd
 from parity.backends.torch_by_hand import ByHand
-from parity.errors import OptionError, Unsupported, nearest
+from parity.errors import Option, OptionError, Unsupported, nearest
 from parity.experiment import Experiment
 from parity.formulation import realise
 from refimpl.losses import CrossEntropy, SquaredError
@@ -38,8 +38,9 @@ class TorchBackend:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             allowed = self.devices()
             raise OptionError(
-                f"--device {device}: torch cannot use it ({reason}); available here: {', '.join(allowed)}"
-                f"{nearest(device, (*allowed, 'cuda', 'mps', 'xpu'))}"
+                Option("device"),
+                f" {device}: torch cannot use it ({reason}); available here: {', '.join(allowed)}"
+                f"{nearest(device, (*allowed, 'cuda', 'mps', 'xpu'))}",
             ) from error
 
     def run(self, experiment: Experiment, setting: Setting) -> Trajectory:

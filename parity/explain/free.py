@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.explain.readings import ReportedSeries, all_rows, bases, norms
+from parity.explain.readings import ReportedSeries, bases, norms, rows_of
 from parity.step.design import Design
 from parity.step.engine import Engine
 from parity.step.free import random_push, simulate
@@ -51,7 +51,7 @@ class Free:
         }
         found = _losses(other, run.weights) if losses else {}
         room = {"loss as asked": self.losses["loss"].room} | {name: one.room for name, one in self.losses.items()}
-        of_steps = {name: ReportedSeries(values[:, 0], room[name]) for name, values in found.items()}
+        of_steps = {name: ReportedSeries(values[:, 0], room[name]) for name, values in found.items() if name in room}
         return replace(self, design=other, losses=of_steps, norms=of_norms, weights=weights)
 
 
@@ -101,17 +101,17 @@ def _losses(design: Design, weights: Mapping[str, Array]) -> dict[str, Array]:
     """Every loss of :func:`~parity.explain.readings.bases`, of every copy ``(K, copies)``."""
     dataset, problem, asked = design.material.dataset, design.form.in_gradient, design.form.objective
     found: dict[str, list[Array]] = {}
-    for rows_of, chosen in (("", design.rows), (" of all rows", all_rows(design).rows)):
+    for read, chosen in rows_of(design):
         for when, by in (("", 0), (" after the step", 1)):
-            for k, rows in enumerate(chosen):
+            for k, rows in enumerate(chosen.rows):
                 params = {name: values[k + by] for name, values in weights.items()}
-                made = Pass(design, np.array([k]), problem, params, dataset.X[:, rows], dataset.y[:, rows])
+                made = Pass(chosen, np.array([k]), problem, params, dataset.X[:, rows], dataset.y[:, rows])
                 as_asked = asked.objective_from(made.loss, params)
                 values = {"loss": made.loss, "objective": made.objective, "objective as asked": as_asked}
-                if not rows_of and not when and problem.loss != asked.loss:
+                if not read and not when and problem.loss != asked.loss:
                     values["loss as asked"] = asked.loss.value(made.outputs, made.y)
                 for name, value in values.items():
-                    found.setdefault(f"{name}{rows_of}{when}", []).append(value)
+                    found.setdefault(f"{name}{read}{when}", []).append(value)
     return {name: np.stack(values) for name, values in found.items()}
 
 

@@ -1,7 +1,8 @@
 """What a column of a log, or a report of a training function, may be read as.
 
 People report the loss of the batch before the step, or after it, with the penalty or without, as a running mean, as an
-exponential moving average; a norm with the bias, squared or halved; a row for every step, for every epoch, or up to a
+exponential moving average, and of accumulated gradients that of the last micro-batch, or divided by their number once
+more, or their sum; a norm with the bias, squared or halved; a row for every step, for every epoch, or up to a
 step where training was stopped. Each is a reading of the same run: it is tried, and said.
 """
 
@@ -31,10 +32,16 @@ FACTORS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
 def bases(design: Design, engine: Engine) -> Iterator[tuple[str, Expected]]:
     """The losses of every step that people report as they are, by name, those before the step first."""
     shifted = Engine(after(engine.recording))
-    for rows, chosen in (("", design), (" of all rows", all_rows(design))):
+    for rows, chosen in rows_of(design):
         for when, from_weights in (("", engine), (" after the step", shifted)):
             for piece in from_weights.losses(chosen):
                 yield f"{piece.quantity}{rows}{when}", piece
+
+
+def rows_of(design: Design) -> list[tuple[str, Design]]:
+    """The designs whose steps have the rows that people report a loss of, by the words for these rows."""
+    chosen = [("", design), (" of all rows", all_rows(design))]
+    return [*chosen, (" of the last micro-batch", last_batches(design))] if design.windows else chosen
 
 
 def after(recording: Recording) -> Recording:
@@ -54,15 +61,29 @@ def all_rows(design: Design) -> Design:
     return design.with_order(tuple(tuple(rows for _ in batches) for batches in design.material.order))
 
 
+def last_batches(design: Design) -> Design:
+    """Every step takes the last of its micro-batches alone."""
+    sizes = iter([window.sizes[-1] for window in design.windows])
+    return design.with_order(tuple(tuple(rows[-next(sizes) :] for rows in of) for of in design.material.order))
+
+
 def maps(what: str, design: Design) -> dict[str, Array]:
     """What people make of a loss of every step, as matrices ``(K, K)`` that it is multiplied by."""
-    names, matrices = stacked(tuple(len(rows) for rows in design.rows), tuple(design.epoch.tolist()))
+    names, matrices = maps_of(design)
     return dict(zip([name.format(what) for name in names], matrices, strict=True))
 
 
+def maps_of(design: Design) -> tuple[tuple[str, ...], Array]:
+    """The names of the maps, with ``{}`` for the loss, and ``(maps, K, K)``."""
+    rows, divisors = tuple(map(len, design.rows)), tuple(window.divisor for window in design.windows)
+    return stacked(rows, tuple(design.epoch.tolist()), divisors)
+
+
 @lru_cache(maxsize=64)
-def stacked(rows: tuple[int, ...], epochs: tuple[int, ...]) -> tuple[tuple[str, ...], Array]:
-    """Names, with ``{}`` for the loss, and ``(maps, K, K)``, from the rows and the epoch of each step's batch."""
+def stacked(
+    rows: tuple[int, ...], epochs: tuple[int, ...], divisors: tuple[int, ...] = ()
+) -> tuple[tuple[str, ...], Array]:
+    """The maps, from the rows and the epoch of each step's batch and what divides its micro-batches, if it has some."""
     sizes, epoch, steps = np.array(rows, float), np.array(epochs), len(rows)
     sums = np.tri(steps)
     of_epoch = sums * (epoch[:, None] == epoch[None, :])
@@ -77,6 +98,9 @@ def stacked(rows: tuple[int, ...], epochs: tuple[int, ...]) -> tuple[tuple[str, 
         "the sum of every {} of the epoch so far": of_epoch,
         "the {} of the step before": np.eye(steps, k=-1) + np.diag(np.eye(steps)[0]),
     }
+    if divisors:
+        found["the {} divided by the number of micro-batches"] = np.diag(1 / np.array(divisors, float))
+        found["the {} times the number of micro-batches"] = np.diag(np.array(divisors, float))
     ages = np.arange(steps)[:, None] - np.arange(steps)
     for factor in FACTORS:
         powers = np.where(ages >= 0, factor ** np.maximum(ages, 0), 0.0)
@@ -196,6 +220,10 @@ class Layout:
     note: str
     losses: Array
     norms: Array
+
+    def first(self, rows: int) -> Layout:
+        """Of so many of the rows."""
+        return Layout(self.note, self.losses[:rows], self.norms[:rows])
 
 
 def layouts(rows: int, design: Design) -> list[Layout]:

@@ -1,6 +1,7 @@
 """What a run cannot see: hyper-parameters whose replacement by a neutral value it would not notice.
 
-λ and μ are replaced by 0, the others doubled. If every recorded number lies within its bound then, too, the run says
+λ and μ are replaced by 0, the other numbers doubled, and a choice (what is clipped together, what divides a short last
+window) by the other one. If every recorded number lies within its bound then, too, the run says
 nothing about that hyper-parameter, and must not be counted as agreement on it. Those that several parameters share are
 one hyper-parameter; where their values differ, each is asked for by itself. What has no effect, because the schedule
 overwrites it or does not use it, is not asked for.
@@ -13,6 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from parity.experiment import Material
 from parity.formulation import Realised
 from parity.step.design import Design
 from refimpl.errors import RefimplError
@@ -25,8 +27,20 @@ from refimpl.types import Optimizer, Schedule
 VANISHING = ("weight_decay", "momentum", "strength", "l1", "l2")
 
 
-def neutral(form: Realised) -> Iterator[tuple[str, Realised]]:
-    """Each hyper-parameter by name, with the form that has a neutral value in its place."""
+def neutral(form: Realised, material: Material) -> Iterator[tuple[str, Realised, Material]]:
+    """Each hyper-parameter by name, with the form and the material that have a neutral value in its place."""
+    for name, other in _forms(form):
+        yield name, other, material
+    accumulation = form.accumulation
+    if accumulation is not None and accumulation.micro > 1 and not accumulation.across_epochs:
+        divided = replace(accumulation, last="full" if accumulation.last == "mean" else "mean")
+        windows = divided.windows(material.loaded)[1][: len(material.windows)]
+        if windows != material.windows:  # some window is short
+            yield "accumulation.last", replace(form, accumulation=divided), replace(material, windows=windows)
+
+
+def _forms(form: Realised) -> Iterator[tuple[str, Realised]]:
+    """What is of the form alone: all but how micro-batches are divided."""
     shared: dict[tuple[str, Any], dict[str, Any]] = {}
     for name, optimizer in form.optimizers.items():
         overwritten = _overwritten(optimizer, form.schedule)
@@ -48,6 +62,8 @@ def neutral(form: Realised) -> Iterator[tuple[str, Realised]]:
     if form.clip is not None:
         longer = None if is_zero(form.clip.norm) else replace(form.clip, norm=2 * form.clip.norm)
         yield "clip.norm", replace(form, clip=longer)
+        if len(form.optimizers) > 1 and longer is not None:
+            yield "clip.of", replace(form, clip=replace(form.clip, of="each" if form.clip.of == "all" else "all"))
     for i in range(len(form.freeze)):
         yield f"freeze[{i}]", replace(form, freeze=(*form.freeze[:i], *form.freeze[i + 1 :]))
     penalties = form.in_gradient.penalties  # a parameter each
@@ -60,7 +76,8 @@ def neutral(form: Realised) -> Iterator[tuple[str, Realised]]:
 
 def unseen(design: Design, agrees: Callable[[Design], bool]) -> tuple[str, ...]:
     """Hyper-parameters that could have a neutral value, so that the run agrees as well."""
-    return tuple(name for name, form in neutral(design.form) if agrees(replace(design, form=form)))
+    others = neutral(design.form, design.material)
+    return tuple(name for name, form, material in others if agrees(replace(design, form=form, material=material)))
 
 
 def _overwritten(optimizer: Optimizer, schedule: Schedule) -> set[str]:

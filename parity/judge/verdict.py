@@ -46,10 +46,10 @@ def judge(experiment: Experiment, trajectory: Trajectory, *, form_factor: float 
     material = experiment.draw()
     check_counts(experiment, material, trajectory)
 
-    def checks_of(some_form: Realised) -> Checks:
-        return Checks(some_form, material, trajectory, form_factor=form_factor)
+    def checks_of(some_form: Realised, drawn: Material) -> Checks:
+        return Checks(some_form, drawn, trajectory, form_factor=form_factor)
 
-    comparisons = tuple(compare(checks_of(form).all()))
+    comparisons = tuple(compare(checks_of(form, material).all()))
     first = first_disagreement(trajectory, comparisons)
     if first is not None:
         return Verdict("disagree", str(first), comparisons, first=first)
@@ -58,7 +58,8 @@ def judge(experiment: Experiment, trajectory: Trajectory, *, form_factor: float 
         step = min(c.first_unknown for c in overflow)
         text = f"agrees before step {step}; from there on numbers may overflow, and what overflows has no bound"
         return Verdict("undecidable", text, comparisons)
-    unseen = tuple(name for name, other in neutral(form) if not checks_of(other).catch())
+    others = neutral(form, material)
+    unseen = tuple(name for name, other, drawn in others if not checks_of(other, drawn).catch())
     if unseen:
         what = ", ".join(unseen)
         return Verdict("undecidable", f"agrees, except that {what} cannot be seen in this run", comparisons, unseen)

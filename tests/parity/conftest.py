@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import settings
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
@@ -28,8 +27,6 @@ from refimpl.penalties import L2
 from refimpl.training import Group, train
 from refimpl.trajectory import Trajectory
 
-settings.register_profile("deterministic", derandomize=True, deadline=None, database=None)
-settings.load_profile("deterministic")
 torch.set_num_threads(1)
 
 

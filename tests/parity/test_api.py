@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import pytest
@@ -15,9 +18,9 @@ from matplotlib.figure import Figure
 
 import parity
 from parity.cli import main
-from parity.errors import OptionError
+from parity.errors import Option, OptionError
 from parity.gallery import FOLDER
-from refimpl.optimizers import SGD
+from refimpl.optimizers import SGD, Adam
 
 ROOT = Path(__file__).parents[2]
 RUN = {"dtypes": "float32", "formulations": "loss", "devices": "cpu"}
@@ -251,10 +254,49 @@ def test_bad_input_is_one_exception_that_names_the_argument(ask: Any, said: str)
     assert said in str(error.value) and "--" not in str(error.value) and "\n" not in str(error.value)
 
 
-def test_an_option_in_a_command_or_in_a_path_stays_as_it_is() -> None:
-    error = OptionError("runs/a--b.npz: give --to-loss, as `parity convert --list` shows")
-    assert str(error) == "runs/a--b.npz: give to_loss, as `parity convert --list` shows"
-    assert error.on_the_command_line == "runs/a--b.npz: give --to-loss, as `parity convert --list` shows"
+MISSING = {
+    "assert_optimizer": "assert_optimizer: cls is missing; allowed: a class of optimizers",
+    "assert_parity": "assert_parity: train is missing; allowed: a function of a task",
+    "check": "check: target is missing; allowed: file.py:name, package.module:name, a log",
+    "compare": "compare: a is missing; allowed: a recorded run",
+    "convert": "source is missing: allowed: torch, sklearn.Ridge",
+    "diagnose": "diagnose: experiment is missing; allowed: the name of an experiment, see `parity list`, a file",
+    "load": "load: asked is missing; allowed: the name of an experiment",
+    "run": "run: experiments is missing; allowed: the name of an experiment",
+    "stability": "stability: experiment is missing; allowed",
+    "sweep": "sweep: experiment is missing; allowed",
+    "trace": "trace: experiment is missing; allowed",
+    "watch": "watch: optimizer is missing; allowed: a torch.optim.Optimizer",
+}
+LISTS = {"answer", "bridge", "schema"}
+ALL = {"known", "verify"}
+"""Functions that list what they know, or do all of it."""
+
+
+def test_a_public_function_without_arguments_lists_or_says_what_is_allowed() -> None:
+    functions = {name for name in parity.__all__ if isinstance(getattr(parity, name), FunctionType)}
+    assert functions == {*MISSING, *LISTS, *ALL}
+    for name, said in MISSING.items():
+        with pytest.raises(parity.InputError) as error:
+            getattr(parity, name)()
+        assert str(error.value).startswith(said) and "\n" not in str(error.value)
+    assert all(str(getattr(parity, name)()).strip() for name in LISTS)
+    with pytest.raises(parity.InputError, match=r"^compare: b is missing; allowed: a recorded run"):
+        parity.compare("a.csv")  # type: ignore[call-arg]
+
+
+def test_an_option_is_named_as_the_user_gives_it_and_his_own_words_stay_as_they_are() -> None:
+    error = OptionError("runs/a --from b.npz: give ", Option("to-loss"), ", as `parity convert --list` shows")
+    assert str(error) == "runs/a --from b.npz: give to_loss, as `parity convert --list` shows"
+    assert error.on_the_command_line == "runs/a --from b.npz: give --to-loss, as `parity convert --list` shows"
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_a_copy_with_another_name_has_not_the_title_of_the_first() -> None:
+    first = parity.load("check-sgd")
+    assert "SGD" in first.title and replace(first, epochs=2).title == first.title
+    assert replace(first, name="mine", optimizer=Adam()).title == "" == replace(first, name="mine").source
+    assert replace(first, name="mine", title="of my own").title == "of my own"
 
 
 def test_a_notebook_shows_bad_input_as_one_line() -> None:

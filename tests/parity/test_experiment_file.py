@@ -14,7 +14,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from parity import gallery
+from parity import experiment_keys, gallery
 from parity.errors import InputError
 from parity.experiment import NAME, Experiment
 from parity.experiment_file import REGISTRIES, _schema, from_dict, load, to_toml
@@ -352,3 +352,20 @@ def test_data_weights_and_batches_have_streams_of_their_own() -> None:
 def test_a_drawn_experiment_has_the_inputs_that_its_data_have() -> None:
     assert set(parsed(XOR_TOML).draw().inputs) == {"X", "y"}
     assert parsed(XOR_TOML).data == XOR()
+
+
+# -- the page of the keys ----------------------------------------------------------------------------------------------
+
+
+def test_the_page_of_the_keys_is_what_the_code_says() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "keys.md").read_text(encoding="utf-8")
+    assert page == experiment_keys.page()
+
+
+def test_every_line_of_that_page_is_what_it_says() -> None:
+    plain = tomllib.loads(to_toml(load(gallery.FOLDER / "check-mse.toml")))
+    for part in experiment_keys.PARTS:
+        for kind, made in REGISTRIES[part].items():
+            if kind != "cross_entropy":  # of classes, which these data are not
+                read = getattr(from_dict(plain | tomllib.loads(experiment_keys.line(part, kind))), part)
+                assert (read[0] if part == "penalties" else read) == experiment_keys.example(made)

@@ -200,8 +200,7 @@ KINDS: dict[str, tuple[dict[str, Any], str]] = {
 def test_a_script_takes_the_step_of_its_experiment(scripts: Scripts, bench: Any, bump: Callable[..., Any]) -> None:
     for what, (parts, formulation) in KINDS.items():
         experiment = bench.experiment(**parts)
-        for dtype in ("float64", "bfloat16"):
-            ulps = {"float64": 2**16, "bfloat16": 2**6}[dtype]
+        for dtype, ulps in {"float64": 2**16, "float32": 2**16, "bfloat16": 2**6, "float16": 2**9}.items():
             setting = {"dtype": dtype, "formulation": formulation}
             trajectory = bench.torch(experiment, **setting)
             for quantity in ("update weight", "gradient weight", "validation loss"):
@@ -213,7 +212,7 @@ def test_a_script_takes_the_step_of_its_experiment(scripts: Scripts, bench: Any,
                     "train loss",
                 )
     results = scripts.run()
-    assert len(results) == len(KINDS) * 6
+    assert len(results) == len(KINDS) * 12
     assert {name: result for name, result in results.items() if result[0] != 0} == {}
 
 
@@ -259,7 +258,7 @@ def test_a_faulty_update_by_hand_is_reproduced(scripts: Scripts, bench: Any, mon
     for fault, parts, quantity in faults:
         monkeypatch.setitem(UPDATES, "SGD", fault)
         experiment = bench.experiment(**parts)
-        for dtype in ("float64", "bfloat16"):
+        for dtype in DTYPES:
             setting = {"dtype": dtype, "formulation": "manual"}
             name = f"{dtype} {quantity.replace('/', ' ')}"
             assert scripts.write(name, experiment, setting, bench.torch(experiment, **setting)) == quantity

@@ -20,7 +20,10 @@ from parity.experiment import Experiment
 from parity.experiment_file import from_dict, to_toml
 from parity.explain.diagnosis import diagnose
 from parity.features.check.in_process import trajectory_here
+from parity.features.check.log import check_log
+from parity.formulation import realise
 from parity.judge import judge
+from parity.judge.undecidable import neutral
 from refimpl.accumulation import Accumulation
 from refimpl.batches import Batches
 from refimpl.clipping import Clip
@@ -112,7 +115,14 @@ def test_what_is_done_otherwise_disagrees_where_it_comes_in(asks: Any, bench: An
 
 def test_a_limit_that_no_gradient_reaches_is_said_to_be_unseen(asks: Any, bench: Any) -> None:
     verdict = judge(*(lambda one: (one, bench.torch(one)))(asks(clip=Clip(norm=1e3))))
-    assert verdict.name == "undecidable" and verdict.undecidable == ("clip.norm",)
+    assert verdict.name == "undecidable" and verdict.undecidable == ("clip.norm", "clip.of")
+
+
+@pytest.mark.parametrize(("micro", "asked"), [(4, True), (3, False)])
+def test_the_division_of_short_windows_is_asked_for_where_one_is_short(asks: Any, micro: int, asked: bool) -> None:
+    experiment = asks(accumulation=Accumulation(micro=micro))
+    names = [name for name, *_ in neutral(realise(experiment, "loss"), experiment.draw())]
+    assert ("accumulation.last" in names) is asked
 
 
 # -- training functions ----------------------------------------------------------------------------------------------
@@ -239,6 +249,38 @@ def test_a_limit_of_zero_is_seen(asks: Any, bench: Any) -> None:
 def test_the_correct_loop_agrees(asks: Any, asked: dict[str, Any], how: dict[str, Any], dtype: str) -> None:
     diagnosis = checked(asks(**MSE, **asked), dtype, **how)
     assert diagnosis.verdict in ("agree", "undecidable") and not diagnosis.findings, diagnosis.text
+
+
+# -- logs ------------------------------------------------------------------------------------------------------------
+
+
+LOGGED = {
+    "divided": "the loss divided by the number",
+    "times": "the loss times the number",
+    "last": "the loss of the last",
+}
+
+
+@pytest.mark.every_case
+@pytest.mark.parametrize("how", [*LOGGED, "a third"])
+def test_a_loss_is_read_as_trainers_that_accumulate_print_it(asks: Any, bench: Any, how: str, tmp_path: Path) -> None:
+    experiment = asks(accumulation=Accumulation(micro=4, last="full"))
+    run, material = bench.torch(experiment), experiment.draw()
+    windows = zip(material.windows, [rows for order in material.order for rows in order], strict=True)
+    losses = []
+    for step, (window, rows) in enumerate(windows):
+        last = material.dataset.X[:, rows[-window.sizes[-1] :]], material.dataset.y[:, rows[-window.sizes[-1] :]]
+        outputs = experiment.model.forward({name: values[step] for name, values in run.params.items()}, last[0])
+        of_last, loss = experiment.loss.value(outputs, last[1])[0], run.loss[step, 0]
+        losses.append({"divided": loss / 4, "times": loss * 4, "last": of_last, "a third": loss / 3}[how])
+    rows_of_text = [f"{loss:.6g},{norm:.6g}" for loss, norm in zip(losses, run.norm[1:, 0], strict=True)]
+    (tmp_path / "log.csv").write_text("\n".join(["loss,norm", *rows_of_text]))
+    diagnosis = check_log(str(tmp_path / "log.csv"), experiment)
+    if how == "a third":
+        assert diagnosis.verdict == "disagree" and "it is 1/3 of the loss" in diagnosis.text
+    else:
+        assert diagnosis.verdict in ("agree", "undecidable"), diagnosis.text
+        assert any(note.startswith(f"loss is read as {LOGGED[how]}") for note in diagnosis.notes)
 
 
 # -- bad input -------------------------------------------------------------------------------------------------------

@@ -12,7 +12,6 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import settings
 
 from refimpl.arithmetic.exact import exact
 from refimpl.arithmetic.lift import lift
@@ -21,9 +20,6 @@ from refimpl.losses import LOSSES
 from refimpl.optimizers import OPTIMIZERS
 from refimpl.penalties import L1, L2, PENALTIES, ElasticNet
 from refimpl.schedules import PROGRAMMED, SCHEDULES, Exponential, Linear, Polynomial
-
-settings.register_profile("deterministic", derandomize=True, deadline=None, database=None)
-settings.load_profile("deterministic")
 
 REGISTRIES: dict[str, dict[str, Any]] = {
     "loss": LOSSES,

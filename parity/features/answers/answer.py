@@ -13,7 +13,8 @@ TUTORIAL = "tutorial on regularisation (S1)"
 ARTICLE = "article on L2 in PyTorch (S2)"
 NOTES = "course notes on weight decay (S3)"
 THREAD = "readers' thread on the textbook (S4)"
-"""The lessons that the runs and questions come from; the names of their experiments begin with s0- … s4-."""
+LIBRARIES = "users of other libraries"
+"""Who asked: the lessons, whose experiments have names that begin with s0- … s4-, and others."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,6 +27,7 @@ from parity.features.answers import (
     s4_sweep,
     weight_decay,
     which_lam,
+    whose_lam,
 )
 from parity.features.answers.answer import Answer, Reply
 
@@ -55,6 +56,7 @@ ANSWERS: dict[str, Answer] = {
     "frobenius": frobenius.ANSWER,
     "overfitting": overfitting.ANSWER,
     "priors": priors.ANSWER,
+    "whose-lam": whose_lam.ANSWER,
 }
 
 __all__ = ["ANSWERS", "Answer", "Reply"]

@@ -118,7 +118,7 @@ def _section(answer: Answer) -> str:
     table = "\n".join(lines) + "\n\n" if lines else ""
     commands = "\n".join((f"parity answer {answer.id}", *answer.commands))
     return (
-        f'<a id="{answer.id}"></a>\n\n## {answer.asked}\n\n* Lesson: {answer.source}.\n{seen}* Why: {answer.why}.\n\n'
+        f'<a id="{answer.id}"></a>\n\n## {answer.asked}\n\n* From: {answer.source}.\n{seen}* Why: {answer.why}.\n\n'
         f"{evidence.text}\n\n{table}```sh\n{commands}\n```\n"
     )
 

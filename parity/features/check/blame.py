@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from parity.errors import OptionError
+from parity.errors import Option, OptionError
 
 STAND_IN = 0.01
 """The value that is tried in the place of one that has no default."""
@@ -27,12 +27,11 @@ def blame(code: Any, hyper: Mapping[str, Any], works: Callable[[Mapping[str, Any
         if works(others) or works({**others, wrong: STAND_IN}):
             usual = f"its default is {_default(code, wrong)}" if _default(code, wrong) else "it has no default"
             refused = f"{name} does not take it and says {words}"
-            raise OptionError(f"--hyper {wrong}={value}: {refused}; {usual}; give a value that it takes")
+            raise OptionError(Option("hyper"), f" {wrong}={value}: {refused}; {usual}; give a value that it takes")
     if len(hyper) > 1 and works({}):
         given = ", ".join(f"{wrong}={value}" for wrong, value in hyper.items())
-        raise OptionError(
-            f"--hyper {given}: {name} does not take these together and says {words}; give others, or leave one out"
-        )
+        together = f"{name} does not take these together and says {words}; give others, or leave one out"
+        raise OptionError(Option("hyper"), f" {given}: {together}")
 
 
 def _default(code: Any, name: str) -> str:

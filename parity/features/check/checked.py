@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
+from parity.errors import EXPERIMENT, needs
 from parity.explain.diagnosis import diagnose as _diagnose
 from parity.explain.finding import Diagnosis
 from parity.loading import Asked, load
@@ -44,6 +45,7 @@ def checked(target: str, diagnosis: Diagnosis) -> Checked:
     return Checked(target=target, **{field.name: getattr(diagnosis, field.name) for field in fields(Diagnosis)})
 
 
+@needs(experiment=EXPERIMENT, trajectory="what a run recorded, a Trajectory")
 def diagnose(experiment: Asked, trajectory: Trajectory) -> Checked:
     """Hold a run whose weights were recorded to an experiment, and say what differs and why.
 

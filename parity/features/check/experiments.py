@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.errors import InputError, OptionError
+from parity.errors import InputError, Option, OptionError
 from parity.experiment import Experiment
 from parity.experiment_file import load
 from parity.explain.observed import Observed
@@ -28,7 +28,7 @@ def ask_for_experiment(target: Target, dtype: str, device: str, limit: float) ->
 
     Raises what was raised last where the code runs on none of those that were tried."""
     every = [load(path) for path in find("check-*")]
-    general = f"{target}: to what is it held? give --experiment"
+    general = (f"{target}: to what is it held? give ", Option("experiment"))
     used, fitting = "", list[Experiment]()
     failed: InputError | TheirError | None = None
     for name in TRIED:
@@ -49,16 +49,17 @@ def ask_for_experiment(target: Target, dtype: str, device: str, limit: float) ->
     else:
         if isinstance(failed, InputError):
             own = "a name of `parity list` or a file of your own with the data of the code"
-            raise OptionError(f"{general}, {own}; with {TRIED[-1]}: {failed.args[0]}")
+            raise OptionError(*general, f", {own}; with {TRIED[-1]}: ", *failed.args)
         if failed is not None:
             raise failed
     if not used:
         return OptionError(
-            f"{general}, a name of `parity list`; no optimizer of torch was seen, so any of these may be meant: "
-            f"{', '.join(one.name for one in every)}"
+            *general,
+            f", a name of `parity list`; no optimizer of torch was seen, so any of these may be meant: "
+            f"{', '.join(one.name for one in every)}",
         )
     names = ", ".join(one.name for one in fitting) or "none of those that come with parity, write your own"
-    return OptionError(f"{general}; it uses {used}, for which there are {names}")
+    return OptionError(*general, f"; it uses {used}, for which there are {names}")
 
 
 def _used(observed: Observed, every: list[Experiment]) -> tuple[str, list[Experiment]]:

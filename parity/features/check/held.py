@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.errors import OptionError, nearest
+from parity.errors import Option, OptionError, nearest
 from parity.explain.motion import Motion
 from parity.features.check.examined import Examined
 from parity.features.check.feeds import Played
@@ -30,17 +30,19 @@ def parse_against(text: str) -> tuple[str, dict[str, Any]]:
     key = BY_NAME.get(name.strip().lower().replace("_", ""))
     if key is None:
         known = ", ".join(OPTIMIZERS)
-        raise OptionError(f"--against {text}: no such reference{nearest(name.lower(), OPTIMIZERS)}; known are {known}")
+        raise OptionError(
+            Option("against"), f" {text}: no such reference{nearest(name.lower(), OPTIMIZERS)}; known are {known}"
+        )
     try:
         call = ast.parse(f"f({options}" if options else "f()", mode="eval").body
         assert isinstance(call, ast.Call) and not call.args
         own = {keyword.arg or "**": ast.literal_eval(keyword.value) for keyword in call.keywords}
     except (SyntaxError, ValueError, AssertionError):
-        raise OptionError(f"--against {text}: allowed: a name, or name(option=value, …)") from None
+        raise OptionError(Option("against"), f" {text}: allowed: a name, or name(option=value, …)") from None
     allowed = [f.name for f in fields(OPTIMIZERS[key])]
     if wrong := next((option for option in own if option not in allowed), None):
         raise OptionError(
-            f"--against {text}: {key} has no {wrong}; it has {', '.join(allowed)}{nearest(wrong, allowed)}"
+            Option("against"), f" {text}: {key} has no {wrong}; it has {', '.join(allowed)}{nearest(wrong, allowed)}"
         )
     return key, own
 
@@ -55,14 +57,16 @@ def demanded(key: str, own: Mapping[str, Any], hyper: Mapping[str, Any], given: 
     defaults = {n: _plain(value) for n, value in given.items() if n not in hyper and _fits(n, value, usual)}
     asked = {name: _plain(value) for name, value in hyper.items() if name in usual}
     if wrong := next((n for n in asked if usual[n] is not None and _length(asked[n]) != _length(usual[n])), None):
-        raise OptionError(f"--against {key}: {wrong} = {asked[wrong]!r} has another form than there, {usual[wrong]!r}")
+        raise OptionError(
+            Option("against"), f" {key}: {wrong} = {asked[wrong]!r} has another form than there, {usual[wrong]!r}"
+        )
     for named in ({**defaults, **asked, **own}, {**asked, **own}):  # defaults may mean something else there
         try:
             optimizer: Optimizer = cls(**named)
             return optimizer
         except (RefimplError, TypeError) as error:
             said = str(error)
-    raise OptionError(f"--against {key}: the reference does not take these hyper-parameters: {said}")
+    raise OptionError(Option("against"), f" {key}: the reference does not take these hyper-parameters: {said}")
 
 
 def _fits(name: str, value: Any, usual: Mapping[str, Any]) -> bool:

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from parity.errors import InputError, OptionError, nearest
+from parity.errors import InputError, Option, OptionError, nearest
 from parity.features.check.align import WATCH
 
 Kind = Literal["optimizer", "training function"]
@@ -58,7 +58,7 @@ def kind_of(name: str, code: Any, hyper: Mapping[str, Any] | None = None) -> Kin
             f"makes an optimizer takes the parameters, make(params); else {WATCH}"
         )
     if hyper is None and len(demanded) > 1:
-        raise OptionError(
+        raise InputError(
             f"{name}: demands {', '.join(demanded)}; write a function of the task, or of nothing, that calls it, as "
             "`parity check --template` shows"
         )
@@ -96,7 +96,9 @@ def _check_names(code: Callable[..., Any], hyper: Mapping[str, Any]) -> None:
     if wrong is not None and all(one.kind is not one.VAR_KEYWORD for one in parameters.values()):
         has = f"it has {', '.join(names)}" if names else "it has none"
         name = getattr(code, "__name__", type(code).__name__)
-        raise OptionError(f"--hyper {wrong}: {name} has no such hyper-parameter; {has}{nearest(wrong, names)}")
+        raise OptionError(
+            Option("hyper"), f" {wrong}: {name} has no such hyper-parameter; {has}{nearest(wrong, names)}"
+        )
 
 
 def as_class(code: Any, hyper: Mapping[str, Any]) -> type[Optimizer]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.errors import InputError, OptionError
+from parity.errors import InputError, Option, OptionError
 from parity.experiment import Experiment
 from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis, Finding
@@ -36,13 +36,17 @@ DTYPES = ("float64", "float32", "float16", "bfloat16")
 def check_log(place: str, experiment: Experiment, *, dtype: str | None = None) -> Diagnosis:
     """Hold a log to an experiment. Raises :class:`InputError` for what is no log, or a model that is not linear."""
     check_linear(experiment)
-    asked = {name: values.shape[1:] for name, values in experiment.draw().params.items()}
     if (trajectory := saved(place)) is not None:
         _check_saved(place, trajectory, experiment)
         inputs = experiment.draw().inputs | dict(trajectory.inputs)  # the reference keeps none
         diagnosis = diagnose(experiment, replace(trajectory, gradients={}, state={}, inputs=inputs))
         return replace(diagnosis, dtype=str(trajectory.meta.get("dtype", "float64")))
-    log = read(place)
+    return judge_log(place, read(place), experiment, dtype)
+
+
+def judge_log(place: str, log: Log, experiment: Experiment, dtype: str | None) -> Diagnosis:
+    """Hold what was read of a log to an experiment. Raises :class:`InputError` where it is none of the experiment."""
+    asked = {name: values.shape[1:] for name, values in experiment.draw().params.items()}
     for name, values in log.weights.items():
         if name in asked and values.shape[1] != (size := int(np.prod(asked[name]))):
             raise InputError(f"{place}: {name} has {values.shape[1]} numbers; that of {experiment.name} has {size}")
@@ -72,7 +76,8 @@ def _check_saved(place: str, trajectory: Trajectory, experiment: Experiment) -> 
         kept = "" if recorded else ", of which the weights of each were not kept"
         raise OptionError(
             f"{place}: a run of {theirs}, {trajectory.steps} steps{kept}; {experiment.name} has {ours}, {steps} steps: "
-            "give the experiment of that run with --experiment"
+            "give the experiment of that run with ",
+            Option("experiment"),
         )
 
 

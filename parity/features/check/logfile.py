@@ -119,6 +119,23 @@ class Log:
     def rows(self) -> int:
         return len(next(iter({**self.series, **self.weights}.values())))
 
+    @property
+    def finite_rows(self) -> int:
+        """How many rows there are before the first with a number that is not finite; a first loss may be missing."""
+        finite = np.ones(self.rows, bool)
+        for name, values in {**self.series, **self.weights}.items():
+            missing = name == "loss" and np.isnan(values[0])
+            finite &= np.isfinite(values.reshape(self.rows, -1)).all(axis=1) | (missing & (np.arange(self.rows) == 0))
+        return self.rows if finite.all() else int(np.argmin(finite))
+
+    def first(self, rows: int) -> Log:
+        """So many of the rows."""
+
+        def cut(arrays: Mapping[str, Array]) -> dict[str, Array]:
+            return {name: values[:rows] for name, values in arrays.items()}
+
+        return Log(cut(self.series), cut(self.weights), cut(self.unit), self.unused)
+
 
 @dataclass(frozen=True)
 class Table:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from parity.backends.base import DTYPES
-from parity.errors import OptionError, check_name, check_number
+from parity.errors import Option, OptionError, check_name, check_number, needs
 from parity.experiment import Experiment
 from parity.explain.finding import Diagnosis
 from parity.features.check.checked import Checked, checked
@@ -18,6 +18,7 @@ from parity.loading import Asked, load
 from parity.output import Progress
 
 
+@needs(target="file.py:name, package.module:name, a log, a training function or an optimizer class")
 def check(
     target: str | Path | Callable[..., Any],
     experiment: Asked | None = None,
@@ -78,7 +79,9 @@ def _check(
         from parity.features.check.log import check_log
 
         if experiment is None:
-            raise OptionError(f"{what}: to what is it held? give --experiment, the one that the log is of: {NAMED}")
+            raise OptionError(
+                f"{what}: to what is it held? give ", Option("experiment"), f", the one that the log is of: {NAMED}"
+            )
         return check_log(what.place, experiment, dtype=dtype)
 
     def as_optimizer() -> Diagnosis | None:
@@ -90,7 +93,11 @@ def _check(
         )
         if checked is not None and experiment is not None:
             raise OptionError(
-                f"{what}: is an optimizer, which is held to --against; --experiment is for training functions and logs"
+                f"{what}: is an optimizer, which is held to ",
+                Option("against"),
+                "; ",
+                Option("experiment"),
+                " is for training functions and logs",
             )
         return checked
 
@@ -124,11 +131,12 @@ def of_class(dtypes: Sequence[str]) -> tuple[str, ...]:
 def single(kind: str, options: Mapping[str, Any], against: str | None, dtypes: Sequence[str]) -> str | None:
     """The one dtype, if any. Raises :class:`InputError` where an option is given that is for optimizers alone."""
     if options or against:
-        raise OptionError(f"{'--hyper' if options else '--against'}: is for optimizers; {kind} is held to --experiment")
+        given = Option("hyper" if options else "against")
+        raise OptionError(given, f": is for optimizers; {kind} is held to ", Option("experiment"))
     several = ", ".join(dict.fromkeys(dtypes))
     if "," in several or several == "all":
         what = "is for optimizers; a training function runs in one, a log was made in one"
-        raise OptionError(f"--dtype {several}: {what}")
+        raise OptionError(Option("dtype"), f" {several}: {what}")
     return several or None
 
 
@@ -144,7 +152,9 @@ def check_hyper(hyper: Mapping[str, Any]) -> None:
             word = isinstance(number, str) and NOT_FINITE.search(number)
             if word or (isinstance(number, int | float) and not abs(number) <= LARGEST):
                 given = f"an integer of {number.bit_length()} bits" if isinstance(number, int) else number
-                raise OptionError(f"--hyper {name}={given}: allowed: finite numbers, at most {LARGEST:g} in size")
+                raise OptionError(
+                    Option("hyper"), f" {name}={given}: allowed: finite numbers, at most {LARGEST:g} in size"
+                )
 
 
 def hyper_parameters(words: Sequence[str]) -> dict[str, Any]:
@@ -153,9 +163,9 @@ def hyper_parameters(words: Sequence[str]) -> dict[str, Any]:
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not name.isidentifier():
-            raise OptionError(f"--hyper {word}: allowed: name=value, such as lr=0.01 or betas=(0.9,0.99)")
+            raise OptionError(Option("hyper"), f" {word}: allowed: name=value, such as lr=0.01 or betas=(0.9,0.99)")
         if name in hyper:
-            raise OptionError(f"--hyper {name}: given twice")
+            raise OptionError(Option("hyper"), f" {name}: given twice")
         try:
             hyper[name] = ast.literal_eval(value)
         except (ValueError, SyntaxError):

@@ -18,7 +18,7 @@ from parity.experiment import Experiment
 from parity.explain.cause import FAR, NamedFault, named
 from parity.explain.finding import Diagnosis, Finding
 from parity.explain.free import Free, free
-from parity.explain.readings import Layout, ReportedSeries, factor, layouts, stacked, words
+from parity.explain.readings import Layout, ReportedSeries, factor, layouts, maps_of, words
 from parity.features.check.logfile import Log
 from parity.features.check.training import ACCUMULATE, UNKNOWN_FORM
 from parity.step.design import Design, as_asked
@@ -213,10 +213,14 @@ def _losses_at(run: Free, changed: Design) -> dict[str, ReportedSeries]:
 
 
 def fit_of(log: Log, run: Free) -> LogFit:
-    """The log as it lies nearest: the first layout and the first readings within the room, else the nearest."""
+    """The log as it lies nearest: the first layout and the first readings within the room, else the nearest.
+
+    Only what stands before the first number that is not finite is read.
+    """
     best: LogFit | None = None
+    finite = log.first(log.finite_rows)
     for layout in layouts(log.rows, run.design):
-        fit = LogFit(layout, readings_of(log, layout, run))
+        fit = LogFit(layout, readings_of(finite, layout.first(finite.rows), run))
         if fit.distance <= 1:
             return fit
         best = fit if best is None or fit.distance < best.distance else best
@@ -238,11 +242,12 @@ def _loss(log: Log, layout: Layout, design: Design, losses: dict[str, ReportedSe
     """The first of what people make of a loss that is within the room."""
     u = float(run.engine.recording.profiles["loss"].compute.u)
     judged = layout.losses >= 0
-    names, matrices = stacked(tuple(len(rows) for rows in design.rows), tuple(design.epoch.tolist()))
-    chosen = matrices[:, layout.losses[judged]]
+    names, matrices = maps_of(design)
+    seen = int(layout.losses.max()) + 1  # no map looks ahead
+    chosen = matrices[:, layout.losses[judged], :seen]
     readings = []
     for what, series in losses.items():
-        mapped = series.mapped(chosen, u)
+        mapped = ReportedSeries(series.value[:seen], series.room[:seen]).mapped(chosen, u)
         pairs = map(ReportedSeries, mapped.value, mapped.room)
         each = zip(_off(log, "loss", judged, mapped), names, pairs, strict=True)
         readings += [Reading(float(off), name.format(what), pair) for off, name, pair in each]

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO
 
-from parity.errors import InputError, OptionError
+from parity.errors import InputError, Option, OptionError
 
 WATCHED = 0.05
 """Seconds between two looks at whether the process is still there."""
@@ -51,7 +51,7 @@ def run(function: str | Callable[..., Any], *arguments: Any, limit: float) -> An
             process.stdin.close()
         answer = _answer(process, answers, until)
     if answer is None:
-        raise OptionError(f"no result in {limit:g} s; give it more time with --limit")
+        raise OptionError(f"no result in {limit:g} s; give it more time with ", Option("limit"))
     if not answer:
         code = process.returncode
         end = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
@@ -60,7 +60,7 @@ def run(function: str | Callable[..., Any], *arguments: Any, limit: float) -> An
     if kind == "theirs":
         raise TheirError(result)
     if kind == "input":
-        raise OptionError(result)
+        raise OptionError(*result)
     return result
 
 
@@ -129,7 +129,7 @@ def serve() -> None:
         gc.enable()
         answer: tuple[str, Any] = ("result", function(*arguments))
     except InputError as error:
-        answer = ("input", error.args[0] if isinstance(error, OptionError) else str(error))
+        answer = ("input", error.parts if isinstance(error, OptionError) else (str(error),))
     except BaseException as error:  # SystemExit, too, is theirs
         answer = ("theirs", _from_theirs(error))
     for stream in (sys.stdout, sys.stderr):

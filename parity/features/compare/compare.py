@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from parity.backends.base import DTYPES
-from parity.errors import InputError, check_name
+from parity.errors import InputError, check_name, needs
 from parity.explain.finding import Diagnosis
 from parity.features.compare.runs import RecordedRun, Series, aligned, read_run
 from parity.loading import Asked, load
@@ -95,6 +95,10 @@ class Comparison(Documented):
         print_comparison(self, console)
 
 
+RUN = "a recorded run: what `parity run` saved, or a log (.npz, .csv, .jsonl)"
+
+
+@needs(a=RUN, b=RUN)
 def compare(a: str | Path, b: str | Path, experiment: Asked | None = None, *, dtype: str | None = None) -> Comparison:
     """Hold two files against each other: what ``parity run`` saved, or logs (``.npz``, ``.csv``, ``.jsonl``).
 
@@ -104,7 +108,7 @@ def compare(a: str | Path, b: str | Path, experiment: Asked | None = None, *, dt
     if dtype is not None:
         dtype = check_name("dtype", dtype, DTYPES)
     experiment = load(experiment) if experiment is not None else None
-    runs = read_run(str(a), finite=experiment is not None), read_run(str(b), finite=experiment is not None)
+    runs = read_run(str(a)), read_run(str(b))
     notes: list[str] = []
     diagnoses: tuple[Diagnosis, ...] = ()
     if experiment is None:
@@ -132,10 +136,7 @@ def compare(a: str | Path, b: str | Path, experiment: Asked | None = None, *, dt
 
 def _divergence(a: RecordedRun, b: RecordedRun) -> list[str]:
     """Which of the runs diverges, and from which step on: the first with a number that is not finite."""
-    first = [
-        min((int(one.step[row]) for one in run.series.values() for row in _not_finite(one)), default=None)
-        for run in (a, b)
-    ]
+    first = a.divergence, b.divergence
     if first[0] is not None and first[0] == first[1]:
         return [f"both diverge in step {first[0]}: from there on numbers are infinite or nan"]
     return [
@@ -143,11 +144,6 @@ def _divergence(a: RecordedRun, b: RecordedRun) -> list[str]:
         for letter, step in zip("AB", first, strict=True)
         if step is not None
     ]
-
-
-def _not_finite(one: Series) -> Array:
-    """The first row with a number that is not finite, if there is one."""
-    return np.flatnonzero(~np.isfinite(one.values).all(axis=1))[:1]
 
 
 def _tensors(a: RecordedRun, b: RecordedRun) -> Iterator[TensorComparison]:

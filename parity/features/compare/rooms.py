@@ -16,11 +16,11 @@ from parity.experiment import Experiment
 from parity.explain.finding import Diagnosis
 from parity.explain.free import Free, free
 from parity.explain.readings import Layout, layouts
-from parity.features.check.log import check_log
+from parity.features.check.log import check_log, judge_log
 from parity.features.check.logfile import Log
 from parity.features.check.series import LogFit, Reading, fit_of, profile_in, readings_of
-from parity.features.compare.runs import RecordedRun, shifted
-from parity.step.design import as_asked
+from parity.features.compare.runs import RecordedRun, shifted, until_divergence
+from parity.step.design import as_asked, check_linear
 from refimpl.types import Array
 
 Runs = tuple[RecordedRun, RecordedRun]
@@ -31,7 +31,7 @@ def held_to(runs: Runs, experiment: Experiment, dtype: str | None) -> tuple[Runs
 
     Raises :class:`InputError` for a run that is none of the experiment.
     """
-    diagnoses = tuple(check_log(run.place, experiment, dtype=dtype) for run in runs)
+    diagnoses = tuple(_diagnosis(run, experiment, dtype) for run in runs)
     asked, known = as_asked(experiment), dict[str, Free]()
     held, fits = [], []
     for run, diagnosis in zip(runs, diagnoses, strict=True):
@@ -48,8 +48,18 @@ def held_to(runs: Runs, experiment: Experiment, dtype: str | None) -> tuple[Runs
     other = _read_otherwise(*fits)
     notes += [f"{name} is not compared: it is {texts}" for name, texts in other.items()]
     left = bounded - other.keys()
-    a, b = (replace(run, series={n: one for n, one in run.series.items() if n in left}) for run in held)
+    a, b = (until_divergence(replace(run, series={n: run.series[n] for n in run.series if n in left})) for run in held)
     return (a, b), diagnoses, notes
+
+
+def _diagnosis(run: RecordedRun, experiment: Experiment, dtype: str | None) -> Diagnosis:
+    """What ``parity check`` says of a run; of a log, as far as its numbers are finite."""
+    if not isinstance(run.source, Log) or (rows := run.source.finite_rows) == run.source.rows:
+        return check_log(run.place, experiment, dtype=dtype)
+    if not rows:
+        raise InputError(f"{run.place}: has no row of finite numbers; give a run that begins with some")
+    check_linear(experiment)
+    return judge_log(run.place, run.source.first(rows), experiment, dtype)
 
 
 def _fit(run: RecordedRun, correct: Free) -> LogFit:
@@ -72,8 +82,9 @@ def _fit(run: RecordedRun, correct: Free) -> LogFit:
         raise InputError(
             f"{run.place}: has {source.rows} rows; the experiment has {steps} steps: give as many, or one more"
         )
-    layout = min(ways, key=lambda one: _off(source, correct, one))
-    return LogFit(layout, readings_of(source, layout, correct))
+    finite = source.first(source.finite_rows)
+    layout = min(ways, key=lambda one: _off(finite, correct, one.first(finite.rows)))
+    return LogFit(layout, readings_of(finite, layout.first(finite.rows), correct))
 
 
 @np.errstate(all="ignore")
@@ -99,8 +110,11 @@ def _with_room(run: RecordedRun, correct: Free, fit: LogFit) -> RecordedRun:
         elif name in fit.columns:
             of_column = fit.columns[name].series
             known = [_flat(part) for part in (of_column.value, of_column.room)]
-            if is_log and name == "loss":  # of the rows whose step is known
-                known = [_spread(part, layout.losses >= 0) for part in known]
+            if isinstance(run.source, Log):
+                rows = np.arange(len(layout.losses)) < run.source.finite_rows
+                if name == "loss":  # of the rows whose step is known
+                    rows &= layout.losses >= 0
+                known = [_spread(part, rows, other) for part, other in zip(known, (np.nan, 0.0), strict=True)]
         else:
             continue
         series[name] = replace(one, correct=known[0], room=known[1])
@@ -108,9 +122,9 @@ def _with_room(run: RecordedRun, correct: Free, fit: LogFit) -> RecordedRun:
     return shifted(run, layout.norms - 1, layout.losses) if is_log else run
 
 
-def _spread(values: Array, rows: Array) -> Array:
-    """The values in their rows, and nan in all others."""
-    whole = np.full((len(rows), values.shape[1]), np.nan)
+def _spread(values: Array, rows: Array, other: float) -> Array:
+    """The values in their rows, and another one in the rest."""
+    whole = np.full((len(rows), values.shape[1]), other)
     whole[rows] = values
     return whole
 

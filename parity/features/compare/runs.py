@@ -61,17 +61,28 @@ class RecordedRun:
         """Whether some of the numbers are known to some digits only."""
         return any(bool(np.any(one.unit)) for one in self.series.values())
 
+    @property
+    def divergence(self) -> int | None:
+        """The first step with a number that is not finite, if there is one."""
+        rows = [(one.step, ~np.isfinite(one.values).all(axis=1)) for one in self.series.values()]
+        return min((int(step[bad].min()) for step, bad in rows if bad.any()), default=None)
 
-def read_run(place: str, *, finite: bool = False) -> RecordedRun:
-    """Read a file. ``finite``: whether inf and nan in a log are bad input.
 
-    Raises :class:`InputError` for what is no recorded run.
-    """
+def read_run(place: str) -> RecordedRun:
+    """Read a file. Raises :class:`InputError` for what is no recorded run."""
     if not place.endswith(LOGS) or not Path(place).is_file():
         lacks = "no such file" if place.endswith(LOGS) else f"no recorded run; allowed: {', '.join(LOGS)}"
         raise InputError(f"{place}: {lacks}{nearest_file(place)}")
     trajectory = saved(place)
-    return _of_trajectory(place, trajectory) if trajectory is not None else _of_log(place, read(place, finite=finite))
+    return _of_trajectory(place, trajectory) if trajectory is not None else _of_log(place, read(place, finite=False))
+
+
+def until_divergence(run: RecordedRun) -> RecordedRun:
+    """The run up to the first step with a number that is not finite, that step included."""
+    last = run.divergence
+    if last is None:
+        return run
+    return replace(run, series={name: one.of_rows(one.step <= last) for name, one in run.series.items()})
 
 
 def aligned(run: RecordedRun, other: RecordedRun) -> RecordedRun:

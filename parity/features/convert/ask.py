@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from parity.errors import check_number
+from parity.errors import Option, check_number
 from parity.features.convert.convert import Conversion, library, option, read, read_facts
 from parity.features.convert.convert import convert as _convert
 from parity.shown import Documented
@@ -51,8 +51,8 @@ class Converted(Documented):
 
 
 def convert(
-    source: str,
-    target: str,
+    source: str | None = None,
+    target: str | None = None,
     *,
     to_loss: str | None = None,
     rows: int | str | None = None,
@@ -71,7 +71,7 @@ def convert(
     check_number("seed", seed, 0, whole=True)
     given = read(source, {option(name): str(value) for name, value in numbers.items()})
     facts = read_facts(*(None if value is None else str(value) for value in (rows, sd_y)))
-    conversion = _convert(given, library("--to", target), facts, to_loss)
+    conversion = _convert(given, library(Option("to"), target), facts, to_loss)
     return proven(conversion, seed) if prove else Converted(conversion)
 
 

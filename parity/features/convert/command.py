@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from parity.completion import libraries
-from parity.errors import InputError
+from parity.errors import InputError, Option
 from parity.options import Json, Seed
 
 EXAMPLES = (
@@ -85,7 +85,7 @@ def convert_command(
         text, code = to_json(document.proofs_document(pairs)), exit_code([proof for _, proof in pairs])
     else:
         given = read(source, words)
-        conversion = convert(given, library("--to", target), read_facts(rows, sd_y), to_loss)
+        conversion = convert(given, library(Option("to"), target), read_facts(rows, sd_y), to_loss)
         converted = proven(conversion, seed) if prove else Converted(conversion)
         converted._print(output.console)
         text, code = converted.to_json(), converted.exit_code

@@ -6,11 +6,11 @@ factor, which moves no minimum, so that it has the target's loss, and read back 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any
 
-from parity.errors import InputError, OptionError, nearest, spelled
+from parity.errors import InputError, Option, OptionError, nearest, spelled
 from refimpl.conventions import CONVENTIONS
 from refimpl.errors import RefimplError
 from refimpl.objective import LOSSES, Convention, Facts, Objective, number, text
@@ -44,7 +44,7 @@ def convert(source: Convention, target: type[Convention], facts: Facts, loss: st
     loss = target.losses[0] if loss is None else spelled(loss, target.losses)
     if loss not in target.losses:
         allowed = ", ".join(target.losses)
-        raise OptionError(f"--to-loss {loss}: {target.name} has {allowed}{nearest(loss, target.losses)}")
+        raise OptionError(Option("to-loss"), f" {loss}: {target.name} has {allowed}{nearest(loss, target.losses)}")
     try:
         objective = source.ours(facts)
         converted, same = target.of(objective, facts, loss), objective.in_loss(LOSSES[loss], facts)
@@ -64,37 +64,36 @@ def convert(source: Convention, target: type[Convention], facts: Facts, loss: st
             numbers = {name: value for name, value in settings(source).items() if isinstance(value, float)}
             given = ", ".join(f"--{option(name)} {value:g}" for name, value in numbers.items())
             raise InputError(f"{given}: more than a float can hold, converted; give smaller numbers") from None
-        dashes = "--" if error.what in ("rows", "sd-y") else ""  # of the data, and options
-        raise OptionError(f"{dashes}{error}") from None
+        raise _of_option(error, "rows", "sd-y") from None  # of the data, and options
 
 
-def library(option: str, name: str | None) -> type[Convention]:
+def library(option: Option, name: str | None) -> type[Convention]:
     """The convention of that name. Raises :class:`InputError`."""
     if name is None or spelled(name, CONVENTIONS) not in CONVENTIONS:
         known = ", ".join(CONVENTIONS)
-        raise OptionError(f"{option} {name or 'is missing'}: allowed: {known}{nearest(name or '', CONVENTIONS)}")
+        raise OptionError(option, f" {name or 'is missing'}: allowed: {known}{nearest(name or '', CONVENTIONS)}")
     return CONVENTIONS[spelled(name, CONVENTIONS)]
 
 
 def read(name: str | None, words: Mapping[str, str]) -> Convention:
     """The source that the command line describes: its numbers by option, without dashes. Raises :class:`InputError`."""
-    made = library("--from", name)
+    made = library(Option("from"), name)
     options = options_of(made)
     for word in words:
         if word not in options:
-            allowed = ", ".join(f"--{one}" for one in options)
-            raise OptionError(f"--{word}: {name} has no such option; allowed: {allowed}{nearest(word, options)}")
+            allowed = _listed(options, ", ")
+            raise OptionError(Option(word), f": {name} has no such option; allowed: ", *allowed, nearest(word, options))
     numbers = [word for word, field in options.items() if field.name in number_fields(made)]
     needed = [word for word in numbers if options[word].default is MISSING] or numbers
     if not set(needed) & set(words):
-        raise OptionError(f"--from {name}: needs its strength; give {' or '.join(f'--{word}' for word in needed)}")
+        raise OptionError(Option("from"), f" {name}: needs its strength; give ", *_listed(needed, " or "))
     given: dict[str, Any] = {
         options[word].name: decimal(word, value) if word in numbers else value for word, value in words.items()
     }
     try:
         return made(**given)
     except RefimplError as error:
-        raise OptionError(f"--from {name}: {error}") from None
+        raise OptionError(Option("from"), f" {name}: {error}") from None
 
 
 def read_facts(rows: str | None, sd_y: str | None) -> Facts:
@@ -105,9 +104,22 @@ def read_facts(rows: str | None, sd_y: str | None) -> Facts:
             sd_y=None if sd_y is None else decimal("sd-y", sd_y),
         )
     except RefimplError as error:
-        raise OptionError(f"--{error}") from None
+        raise _of_option(error, error.what) from None
     except ValueError:
-        raise OptionError(f"--rows {rows}: not a whole number; give the number of rows of X") from None
+        raise OptionError(Option("rows"), f" {rows}: not a whole number; give the number of rows of X") from None
+
+
+def _listed(words: Iterable[str], between: str) -> list[str | Option]:
+    """The options, with a text between each two."""
+    parts = [part for word in words for part in (between, Option(word))]
+    return parts[1:]
+
+
+def _of_option(error: RefimplError, *options: str) -> OptionError:
+    """The error, which names an option where what is wrong is one of them."""
+    if error.what not in options:
+        return OptionError(str(error))
+    return OptionError(Option(error.what), str(error).removeprefix(error.what))
 
 
 def settings(convention: Convention) -> dict[str, float | str]:
@@ -136,7 +148,7 @@ def decimal(word: str, value: str) -> float:
     try:
         return float(ascii_digits(value))
     except ValueError:
-        raise OptionError(f"--{word} {value}: not a number; give one such as 0.1 or 1e-3") from None
+        raise OptionError(Option(word), f" {value}: not a number; give one such as 0.1 or 1e-3") from None
 
 
 def ascii_digits(value: str) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from parity.backends import backend as find_backend
 from parity.backends.base import DTYPES, IMPLEMENTATIONS, Backend, Implementation, Setting
 from parity.backends.reference import run_reference
-from parity.errors import InputError, OptionError, Unsupported, check_name, check_number
+from parity.errors import EXPERIMENT, InputError, Option, OptionError, Unsupported, check_name, check_number, needs
 from parity.experiment import Experiment
 from parity.features.run.estimate import estimate
 from parity.features.run.results import Reference, Report, Run
@@ -38,6 +38,7 @@ Progress = Callable[[int, int, str], None]
 """Called with the number of runs done, their total and what runs next."""
 
 
+@needs(experiments=f"{EXPERIMENT}, or several of them")
 @np.errstate(over="ignore", invalid="ignore")  # a run that diverges is shown as it is
 def run(
     experiments: Asked | Sequence[Asked],
@@ -254,7 +255,7 @@ class _Folder:
             probe.unlink()
         except OSError as error:
             raise OptionError(
-                f"{path}: cannot be written ({error.strerror}); choose another folder with --out"
+                f"{path}: cannot be written ({error.strerror}); choose another folder with ", Option("out")
             ) from error
 
     def save(self, trajectory: Trajectory, experiment: str, name: str) -> None:

@@ -21,7 +21,8 @@ def print_stability(forecast: Stability, strengths: tuple[float, float] | None, 
     """The limits first, then the prediction, then a table over learning rates with the runs beside it."""
     experiment = forecast.experiment
     lr, (low, high) = float(experiment.optimizers["weight"].lr), forecast.curvature  # type: ignore[attr-defined]  # an SGD
-    console.print(f"[bold]{escape(experiment.name)}[/]: {escape(experiment.title)}", soft_wrap=True)
+    title = f": {escape(experiment.title)}" if experiment.title else ""
+    console.print(f"[bold]{escape(experiment.name)}[/]{title}", soft_wrap=True)
     lines = {
         "curvature L": f"{low:.4g} to {high:.4g} of a batch, {forecast.mean_curvature:.4g} of all rows",
         "λ, η": f"{forecast.lam:g}, {lr:g}",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from parity.errors import InputError, OptionError
+from parity.errors import EXPERIMENT, InputError, Option, OptionError, needs
 from parity.experiment import Experiment, check_plain
 from parity.loading import Asked, load
 from parity.shown import Documented
@@ -91,6 +91,7 @@ class Stability(Documented):
         print_stability(self, self.stable_strengths, console)
 
 
+@needs(experiment=EXPERIMENT)
 def stability(
     experiment: Asked, lr: float | Sequence[float] = (), progress: Callable[[], None] | None = None
 ) -> Stability:
@@ -103,7 +104,7 @@ def stability(
     for rate in rates:
         if not isinstance(rate, Real) or not 0 < rate < np.inf:
             shown = f"{rate:g}" if isinstance(rate, float) else repr(rate)
-            raise OptionError(f"--lr {shown}: allowed: a finite number > 0")
+            raise OptionError(Option("lr"), f" {shown}: allowed: a finite number > 0")
     asked = _Asked.of(experiment, progress)
     bare = replace(
         asked, problem=replace(asked.problem, penalties=()), optimizer=replace(asked.optimizer, weight_decay=0.0)

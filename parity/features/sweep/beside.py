@@ -8,7 +8,7 @@ import numpy as np
 
 from parity.backends import backend
 from parity.backends.base import Setting
-from parity.errors import OptionError, Unsupported
+from parity.errors import Option, OptionError, Unsupported
 from parity.features.sweep.curves import Progress
 from parity.features.sweep.penalty import experiment_with
 from parity.features.sweep.run import Sweep
@@ -60,7 +60,7 @@ def beside(
             verdict = judge(one, trajectory)
         except Unsupported as refusal:
             raise OptionError(
-                f"{one.name}: {framework} does not offer this ({refusal}); leave out --torch"
+                f"{one.name}: {framework} does not offer this ({refusal}); leave out ", Option("torch")
             ) from refusal
         for name in names:
             finals[name][i, j] = getattr(trajectory, name)[-1, 0]

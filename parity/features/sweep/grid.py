@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from parity.errors import InputError, OptionError
+from parity.errors import InputError, Option, OptionError
 from refimpl.types import Array
 
 MOST = 10_000
@@ -42,15 +42,17 @@ def grid(text: str | Sequence[float]) -> Grid:
     if len(words) == 1 and "," in text:
         values = sorted({float(_number(text, word)) for word in text.split(",")})
         return Grid(text, _checked(text, np.array(values)), "log" if 0 < 100 * values[0] <= values[-1] else "linear")
-    raise OptionError(f"--strength {text}: is no range; {GRAMMAR}")
+    raise OptionError(Option("strength"), f" {text}: is no range; {GRAMMAR}")
 
 
 def _spaced_by_factor(text: str, low: str, high: str, number: str) -> Array:
     first, last = float(_number(text, low)), float(_number(text, high))
     if not number.isdecimal() or not 2 <= int(number) <= MOST:
-        raise OptionError(f"--strength {text}: {number!r} values; allowed: an integer from 2 to {MOST:,}")
+        raise OptionError(Option("strength"), f" {text}: {number!r} values; allowed: an integer from 2 to {MOST:,}")
     if not 0 < first < last:
-        raise OptionError(f"--strength {text}: from {low} to {high}; allowed: 0 < from < to, since 0 has no logarithm")
+        raise OptionError(
+            Option("strength"), f" {text}: from {low} to {high}; allowed: 0 < from < to, since 0 has no logarithm"
+        )
     _checked(text, np.array([first, last]))
     return np.geomspace(first, last, int(number))
 
@@ -59,9 +61,11 @@ def _spaced_by_step(text: str, low: str, high: str, step: str) -> Array:
     """Exact in decimal numbers: the fourth of 0:1:0.1 is 0.3, not 0.30000000000000004."""
     first, last, by = (_number(text, word) for word in (low, high, step))
     if not (by > 0 and first < last):
-        raise OptionError(f"--strength {text}: from {low} to {high} by {step}; allowed: from < to and a step > 0")
+        raise OptionError(
+            Option("strength"), f" {text}: from {low} to {high} by {step}; allowed: from < to and a step > 0"
+        )
     if (last - first) / by >= MOST:
-        raise OptionError(f"--strength {text}: more than {MOST:,} values; take a larger step")
+        raise OptionError(Option("strength"), f" {text}: more than {MOST:,} values; take a larger step")
     return np.array([float(first + i * by) for i in range(int((last - first) / by) + 1)])
 
 
@@ -69,16 +73,18 @@ def _number(text: str, word: str) -> Decimal:
     try:
         number = Decimal(word.strip())
     except InvalidOperation:
-        raise OptionError(f"--strength {text}: {word!r} is no number; {GRAMMAR}") from None
+        raise OptionError(Option("strength"), f" {text}: {word!r} is no number; {GRAMMAR}") from None
     if not number.is_finite() or number < 0 or not np.isfinite(float(number)):  # 1e999 is no float64
-        raise OptionError(f"--strength {text}: {word}; allowed: finite numbers ≥ 0")
+        raise OptionError(Option("strength"), f" {text}: {word}; allowed: finite numbers ≥ 0")
     return number
 
 
 def _checked(text: str, values: Array) -> Array:
     if not 2 <= len(values) <= MOST:
-        raise OptionError(f"--strength {text}: {len(values):,} different values; allowed: from 2 to {MOST:,}")
+        raise OptionError(Option("strength"), f" {text}: {len(values):,} different values; allowed: from 2 to {MOST:,}")
     outside = values[(values > 0) & ((values < RANGE[0]) | (values > RANGE[1]))]
     if outside.size:
-        raise OptionError(f"--strength {text}: {outside[0]:g}; allowed: 0, or from {RANGE[0]:g} to {RANGE[1]:g}")
+        raise OptionError(
+            Option("strength"), f" {text}: {outside[0]:g}; allowed: 0, or from {RANGE[0]:g} to {RANGE[1]:g}"
+        )
     return values

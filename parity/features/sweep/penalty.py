@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from parity.errors import InputError, OptionError, nearest, spelled
+from parity.errors import InputError, Option, OptionError, nearest, spelled
 from parity.experiment import Experiment
 from refimpl.penalties import PENALTIES
 from refimpl.ranges import number_fields
@@ -30,9 +30,13 @@ def swept_kind(experiment: Experiment, asked: str | None) -> str:
     asked = spelled(asked, kinds) if asked is not None else None
     if asked is not None and asked not in kinds:
         allowed = ", ".join(kinds)
-        raise OptionError(f"--penalty {asked}: {experiment.name} has none; allowed: {allowed}{nearest(asked, kinds)}")
+        raise OptionError(
+            Option("penalty"), f" {asked}: {experiment.name} has none; allowed: {allowed}{nearest(asked, kinds)}"
+        )
     if asked is None and len(kinds) > 1:
-        raise OptionError(f"{experiment.name}: has {' and '.join(kinds)}; choose which to sweep with --penalty")
+        raise OptionError(
+            f"{experiment.name}: has {' and '.join(kinds)}; choose which to sweep with ", Option("penalty")
+        )
     return asked or kinds[0]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parity.backends.base import DTYPES
-from parity.errors import check_name, check_number
+from parity.errors import EXPERIMENT, check_name, check_number, needs
 from parity.experiment import Experiment
 from parity.features.sweep.closed_form import prior_strength
 from parity.features.sweep.curves import Curves, Progress, curves
@@ -73,6 +73,7 @@ class Sweep(Documented):
         return picture(self, self.marks, self.in_torch)
 
 
+@needs(experiment=EXPERIMENT)
 def sweep(
     experiment: Asked,
     strength: str | Sequence[float] | Grid = "log:1e-3:1e2:200",

@@ -10,7 +10,7 @@ from numbers import Integral
 
 import numpy as np
 
-from parity.errors import OptionError, nearest
+from parity.errors import Option, OptionError, nearest
 from parity.experiment import Experiment, Material
 from refimpl.types import Array
 
@@ -21,7 +21,7 @@ def shortened(experiment: Experiment, material: Material, steps: int) -> Experim
     """The experiment with as many epochs as the first ``steps`` need. Raises :class:`InputError`."""
     ends = np.cumsum([len(batches) for batches in material.order])
     if not (isinstance(steps, Integral) and 1 <= steps <= ends[-1]):
-        raise OptionError(f"--steps {steps}: {experiment.name} has {ends[-1]} steps; give 1 to {ends[-1]}")
+        raise OptionError(Option("steps"), f" {steps}: {experiment.name} has {ends[-1]} steps; give 1 to {ends[-1]}")
     return replace(experiment, epochs=int(np.searchsorted(ends, steps)) + 1)
 
 
@@ -30,8 +30,8 @@ def check_row(row: int, batches: list[Array]) -> None:
     smallest = min(map(len, batches))
     if not (isinstance(row, Integral) and 0 <= row < smallest):
         raise OptionError(
-            f"--row {row}: counts the rows of a batch, of which the smallest here has {smallest}; "
-            f"give 0 to {smallest - 1}"
+            Option("row"),
+            f" {row}: counts the rows of a batch, of which the smallest here has {smallest}; give 0 to {smallest - 1}",
         )
 
 
@@ -45,8 +45,9 @@ def find_element(word: str, params: Mapping[str, Array]) -> tuple[str, int]:
     name = match[1].strip() if match else word
     if match is None or name not in params:
         raise OptionError(
-            f"--parameter {word}: no such parameter; allowed: {', '.join(map(element_range, params, params.values()))}"
-            f"{nearest(name, params)}"
+            Option("parameter"),
+            f" {word}: no such parameter; allowed: {', '.join(map(element_range, params, params.values()))}"
+            f"{nearest(name, params)}",
         )
     shape = params[name].shape[1:]
     index = tuple(map(int, re.findall(r"\d+", match[2])))
@@ -56,7 +57,9 @@ def find_element(word: str, params: Mapping[str, Array]) -> tuple[str, int]:
         return name, index[0]
     if not index and prod(shape) == 1:
         return name, 0
-    raise OptionError(f"--parameter {word}: names no single element; allowed: {element_range(name, params[name])}")
+    raise OptionError(
+        Option("parameter"), f" {word}: names no single element; allowed: {element_range(name, params[name])}"
+    )
 
 
 def element_range(name: str, param: Array) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import jinja2
 
 from parity.features.trace.words import about, cells, columns, legend, where, written
+from parity.markdown import as_text
 from parity.output import make_folder, write_whole
 from parity.templates import environment
 
@@ -54,5 +55,5 @@ def _render(template: str, trace: Trace) -> str:
 @cache
 def _templates() -> jinja2.Environment:
     templates = environment("parity.features.trace")
-    templates.filters["cell"] = lambda text: text.replace("|", "\\|")
+    templates.filters["as_text"] = as_text
     return templates

@@ -6,7 +6,7 @@ import numpy as np
 
 from parity.backends.base import DTYPES, Setting
 from parity.backends.reference import run_reference
-from parity.errors import InputError, Unsupported, check_name
+from parity.errors import EXPERIMENT, InputError, Unsupported, check_name, needs
 from parity.experiment import check_plain
 from parity.features.trace.choose import check_row, find_element, shortened
 from parity.features.trace.content import Step, Trace
@@ -20,6 +20,7 @@ from refimpl.losses import SquaredError
 from refimpl.models import Linear
 
 
+@needs(experiment=EXPERIMENT)
 @np.errstate(over="ignore", invalid="ignore")  # a run that diverges is shown as it is
 def trace(
     experiment: Asked,

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from parity.backends.torch_backend import TorchBackend
-from parity.errors import InputError, OptionError, nearest, spelled
+from parity.errors import InputError, Option, OptionError, nearest, spelled
 from parity.features.verify.case import DTYPES, IMPLEMENTATIONS, SIZES, Case, Result
 from parity.features.verify.cover import cases, matches, offered
 from parity.features.verify.known import as_known, with_fixed
@@ -233,7 +233,7 @@ def _earlier(folder: Path) -> dict[str, Result]:
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
-        raise OptionError(f"{path}: cannot be read ({error.strerror}); choose --out anew") from error
+        raise OptionError(f"{path}: cannot be read ({error.strerror}); choose ", Option("out"), " anew") from error
     whole = []
     for line in lines:
         try:
@@ -246,7 +246,9 @@ def _earlier(folder: Path) -> dict[str, Result]:
             continue
         if version_then != torch.__version__:
             raise OptionError(
-                f"{path}: holds results of torch {version_then}, not {torch.__version__}; choose --out anew"
+                f"{path}: holds results of torch {version_then}, not {torch.__version__}; choose ",
+                Option("out"),
+                " anew",
             )
         whole.append(text)
         results[case.id] = result

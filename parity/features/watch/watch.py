@@ -16,12 +16,13 @@ from typing import get_args
 
 import torch
 
-from parity.errors import InputError
+from parity.errors import InputError, needs
 from parity.features.watch.hooks import Policy, Watch
 from parity.features.watch.references import Reference, reference_for
 from refimpl.types import Optimizer
 
 
+@needs(optimizer="a torch.optim.Optimizer")
 @contextlib.contextmanager
 def watch(
     optimizer: torch.optim.Optimizer,

@@ -32,7 +32,7 @@ NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]\d+)?")
 ASKED = list(ANSWERS.values())
 COMMANDS = sorted({command for answer in ASKED for command in answer.commands})
 RUNS = [command for command in COMMANDS if command.startswith("parity run ")]
-OTHERS = [command for command in COMMANDS if re.match(r"parity (known|trace|sweep|stability) ", command)]
+OTHERS = [command for command in COMMANDS if re.match(r"parity (known|trace|sweep|stability|convert) ", command)]
 
 
 class Replies(dict[str, Reply]):

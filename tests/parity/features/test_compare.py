@@ -272,6 +272,29 @@ def test_a_run_with_nan_disagrees_beside_the_experiment(bench: Any, tmp_path: Pa
     assert first is not None and (first.tensor, first.step, first.index) == ("weight", 3, (0, 3))
 
 
+@pytest.mark.parametrize("norms", [False, True])
+def test_logs_that_diverge_are_compared_beside_the_experiment_up_to_there(norms: bool, tmp_path: Path) -> None:
+    written = Path(log(tmp_path / "whole.csv")).read_text().splitlines()
+    if norms:
+        pairs = zip(run().loss[:, 0], run().norm[1:, 0], strict=True)
+        written = ["loss,norm", *(f"{loss:.17g},{norm:.17g}" for loss, norm in pairs)]
+
+    def diverged(name: str, step: int, word: str) -> str:
+        bad = ",".join([word] * (written[0].count(",") + 1))
+        (tmp_path / name).write_text("\n".join([*written[: step + 1], *[bad] * (STEPS - step)]))
+        return str(tmp_path / name)
+
+    a, alike = diverged("a.csv", 7, "nan"), diverged("alike.csv", 7, "nan")
+    compared = compare(a, alike, asked())
+    assert compared.verdict == "agree" and compared.ends == (7, 7)
+    assert "both diverge in step 7: from there on numbers are infinite or nan" in compared.notes
+    for other, step in (("inf", 7), ("nan", 8)):
+        compared = compare(a, diverged("other.csv", step, other), asked())
+        assert compared.first is not None and compared.first.step == 7 and compared.first.share == np.inf
+        assert any(f"iverge{'s' * (step == 8)} in step 7" in note for note in compared.notes)
+        assert all(one.share <= 1 for one in compared.diagnoses)
+
+
 def test_a_number_that_no_float_holds_is_bad_input(tmp_path: Path) -> None:
     a = diverging(tmp_path / "a.csv", "1e400")
     with pytest.raises(parity.InputError, match="line 3: loss is '1e400'; allowed: a finite number"):

@@ -17,7 +17,7 @@ from itertools import product
 
 import numpy as np
 
-from parity.errors import OptionError
+from parity.errors import Option, OptionError
 from refimpl.types import Array
 
 Rationals = list[Fraction]
@@ -42,7 +42,7 @@ def minimum(X: Array, y: Array, a1: float, a2: float) -> tuple[Array, float]:
         if not half or all(w[j] * signs[j] > 0 if signs[j] else abs(slopes[j]) <= half for j in range(p)):
             intercept = means[p] - sum(means[j] * w[j] for j in range(p))  # ȳ − x̄·w
             return np.array([float(value) for value in w]), float(intercept)
-    raise OptionError("--prove: these rows do not determine the weights; give more rows")
+    raise OptionError(Option("prove"), ": these rows do not determine the weights; give more rows")
 
 
 def solve(matrix: list[Rationals], right: Rationals) -> Rationals:
@@ -51,7 +51,7 @@ def solve(matrix: list[Rationals], right: Rationals) -> Rationals:
     for i in range(len(rows)):
         pivot = next((k for k in range(i, len(rows)) if rows[k][i] != 0), None)
         if pivot is None:
-            raise OptionError("--prove: these rows do not determine the weights; give more rows")
+            raise OptionError(Option("prove"), ": these rows do not determine the weights; give more rows")
         rows[i], rows[pivot] = rows[pivot], rows[i]
         rows[i] = [value / rows[i][i] for value in rows[i]]
         for k in range(len(rows)):

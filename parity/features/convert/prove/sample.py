@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parity.errors import OptionError
+from parity.errors import Option, OptionError
 from parity.features.convert.prove.minimum import minimum
 from refimpl.objective import Facts, Objective
 from refimpl.types import Array
@@ -62,17 +62,25 @@ def draw(objective: Objective, facts: Facts, *, seed: int = 0) -> Sample:
     n = facts.known_rows
     if not 2 * FEATURES <= n <= MOST_ROWS:
         allowed = f"{2 * FEATURES} to {MOST_ROWS}"
-        raise OptionError(f"--rows {n}: --prove draws {FEATURES} columns and solves in rationals; allowed: {allowed}")
+        raise OptionError(
+            Option("rows"),
+            f" {n}: ",
+            Option("prove"),
+            f" draws {FEATURES} columns and solves in rationals; allowed: {allowed}",
+        )
     a1, a2 = objective.sum_of_squares(facts)
     for strength in (a1, a2):
         if strength and not LEAST <= strength <= 1 / LEAST:
             allowed = f"{LEAST:g} to {1 / LEAST:g}"
             raise OptionError(
-                f"--prove: {strength:g} beside the sum of squares is no scale for data; allowed: 0, {allowed}"
+                Option("prove"), f": {strength:g} beside the sum of squares is no scale for data; allowed: 0, {allowed}"
             )
     if facts.sd_y is not None and not LEAST <= facts.sd_y <= 1 / LEAST:
         raise OptionError(
-            f"--sd-y {facts.sd_y:g}: --prove draws such targets and squares them; allowed: {LEAST:g} to {1 / LEAST:g}"
+            Option("sd-y"),
+            f" {facts.sd_y:g}: ",
+            Option("prove"),
+            f" draws such targets and squares them; allowed: {LEAST:g} to {1 / LEAST:g}",
         )
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((n, FEATURES)) + 0.3
