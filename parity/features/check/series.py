@@ -79,7 +79,24 @@ def judge_series(log: Log, experiment: Experiment, dtypes: Sequence[str]) -> Dia
     fit, dtype = min(zip(fits, dtypes, strict=True), key=lambda one: one[0].distance)
     off = f"correct code is off by {fit.distance:.3g} times the drift of correct runs"
     text = f"{off}, and no single fault that is known explains it; log the weights"
-    return replace(_disagreeing(experiment.name, text, fit), dtype=dtype)
+    notes = _of_start(log, dict(runs)[dtype], fit)
+    return replace(_disagreeing(experiment.name, text, fit, notes=notes), dtype=dtype)
+
+
+def _of_start(log: Log, run: Free, fit: LogFit) -> tuple[str, ...]:
+    """What a loss says that is off before the first step: the fault is not in the steps alone."""
+    firsts = np.flatnonzero(fit.layout.losses == 0)
+    if "loss" not in log.series or not len(firsts):
+        return ()
+    row = firsts[0]
+    written, unit = float(log.series["loss"][row]), float(log.unit["loss"][row])
+    if any(abs(written - series.value[0]) <= series.room[0] + unit for series in run.losses.values()):
+        return ()
+    asked = float(next(iter(run.losses.values())).value[0])
+    return (
+        f"the first loss, which no step has changed yet, is {written:.6g}, asked {asked:.6g}: compare the data, the "
+        "initial weights, the first batch and what the loss is; the log may be of another experiment",
+    )
 
 
 def _rows(log: Log, experiment: Experiment, asked: Design) -> InputError:

@@ -277,3 +277,14 @@ def test_unknown_columns_are_named_and_rows_without_numbers_are_left_out(tmp_pat
     found = check_log(str(path), asked(), dtype="float64")
     assert found.verdict == "agree"
     assert "columns not used: lr, train_runtime" in found.notes
+
+
+def test_a_first_loss_that_is_off_points_to_what_the_steps_start_from(tmp_path: Path) -> None:
+    other = simulate(as_asked(replace(asked(), seed=1)))
+    said = check_log(write(tmp_path / "other.csv", columns(other, weights=False)), asked())
+    assert said.verdict == "disagree" and any("the log may be of another experiment" in note for note in said.notes)
+    steps = columns(run(), weights=False)
+    steps["loss"][1:] *= np.linspace(1.1, 2.3, len(steps["loss"]) - 1) ** 3
+    steps["norm"] = steps["norm"][::-1]
+    said = check_log(write(tmp_path / "steps.csv", steps), asked())
+    assert said.verdict == "disagree" and not any("another experiment" in note for note in said.notes)
