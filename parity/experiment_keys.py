@@ -19,22 +19,20 @@ INTRODUCTION = """\
 # Keys of an experiment file
 
 What each kind of loss, penalty, optimizer and schedule takes in an [experiment file](experiments.md), with the
-defaults. A line of TOML stands above the tables of the file, or is written as a table:
-`schedule = {kind = "step", step_size = 5}` is a table `[schedule]` of two lines. A key in bold must be given: its value
-in the line is an example. A key that is in no line is not set unless it is given. This page is written by
-`python -m parity.experiment_keys > docs/keys.md`.
+defaults. A key that is bold below the examples must be given: its value there is an example. A key that is in no
+example is not set unless it is given. This page is written by `python -m parity.experiment_keys > docs/keys.md`.
 """
 PARTS: Mapping[str, tuple[str, str]] = {
-    "loss": ("Losses", "loss = {}"),
-    "penalties": ("Penalties", "penalties = [{}]"),
-    "optimizer": ("Optimizers", "optimizer = {}"),
-    "schedule": ("Schedules", "schedule = {}"),
+    "loss": ("Losses", "[loss]"),
+    "penalties": ("Penalties", "[[penalties]]"),
+    "optimizer": ("Optimizers", "[optimizer]"),
+    "schedule": ("Schedules", "[schedule]"),
 }
-"""The heading of each registry, and where a table of it stands."""
+"""The heading of each registry, and the head of a table of it."""
 ABOUT = {
-    "optimizer": "The names are torch's. How each key enters the step: [optimizers](mathematics/optimizers.md).\n\n",
+    "optimizer": "The names are torch's. How each key enters the step: [optimizers](mathematics/optimizers.md).\n",
     "schedule": "`per`: whether the schedule advances after each epoch or after each step. η₀: `lr` of the optimizer; "
-    "k: how often the schedule has advanced; more in [schedules](mathematics/schedules.md).\n\n",
+    "k: how often the schedule has advanced; more in [schedules](mathematics/schedules.md).\n",
 }
 EXAMPLES: Mapping[str, Any] = {"milestones": (3, 6), "base_lr": 0.01, "total_steps": 100, "factor": 0.5, "gamma": 0.9}
 """Values of keys that must be given, where they are neither the first choice nor one of the next."""
@@ -58,11 +56,11 @@ def needs(made: Any) -> list[Field[Any]]:
     return without + [field for field in settable(made) if field.name == "total_steps"]
 
 
-def line(part: str, kind: str) -> str:
-    """The line of TOML that says a kind with every default."""
+def toml(part: str, kind: str) -> str:
+    """The TOML that says a kind with every default."""
     table = table_of(REGISTRIES[part], example(REGISTRIES[part][kind]))
-    pairs = ", ".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in table.items())
-    return PARTS[part][1].replace("{}", f"{{{pairs}}}")
+    pairs = (f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in table.items())
+    return "\n".join([PARTS[part][1], *pairs])
 
 
 def _value(made: Any, name: str) -> Any:
@@ -73,9 +71,9 @@ def _value(made: Any, name: str) -> Any:
 
 def _part(part: str, heading: str, _: str) -> str:
     known = REGISTRIES[part]
-    rows = [(f"`{kind}`", as_text(_words(part, made)), f"`{line(part, kind)}`") for kind, made in known.items()]
-    kinds = _grid(("kind", "what it is", "in TOML, with every default"), rows)
-    return f"## {heading}\n\n{ABOUT.get(part, '')}{kinds}\n{_grid(('key', 'of', 'allowed'), _keys(known))}"
+    kinds = (f"{as_text(_words(part, made))}\n\n```toml\n{toml(part, kind)}\n```\n" for kind, made in known.items())
+    keys = _grid(("key", "of", "allowed"), _keys(known))
+    return "\n".join([f"## {heading}\n", *([ABOUT[part]] if part in ABOUT else []), *kinds, keys])
 
 
 def _words(part: str, made: Any) -> str:

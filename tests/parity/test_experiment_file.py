@@ -362,10 +362,10 @@ def test_the_page_of_the_keys_is_what_the_code_says() -> None:
     assert page == experiment_keys.page()
 
 
-def test_every_line_of_that_page_is_what_it_says() -> None:
+def test_every_table_of_that_page_is_what_it_says() -> None:
     plain = tomllib.loads(to_toml(load(gallery.FOLDER / "check-mse.toml")))
     for part in experiment_keys.PARTS:
         for kind, made in REGISTRIES[part].items():
             if kind != "cross_entropy":  # of classes, which these data are not
-                read = getattr(from_dict(plain | tomllib.loads(experiment_keys.line(part, kind))), part)
+                read = getattr(from_dict(plain | tomllib.loads(experiment_keys.toml(part, kind))), part)
                 assert (read[0] if part == "penalties" else read) == experiment_keys.example(made)
