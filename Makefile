@@ -12,10 +12,10 @@ run: .venv/installed
 test: .venv/installed
 	$(BIN)/pytest -q -n auto --dist loadfile
 
-test-all: .venv/installed
+test-all: .venv/cluster
 	$(BIN)/pytest -q -n auto -m 'slow or not slow'
 
-test-slow: .venv/installed
+test-slow: .venv/cluster
 	$(BIN)/pytest -q -n auto -m slow
 
 lint: .venv/installed
@@ -33,4 +33,9 @@ docs: .venv/installed
 .venv/installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[test,bench]'
+	touch $@
+
+# What the slow tests need besides.
+.venv/cluster: .venv/installed
+	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[cluster]'
 	touch $@

@@ -9,7 +9,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -81,13 +81,15 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def run_all(work: Callable[[T], U], items: Sequence[T], jobs: int, what: str) -> list[U]:
-    """``work`` of each item, in their order, in ``jobs`` processes, with a progress bar."""
+def run_all(
+    work: Callable[[T], U], items: Sequence[T], jobs: int, what: str, executor: Executor | None = None
+) -> list[U]:
+    """``work`` of each item, in their order, in ``jobs`` processes or in an executor, with a progress bar."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     results: list[U] = []
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(what, total=len(items))
-        for result in _results(work, items, jobs):
+        for result in executor.map(work, items) if executor is not None else _results(work, items, jobs):
             results.append(result)
             progress.advance(task)
     return results

@@ -45,7 +45,9 @@ from benchmarks.false_alarm_tables import (
     way_table,
     wrong_table,
 )
+from parity.cluster import executor_of
 from parity.experiment_file import to_toml
+from parity.options import Scheduler
 
 ISSUE = "https://github.com/pytorch/pytorch/issues/191763"
 
@@ -140,6 +142,7 @@ def main(
     runs: Annotated[int, typer.Option(min=1, help="Runs of correct code, at least.")] = 4800,
     seed: Annotated[int, typer.Option(min=0, help="Of all experiments.")] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+    scheduler: Scheduler = None,
     quick: Annotated[bool, typer.Option(help="240 runs, nothing written.")] = False,
     only: Annotated[int | None, typer.Option(help="Run this case alone and show everything.")] = None,
 ) -> None:
@@ -148,7 +151,9 @@ def main(
         show_one(seed, only)
         return
     start, where, live = time.perf_counter(), environment(), live_checks()
-    outcomes = run_all(partial(outcome, seed), choose_numbers(240 if quick else runs), jobs, "judging")
+    numbers = choose_numbers(240 if quick else runs)
+    with executor_of(scheduler) as executor:
+        outcomes = run_all(partial(outcome, seed), numbers, jobs, "judging", executor)
     broken = {dtype for dtype in LOW if fused_leaves(dtype)}
     correct = [one for one in outcomes if not (one.cell.wrong_in_torch and one.cell.dtype in broken)]
     elapsed = time.perf_counter() - start

@@ -16,11 +16,13 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.common import Grid, console, environment, say, write
+from parity.cluster import executor_of
 from parity.features.verify.case import DTYPES, Result
 from parity.features.verify.cover import cases
 from parity.features.verify.known import as_known
 from parity.features.verify.options import OPTIONS
 from parity.features.verify.verify import run_all
+from parity.options import Scheduler
 
 SHARP = 0.1
 CORRECT = ("agree", "undecidable")
@@ -52,6 +54,7 @@ def main(
     steps: Annotated[int, typer.Option(min=1, help="Correct steps, at least.")] = 100_000,
     first_seed: Annotated[int, typer.Option(min=1, help="The matrix is run with this seed and those after it.")] = 1,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+    scheduler: Scheduler = None,
     quick: Annotated[bool, typer.Option(help="The quick sample once, nothing written.")] = False,
 ) -> None:
     """Run, count, and write results/matrix_false_alarms.json and .md."""
@@ -61,8 +64,9 @@ def main(
     seed = first_seed
     while sum(result.steps for result in correct) < steps:
         wanted = [case for case in cases(seed=seed, quick=quick) if case.implementation != "compile"]
-        for result in map(as_known, run_all(wanted, jobs)):
-            (correct if result.verdict in CORRECT else others).append(result)
+        with executor_of(scheduler) as executor:
+            for result in map(as_known, run_all(wanted, jobs, executor=executor)):
+                (correct if result.verdict in CORRECT else others).append(result)
         counted = sum(result.steps for result in correct)
         console.print(f"seed {seed}: {counted:,} correct steps so far")
         seed += 1

@@ -60,6 +60,13 @@ Devices = Annotated[
 ]
 Seed = Annotated[int, typer.Option(metavar="SEED", min=0, help="The seed of all numbers that are drawn.")]
 Jobs = Annotated[int | None, typer.Option(metavar="N", min=1, help="How many processes; default: one for each core.")]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Run on a Dask cluster in place of this machine: the address of its scheduler, such as tcp://host:8786.",
+    ),
+]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the cases that --out does not have yet.")]
 
 

@@ -6,11 +6,15 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, as_completed
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar
 
 import torch
+
+from parity.errors import InputError
 
 LIMIT = 600.0
 """Seconds after which a case is given up."""
@@ -24,13 +28,18 @@ Broken = Callable[[C, str, float], R]
 def _work(connection: Connection, run: Callable[[C], R]) -> None:
     """A worker: a case comes in, a result goes out, until nothing comes any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-    torch.set_num_threads(1)  # the cases run side by side
-    logging.getLogger("torch").setLevel(logging.ERROR)  # of what the compiler thinks of a step
     try:
         while True:
-            connection.send(run(connection.recv()))
+            connection.send(_alone(run, connection.recv()))
     except (EOFError, BrokenPipeError):
         pass  # the parent is gone
+
+
+def _alone(run: Callable[[C], R], case: C) -> R:
+    """The result of a case in a process that has others beside it."""
+    torch.set_num_threads(1)
+    logging.getLogger("torch").setLevel(logging.ERROR)  # of what the compiler thinks of a step
+    return run(case)
 
 
 class _Worker(Generic[C, R]):
@@ -70,8 +79,13 @@ class _Worker(Generic[C, R]):
         self.connection.close()
 
 
-def work_all(cases: Sequence[C], jobs: int, run: Callable[[C], R], broken: Broken[C, R]) -> Iterator[R]:
-    """The results as they come."""
+def work_all(
+    cases: Sequence[C], jobs: int, run: Callable[[C], R], broken: Broken[C, R], executor: Executor | None = None
+) -> Iterator[R]:
+    """The results as they come, from ``jobs`` processes of this machine, or from where an executor runs them."""
+    if executor is not None:
+        yield from _submitted(cases, executor, run, broken)
+        return
     waiting = iter(cases)
     workers = [_Worker(run, broken) for _ in range(max(1, min(jobs, len(cases))))]
     try:
@@ -102,3 +116,21 @@ def _next(worker: _Worker[C, R], waiting: Iterator[C]) -> None:
     case = next(waiting, None)
     if case is not None:
         worker.give(case)
+
+
+def _submitted(cases: Sequence[C], executor: Executor, run: Callable[[C], R], broken: Broken[C, R]) -> Iterator[R]:
+    """The results from an executor. A case that raises there, or whose workers are lost again and again, is broken."""
+    futures: dict[Future[R], C] = {executor.submit(partial(_alone, run), case): case for case in cases}
+    try:
+        for future in as_completed(tuple(futures)):
+            case = futures.pop(future)
+            try:
+                result = future.result()
+            except InputError:
+                raise
+            except Exception as error:
+                result = broken(case, str(error).splitlines()[0] if str(error) else type(error).__name__, 0.0)
+            yield result
+    finally:
+        for future in futures:
+            future.cancel()

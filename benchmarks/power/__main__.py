@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from parity.cli import end
-from parity.options import Jobs, Json, Out, Resume, choices, resumed
+from parity.options import Jobs, Json, Out, Resume, Scheduler, choices, resumed
 from parity.output import RESUMABLE, Output, interruptible, progress_of_counts
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -24,6 +24,7 @@ def measure_command(
     quick: Annotated[bool, typer.Option("--quick", help="A sample of each measurement.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of data, initial weights, batches and the pairs drawn.")] = 0,
     jobs: Jobs = None,
+    scheduler: Scheduler = None,
     out: Out = None,
     resume: Resume = False,
     json: Json = None,
@@ -37,12 +38,18 @@ def measure_command(
     from benchmarks.power.plan import DTYPES, plan
     from benchmarks.power.run import exit_code, power
     from benchmarks.power.terminal import print_power
+    from parity.cluster import executor_of
 
     cases = plan(choices("--dtype", dtype, DTYPES), seed=seed, quick=quick)
     output = Output(json, out)
     folder = output.folder
-    with interruptible(RESUMABLE.format(folder=folder)), progress_of_counts() as show:
-        document = power(cases, jobs=jobs or os.cpu_count() or 1, folder=folder, resume=resume, progress=show)
+    processes = jobs or os.cpu_count() or 1
+    with (
+        interruptible(RESUMABLE.format(folder=folder)),
+        executor_of(scheduler) as executor,
+        progress_of_counts() as show,
+    ):
+        document = power(cases, jobs=processes, executor=executor, folder=folder, resume=resume, progress=show)
     written = files.write_all(document, folder)
     print_power(document, output.console)
     output.results(written)

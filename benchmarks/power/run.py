@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,13 @@ Progress = Callable[[Counter[str], int], None]
 
 
 def power(
-    wanted: Sequence[Trial], *, jobs: int = 1, folder: Path, resume: bool = False, progress: Progress
+    wanted: Sequence[Trial],
+    *,
+    jobs: int = 1,
+    executor: Executor | None = None,
+    folder: Path,
+    resume: bool = False,
+    progress: Progress,
 ) -> dict[str, Any]:
     """Measure what is not in the folder's results yet, append each result as it comes, and return the document.
 
@@ -40,7 +47,8 @@ def power(
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror}); choose another --out") from error
     with file:
-        for result in work_all([case for case in wanted if case.id not in results], jobs, measure, _broken):
+        missing = [case for case in wanted if case.id not in results]
+        for result in work_all(missing, jobs, measure, _broken, executor):
             file.write(json.dumps({**asdict(result), "torch": torch.__version__}, ensure_ascii=False) + "\n")
             file.flush()
             results[result.case.id] = result

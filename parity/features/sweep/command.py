@@ -9,7 +9,7 @@ import typer
 
 from parity.errors import InputError
 from parity.loading import load
-from parity.options import DTYPE_NAMES, ExperimentName, Json, Out, dtype_option, one_of
+from parity.options import DTYPE_NAMES, ExperimentName, Json, Out, Scheduler, dtype_option, one_of
 
 EXAMPLES = (
     "parity sweep s0-scratch-lam3 --strength 0:10:1",
@@ -37,6 +37,7 @@ def sweep_command(
         bool, typer.Option("--torch", help="Run everything in torch, too, and judge it step by step.")
     ] = False,
     dtype: Annotated[str | None, dtype_option(", of the runs in torch; default: float64.")] = None,
+    scheduler: Scheduler = None,
     out: Out = None,
     json: Json = None,
 ) -> None:
@@ -49,6 +50,7 @@ def sweep_command(
     )  # before NumPy: on small products the threads wait for each other
     one = load(experiment)
 
+    from parity.cluster import executor_of
     from parity.features.sweep import files
     from parity.features.sweep.grid import grid
     from parity.features.sweep.penalty import swept_kind
@@ -59,8 +61,11 @@ def sweep_command(
     swept_kind(one, penalty)  # raises before a folder is made
     output = Output(json, out)
     make_folder(output.folder, *files.NAMES)
-    with interruptible(f"nothing was written to {output.folder}"), progress("runs") as show:
-        swept = sweep(one, values, seeds=seeds, penalty=penalty, torch=torch, dtype=dtype, progress=show)
+    nothing = f"nothing was written to {output.folder}"
+    with interruptible(nothing), executor_of(scheduler) as executor, progress("runs") as show:
+        swept = sweep(
+            one, values, seeds=seeds, penalty=penalty, torch=torch, dtype=dtype, executor=executor, progress=show
+        )
     swept._print(output.console)
     output.results(files.write_all(swept, output.folder))
     output.document(swept.to_json())

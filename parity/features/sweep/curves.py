@@ -7,7 +7,9 @@ initial weights and batches, one matrix product for all.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -61,23 +63,37 @@ class Curves:
         return Curves(**{name: values[:, where] for name, values in self.named().items()})
 
 
-@np.errstate(over="ignore", invalid="ignore")  # a run that diverges is shown as such
-def curves(experiment: Experiment, kind: str, strengths: Array, seeds: int, progress: Progress | None = None) -> Curves:
-    """All values of λ in each seed, from the experiment's own seed on. Raises :class:`InputError`."""
+def curves(
+    experiment: Experiment,
+    kind: str,
+    strengths: Array,
+    seeds: int,
+    progress: Progress | None = None,
+    executor: Executor | None = None,
+) -> Curves:
+    """All values of λ in each seed, from the experiment's own seed on; an ``executor`` has a seed at a time.
+
+    Raises :class:`InputError`.
+    """
+    of_seed = partial(_of_seed, experiment, kind, strengths)
+    numbers = range(experiment.seed, experiment.seed + seeds)
     try:
-        trained = []
-        for i in range(seeds):
+        by_seed = []
+        for i, one in enumerate((map if executor is None else executor.map)(of_seed, numbers)):
+            by_seed.append(one)
             if progress:
-                progress(i, seeds)
-            material = replace(experiment, seed=experiment.seed + i).draw()
-            trained.append((material, *_trained(experiment, kind, strengths, material)))
-        by_seed = [one for _, one, _ in trained]
-        if has_ridge(experiment):  # after all training: the two use BLAS libraries whose idle threads slow each other
-            for material, one, params in trained:
-                one |= of_ridge(experiment, strengths, material, params)
+                progress(i + 1, seeds)
     except (RefimplError, Unsupported) as error:
         raise InputError(f"{experiment.name}: {error}") from error
     return Curves(**{name: np.stack([one[name] for one in by_seed]) for name in by_seed[0]})
+
+
+@np.errstate(over="ignore", invalid="ignore")  # a run that diverges is shown as such
+def _of_seed(experiment: Experiment, kind: str, strengths: Array, seed: int) -> dict[str, Array]:
+    """The curves of one seed."""
+    material = replace(experiment, seed=seed).draw()
+    one, params = _trained(experiment, kind, strengths, material)
+    return one | (of_ridge(experiment, strengths, material, params) if has_ridge(experiment) else {})
 
 
 def _trained(

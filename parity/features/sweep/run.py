@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -82,6 +83,7 @@ def sweep(
     penalty: str | None = None,
     torch: bool = False,
     dtype: str = "float64",
+    executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> Sweep:
     """Train every value of λ in every seed.
@@ -89,30 +91,37 @@ def sweep(
     ``experiment``: a name of ``parity list``, a file or an experiment. ``strength``: the values of λ, as
     ``log:from:to:number``, ``from:to:step`` or a list. ``seeds``: how many, from the experiment's own on. ``penalty``:
     which to sweep, where there are several. ``torch``: run all of it in torch, too, in ``dtype``, and judge every run.
+    ``executor``: one of ``concurrent.futures``, which has a seed at a time, and of the runs in torch a run; the numbers
+    are the same.
     Raises :class:`parity.errors.InputError`.
     """
     experiment = load(experiment)
     values = strength if isinstance(strength, Grid) else grid(strength)
     check_number("seeds", seeds, 1, MOST_SEEDS, whole=True)
     dtype = check_name("dtype", dtype, DTYPES)
-    swept = _sweep(experiment, values, seeds, penalty, progress)
+    swept = _sweep(experiment, values, seeds, penalty, progress, executor)
     if not torch:
         return swept
     from parity.features.sweep.beside import beside
 
-    return replace(swept, in_torch=beside(swept, dtype=dtype, progress=progress))
+    return replace(swept, in_torch=beside(swept, dtype=dtype, progress=progress, executor=executor))
 
 
 MOST_SEEDS = 1000
 
 
 def _sweep(
-    experiment: Experiment, grid: Grid, seeds: int, penalty: str | None, progress: Progress | None = None
+    experiment: Experiment,
+    grid: Grid,
+    seeds: int,
+    penalty: str | None,
+    progress: Progress | None = None,
+    executor: Executor | None = None,
 ) -> Sweep:
     kind = swept_kind(experiment, penalty)
     prior = prior_strength(experiment)
     values: Array = grid.values if prior is None else np.append(grid.values, prior)
-    trained = curves(experiment, kind, values, seeds, progress)
+    trained = curves(experiment, kind, values, seeds, progress, executor)
     k = len(grid.values)
     return Sweep(
         experiment=experiment,

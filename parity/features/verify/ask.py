@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,6 +71,7 @@ def verify(
     quick: bool = False,
     seed: int = 0,
     jobs: int | None = None,
+    executor: Executor | None = None,
     out: str | Path | None = None,
     resume: bool = False,
 ) -> Verified:
@@ -77,8 +79,9 @@ def verify(
 
     Each of the first five is one word or several, all where none is given. ``expression``: words of a case's id, with
     and, or, not. ``quick``: a sample, in seconds. ``seed``: of all numbers that are drawn. ``jobs``: processes, by
-    default one for each core. ``out``: a folder to which every result is appended as it comes, and ``resume`` goes on
-    with what it lacks. A script that calls this needs ``if __name__ == "__main__"``, since processes are started.
+    default one for each core; or ``executor``: one of ``concurrent.futures``, which runs the cases where it wants.
+    ``out``: a folder to which every result is appended as it comes, and ``resume`` goes on with what it lacks. A script
+    that calls this needs ``if __name__ == "__main__"``, since processes are started.
     Raises :class:`parity.errors.InputError` for unknown words, a folder that cannot be written, or if no case is left.
     """
     check_number("seed", seed, 0, whole=True)
@@ -96,7 +99,9 @@ def verify(
         quick=quick,
     )
     folder = None if out is None else Path(out)
-    return Verified(cases.verify(wanted, jobs=jobs or os.cpu_count() or 1, folder=folder, resume=resume))
+    return Verified(
+        cases.verify(wanted, jobs=jobs or os.cpu_count() or 1, executor=executor, folder=folder, resume=resume)
+    )
 
 
 def _listed(words: str | Sequence[str]) -> list[str]:

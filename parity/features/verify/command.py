@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from parity.completion import among, optimizers, situations
-from parity.options import DTYPE_NAMES, IMPLEMENTATION_NAMES, Devices, Jobs, Json, Out, Resume, Seed, resumed
+from parity.options import DTYPE_NAMES, IMPLEMENTATION_NAMES, Devices, Jobs, Json, Out, Resume, Scheduler, Seed, resumed
 
 EXAMPLES = (
     "parity verify --quick",
@@ -65,6 +65,7 @@ def verify_command(
     ] = False,
     seed: Seed = 0,
     jobs: Jobs = None,
+    scheduler: Scheduler = None,
     out: Out = None,
     resume: Resume = False,
     json: Json = None,
@@ -74,6 +75,7 @@ def verify_command(
     """Hold every torch optimizer to its reference: implementations, dtypes, and the situations of real training."""
     resumed(resume, out)
 
+    from parity.cluster import executor_of
     from parity.features.verify import files
     from parity.features.verify.ask import Verified
     from parity.features.verify.verify import select, verify
@@ -82,8 +84,13 @@ def verify_command(
     output = Output(json, out, junit, html)
     cases = select(optimizer, implementation, dtype, device, situation, k, seed=seed, quick=quick)
     folder = output.folder
-    with interruptible(RESUMABLE.format(folder=folder)), progress_of_counts() as show:
-        document = verify(cases, jobs=jobs or os.cpu_count() or 1, folder=folder, resume=resume, progress=show)
+    processes = jobs or os.cpu_count() or 1
+    with (
+        interruptible(RESUMABLE.format(folder=folder)),
+        executor_of(scheduler) as executor,
+        progress_of_counts() as show,
+    ):
+        document = verify(cases, jobs=processes, executor=executor, folder=folder, resume=resume, progress=show)
     written = files.write_all(document, folder)
     verified = Verified(document)
     verified._print(output.console)

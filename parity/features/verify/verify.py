@@ -6,6 +6,7 @@ import json
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -41,12 +42,14 @@ def verify(
     wanted: Sequence[Case],
     *,
     jobs: int = 1,
+    executor: Executor | None = None,
     folder: Path | None = None,
     resume: bool = False,
     progress: Progress = _quiet,
 ) -> dict[str, Any]:
     """Run what is not in the folder's results yet, append each result as it comes, and return the document.
 
+    The cases run in ``jobs`` processes of this machine, or where the ``executor`` runs them.
     Raises :class:`InputError` where the folder cannot be written, or holds results of another torch.
     """
     done = _earlier(folder) if folder and resume else {}
@@ -54,7 +57,7 @@ def verify(
     counts = Counter(result.verdict for result in results.values())
     progress(counts, len(wanted))
     with _Appending(folder, keep=resume) as keep:
-        for judged in run_all([case for case in wanted if case.id not in results], jobs):
+        for judged in run_all([case for case in wanted if case.id not in results], jobs, executor=executor):
             keep(judged)  # as it was judged: what is known may be another thing when it is read again
             result = as_known(judged)
             results[result.case.id] = result
@@ -125,9 +128,11 @@ def _existing(case: Case, backend: TorchBackend) -> Case:
     return case
 
 
-def run_all(cases: Sequence[Case], jobs: int, run: Callable[[Case], Result] = run_case) -> Iterator[Result]:
-    """The results of cases as they come, each from a process of its own."""
-    return work_all(cases, jobs, run, _broken)
+def run_all(
+    cases: Sequence[Case], jobs: int, run: Callable[[Case], Result] = run_case, *, executor: Executor | None = None
+) -> Iterator[Result]:
+    """The results of cases as they come, from processes of this machine or from an executor."""
+    return work_all(cases, jobs, run, _broken, executor)
 
 
 def _broken(case: Case, why: str, seconds: float) -> Result:
