@@ -35,6 +35,7 @@ from refimpl.memory import gibibytes, memory
 from refimpl.models import Linear
 from refimpl.problem import Problem
 from refimpl.ranges import number_fields
+from refimpl.ranks import Ranks
 from refimpl.schedules import Constant
 from refimpl.training import Group, draw_masks, scheduled
 from refimpl.types import Array, ClassLoss, Loss, Model, Optimizer, Penalty, Schedule
@@ -50,8 +51,8 @@ class Experiment:
     a framework realises them (in the loss, or as ``weight_decay``) is the *formulation*, chosen when it is run.
     ``optimizer``: of every parameter that is in no group. ``groups``: other optimizers for the parameters they name.
     ``init``: by parameter; a parameter without one starts at 0. ``batches``, ``epochs``: the order of the rows.
-    ``accumulation``: how many batches make one step. ``clip``: how long the gradients of a step may be. ``freeze``:
-    parameters that some steps do not train.
+    ``accumulation``: how many batches make one step. ``ranks``: over how many ranks each batch is divided. ``clip``:
+    how long the gradients of a step may be. ``freeze``: parameters that some steps do not train.
     ``seed``: of data, initial weights, batch order and the masks of dropout, each with a stream of its own.
     ``title``, ``source``: what it is and where it is from, in words; a copy with another name has its own.
     Raises :class:`parity.InputError` where the parts do not fit together.
@@ -68,6 +69,7 @@ class Experiment:
     init: Mapping[str, Init] = field(default_factory=dict)
     batches: Batches = Batches()  # noqa: RUF009  # frozen
     accumulation: Accumulation | None = None
+    ranks: Ranks | None = None
     clip: Clip | None = None
     freeze: tuple[Freeze, ...] = ()
     model: Model = Linear()  # noqa: RUF009  # frozen
@@ -138,8 +140,8 @@ class Experiment:
 
     @property
     def trainer_parts(self) -> tuple[str, ...]:
-        """What is asked beside the batches and the optimizer: accumulation, clip, freeze."""
-        asked = {"accumulation": self.accumulation, "clip": self.clip, "freeze": self.freeze or None}
+        """What is asked beside the batches and the optimizer: accumulation, ranks, clip, freeze."""
+        asked = {name: getattr(self, name) or None for name in ("accumulation", "ranks", "clip", "freeze")}
         return tuple(name for name, part in asked.items() if part is not None)
 
     @property
@@ -177,6 +179,9 @@ class Experiment:
         if self.accumulation is not None:
             with in_part("accumulation"):
                 order, windows = self.accumulation.windows(loaded)
+        if self.ranks is not None:
+            with in_part("ranks"):
+                order, windows = self.ranks.divide(order, windows)
         advances = len(order) if self.schedule.per == "epoch" else sum(len(batches) for batches in order)
         self._check_schedule(advances - 1)
         masks = draw_masks(self.model, order, np.random.default_rng(mask_seed))
@@ -234,7 +239,8 @@ class Experiment:
 
 
 def check_plain(experiment: Experiment, tool: str) -> None:
-    """Raise :class:`ParameterError` where gradients are accumulated, clipped or of frozen parameters."""
+    """Raise :class:`ParameterError` where gradients are accumulated, reduced over ranks, clipped or of frozen
+    parameters."""
     if experiment.trainer_parts:
         raise ParameterError(
             experiment.name,
@@ -259,7 +265,7 @@ class Material:
     and, for a model with dropout, the ``masks`` of the steps.
 
     ``loaded``: the batches as a loader gives them, which are the steps unless gradients are accumulated; ``windows``:
-    of each step the batches that it is made of, where they are.
+    of each step the batches that it is made of, where they are, or the shards of ranks.
     """
 
     dataset: Dataset

@@ -33,6 +33,7 @@ from refimpl.models import MODELS
 from refimpl.optimizers import OPTIMIZERS
 from refimpl.penalties import PENALTIES
 from refimpl.ranges import number_fields
+from refimpl.ranks import Ranks
 from refimpl.schedules import SCHEDULES
 from refimpl.training import Group
 
@@ -46,7 +47,7 @@ REGISTRIES: dict[str, Mapping[str, type]] = {
     "init": INITS,
 }
 PLAIN = {"name": str, "title": str, "source": str, "seed": int, "epochs": int}
-SINGLE: dict[str, type] = {"batches": Batches, "accumulation": Accumulation, "clip": Clip}
+SINGLE: dict[str, type] = {"batches": Batches, "accumulation": Accumulation, "ranks": Ranks, "clip": Clip}
 """Tables of one kind."""
 TABLES = (*REGISTRIES, "groups", *SINGLE, "freeze")
 DEFAULT_KIND = {"model": "linear", "loss": "squared_error"}

@@ -19,6 +19,7 @@ from refimpl.clipping import Clip
 from refimpl.freezing import Freeze
 from refimpl.penalties import L2
 from refimpl.problem import Problem
+from refimpl.ranks import Ranks
 from refimpl.training import Group
 from refimpl.types import Optimizer, Penalty, Schedule
 
@@ -30,7 +31,7 @@ FORMULATIONS: tuple[Formulation, ...] = ("loss", "weight_decay", "manual")
 class Realised:
     """The objective as experiments state it, the part of it that gradients contain, and an optimizer per parameter.
 
-    ``accumulation``, ``clip``, ``freeze``: what comes between the gradients and the optimizers.
+    ``accumulation``, ``ranks``, ``clip``, ``freeze``: what comes between the gradients and the optimizers.
     """
 
     objective: Problem
@@ -38,6 +39,7 @@ class Realised:
     optimizers: dict[str, Optimizer]
     schedule: Schedule
     accumulation: Accumulation | None = None
+    ranks: Ranks | None = None
     clip: Clip | None = None
     freeze: tuple[Freeze, ...] = ()
 
@@ -67,7 +69,7 @@ def realise(experiment: Experiment, formulation: Formulation) -> Realised:
             else:
                 remaining.append(term)
     in_gradient = replace(objective, penalties=tuple(remaining))
-    between = experiment.accumulation, experiment.clip, experiment.freeze
+    between = experiment.accumulation, experiment.ranks, experiment.clip, experiment.freeze
     return Realised(objective, in_gradient, optimizers, experiment.schedule, *between)
 
 

@@ -8,6 +8,11 @@ A whole window has k = m. The last window of an epoch may be short, k < m; its d
 differently: ``"mean"`` divides it by k, so that it is as long a step as any other, ``"full"`` by m, so that it is a
 shorter one, penalties included. Neither is the gradient of the mean over all rows of the window where micro-batches
 have unequal sizes.
+
+Where ranks share the work (:mod:`refimpl.ranks`), each has a window of its own, and the sum of theirs is divided once
+more, by W::
+
+    g = (1/W) Σᵣ (1/m) Σⱼ ∂J(B_rj)
 """
 
 from __future__ import annotations
@@ -28,10 +33,15 @@ from refimpl.types import Array, Params
 
 @dataclass(frozen=True)
 class Window:
-    """The rows of one step, micro-batch by micro-batch: the ``sizes`` of these, and the ``divisor`` m of their sum."""
+    """The rows of one step, micro-batch by micro-batch: the ``sizes`` of these, and the ``divisor`` m of their sum.
+
+    Of several ``ranks`` the micro-batches stand rank by rank; ``world``: W, the divisor of the sum over ranks.
+    """
 
     sizes: tuple[int, ...]
     divisor: int
+    ranks: int = 1
+    world: int = 1
 
     @property
     def slices(self) -> list[slice]:
@@ -40,9 +50,15 @@ class Window:
         return [slice(end - size, end) for size, end in zip(self.sizes, ends, strict=True)]
 
     @property
+    def micro(self) -> int:
+        """k, the micro-batches of each rank."""
+        return len(self.sizes) // self.ranks
+
+    @property
     def share(self) -> float:
-        """k/m, which multiplies a penalty that each micro-batch adds to its loss; 1 unless the window is short."""
-        return len(self.sizes) / self.divisor
+        """Rk/Wm, which multiplies a penalty that each micro-batch adds to its loss; 1 unless the window is short, or
+        ranks are added up."""
+        return len(self.sizes) / (self.divisor * self.world)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,8 +120,8 @@ def accumulated(
         losses.append(loss / window.divisor)
         objectives.append(micro.objective_from(loss, params) / window.divisor)
         gradients.append({name: each / window.divisor for name, each in gradient.items()})
-    together = {name: add_in_any_order([each[name] for each in gradients]) for name in params}
-    return sum(losses), sum(objectives), together
+    together = {name: add_in_any_order([each[name] for each in gradients]) / window.world for name in params}
+    return sum(losses) / window.world, sum(objectives) / window.world, together
 
 
 def masked(problem: Problem, mask: Array | None) -> Problem:

@@ -66,23 +66,20 @@ class Autograd(Run):
         }
 
     def step(self, X: Tensor, y: Tensor) -> tuple[float, float, dict[str, Array]]:
-        self.optimizer.zero_grad()
         frozen = self.frozen()
         for name, parameter in self.params.items():
             parameter.requires_grad_(name not in frozen)
         step_loss = step_objective = 0.0
+        gradients: list[dict[str, Tensor]] = []
         with self.first_step_in_torchs_words():
-            for X_micro, y_micro, mask in self.micro_batches(X, y):
-                outputs = self.net(X_micro) if mask is None else self.net(X_micro, mask)
-                loss = (from_scratch if self.setting.formulation == "loss" else ready_made)(self.loss, outputs, y_micro)
-                penalised: Any = loss  # Any: torch leaves backward() untyped
-                for name, penalty in self.form.in_gradient.terms:
-                    penalised = penalised + penalty_value(penalty, self.params[name])
-                if self.divisor > 1:
-                    loss, penalised = loss / self.divisor, penalised / self.divisor
-                if penalised.requires_grad:  # not where every parameter is frozen
-                    penalised.backward()
-                step_loss, step_objective = step_loss + loss.item(), step_objective + penalised.item()
+            for batches in self.ranks(X, y):
+                self.optimizer.zero_grad()
+                for X_micro, y_micro, mask in batches:
+                    loss, objective = self.backward(X_micro, y_micro, mask)
+                    step_loss, step_objective = step_loss + loss, step_objective + objective
+                gradients.append({name: p.grad for name, p in self.params.items() if p.grad is not None})
+            for name, gradient_of_all in self.reduced(gradients).items():
+                self.params[name].grad = gradient_of_all
             self.clip()
             gradient = self.gradient()
             with in_torchs_words((TypeError,)) if self.live else contextlib.nullcontext():
@@ -90,7 +87,21 @@ class Autograd(Run):
         self.compare("gradients/", gradient, self.gradient())
         if self.scheduler is not None and self.schedule.per == "step":
             self.scheduler.step()
-        return step_loss, step_objective, gradient
+        return step_loss / self.window.world, step_objective / self.window.world, gradient
+
+    def backward(self, X: Tensor, y: Tensor, mask: Tensor | None) -> tuple[float, float]:
+        """Add the gradient of one micro-batch to those before it; return its part of the loss and of the objective."""
+        outputs = self.net(X) if mask is None else self.net(X, mask)
+        loss = (from_scratch if self.setting.formulation == "loss" else ready_made)(self.loss, outputs, y)
+        penalised: Any = loss  # Any: torch leaves backward() untyped
+        for name, penalty in self.form.in_gradient.terms:
+            penalised = penalised + penalty_value(penalty, self.params[name])
+        divisor = self.window.divisor
+        if divisor > 1:
+            loss, penalised = loss / divisor, penalised / divisor
+        if penalised.requires_grad:  # not where every parameter is frozen
+            penalised.backward()
+        return loss.item(), penalised.item()
 
     def gradient(self) -> dict[str, Array]:
         """What the optimizer is given: zeros where a parameter is frozen and has no gradient."""

@@ -43,20 +43,16 @@ class ByHand(Run):
     @torch.no_grad()
     def step(self, X: Tensor, y: Tensor) -> tuple[float, float, dict[str, Array]]:
         step_loss = step_objective = 0.0
-        gradient: dict[str, Tensor] = {}
+        gradients: list[dict[str, Tensor]] = []
         with self.first_step_in_torchs_words():
-            for X_micro, y_micro, mask in self.micro_batches(X, y):
-                loss, of_micro = loss_and_gradient(self.model, self.loss, self.params, X_micro, y_micro, mask)
-                objective = loss
-                for name, penalty in self.form.in_gradient.terms:
-                    objective = objective + penalty_value(penalty, self.params[name])
-                    of_micro[name] = of_micro[name] + penalty_gradient(penalty, self.params[name])
-                if self.divisor > 1:
-                    loss, objective = loss / self.divisor, objective / self.divisor
-                    of_micro = {name: each / self.divisor for name, each in of_micro.items()}
-                gradient = {name: gradient[name] + g if gradient else g for name, g in of_micro.items()}
-                step_loss, step_objective = step_loss + loss.item(), step_objective + objective.item()
-            frozen = self.frozen()
+            for batches in self.ranks(X, y):
+                of_rank: dict[str, Tensor] = {}
+                for X_micro, y_micro, mask in batches:
+                    loss, objective, of_micro = self.micro_batch(X_micro, y_micro, mask)
+                    of_rank = {name: of_rank[name] + g if of_rank else g for name, g in of_micro.items()}
+                    step_loss, step_objective = step_loss + loss, step_objective + objective
+                gradients.append(of_rank)
+            gradient, frozen = self.reduced(gradients), self.frozen()
             gradient |= {name: torch.zeros_like(gradient[name]) for name in frozen}
             gradient = gradient if self.form.clip is None else clipped(gradient, self.form.clip)
             recorded = record(gradient)
@@ -68,4 +64,17 @@ class ByHand(Run):
                 update, options = UPDATES[type(optimizer).__name__], options_of(optimizer)
                 self.states[name] = update(self.params[name], gradient[name], self.states[name], **options)
         self.compare("gradients/", recorded, record(gradient))
-        return step_loss, step_objective, recorded
+        return step_loss / self.window.world, step_objective / self.window.world, recorded
+
+    def micro_batch(self, X: Tensor, y: Tensor, mask: Tensor | None) -> tuple[float, float, dict[str, Tensor]]:
+        """The loss, the objective and the gradient of one micro-batch, divided as the window says."""
+        loss, gradient = loss_and_gradient(self.model, self.loss, self.params, X, y, mask)
+        objective = loss
+        for name, penalty in self.form.in_gradient.terms:
+            objective = objective + penalty_value(penalty, self.params[name])
+            gradient[name] = gradient[name] + penalty_gradient(penalty, self.params[name])
+        divisor = self.window.divisor
+        if divisor > 1:
+            loss, objective = loss / divisor, objective / divisor
+            gradient = {name: each / divisor for name, each in gradient.items()}
+        return loss.item(), objective.item(), gradient

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import platform
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -19,6 +19,7 @@ from parity.backends.torch_parts import evaluated, ready_made
 from parity.errors import Unsupported
 from parity.experiment import Experiment, Material
 from parity.formulation import Realised
+from refimpl.accumulation import Window
 from refimpl.freezing import live
 from refimpl.training import stack_states
 from refimpl.trajectory import SideEffect, Trajectory
@@ -37,7 +38,9 @@ class Run(ABC):
         self.masks = [self.tensor(mask[0]) for mask in material.masks]
         self.side_effects: list[SideEffect] = []
         self.epoch = self.step_number = 0
-        self.live = live(form.freeze, sum(map(len, material.order)))
+        steps = [rows for batches in material.order for rows in batches]
+        self.windows = material.windows or tuple(Window((len(rows),), 1) for rows in steps)
+        self.live = live(form.freeze, len(steps))
 
     def tensor(self, array: Array) -> Tensor:
         return torch.tensor(array, dtype=torch.float64).to(self.setting.device, self.dtype)
@@ -46,17 +49,29 @@ class Run(ABC):
     def step(self, X: Tensor, y: Tensor) -> tuple[float, float, dict[str, Array]]:
         """Take one step; return loss, objective and the gradients that the optimizer was given."""
 
-    def micro_batches(self, X: Tensor, y: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
-        """The batches whose gradients make the step, with the mask of each for a model that drops units."""
-        mask = self.masks[self.step_number] if self.masks else None
-        slices = self.material.windows[self.step_number].slices if self.material.windows else [slice(None)]
-        for rows in slices:
-            yield X[rows], y[rows], None if mask is None else mask[rows]
-
     @property
-    def divisor(self) -> int:
-        """The number that the loss of each micro-batch is divided by."""
-        return self.material.windows[self.step_number].divisor if self.material.windows else 1
+    def window(self) -> Window:
+        """The micro-batches of the step; a batch that is one step is one of them."""
+        return self.windows[self.step_number]
+
+    def ranks(self, X: Tensor, y: Tensor) -> Iterator[list[tuple[Tensor, Tensor, Tensor | None]]]:
+        """Of each rank the batches whose gradients make its part of the step, with the masks of a model that drops
+        units. The ranks take turns in one process."""
+        mask, slices, micro = (
+            self.masks[self.step_number] if self.masks else None,
+            self.window.slices,
+            self.window.micro,
+        )
+        for start in range(0, len(slices), micro):
+            own = slices[start : start + micro]
+            yield [(X[rows], y[rows], None if mask is None else mask[rows]) for rows in own]
+
+    def reduced(self, gradients: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+        """The sum of the ranks' gradients, divided by the number of ranks where it is a mean."""
+        total = dict(gradients[0])
+        for of_rank in gradients[1:]:
+            total = {name: total[name] + g for name, g in of_rank.items()}
+        return {name: g / self.window.world for name, g in total.items()} if self.window.world > 1 else total
 
     def frozen(self) -> list[str]:
         """The parameters that the step does not train."""
@@ -111,6 +126,7 @@ class Run(ABC):
         for name, tensor in self.inputs.items():  # one at a time: data may be large
             self.compare("inputs/", {name: inputs_before[name]}, record({name: tensor}))
         sizes = {len(batch) for batches in self.material.loaded for batch in batches}
+        sizes |= {size for window in self.material.windows for size in window.sizes}
         sizes |= {array.shape[1] for array in inputs_before.values()}
         layers = {tuple(self.params[name].shape) for name in self.model.weights}
         form = profiles(self.setting, rows=sizes, layers=layers)

@@ -39,6 +39,10 @@ from refimpl.types import Array, LinearModel, Loss, Model, Optimizer, Params, Pe
 Twist = Callable[[dict[str, Any]], dict[str, Any]]
 """From the gradients of all parameters to those that the optimizer is given."""
 
+REDUCTION = 3
+"""Roundings of a gradient that is reduced, its additions apart: divided before by a rounded 1/R, or cast to what is
+sent, and divided afterwards."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Design:
@@ -125,12 +129,13 @@ class Design:
     @property
     def additions(self) -> int | None:
         """How many roundings the sum of a parameter's gradients has at most, where they are accumulated: its additions,
-        and one division by m.
+        and one division by m; and those of a reduction over ranks.
         """
         if not self.windows:
             return None
         pieces = 1 + PIECES * len(self.form.in_gradient.terms)
-        return max(len(window.sizes) for window in self.windows) * pieces
+        reduced = REDUCTION if any(window.ranks > 1 for window in self.windows) else 0
+        return max(len(window.sizes) for window in self.windows) * pieces + reduced
 
     @property
     def consistent(self) -> bool:

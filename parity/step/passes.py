@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -31,9 +31,14 @@ ROUNDINGS = 4
 class Pass:
     """The pass of ``steps``, which have batches of one size n: ``params`` ``(steps, …)``, ``X`` ``(steps, n, p)``.
 
-    Where gradients are accumulated the steps have micro-batches B_j of the same sizes, and::
+    Where gradients are accumulated, or ranks share the work, the steps have micro-batches B_j of the same sizes, and::
 
-        L = Σⱼ L(B_j)/m        δ of the rows of B_j is ∂L(B_j)/∂ŷ/m
+        L = Σⱼ L(B_j)/m/W      δ of the rows of B_j is ∂L(B_j)/∂ŷ/m, and the sum of what the ranks make of it is divided
+                               by W
+
+    With a rounding error of at most e_r of rank r's gradient g_r, and n = R + k roundings, k of the divisions before
+    and after the sum and of the format in which it is sent, any order of the reduction gives the sum of the g_r up to
+    Σe_r + γₙ·Σ(|g_r| + e_r).
     """
 
     design: Design
@@ -59,8 +64,9 @@ class Pass:
         """The loss of each batch without penalties, ``(steps,)``."""
         if not self.design.windows:
             return self.problem.loss.value(self.outputs, self.y)
-        rows, m = self.window.slices, self.window.divisor
-        return sum(self.problem.loss.value(self.outputs[:, some], self.y[:, some]) / m for some in rows)
+        rows, m, world = self.window.slices, self.window.divisor, self.window.world
+        total = sum(self.problem.loss.value(self.outputs[:, some], self.y[:, some]) / m for some in rows)
+        return total / world if world > 1 else total
 
     @property
     def objective(self) -> Any:
@@ -93,7 +99,8 @@ class Pass:
         for rows in self.window.slices:
             model = masked(self.problem, None if self.mask is None else self.mask[:, rows]).model
             parts.append(model.backward(self.params, self.X[:, rows], upstream[:, rows]))
-        return {name: add_in_any_order([part[name] for part in parts], self.design.additions) for name in self.params}
+        total = {name: add_in_any_order([part[name] for part in parts], self.design.additions) for name in self.params}
+        return {name: g / self.window.world for name, g in total.items()} if self.window.world > 1 else total
 
 
 class Passes:
@@ -138,7 +145,7 @@ class Passes:
         """All steps in pieces of equal batch size that fit in memory."""
         kinds = design.windows or tuple(Window((len(rows),), 1) for rows in design.rows)
         features, pieces = self.inputs(design)["X"].shape[2], []
-        for kind in sorted(set(kinds), key=lambda kind: (sum(kind.sizes), kind.sizes, kind.divisor)):
+        for kind in sorted(set(kinds), key=lambda kind: (sum(kind.sizes), astuple(kind))):
             steps = np.flatnonzero([each == kind for each in kinds])
             per_pass = max(1, CHUNK // max(sum(kind.sizes) * features, self.recording.parameters))
             pieces += np.split(steps, range(per_pass, len(steps), per_pass))

@@ -1,4 +1,4 @@
-"""Experiments ask for accumulation, clipping and freezing: torch agrees, and what is done in their place is caught."""
+"""Experiments ask for what trainers do to a step: torch agrees, and what is done in its place is caught."""
 
 from __future__ import annotations
 
@@ -28,22 +28,31 @@ from refimpl.accumulation import Accumulation
 from refimpl.batches import Batches
 from refimpl.clipping import Clip
 from refimpl.datasets import Gaussian
+from refimpl.errors import ParameterError
 from refimpl.freezing import Freeze
 from refimpl.initial_weights import Normal
 from refimpl.losses import SquaredError
 from refimpl.models import MLP
 from refimpl.optimizers import SGD, Adam
+from refimpl.ranks import Ranks
 from refimpl.trajectory import Trajectory
 
 ASKED: dict[str, dict[str, Any]] = {
     "short window, mean": {"accumulation": Accumulation(micro=4)},
     "short window, full": {"accumulation": Accumulation(micro=4, last="full")},
     "across epochs": {"accumulation": Accumulation(micro=4, across_epochs=True), "clip": Clip(norm=0.4)},
+    "ranks, mean": {"ranks": Ranks(count=2)},
+    "ranks, sum of blocks": {
+        "ranks": Ranks(count=3, shard="blocks", reduce="sum"),
+        "batches": Batches(size=5, drop_last=True),
+        "clip": Clip(norm=0.4),
+    },
     "clip all": {"clip": Clip(norm=0.4)},
     "clip each": {"accumulation": Accumulation(micro=2), "clip": Clip(norm=0.2, of="each")},
     "freeze": {"freeze": (Freeze(parameters=("bias",), to_step=2), Freeze(parameters=("weight",), from_step=3))},
     "all": {
         "accumulation": Accumulation(micro=4, last="full"),
+        "ranks": Ranks(count=2, shard="blocks"),
         "clip": Clip(norm=0.4),
         "freeze": (Freeze(parameters=("bias",), from_step=1, to_step=3),),
         "optimizer": Adam(lr=0.05, weight_decay=0.01),
@@ -98,6 +107,9 @@ OTHER: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {"accumulation": Accumulation(micro=4, last="full")},
         "loss",
     ),
+    "a sum over ranks": ({"ranks": Ranks(count=2)}, {"ranks": Ranks(count=2, reduce="sum")}, "loss"),
+    "mean over rows": ({"ranks": Ranks(count=2)}, {}, "loss"),
+    "other shards": ({"ranks": Ranks(count=2)}, {"ranks": Ranks(count=2, shard="blocks")}, "loss"),
     "no clipping": ({"clip": Clip(norm=0.4)}, {"clip": None}, "gradient"),
     "of each": ({"clip": Clip(norm=0.4)}, {"clip": Clip(norm=0.4, of="each")}, "gradient"),
     "a longer norm by a thousandth": ({"clip": Clip(norm=0.4)}, {"clip": Clip(norm=0.4004)}, "gradient"),
@@ -293,6 +305,9 @@ def test_a_loss_is_read_as_trainers_that_accumulate_print_it(asks: Any, bench: A
         ({"accumulation": {"micro": 0}}, r"accumulation.micro: given 0; allowed: an integer ≥ 1"),
         ({"accumulation": {"micro": 2, "last": "sum"}}, r"accumulation.last: given 'sum'; allowed: 'mean', 'full'"),
         ({"accumulation": {}}, r"accumulation.micro: is missing"),
+        ({"ranks": {"count": 0}}, r"ranks.count: given 0; allowed: an integer ≥ 1"),
+        ({"ranks": {"count": 2, "shard": "rows"}}, r"ranks.shard: given 'rows'; allowed: 'interleaved', 'blocks'"),
+        ({"ranks": {"count": 2, "reduce": "avg"}}, r"ranks.reduce: given 'avg'; allowed: 'mean', 'sum'"),
         ({"clip": {"norm": -1.0}}, r"clip.norm: given -1.0; allowed: a finite number ≥ 0"),
         ({"clip": {"max_norm": 1.0}}, r"clip.max_norm: unknown key; allowed: norm, of, eps"),
         ({"freeze": [{"parameters": ["biass"]}]}, r"freeze\[0\].parameters: .*'biass'.*bias"),
@@ -304,6 +319,12 @@ def test_a_table_that_is_wrong_is_named_in_one_line(asks: Any, table: dict[str, 
     with pytest.raises(InputError, match=said) as raised:
         from_dict(document)
     assert "\n" not in str(raised.value)
+
+
+def test_a_rank_without_a_row_is_refused(asks: Any) -> None:
+    """17 rows in batches of 3 leave one of 2 rows."""
+    with pytest.raises(ParameterError, match=r"ranks.count: given 3 with a batch of 2 rows: a rank without a row"):
+        asks(ranks=Ranks(count=3)).draw()
 
 
 @pytest.mark.parametrize("tool", [trace, stability])

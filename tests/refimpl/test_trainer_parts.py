@@ -1,4 +1,4 @@
-"""Accumulation, clipping and freezing: held to finite sums, to differences, to torch and to runs without them."""
+"""What trainers do to a step: held to finite sums, to differences, to torch and to runs without it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils.data import DistributedSampler
 
 from refimpl.accumulation import Accumulation, Window, accumulated
 from refimpl.batches import Batches
@@ -21,6 +22,7 @@ from refimpl.models import Linear
 from refimpl.optimizers import Adam
 from refimpl.penalties import L2
 from refimpl.problem import Problem
+from refimpl.ranks import Ranks
 from refimpl.training import Group, train
 
 PROBLEM = Problem(model=Linear(), loss=SquaredError(factor=0.5, reduction="mean"), penalties=(L2(strength=0.3),))
@@ -86,6 +88,84 @@ def test_the_gradient_of_a_window_is_the_derivative_of_its_objective(divisor: in
         moved = [{**params, "weight": params["weight"] + sign * h * np.eye(3)[i]} for sign in (1, -1)]
         up, down = (accumulated(PROBLEM, window, each, X, y)[1] for each in moved)
         assert gradient["weight"][0, 0, i] == pytest.approx((up[0] - down[0]) / (2 * h), rel=1e-8)
+
+
+# -- ranks -----------------------------------------------------------------------------------------------------------
+
+
+@given(size=st.integers(1, 20), count=st.integers(1, 5), blocks=st.booleans())
+def test_every_row_goes_to_one_rank_and_to_none_where_a_rank_would_have_none(
+    size: int, count: int, blocks: bool
+) -> None:
+    ranks = Ranks(count=count, shard="blocks" if blocks else "interleaved")
+    if size < count:
+        with pytest.raises(ParameterError, match=f"{count} with a batch of {size} rows?: a rank without a row"):
+            ranks.shards(size)
+        return
+    shards = ranks.shards(size)
+    assert np.array_equal(np.sort(np.concatenate(shards)), np.arange(size))
+    assert [len(shard) for shard in shards] == [size // count + (rank < size % count) for rank in range(count)]
+    own = [torch.tensor_split(torch.arange(size), count)[r] if blocks else range(r, size, count) for r in range(count)]
+    assert [list(map(int, shard)) for shard in shards] == [list(map(int, rows)) for rows in own]
+
+
+def test_ranks_have_the_rows_that_a_distributed_sampler_deals_out() -> None:
+    """Each rank loads batches of 2 of its own rows; together they are the batches of 6."""
+    samplers = [DistributedSampler(range(12), num_replicas=3, rank=rank, shuffle=False) for rank in range(3)]  # type: ignore[arg-type]
+    order, windows = Ranks(count=3).divide((tuple(np.arange(12).reshape(2, 6)),))
+    for step, rows in enumerate(order[0]):
+        for sampler, some in zip(samplers, windows[step].slices, strict=True):
+            assert list(rows[some]) == list(sampler)[2 * step : 2 * step + 2]
+
+
+@pytest.mark.parametrize("reduce", ["mean", "sum"])
+@pytest.mark.parametrize("shard", ["interleaved", "blocks"])
+def test_a_reduced_gradient_is_that_of_the_ranks_own_problems(shard: Any, reduce: Any) -> None:
+    """Three ranks and two micro-batches of 7 and 4 rows, a short window of three: written out rank by rank."""
+    params, X, y = drawn(11)
+    micro = [np.arange(7), np.arange(7, 11)]
+    order, windows = Ranks(count=3, shard=shard, reduce=reduce).divide(((np.arange(11),),), (Window((7, 4), 3),))
+    rows = order[0][0]
+    loss, objective, gradient = accumulated(PROBLEM, windows[0], params, X[:, rows], y[:, rows])
+    expected, losses, objectives = dict.fromkeys(params, 0.0), 0.0, 0.0
+    for rank in range(3):
+        for batch in micro:
+            own = batch[rank::3] if shard == "interleaved" else np.array_split(batch, 3)[rank]
+            X_own, y_own = X[:, own], y[:, own]
+            weight = 1 / 3 / (3 if reduce == "mean" else 1)
+            for name, g in PROBLEM.gradient(params, X_own, y_own).items():
+                expected[name] = expected[name] + weight * g
+            losses += weight * PROBLEM.data_loss(params, X_own, y_own)
+            objectives += weight * PROBLEM.objective(params, X_own, y_own)
+    for name, g in expected.items():
+        np.testing.assert_allclose(gradient[name], g, rtol=1e-13)
+    np.testing.assert_allclose(loss, losses, rtol=1e-13)
+    np.testing.assert_allclose(objective, objectives, rtol=1e-13)
+    assert windows[0].micro == 2 and windows[0].share == pytest.approx(2 / 3 if reduce == "mean" else 2)
+
+
+def test_the_mean_over_ranks_is_the_mean_over_rows_where_shards_are_equal_only() -> None:
+    params, X, y = drawn(7)
+    for rows, same in ((6, True), (7, False)):
+        order, windows = Ranks(count=2).divide(((np.arange(rows),),))
+        of_ranks = accumulated(PROBLEM, windows[0], params, X[:, order[0][0]], y[:, order[0][0]])[2]
+        whole = PROBLEM.gradient(params, X[:, :rows], y[:, :rows])
+        assert np.allclose(of_ranks["weight"], whole["weight"], rtol=1e-12) == same
+
+
+@pytest.mark.parametrize("reduce", ["mean", "sum"])
+def test_the_reduced_gradient_is_the_derivative_of_the_reduced_objective(reduce: Any) -> None:
+    params, X, y = drawn(7)
+    order, (window,) = Ranks(count=3, shard="blocks", reduce=reduce).divide(((np.arange(7),),))
+    X, y, h = X[:, order[0][0]], y[:, order[0][0]], 1e-5
+    gradient = accumulated(PROBLEM, window, params, X, y)[2]
+    for i in range(3):
+        moved = [{**params, "weight": params["weight"] + sign * h * np.eye(3)[i]} for sign in (1, -1)]
+        up, down = (accumulated(PROBLEM, window, each, X, y)[1] for each in moved)
+        assert gradient["weight"][0, 0, i] == pytest.approx((up[0] - down[0]) / (2 * h), rel=1e-8)
+
+
+# -- clipping and freezing -------------------------------------------------------------------------------------------
 
 
 @given(size=st.floats(1e-3, 1e3), norm=st.floats(1e-2, 1e2), each=st.booleans())

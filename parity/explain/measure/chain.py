@@ -194,7 +194,8 @@ class Chain:
         for k, rows in enumerate(self.design.rows):
             outputs, targets = self.outputs(k, rows)[None, :, None], self.y[rows][None, :, None]
             window = self.design.windows[k] if self.design.windows else Window((len(rows),), 1)
-            parts = [loss.gradient(outputs[:, some], targets[:, some]) / window.divisor for some in window.slices]
+            divisor = window.divisor * window.world
+            parts = [loss.gradient(outputs[:, some], targets[:, some]) / divisor for some in window.slices]
             deltas.append(np.concatenate(parts, axis=1)[0, :, 0])
         return tuple(deltas)
 
