@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from refimpl.arithmetic.bounded import Bounded
 from refimpl.ranges import NonNegative, check_fields
 from refimpl.reductions import norm
 from refimpl.types import Array
@@ -46,7 +47,8 @@ class Clip:
     def _factor(self, length: Any) -> Any:
         """min(1, c/(‖g‖ + ε)), ``(runs,)``."""
         factor = self.norm * (1 / (length + self.eps))  # torch divides a number by a tensor in these two roundings
-        return np.where(factor >= 1, 1, factor)  # nan of a gradient that is not finite stays nan
+        factor = np.where(factor >= 1, 1, factor)  # nan of a gradient that is not finite stays nan
+        return factor.within(0, 1) if isinstance(factor, Bounded) else factor  # even where nothing is known of ‖g‖
 
 
 def _beside(g: Any, numbers: Any) -> Any:

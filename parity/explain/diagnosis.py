@@ -70,11 +70,9 @@ class _Diagnosing:
         self.whole, self.finite = recording_of(trajectory)
         self.recording = without_still(self.whole)
         self.engine = Engine(self.recording)
-        complete = observed is not None and self.recording.steps == trajectory.steps
-        self.observed = observed if complete else None
-        if self._same_steps:
-            self.engine.pieces(design)  # which several questions are asked of
-        self.share = self.engine.share(design)
+        self.observed = observed if self.recording.steps == trajectory.steps else None
+        self.void = self._same_steps and all(np.isinf(piece.allowance).all() for piece in self.engine.pieces(design))
+        self.share = 0.0 if self.void else self.engine.share(design)
         self.wrong = self.share > 1
         self.explanations = explain(design, self.engine, self.observed) if self.wrong else []
         simple = self.best is not None and self.best.named and self.best.fits_loss and len(self.best.causes) == 1
@@ -116,7 +114,13 @@ class _Diagnosing:
         if did is not None:
             findings = sorted(findings, key=lambda one: -_weight(did, one.id))
         seen = findings or self.wrong
-        hidden = () if seen else unseen(self.design, lambda other: self.engine.share(other, enough=1.0) <= 1)
+        hidden = (
+            ("anything",)
+            if self.void
+            else ()
+            if seen
+            else unseen(self.design, lambda other: self.engine.share(other, enough=1.0) <= 1)
+        )
         disagrees = bool(findings) or self.wrong or not self.finite
         verdict: CheckVerdict = "disagree" if disagrees else "undecidable" if hidden else "agree"
         nothing = self.wrong and not findings
@@ -314,7 +318,8 @@ class _Diagnosing:
         if verdict == "agree":
             return f"{self._numbers:,} numbers within tolerance, {in_use(self.share)}"
         if verdict == "undecidable":
-            return f"agrees, except that {', '.join(unseen)} cannot be seen in this run"
+            void = f"rounding in {self.recording.dtype} may lead anywhere: nothing can be seen in this run"
+            return void if self.void else f"agrees, except that {', '.join(unseen)} cannot be seen in this run"
         if findings:
             return "; ".join(one.text for one in findings)
         if not self.finite:

@@ -77,7 +77,7 @@ def explain(design: Design, engine: Engine, observed: Observed | None = None) ->
     if proof.named:
         return proof.ranked()
     asked = design.form
-    if asked.accumulation is not None or asked.clip is not None or asked.freeze:
+    if any(part is not None for part in (asked.accumulation, asked.ranks, asked.clip)) or asked.freeze:
         for group in trainers.groups(chain_of(design, engine, observed), design):
             proof.hold_all((cause,) for cause in group)
         if not proof.named and (asked.clip is not None or asked.freeze) and design.steps == engine.recording.steps:

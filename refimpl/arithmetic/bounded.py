@@ -183,6 +183,13 @@ class Bounded(NDArrayOperatorsMixin):
             return same
         return same._rounded(self.value, self.error, format=there, underflow=True)
 
+    def within(self, low: float, high: float) -> Bounded:
+        """This number, which lies between two others however it was rounded: no farther off than the farther one."""
+        with np.errstate(invalid="ignore"):  # nan stays unbounded
+            farthest = np.maximum(np.abs(self.value - low), np.abs(high - self.value))
+        bound = np.where(np.isnan(farthest), np.inf, np.minimum(self.error, self.profile.widened(farthest)))
+        return Bounded(self.value, bound, self.profile, scalar=self.scalar)
+
     def read(self) -> Bounded:
         """This operand as an operation reads it: 0 where a device that flushes may hold a subnormal number."""
         if not self.profile.flush:

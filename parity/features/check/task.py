@@ -49,7 +49,8 @@ class Task:
     ``loader``: every pass over it is the next epoch, as pairs of ``X`` and ``y``; ``rows``: the row numbers of every
     epoch's batches. ``lr`` and ``hyper``: the optimizer's numbers and options. ``l2``, ``l1``: strengths of the
     penalties on the weight, λ of λ/2·‖w‖² and of λ·‖w‖₁. ``accumulate``: how many batches make one step;
-    ``max_norm``: how long the gradient of a step may be, or None. ``dtype``, ``device``: of all tensors.
+    ``max_norm``: how long the gradient of a step may be, or None. ``ranks``: over how many ranks a batch is divided;
+    ``shard(rank)``: the rows of one of them. ``dtype``, ``device``: of all tensors.
     """
 
     def __init__(self, data: TaskData, dtype: str = "float64", device: str = "cpu") -> None:
@@ -64,6 +65,7 @@ class Task:
         self.hyper = dict(data.hyper)
         self.lr, self.l1, self.l2 = data.lr, data.l1, data.l2
         self.accumulate, self.max_norm = data.accumulate, data.max_norm
+        self.ranks = len(data.shards[self.batch_size])
         self.loader = Loader(self)
         self.records: Records = []
         self.noted: Callable[[Mapping[str, Tensor]], None] | None = None
@@ -112,6 +114,19 @@ class Task:
         """Zeros where the model has none."""
         return self._params.get("bias", self._params["weight"].new_zeros(1)).clone()
 
+    def shard(self, rank: int) -> tuple[Tensor, Tensor]:
+        """``X`` and ``y`` of one rank's rows of the batch that the loader gave last.
+
+        Raises :class:`InputError` where there is no such rank, or no batch yet.
+        """
+        if rank not in range(self.ranks):
+            raise InputError(f"shard({rank!r}): allowed: a rank from 0 to {self.ranks - 1}; set [ranks] count for more")
+        rows = self.loader.rows
+        if rows is None:
+            raise InputError(f"shard({rank}): no batch was taken yet; allowed: inside `for X, y in task.loader`")
+        own = rows[torch.tensor(self._data.shards[len(rows)][rank], device=self.device)]
+        return self._inputs["X"][own], self._inputs["y"][own]
+
     def record(self, *parameters: Any, loss: Any = None, **by_name: Any) -> None:
         """Report the weights: a module, a mapping by name, ``weight, bias``, or ``weight=…, bias=…``; after every step,
         and before the first one where the initial weights may be other than those given. ``loss``: of the step's batch,
@@ -142,10 +157,14 @@ class Task:
 
 
 class Loader:
-    """The batches in the experiment's order; every ``iter`` is the next epoch, from the first again after the last."""
+    """The batches in the experiment's order; every ``iter`` is the next epoch, from the first again after the last.
+
+    ``rows``: the row numbers of the batch that was given last.
+    """
 
     def __init__(self, task: Task) -> None:
         self._task, self._epoch = task, 0
+        self.rows: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self._task.rows[0])
@@ -154,6 +173,7 @@ class Loader:
         batches = self._task.rows[self._epoch % len(self._task.rows)]
         self._epoch += 1
         for rows in batches:
+            self.rows = rows
             yield self._task._inputs["X"][rows], self._task._inputs["y"][rows]
 
 

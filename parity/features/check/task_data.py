@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class TaskData:
     """``inputs`` and initial ``params`` by name, without the axis of runs; the ``order`` of the rows of each batch;
     ``hyper``: numbers and options of the optimizer; ``l1``, ``l2``: strengths of the penalties on the weight;
-    ``accumulate``: how many batches make one step; ``max_norm``: how long a gradient may be.
+    ``accumulate``: how many batches make one step; ``max_norm``: how long a gradient may be; ``shards``: by the size of
+    a batch, the places of each rank's rows in it.
 
     ``experiment`` stays pickled in the process of the code: to read it is to import the whole reference, which few
     functions need.
@@ -36,6 +37,7 @@ class TaskData:
     l2: float
     accumulate: int
     max_norm: float | None
+    shards: Mapping[int, tuple[Array, ...]]
     experiment: Experiment | bytes
 
     def __getstate__(self) -> dict[str, Any]:
@@ -63,8 +65,17 @@ def task_data(experiment: Experiment) -> TaskData:
         l2=l2,
         accumulate=1 if experiment.accumulation is None else experiment.accumulation.micro,
         max_norm=None if experiment.clip is None else float(experiment.clip.norm),
+        shards=_shards(experiment, {len(rows) for batches in material.loaded for rows in batches}),
         experiment=experiment,
     )
+
+
+def _shards(experiment: Experiment, sizes: set[int]) -> dict[int, tuple[Array, ...]]:
+    """The places of each rank's rows in batches of these sizes; one rank has all rows where no ranks are asked for."""
+    from refimpl.ranks import Ranks
+
+    ranks = experiment.ranks or Ranks(count=1)
+    return {size: tuple(ranks.shards(size)) for size in sizes}
 
 
 def _strengths(penalty: Any) -> tuple[Any, Any]:
