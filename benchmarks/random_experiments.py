@@ -25,6 +25,7 @@ from refimpl.losses import SquaredError
 from refimpl.models import Linear
 from refimpl.optimizers import SGD, SGDW, ProximalSGD
 from refimpl.penalties import L1, L2, ElasticNet
+from refimpl.ranks import Ranks
 from refimpl.schedules import Constant, Exponential, Step
 from refimpl.training import Group
 from refimpl.types import Optimizer, Penalty, Schedule
@@ -181,7 +182,7 @@ def draw_experiment(rng: Rng, formulation: Formulation, name: str) -> tuple[str,
 
 
 def with_trainer_parts(rng: Rng, experiment: Experiment) -> Experiment:
-    """At times gradients are accumulated, clipped, or of parameters that some steps freeze."""
+    """At times gradients are accumulated, clipped, of parameters that some steps freeze, or reduced over ranks."""
     if rng.random() < 0.3:
         how = Accumulation(micro=int(rng.integers(2, 5)), last=pick(rng, "mean", "full"))
         experiment = replace(experiment, accumulation=how)
@@ -192,4 +193,9 @@ def with_trainer_parts(rng: Rng, experiment: Experiment) -> Experiment:
         end = pick(rng, None, start + int(rng.integers(1, 6)))
         frozen = Freeze(parameters=(pick(rng, *experiment.model.ndim),), from_step=start, to_step=end)
         experiment = replace(experiment, freeze=(frozen,))
+    smallest = min(len(rows) for batches in experiment.draw().loaded for rows in batches)
+    if smallest > 1 and rng.random() < 0.3:
+        count = int(rng.integers(2, min(smallest, 4) + 1))
+        ranks = Ranks(count=count, shard=pick(rng, "interleaved", "blocks"), reduce=pick(rng, "mean", "mean", "sum"))
+        experiment = replace(experiment, ranks=ranks)
     return experiment

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ import torch
 
 from parity.errors import InputError
 from parity.experiment import Experiment
+from parity.experiment_file import from_dict, to_toml
 from parity.explain.diagnosis import diagnose
 from parity.features.check.in_process import trajectory_here
 from refimpl.accumulation import Accumulation
@@ -149,6 +153,25 @@ def test_a_penalty_in_the_loss_is_reduced_with_it(bench: Any) -> None:
         for times, id in (((THIRD, 0, THIRD), "ranks-one-missing"), ((1, 1, 1), "ranks-not-averaged")):
             findings = checked(asked, times=times, **how).findings
             assert findings[0].id == id, (how, times, findings)
+
+
+def test_the_loop_of_the_page_agrees(bench: Any) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "trainers.md").read_text(encoding="utf-8")
+    toml, shown = re.findall(r"^```\w+\n(.*?)^```", text.split("## Ranks")[1], flags=re.DOTALL | re.MULTILINE)
+    document = tomllib.loads(to_toml(experiment(bench, ranks=None)) + toml)
+
+    def train(task: Any) -> None:
+        net = torch.nn.Linear(task.features, 1, dtype=task.dtype)
+        with torch.no_grad():
+            net.weight.copy_(task.weight)
+            net.bias.copy_(task.bias)
+        optimizer = torch.optim.SGD(net.parameters(), lr=task.lr, momentum=0.9, weight_decay=0.1)
+        for _ in range(task.epochs):
+            exec(shown, {"task": task, "net": net, "optimizer": optimizer, "torch": torch})
+
+    asked = from_dict(document)
+    trajectory, observed = trajectory_here(train, asked, "float64")
+    assert asked.ranks == Ranks(count=2) and diagnose(asked, trajectory, observed=observed).verdict == "agree"
 
 
 @pytest.mark.parametrize("wrong", [False, True])

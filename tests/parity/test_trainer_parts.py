@@ -336,7 +336,7 @@ def test_a_tool_that_cannot_have_them_says_so(asks: Any, tool: Any) -> None:
 
 def test_the_page_shows_what_its_loop_gives() -> None:
     text = (Path(__file__).parents[2] / "docs" / "trainers.md").read_text(encoding="utf-8")
-    toml, loop_py, _, shown = re.findall(r"^```\w+\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    toml, loop_py, _, shown, *_ = re.findall(r"^```\w+\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
     namespace: dict[str, Any] = {}
     exec(loop_py, namespace)
     for last, said in (("mean", shown.strip()), ("full", "agree")):
