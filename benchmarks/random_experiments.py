@@ -15,6 +15,7 @@ from parity.experiment import Experiment
 from parity.formulation import Formulation
 from refimpl.accumulation import Accumulation
 from refimpl.arithmetic.lift import map_numbers
+from refimpl.averaging import EMA
 from refimpl.batches import Batches
 from refimpl.clipping import Clip
 from refimpl.datasets import XOR, Gaussian, Integers
@@ -182,7 +183,8 @@ def draw_experiment(rng: Rng, formulation: Formulation, name: str) -> tuple[str,
 
 
 def with_trainer_parts(rng: Rng, experiment: Experiment) -> Experiment:
-    """At times gradients are accumulated, clipped, of parameters that some steps freeze, or reduced over ranks."""
+    """At times gradients are accumulated, clipped, of parameters that some steps freeze, or reduced over ranks, and weights are
+    averaged."""
     if rng.random() < 0.3:
         how = Accumulation(micro=int(rng.integers(2, 5)), last=pick(rng, "mean", "full"))
         experiment = replace(experiment, accumulation=how)
@@ -198,4 +200,7 @@ def with_trainer_parts(rng: Rng, experiment: Experiment) -> Experiment:
         count = int(rng.integers(2, min(smallest, 4) + 1))
         ranks = Ranks(count=count, shard=pick(rng, "interleaved", "blocks"), reduce=pick(rng, "mean", "mean", "sum"))
         experiment = replace(experiment, ranks=ranks)
+    if rng.random() < 0.3:
+        decay = pick(rng, 0.5, 0.9, 1 - log_uniform(rng, 1e-4, 0.5), float(rng.uniform(0, 1)))
+        experiment = replace(experiment, ema=EMA(decay=decay))
     return experiment

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from refimpl.accumulation import Accumulation, Window
+from refimpl.averaging import EMA
 from refimpl.batches import Batches, Order
 from refimpl.clipping import Clip
 from refimpl.datasets.dataset import Dataset, first_not_finite
@@ -52,7 +53,8 @@ class Experiment:
     ``optimizer``: of every parameter that is in no group. ``groups``: other optimizers for the parameters they name.
     ``init``: by parameter; a parameter without one starts at 0. ``batches``, ``epochs``: the order of the rows.
     ``accumulation``: how many batches make one step. ``ranks``: over how many ranks each batch is divided. ``clip``:
-    how long the gradients of a step may be. ``freeze``: parameters that some steps do not train.
+    how long the gradients of a step may be. ``freeze``: parameters that some steps do not train. ``ema``: a moving
+    average of the weights.
     ``seed``: of data, initial weights, batch order and the masks of dropout, each with a stream of its own.
     ``title``, ``source``: what it is and where it is from, in words; a copy with another name has its own.
     Raises :class:`parity.InputError` where the parts do not fit together.
@@ -72,6 +74,7 @@ class Experiment:
     ranks: Ranks | None = None
     clip: Clip | None = None
     freeze: tuple[Freeze, ...] = ()
+    ema: EMA | None = None
     model: Model = Linear()  # noqa: RUF009  # frozen
     seed: int = 0
     title: str = ""
@@ -140,8 +143,8 @@ class Experiment:
 
     @property
     def trainer_parts(self) -> tuple[str, ...]:
-        """What is asked beside the batches and the optimizer: accumulation, ranks, clip, freeze."""
-        asked = {name: getattr(self, name) or None for name in ("accumulation", "ranks", "clip", "freeze")}
+        """What is asked beside the batches and the optimizer: accumulation, ranks, clip, freeze, ema."""
+        asked = {name: getattr(self, name) or None for name in ("accumulation", "ranks", "clip", "freeze", "ema")}
         return tuple(name for name, part in asked.items() if part is not None)
 
     @property
@@ -220,11 +223,13 @@ class Experiment:
         return self._record_size(material.dataset.X.shape[1], sum(map(len, material.order)), shapes)
 
     def _record_size(self, rows: int, steps: int, shapes: Mapping[str, tuple[int, ...]]) -> int:
-        """8 bytes for each number: the order of the rows; weights, gradients and the optimizer's state at each step."""
+        """8 bytes for each number: the order of the rows; weights, gradients, averages and states at each step."""
         numbers = 0
         for name, optimizer in self.optimizers.items():
             kept = optimizer.init(np.zeros((1, *shapes[name])))
-            numbers += 2 * math.prod(shapes[name]) + sum(np.size(value) for value in kept.values())
+            numbers += (2 if self.ema is None else 3) * math.prod(shapes[name]) + sum(
+                np.size(value) for value in kept.values()
+            )
         return 8 * (self.epochs * rows + steps * numbers)
 
     @property

@@ -22,6 +22,7 @@ import tomli_w
 from parity.errors import InputError, nearest, spelled
 from parity.experiment import Experiment
 from refimpl.accumulation import Accumulation
+from refimpl.averaging import EMA
 from refimpl.batches import Batches
 from refimpl.clipping import Clip
 from refimpl.datasets import DATASETS
@@ -47,7 +48,7 @@ REGISTRIES: dict[str, Mapping[str, type]] = {
     "init": INITS,
 }
 PLAIN = {"name": str, "title": str, "source": str, "seed": int, "epochs": int}
-SINGLE: dict[str, type] = {"batches": Batches, "accumulation": Accumulation, "ranks": Ranks, "clip": Clip}
+SINGLE: dict[str, type] = {"batches": Batches, "accumulation": Accumulation, "ranks": Ranks, "clip": Clip, "ema": EMA}
 """Tables of one kind."""
 TABLES = (*REGISTRIES, "groups", *SINGLE, "freeze")
 DEFAULT_KIND = {"model": "linear", "loss": "squared_error"}

@@ -7,6 +7,7 @@
         g_i = ∂J/∂params on the batch                  or on the micro-batches of a window
         g_i ← clip(g_i)                                of the parameters that are not frozen, where it is asked for
         (params, state) ← optimizer.step(params, g, state)      with the schedule's hyper-parameters
+        e_i ← ema(e_i, params)                         where an average of the weights is asked for
 
 Data, initial weights and the order of batches are arguments, so that every framework is given the same.
 """
@@ -21,6 +22,7 @@ import numpy as np
 
 from refimpl.accumulation import Window, accumulated, masked
 from refimpl.arithmetic.lift import align
+from refimpl.averaging import EMA
 from refimpl.batches import Order
 from refimpl.clipping import Clip
 from refimpl.errors import ParameterError, ShapeError
@@ -85,6 +87,7 @@ def train(
     windows: Sequence[Window] = (),
     clip: Clip | None = None,
     freeze: Sequence[Freeze] = (),
+    ema: EMA | None = None,
     record: Literal["everything", "losses"] = "everything",
 ) -> Trajectory:
     """Train and record.
@@ -106,6 +109,8 @@ def train(
     recorder = _Recorder(problem, params, state, everything=record == "everything")
     recorder.epoch(params, X, y, validation)
     trained = live(freeze, sum(map(len, order)))
+    emas = {} if ema is None else {name: align(ema, ndim) for name, ndim in problem.model.ndim.items()}
+    averages: dict[str, Array] = {}
     optimizers, step = base, 0
     for epoch, batches in enumerate(order):
         rows = np.concatenate(batches)
@@ -136,7 +141,8 @@ def train(
             stepped = {name: optimizers[name].step(params[name], gradient[name], state[name]) for name in moved}
             params = {**params, **{name: param for name, (param, _) in stepped.items()}}
             state = {**state, **{name: new for name, (_, new) in stepped.items()}}
-            recorder.step(loss, objective, gradient, params, state)
+            averages = {name: each(averages.get(name), params[name]) for name, each in emas.items()}
+            recorder.step(loss, objective, gradient, params, state, averages)
             step += 1
         recorder.epoch(params, X, y, validation)
     return recorder.trajectory()
@@ -150,6 +156,7 @@ class _Recorder:
         self.problem, self.everything = problem, everything
         self.params, self.state = [params], [state]
         self.gradients: list[Mapping[str, Array]] = []
+        self.averages: list[Mapping[str, Array]] = []
         self.loss: list[Array] = []
         self.objective: list[Array] = []
         self.norms = [self._norm(params)]
@@ -163,17 +170,19 @@ class _Recorder:
         gradient: Mapping[str, Array],
         params: Params,
         state: Mapping[str, State],
+        averages: Mapping[str, Array],
     ) -> None:
-        """The losses and gradients before a step, the parameters and the state after it."""
+        """The losses and gradients before a step, the parameters, the state and the averages after it."""
         self.loss.append(loss)
         self.objective.append(objective)
         self.norms.append(self._norm(params))
         if not self.everything:
-            self.params = [params]
+            self.params, self.averages = [params], [averages]
             return
         self.params.append(params)
         self.gradients.append(gradient)
         self.state.append(state)
+        self.averages.append(averages)
 
     def epoch(self, params: Params, X: Array, y: Array, validation: tuple[Array, Array] | None) -> None:
         """The losses of all rows."""
@@ -191,6 +200,7 @@ class _Recorder:
             params={name: np.stack([moment[name] for moment in self.params]) for name in last},
             gradients={name: np.stack([each[name] for each in self.gradients]) for name in last if self.gradients},
             state=stack_states(self.state) if self.everything else {},
+            averages={name: np.stack([each[name] for each in self.averages]) for name in self.averages[-1]},
             loss=np.array(self.loss),
             objective=np.array(self.objective),
             norm=np.array(self.norms),

@@ -37,6 +37,7 @@ class Trajectory:
     ``gradients[name]``         (K, runs, …): what the optimizer was given
     ``state[name][key]``        (K + 1 or K, runs, …): before each step and at the end; K where the key exists only
                                 after the first step. Entries are aligned at the end.
+    ``averages[name]``          (K, runs, …): a moving average of a parameter after each step, where one was kept
     ``loss``, ``objective``     (K, runs): of the batch before the step, without penalties and with the gradient's
     ``norm``                    (K + 1, runs): ‖w‖₂ of the model's weights
     ``train_loss``, ``validation_loss``   (E + 1, runs): without penalty, before each epoch and at the end
@@ -44,7 +45,8 @@ class Trajectory:
     ``formats[tensor]``         the dtype a tensor was stored in; here all are float64, which holds each exactly
     ``meta``                    where it ran: backend, device, versions, …
 
-    A run that recorded losses only has the final ``params`` (length 1, aligned at the end) and no gradients.
+    A run that recorded losses only has the final ``params`` and ``averages`` (length 1, aligned at the end) and no
+    gradients.
     """
 
     params: Mapping[str, Array]
@@ -55,6 +57,7 @@ class Trajectory:
     norm: Array
     train_loss: Array
     validation_loss: Array | None
+    averages: Mapping[str, Array] = field(default_factory=dict)
     inputs: Mapping[str, Array] = field(default_factory=dict)
     formats: Mapping[str, str] = field(default_factory=dict)
     side_effects: tuple[SideEffect, ...] = ()
@@ -72,8 +75,10 @@ class Trajectory:
 
     def without_steps(self) -> Trajectory:
         """The trajectory that the same run leaves when it records losses only."""
-        final = {name: values[-1:].copy() for name, values in self.params.items()}
-        return replace(self, params=final, gradients={}, state={})
+        params, averages = (
+            {name: values[-1:].copy() for name, values in arrays.items()} for arrays in (self.params, self.averages)
+        )
+        return replace(self, params=params, averages=averages, gradients={}, state={})
 
     def state_before(self, step: int) -> dict[str, dict[str, Array]]:
         """The optimizer's state by parameter before ``step``; keys that did not exist yet are absent."""
@@ -120,6 +125,7 @@ class Trajectory:
         arrays = {f"params/{name}": values for name, values in self.params.items()}
         arrays |= {f"gradients/{name}": values for name, values in self.gradients.items()}
         arrays |= {f"state/{name}/{key}": v for name, states in self.state.items() for key, v in states.items()}
+        arrays |= {f"averages/{name}": values for name, values in self.averages.items()}
         arrays |= {f"inputs/{name}": values for name, values in self.inputs.items()}
         arrays |= {"loss": self.loss, "objective": self.objective, "norm": self.norm, "train_loss": self.train_loss}
         if self.validation_loss is not None:
@@ -147,7 +153,8 @@ class Trajectory:
         loss, objective, norm = arrays.pop("loss"), arrays.pop("objective"), arrays.pop("norm")
         train_loss, validation_loss = arrays.pop("train_loss"), arrays.pop("validation_loss", None)
         stateful: dict[str, Any] = {name: {} for name in rest["state"]}  # an optimizer without state leaves no array
-        tree: dict[str, dict[str, Any]] = {"params": {}, "gradients": {}, "state": stateful, "inputs": {}}
+        tree: dict[str, dict[str, Any]] = {"params": {}, "gradients": {}, "averages": {}, "inputs": {}}
+        tree["state"] = stateful
         for path_in_archive, values in arrays.items():
             branch, name, *key = path_in_archive.split("/")
             if key:

@@ -27,4 +27,5 @@ def run_reference(experiment: Experiment, formulation: Formulation) -> Trajector
         windows=material.windows,
         clip=form.clip,
         freeze=form.freeze,
+        ema=form.ema,
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from parity.backends.base import Setting
 from parity.backends.options import options_of
@@ -58,12 +59,22 @@ class Autograd(Run):
             start = {name: value for name, value in groups[0].items() if name == "initial_accumulator_value"}
             self.optimizer: torch.optim.Optimizer = kind(groups, **flags, **start)  # Adagrad reads it of no group
             self.scheduler = torch_schedule(self.schedule, self.optimizer)
+            multi_avg_fn: Any = get_ema_multi_avg_fn  # Any: torch leaves it untyped
+            self.averaged: AveragedModel | None = None
+            if form.ema is not None:
+                self.averaged = AveragedModel(self.net, multi_avg_fn=multi_avg_fn(float(form.ema.decay)))
 
     def state(self) -> dict[str, dict[str, Tensor]]:
         return {
             name: {key: v for key, v in self.optimizer.state[parameter].items() if isinstance(v, Tensor)}
             for name, parameter in self.params.items()
         }
+
+    def average(self) -> dict[str, Tensor]:
+        if self.averaged is None:
+            return {}
+        self.averaged.update_parameters(self.net)
+        return dict(self.averaged.module.named_parameters())
 
     def step(self, X: Tensor, y: Tensor) -> tuple[float, float, dict[str, Array]]:
         frozen = self.frozen()

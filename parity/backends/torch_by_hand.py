@@ -30,10 +30,19 @@ class ByHand(Run):
         super().__init__(experiment, form, material, setting)
         for kind in {type(optimizer).__name__ for optimizer in form.optimizers.values()} - UPDATES.keys():
             raise Unsupported(f"{kind} is not written by hand here")
+        self.averages: dict[str, Tensor] = {}
         self.states: dict[str, dict[str, Tensor]] = {name: {} for name in self.params}
 
     def state(self) -> dict[str, dict[str, Tensor]]:
         return self.states
+
+    def average(self) -> dict[str, Tensor]:
+        if self.form.ema is not None and self.averages:
+            d = float(self.form.ema.decay)
+            self.averages = {name: d * e + (1 - d) * self.params[name] for name, e in self.averages.items()}
+        elif self.form.ema is not None:
+            self.averages = {name: w.clone() for name, w in self.params.items()}
+        return self.averages
 
     def provenance(self) -> dict[str, Any]:
         updates = {kind: UPDATES[kind] for kind in {type(o).__name__ for o in self.form.optimizers.values()}}

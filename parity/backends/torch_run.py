@@ -81,6 +81,10 @@ class Run(ABC):
     def state(self) -> dict[str, dict[str, Tensor]]:
         """The optimizer's state tensors by parameter."""
 
+    @abstractmethod
+    def average(self) -> dict[str, Tensor]:
+        """Take the weights after the step into their moving average, by parameter; empty where none is kept."""
+
     def end_of_epoch(self) -> None:  # noqa: B027  # nothing to advance by default
         """Advance a schedule that counts epochs."""
 
@@ -96,7 +100,7 @@ class Run(ABC):
     def train(self) -> Trajectory:
         inputs_before = {name: self._shared(name, array) for name, array in record(self.inputs).items()}
         params, gradients, states = [record(self.params)], [], [self.recorded_state()]
-        loss, objective, norm = [], [], [self.norm()]
+        loss, objective, norm, averages = [], [], [self.norm()], []
         train_loss, validation_loss = [], []
 
         def record_epoch() -> None:
@@ -118,6 +122,7 @@ class Run(ABC):
                 params.append(record(self.params))
                 states.append(self.recorded_state())
                 norm.append(self.norm())
+                averages.append(record(self.average()))
                 self.step_number += 1
             record_epoch()
             self.epoch += 1
@@ -134,6 +139,7 @@ class Run(ABC):
             params={name: np.stack([p[name] for p in params]) for name in self.params},
             gradients={name: np.stack([g[name] for g in gradients]) for name in self.params},
             state=stack_states(states),
+            averages={name: np.stack([each[name] for each in averages]) for name in averages[-1]},
             loss=np.array(loss),
             objective=np.array(objective),
             norm=np.array(norm),

@@ -17,6 +17,7 @@ train loss …         the reference's, on all rows, once per epoch             
 update w             one step of the reference's optimizer                             weights, gradient, state
 state w.key          the state after that step                                         weights, gradient, state
 whole step w         the step, where gradients or states were not recorded             weights, data, replayed state
+average w            the moving average after that step                                average, weights after the step
 initial state w.key  what the optimizer keeps before its first step                    the experiment
 ===================  ================================================================  =============================
 """
@@ -33,6 +34,7 @@ from parity.experiment import Material
 from parity.formulation import Realised
 from parity.judge.schedules import EXACT
 from parity.step.arithmetics import Arithmetic, Rational, short, stored
+from parity.step.averages import averaged, kept_of
 from parity.step.design import Design
 from parity.step.engine import Engine
 from parity.step.expected import Expected, Quantity, equal, expect, sharpen
@@ -95,6 +97,7 @@ class Checks:
             yield from self.loss_and_gradient(steps)
         if not everything_recorded:
             yield from self.whole_steps()
+        yield from self.averages()
         yield from self.start()
         yield from self.initial_state()
         yield from self.norms()
@@ -228,6 +231,11 @@ class Checks:
                 quantity, nothing = Quantity("whole step", name), np.zeros(after.shape)
                 allowances.append(expect(quantity, some, nothing, after, self.recording.format(name)).allowance)
         return {name: np.concatenate(allowances) for name, allowances in by_parameter.items()}
+
+    def averages(self) -> Iterator[Expected]:
+        """The moving average after each step, from the candidate's before it and its weights after the step."""
+        if self.form.ema is not None:
+            yield from averaged(self.recording, kept_of(self.form.ema, self.design.steps))
 
     def _after(self, quantity: Quantity, steps: Array) -> Array:
         """The candidate's values after ``steps``; nan where a state that must be there is missing."""

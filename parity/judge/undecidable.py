@@ -64,6 +64,8 @@ def _forms(form: Realised) -> Iterator[tuple[str, Realised]]:
         yield "clip.norm", replace(form, clip=longer)
         if len(form.optimizers) > 1 and longer is not None:
             yield "clip.of", replace(form, clip=replace(form.clip, of="each" if form.clip.of == "all" else "all"))
+    for hyper, _, changed in variants(form.ema) if form.ema is not None else ():
+        yield f"ema.{hyper}", replace(form, ema=changed)
     for i in range(len(form.freeze)):
         yield f"freeze[{i}]", replace(form, freeze=(*form.freeze[:i], *form.freeze[i + 1 :]))
     penalties = form.in_gradient.penalties  # a parameter each

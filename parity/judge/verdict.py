@@ -72,6 +72,7 @@ def check_counts(experiment: Experiment, material: Material, trajectory: Traject
     epochs = experiment.epochs + 1
     lengths = {name: (values.shape[:2], (steps + 1, 1)) for name, values in trajectory.params.items()}
     lengths |= {f"gradient {name}": (v.shape[:2], (steps, 1)) for name, v in trajectory.gradients.items()}
+    lengths |= {f"average {name}": (v.shape[:2], (steps, 1)) for name, v in trajectory.averages.items()}
     once = {"loss": steps, "objective": steps, "norm": steps + 1, "train loss": epochs, "validation loss": epochs}
     for name, length in once.items():
         values = getattr(trajectory, name.replace(" ", "_"))

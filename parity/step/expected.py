@@ -15,7 +15,7 @@ from refimpl.types import Array
 
 OfRun = Literal["data", "initial", "initial state", "train loss", "validation loss", "norm"]
 OfBatch = Literal["loss", "objective", "objective as asked", "gradient", "gradient off span"]
-OfStep = Literal["untouched gradient", "untouched input", "state", "update", "whole step"]
+OfStep = Literal["untouched gradient", "untouched input", "state", "update", "whole step", "average"]
 OfTensor = Literal["value", "start value", "loaded", "untouched", "version", "gradient untouched", "clipped"]
 OfTensors = Literal["accumulated", "storage", "count"]
 OfStage = Literal["start", "gram", "polynomial", "iterate", "products"]

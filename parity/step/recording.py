@@ -25,10 +25,11 @@ class Recording:
     None. ``dtype``: what the run says it computes in; ``profiles``: of its ``"loss"`` and its ``"update"``.
     ``ignored``: elements of a parameter that nothing is expected of. ``gradients`` by parameter ``(K, …)``: what the
     optimizer was given. ``states`` by parameter and key ``(K + 1, …)``, or fewer, aligned at the end, where a key came
-    into being later; their formats are those of ``parameter/key``. ``inputs``: the data as the run had them, which are
-    taken in the place of a design's; without them a design has its own, rounded to ``dtype``. ``written``: how far the
-    numbers may be from those that the run had, half a unit of the last digit that was written, by parameter and for
-    ``"loss"``, of the same shapes; what is not in it is exact.
+    into being later; their formats are those of ``parameter/key``. ``averages`` by parameter ``(K, …)``: moving ones of
+    the weights after each step. ``inputs``: the data as the run had them, which are taken in the place of a design's;
+    without them a design has its own, rounded to ``dtype``. ``written``: how far the numbers may be from those that the
+    run had, half a unit of the last digit that was written, by parameter and for ``"loss"``, of the same shapes; what
+    is not in it is exact.
     """
 
     weights: Mapping[str, Array]
@@ -39,6 +40,7 @@ class Recording:
     ignored: Mapping[str, Array] = field(default_factory=dict)
     gradients: Mapping[str, Array] = field(default_factory=dict)
     states: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
+    averages: Mapping[str, Array] = field(default_factory=dict)
     inputs: Mapping[str, Array] = field(default_factory=dict)
     written: Mapping[str, Array] = field(default_factory=dict)
 
@@ -110,6 +112,7 @@ def complete(trajectory: Trajectory, *, form: float = 1.0) -> Recording:
         formats=stored | {tensor: FORMATS[name] for tensor, name in trajectory.formats.items()},
         gradients={name: values[:, 0] for name, values in trajectory.gradients.items()},
         states={name: {k: v[:, 0] for k, v in states.items()} for name, states in trajectory.state.items()},
+        averages={name: values[:, 0] for name, values in trajectory.averages.items()},
         inputs=trajectory.inputs,
     )
 
@@ -137,6 +140,7 @@ def recording_of(trajectory: Trajectory) -> tuple[Recording, bool]:
             name: {key: values[: last - whole.births(name)[key]] for key, values in states.items()}
             for name, states in whole.states.items()
         },
+        averages={name: values[: last - 1] for name, values in whole.averages.items()},
         inputs={},
         written={
             name: units[: last - 1] if name == "loss" else units[:last, 0]

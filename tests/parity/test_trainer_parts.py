@@ -25,6 +25,7 @@ from parity.formulation import realise
 from parity.judge import judge
 from parity.judge.undecidable import neutral
 from refimpl.accumulation import Accumulation
+from refimpl.averaging import EMA
 from refimpl.batches import Batches
 from refimpl.clipping import Clip
 from refimpl.datasets import Gaussian
@@ -50,7 +51,9 @@ ASKED: dict[str, dict[str, Any]] = {
     "clip all": {"clip": Clip(norm=0.4)},
     "clip each": {"accumulation": Accumulation(micro=2), "clip": Clip(norm=0.2, of="each")},
     "freeze": {"freeze": (Freeze(parameters=("bias",), to_step=2), Freeze(parameters=("weight",), from_step=3))},
+    "average": {"ema": EMA(decay=0.9)},
     "all": {
+        "ema": EMA(decay=0.3),
         "accumulation": Accumulation(micro=4, last="full"),
         "ranks": Ranks(count=2, shard="blocks"),
         "clip": Clip(norm=0.4),
@@ -88,6 +91,8 @@ def test_torch_agrees_in_every_formulation_and_is_the_references_run(asks: Any, 
     reference = run_reference(experiment, "loss")
     for name, values in reference.params.items():
         np.testing.assert_allclose(runs["float64"].params[name], values, rtol=1e-9, atol=1e-12)
+    for name, values in reference.averages.items():
+        np.testing.assert_allclose(runs["float64"].averages[name], values, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(runs["float64"].objective, reference.objective, rtol=1e-9)
 
 
@@ -113,6 +118,7 @@ OTHER: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "no clipping": ({"clip": Clip(norm=0.4)}, {"clip": None}, "gradient"),
     "of each": ({"clip": Clip(norm=0.4)}, {"clip": Clip(norm=0.4, of="each")}, "gradient"),
     "a longer norm by a thousandth": ({"clip": Clip(norm=0.4)}, {"clip": Clip(norm=0.4004)}, "gradient"),
+    "an average of another decay": ({"ema": EMA(decay=0.9)}, {"ema": EMA(decay=0.901)}, "average"),
     "no freezing": ({"freeze": (Freeze(parameters=("bias",), from_step=2),)}, {"freeze": ()}, "gradient"),
 }
 
@@ -250,6 +256,19 @@ def test_a_window_of_one_row_that_is_divided_by_three_agrees(asks: Any, bench: A
         assert judge(experiment, bench.torch(experiment, dtype="float32", formulation="manual")).first is None
 
 
+def test_an_average_of_the_weights_before_the_step_disagrees(asks: Any, bench: Any, tmp_path: Path) -> None:
+    experiment = asks(ema=EMA(decay=0.5))
+    run = bench.torch(experiment)
+    late = {name: np.concatenate([values[:1], values[:-1]]) for name, values in run.averages.items()}
+    verdict = judge(experiment, replace(run, averages=late))
+    assert verdict.first is not None and verdict.first.quantity.kind == "average" and verdict.first.step == 1
+    assert judge(experiment, replace(run, averages={})).undecidable == ("ema.decay",)
+    run.save(tmp_path / "run.npz")
+    kept = Trajectory.load(tmp_path / "run.npz").averages
+    assert all(np.array_equal(kept[name], values) for name, values in run.averages.items())
+    assert np.array_equal(run.without_steps().averages["bias"], run.averages["bias"][-1:])
+
+
 def test_a_limit_of_zero_is_seen(asks: Any, bench: Any) -> None:
     experiment = asks(clip=Clip(norm=0.0), penalties=(), optimizer=SGD(lr=0.05, weight_decay=0.1))
     assert "clip.norm" not in judge(experiment, bench.torch(experiment, formulation="weight_decay")).undecidable
@@ -308,6 +327,7 @@ def test_a_loss_is_read_as_trainers_that_accumulate_print_it(asks: Any, bench: A
         ({"ranks": {"count": 0}}, r"ranks.count: given 0; allowed: an integer ≥ 1"),
         ({"ranks": {"count": 2, "shard": "rows"}}, r"ranks.shard: given 'rows'; allowed: 'interleaved', 'blocks'"),
         ({"ranks": {"count": 2, "reduce": "avg"}}, r"ranks.reduce: given 'avg'; allowed: 'mean', 'sum'"),
+        ({"ema": {"decay": 1.5}}, r"ema.decay: given 1.5; allowed: a number from 0 to 1"),
         ({"clip": {"norm": -1.0}}, r"clip.norm: given -1.0; allowed: a finite number ≥ 0"),
         ({"clip": {"max_norm": 1.0}}, r"clip.max_norm: unknown key; allowed: norm, of, eps"),
         ({"freeze": [{"parameters": ["biass"]}]}, r"freeze\[0\].parameters: .*'biass'.*bias"),

@@ -10,9 +10,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DistributedSampler
 
 from refimpl.accumulation import Accumulation, Window, accumulated
+from refimpl.arithmetic.bounded import Bounded, Profile
+from refimpl.arithmetic.formats import FORMATS
+from refimpl.averaging import EMA
 from refimpl.batches import Batches
 from refimpl.clipping import Clip
 from refimpl.errors import ParameterError
@@ -199,3 +203,52 @@ def test_frozen_steps_are_as_if_the_optimizer_had_not_seen_the_parameter() -> No
     assert bias[0] == bias[1] == bias[2] and bias[4] == bias[5] == bias[6] and len({*bias[2:5]}) == 3
     assert not run.gradients["bias"][[0, 1, 4, 5]].any() and run.state["bias"]["step"][-1] == 2
     assert bias[3] - bias[2] == pytest.approx(-0.1 * np.sign(run.gradients["bias"][2, 0, 0] + 0.2 * bias[2]), rel=1e-6)
+
+
+# -- averages --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.3, 0.9, 1.0])
+def test_the_average_is_the_sum_that_its_recursion_unrolls_to_and_that_of_torch(decay: float) -> None:
+    """e_k = d^(k−1)·w_1 + (1 − d)·Σ_{j>1} d^(k−j)·w_j; runs with decays of their own are runs apart."""
+    params, X, y = drawn(8)
+    order = Batches(size=4, order="fixed").draw(8, 3, np.random.default_rng(0))
+    groups = [Group(parameters=("weight", "bias"), optimizer=Adam(lr=0.1))]
+    two = {name: np.repeat(values, 2, axis=0) for name, values in params.items()}
+    freeze = (Freeze(parameters=("bias",), from_step=2),)
+    run = train(PROBLEM, groups, two, X, y, order, ema=EMA(decay=np.array([decay, 0.5])), freeze=freeze)
+    net = torch.nn.Linear(3, 1, dtype=torch.float64)
+    average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
+    for k in range(6):
+        with torch.no_grad():
+            for name, parameter in net.named_parameters():
+                parameter.copy_(torch.tensor(run.params[name][k + 1, 0]))
+        average.update_parameters(net)
+        for name, values in run.averages.items():
+            w = run.params[name][1 : k + 2]
+            for i, d in enumerate((decay, 0.5)):
+                powers = [d**k, *((1 - d) * d ** (k - j) for j in range(1, k + 1))]
+                unrolled = sum(power * w[j, i] for j, power in enumerate(powers))
+                np.testing.assert_allclose(values[k, i], unrolled, rtol=1e-13, atol=1e-15)
+            ours, theirs = values[k, 0], average.module.get_parameter(name).detach().numpy()
+            np.testing.assert_allclose(ours, theirs, rtol=1e-13, atol=1e-15)
+    losses = train(PROBLEM, groups, two, X, y, order, ema=EMA(decay=decay), record="losses")
+    assert len(losses.averages["weight"]) == 1
+
+
+@given(d=st.floats(0, 1), e=st.floats(-10, 10), w=st.floats(-10, 10), name=st.sampled_from(["float32", "bfloat16"]))
+def test_each_form_of_an_average_lies_within_its_bound(d: float, e: float, w: float, name: str) -> None:
+    dtype: torch.dtype = getattr(torch, name)
+    average, param = (torch.tensor([x], dtype=torch.float64).to(dtype) for x in (e, w))
+    profile = Profile(compute=FORMATS[name], accumulate=FORMATS["float32"])
+    known = [Bounded.tensor(x.double().numpy(), profile) for x in (average, param)]
+    decay: Any = Bounded.hyper(d, profile)
+    bound: Any = EMA(decay=decay)(*known)  # type: ignore[arg-type]
+    forms = (
+        d * average + (1 - d) * param,
+        average + (1 - d) * (param - average),
+        param - d * (param - average),
+        torch.lerp(average, param, 1 - d),
+    )
+    for form in forms:
+        assert abs(form.double().numpy() - bound.value)[0] <= bound.error[0]
