@@ -183,8 +183,7 @@ def draw_experiment(rng: Rng, formulation: Formulation, name: str) -> tuple[str,
 
 
 def with_trainer_parts(rng: Rng, experiment: Experiment) -> Experiment:
-    """At times gradients are accumulated, clipped, of parameters that some steps freeze, or reduced over ranks, and weights are
-    averaged."""
+    """At times gradients are accumulated, clipped, frozen or reduced over ranks, and weights are averaged."""
     if rng.random() < 0.3:
         how = Accumulation(micro=int(rng.integers(2, 5)), last=pick(rng, "mean", "full"))
         experiment = replace(experiment, accumulation=how)

@@ -14,11 +14,12 @@ from parity.explain.finding import CheckVerdict, Diagnosis, Finding, JudgedDtype
 from parity.explain.initial import Start, nearly, starts
 from parity.explain.measure.chain import chain_of, decays_itself
 from parity.explain.measure.summary import Link, summary
+from parity.explain.names import average
 from parity.explain.names.averaged import readings
 from parity.explain.names.update import rule_of
 from parity.explain.observed import Observed
-from parity.explain.pattern import patterns, which
-from parity.explain.recorded import as_far_as, reported, reported_seldom
+from parity.explain.pattern import patterns
+from parity.explain.recorded import as_far_as, form_of, never_moved, reported, reported_seldom
 from parity.explain.why import Explanation, explain
 from parity.judge.undecidable import unseen
 from parity.step.design import Design, as_asked
@@ -98,8 +99,11 @@ class _Diagnosing:
             *(_start(one) for one in begin),
             *self._precision(),
             *self._stopped(),
+            *average.findings(self.design.form.ema, self.recording),
         ]
-        notes = [f"{name} was never reported and counts as 0" for name in self.missing] + near + _form(self.trajectory)
+        notes = (
+            [f"{name} was never reported and counts as 0" for name in self.missing] + near + form_of(self.trajectory)
+        )
         if not self.wrong and self.recording.loss is not None:
             of_loss, notes_on_loss = reported(self.design, self.engine)
             findings, notes = findings + of_loss, notes + notes_on_loss
@@ -114,13 +118,7 @@ class _Diagnosing:
         if did is not None:
             findings = sorted(findings, key=lambda one: -_weight(did, one.id))
         seen = findings or self.wrong
-        hidden = (
-            ("anything",)
-            if self.void
-            else ()
-            if seen
-            else unseen(self.design, lambda other: self.engine.share(other, enough=1.0) <= 1)
-        )
+        hidden = ("anything",) if self.void else () if seen else unseen(self.design, self._agrees)
         disagrees = bool(findings) or self.wrong or not self.finite
         verdict: CheckVerdict = "disagree" if disagrees else "undecidable" if hidden else "agree"
         nothing = self.wrong and not findings
@@ -139,6 +137,10 @@ class _Diagnosing:
             explanations=tuple(self.explanations),
             dtypes=(JudgedDtype(self.said.dtype, self.recording.steps, self._numbers, self.share),),
         )
+
+    def _agrees(self, other: Design) -> bool:
+        """Whether all that was recorded may be of this design, too."""
+        return self.engine.share(other, enough=1.0) <= 1 and average.agrees(other.form.ema, self.recording)
 
     @property
     def _numbers(self) -> int:
@@ -264,7 +266,7 @@ class _Diagnosing:
             name = piece.quantity.parameter
             worst[name] = max(worst.get(name, 0.0), float(np.max(piece.share, initial=0)))
         chosen = self.recording.ignored.items()
-        return [_never_moved(name, some, worst[name]) for name, some in chosen if worst[name] > 1]
+        return [never_moved(name, some, worst[name]) for name, some in chosen if worst[name] > 1]
 
     def _unreported_start(self) -> list[Finding]:
         """Where all is right but the first step, which was taken to start from the weights that were handed out."""
@@ -332,18 +334,6 @@ class _Diagnosing:
 
 def _without(ids: tuple[str, ...], position: int) -> tuple[str, ...]:
     return ids[:position] + ids[position + 1 :]
-
-
-def _form(trajectory: Trajectory) -> list[str]:
-    form = float(trajectory.meta.get("form", 1.0))
-    text = f"tolerances are {form:g} times those of torch's own code: the algebraic form is unknown"
-    return [text] if form != 1 else []
-
-
-def _never_moved(name: str, chosen: Array, share: float) -> Finding:
-    id = "elements-not-updated"
-    evidence = f"it has its initial value to the end, which is off by {share:.3g} times the tolerance"
-    return finding(f"{id} ({name})", evidence, of=id, elements=which(chosen), name=name)
 
 
 def _start(start: Start) -> Finding:

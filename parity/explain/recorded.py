@@ -17,6 +17,7 @@ import numpy as np
 from parity.explain.catalogue import NAMES
 from parity.explain.cause import FAR, VERIFIED, cause_of, named
 from parity.explain.finding import CheckVerdict, Diagnosis, Finding, finding
+from parity.explain.pattern import which
 from parity.explain.readings import all_rows, nearest_loss, spacings, usual_loss
 from parity.judge.undecidable import unseen
 from parity.step.after import replayed
@@ -27,6 +28,7 @@ from parity.step.free import simulate
 from parity.step.passes import Pass
 from parity.step.recording import Recording, without_still
 from refimpl.arithmetic.bounded import Bounded
+from refimpl.trajectory import Trajectory
 from refimpl.types import Array
 
 
@@ -231,3 +233,17 @@ def _explains(design: Design, changed: Design, engine: Engine) -> bool:
     asked = {str(piece.quantity): piece for piece in engine.losses(design)}
     fitting = [piece for piece in engine.losses(changed) if np.max(piece.share) <= 1]
     return any((np.abs(one.value - (its := asked[str(one.quantity)]).value) > its.allowance).any() for one in fitting)
+
+
+def form_of(trajectory: Trajectory) -> list[str]:
+    """A note on tolerances that are wider than those of torch's own code."""
+    form = float(trajectory.meta.get("form", 1.0))
+    text = f"tolerances are {form:g} times those of torch's own code: the algebraic form is unknown"
+    return [text] if form != 1 else []
+
+
+def never_moved(name: str, chosen: Array, share: float) -> Finding:
+    """Elements of a parameter that have their initial values to the end."""
+    id = "elements-not-updated"
+    evidence = f"it has its initial value to the end, which is off by {share:.3g} times the tolerance"
+    return finding(f"{id} ({name})", evidence, of=id, elements=which(chosen), name=name)

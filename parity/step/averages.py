@@ -42,7 +42,7 @@ def averaged(recording: Recording, how: Averaging) -> Iterator[Expected]:
     for name, candidate in recording.averages.items():
         weights, quantity = recording.weights[name], Quantity("average", name)
         begin = weights[:1] if how.start else np.zeros_like(weights[:1])
-        copied = (how.kept == 0) & (how.added == 1)
+        copied = (how.kept == 0) & (how.added == 1) & (how.roundings == 1)
         given = weights[:-1] if how.before else weights[1:]
         if copied.any():
             yield equal(quantity, every[copied], candidate[copied], given[copied])

@@ -137,6 +137,11 @@ def test_the_correct_loop_agrees(bench: Any, what: str, dtype: str) -> None:
     assert diagnosis.verdict in ("agree", "undecidable") and not diagnosis.findings, diagnosis.text
 
 
+def test_what_is_measured_of_the_rows_is_as_asked(bench: Any) -> None:
+    links = checked(experiment(bench)).links
+    assert links and all(link.as_asked is not False for link in links), links
+
+
 @pytest.mark.every_case
 @pytest.mark.parametrize("what", FAULTS)
 def test_what_a_loop_does_in_the_place_of_the_reduction_is_named_first(bench: Any, what: str) -> None:

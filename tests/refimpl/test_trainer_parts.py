@@ -187,6 +187,13 @@ def test_clipping_is_torchs(size: float, norm: float, each: bool) -> None:
         np.testing.assert_allclose(value, tensor.grad.numpy(), rtol=1e-14)
 
 
+def test_a_clipped_gradient_is_no_longer_than_the_gradient_even_where_its_norm_is_not_known() -> None:
+    profile = Profile(compute=FORMATS["bfloat16"], accumulate=FORMATS["float32"])
+    gradient: Any = {"weight": Bounded(np.array([[[0.1, -0.2]]]), 1.0, profile)}
+    clipped: Any = Clip(norm=0.01)(gradient)["weight"]
+    assert np.all(clipped.error < 2.5)
+
+
 def test_a_gradient_that_is_short_enough_is_not_touched() -> None:
     gradient = {"weight": np.array([[[0.3, -0.4]]]), "bias": np.array([[0.1]])}
     assert all(np.array_equal(value, gradient[name]) for name, value in Clip(norm=0.6)(gradient).items())

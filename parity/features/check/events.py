@@ -18,13 +18,15 @@ Records = list[tuple[dict[str, Array], float | None]]
 class RecordedRun:
     """A run: ``records``; what was ``observed`` before each of them; the ``dtype`` of the model.
 
-    ``started``: the first record is known to be from before the first step.
+    ``started``: the first record is known to be from before the first step. ``averages``: of the weights by name, after
+    each step, where they were reported.
     """
 
     records: Records
     observed: Observed
     dtype: str
     started: bool = False
+    averages: Sequence[Mapping[str, Array]] = ()
 
 
 @dataclass(frozen=True)

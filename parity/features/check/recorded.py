@@ -97,7 +97,7 @@ def _reported(task: Task, history: History, start: Start, *, late: bool) -> Reco
         rows = [*([[]] if len(steps) == len(task.records) - 1 else []), *steps]
     unknown = len(rows) != len(task.records)
     observed = Observed(trouble=history.trouble) if unknown else observed_in(history, rows, roles, start)
-    return RecordedRun(task.records, observed, dtype_of(task))
+    return RecordedRun(task.records, observed, dtype_of(task), averages=task.averages)
 
 
 def _unreported(task: Task, history: History, start: Start, *, given: bool) -> RecordedRun:
@@ -107,7 +107,8 @@ def _unreported(task: Task, history: History, start: Start, *, given: bool) -> R
     records: Records = [(dict(params), None) for params in reports_of(history, steps, roles, start)]
     own = next(history.tensors[n].dtype for n, name in roles.items() if name == "weight")
     observed = observed_in(history, [[], *steps], roles, start)
-    return RecordedRun(records, observed, dtype_of(task) if given else own, started=True)
+    dtype = dtype_of(task) if given else own
+    return RecordedRun(records, observed, dtype, started=True, averages=task.averages)
 
 
 def dtype_of(task: Task) -> str:

@@ -50,7 +50,7 @@ class Task:
     epoch's batches. ``lr`` and ``hyper``: the optimizer's numbers and options. ``l2``, ``l1``: strengths of the
     penalties on the weight, λ of λ/2·‖w‖² and of λ·‖w‖₁. ``accumulate``: how many batches make one step;
     ``max_norm``: how long the gradient of a step may be, or None. ``ranks``: over how many ranks a batch is divided;
-    ``shard(rank)``: the rows of one of them. ``dtype``, ``device``: of all tensors.
+    ``shard(rank)``: the rows of one of them. ``record_average``: for a moving average of the weights. ``dtype``, ``device``: of all tensors.
     """
 
     def __init__(self, data: TaskData, dtype: str = "float64", device: str = "cpu") -> None:
@@ -68,6 +68,7 @@ class Task:
         self.ranks = len(data.shards[self.batch_size])
         self.loader = Loader(self)
         self.records: Records = []
+        self.averages: list[dict[str, Array]] = []
         self.noted: Callable[[Mapping[str, Tensor]], None] | None = None
 
     def _tensor(self, array: Array) -> Tensor:
@@ -140,20 +141,30 @@ class Task:
                 value = float(value)
             except (TypeError, ValueError, RuntimeError):
                 raise InputError(f"record(loss={type(loss).__name__}): allowed: one number") from None
+        named, arrays = self._arrays("record", parameters, by_name)
+        self.records.append((arrays, value))
+        if self.noted is not None:
+            self.noted(named)
+
+    def record_average(self, *parameters: Any, **by_name: Any) -> None:
+        """Report a moving average of the weights after a step, as :meth:`record` takes them."""
+        self.averages.append(self._arrays("record_average", parameters, by_name)[1])
+
+    def _arrays(
+        self, call: str, parameters: tuple[Any, ...], by_name: Mapping[str, Any]
+    ) -> tuple[dict[str, Tensor], dict[str, Array]]:
+        """The tensors of a report, and their values."""
         if by_name and (parameters or not by_name.keys() <= {"weight", "bias"} or "weight" not in by_name):
             given = ", ".join([*(type(each).__name__ for each in parameters), *(f"{name}=…" for name in by_name)])
-            raise InputError(f"record({given}): allowed: record(net), record(w, b) or record(weight=w, bias=b)")
+            raise InputError(f"{call}({given}): allowed: {call}(net), {call}(w, b) or {call}(weight=w, bias=b)")
         named = _named(tuple(by_name[name] for name in ("weight", "bias") if name in by_name) or parameters)
         shapes = {"weight": (1, 1, self.features), "bias": (1, 1)}
         for name, each in named.items():
             if each.layout is not torch.strided:
-                raise InputError(f"record: {name} is {each.layout}; allowed: dense tensors, so call .to_dense()")
+                raise InputError(f"{call}: {name} is {each.layout}; allowed: dense tensors, so call .to_dense()")
             if each.numel() != (allowed := math.prod(shapes[name])):
-                raise InputError(f"record: {name} has {each.numel()} numbers; allowed: {allowed}, the weight first")
-        arrays = {name: exact(each).reshape(shapes[name]) for name, each in named.items()}
-        self.records.append((arrays, value))
-        if self.noted is not None:
-            self.noted(named)
+                raise InputError(f"{call}: {name} has {each.numel()} numbers; allowed: {allowed}, the weight first")
+        return named, {name: exact(each).reshape(shapes[name]) for name, each in named.items()}
 
 
 class Loader:

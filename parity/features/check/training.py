@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -54,9 +55,23 @@ def as_trajectory(experiment: Experiment, recorded: RecordedRun) -> tuple[Trajec
     if recorded.dtype not in FORMATS:
         raise InputError(f"its weight is of {recorded.dtype}; allowed: {', '.join(FORMATS)}")
     trajectory = trajectory_of(experiment, recorded.records, recorded.dtype, started=recorded.started)
+    if recorded.averages:
+        trajectory = replace(trajectory, averages=_averages(experiment, recorded.averages, trajectory.steps))
     if trajectory.meta.get("notes"):  # each report was made before its step: what was seen since is of two steps
         return trajectory, Observed()
     return trajectory, recorded.observed.since(0 if trajectory.meta["assumed start"] else 1)
+
+
+def _averages(experiment: Experiment, reported: Sequence[Mapping[str, Array]], steps: int) -> dict[str, Array]:
+    """The averages after each step ``(K, runs, …)``; raises :class:`InputError` where they are not that."""
+    if experiment.ema is None:
+        raise InputError(f"{experiment.name}: asks for no average, one was recorded; add [ema] decay to it")
+    if len(reported) != steps:
+        raise InputError(
+            f"{len(reported)} averages and {steps} steps; call task.record_average(…) once after each step"
+        )
+    names = [name for name in reported[0] if all(name in moment for moment in reported)]
+    return {name: np.stack([moment[name] for moment in reported]) for name in names}
 
 
 def trajectory_of(
