@@ -50,7 +50,7 @@ class Task:
     epoch's batches. ``lr`` and ``hyper``: the optimizer's numbers and options. ``l2``, ``l1``: strengths of the
     penalties on the weight, λ of λ/2·‖w‖² and of λ·‖w‖₁. ``accumulate``: how many batches make one step;
     ``max_norm``: how long the gradient of a step may be, or None. ``ranks``: over how many ranks a batch is divided;
-    ``shard(rank)``: the rows of one of them. ``record_average``: for a moving average of the weights. ``dtype``, ``device``: of all tensors.
+    ``shard(rank)``: the rows of one of them. ``dtype``, ``device``: of all tensors.
     """
 
     def __init__(self, data: TaskData, dtype: str = "float64", device: str = "cpu") -> None:
