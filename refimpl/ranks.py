@@ -27,7 +27,7 @@ from typing import Literal
 
 import numpy as np
 
-from refimpl.accumulation import Window
+from refimpl.accumulation import Accumulation, Window
 from refimpl.batches import Order
 from refimpl.errors import ParameterError
 from refimpl.ranges import check_fields, check_integers
@@ -81,3 +81,11 @@ class Ranks:
                 world = self.count if self.reduce == "mean" else 1
                 divided.append(Window(tuple(map(len, parts)), window.divisor, ranks=self.count, world=world))
         return tuple(map(tuple, steps)), tuple(divided)
+
+
+def steps_of(
+    batches: Order, accumulation: Accumulation | None, ranks: Ranks | None
+) -> tuple[Order, tuple[Window, ...]]:
+    """The rows of each step and how they are divided, from the batches of a loader; a plain loop has no windows."""
+    order, windows = (batches, ()) if accumulation is None else accumulation.windows(batches)
+    return (order, windows) if ranks is None else ranks.divide(order, windows)

@@ -1,10 +1,10 @@
 """What a run cannot see: hyper-parameters whose replacement by a neutral value it would not notice.
 
 λ and μ are replaced by 0, the other numbers doubled, and a choice (what is clipped together, what divides a short last
-window) by the other one. If every recorded number lies within its bound then, too, the run says
-nothing about that hyper-parameter, and must not be counted as agreement on it. Those that several parameters share are
-one hyper-parameter; where their values differ, each is asked for by itself. What has no effect, because the schedule
-overwrites it or does not use it, is not asked for.
+window, how ranks share the rows and reduce their gradients) by the other one. If every recorded number lies within its
+bound then, too, the run says nothing about that hyper-parameter, and must not be counted as agreement on it. Those that
+several parameters share are one hyper-parameter; where their values differ, each is asked for by itself. What has no
+effect, because the schedule overwrites it or does not use it, is not asked for.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from parity.experiment import Material
 from parity.formulation import Realised
 from parity.step.design import Design
 from refimpl.errors import RefimplError
 from refimpl.ranges import number_fields
+from refimpl.ranks import Ranks, steps_of
 from refimpl.schedules import Cyclic, OneCycle
 from refimpl.stepping import is_zero
 from refimpl.training import hyper_parameters
@@ -34,9 +37,30 @@ def neutral(form: Realised, material: Material) -> Iterator[tuple[str, Realised,
     accumulation = form.accumulation
     if accumulation is not None and accumulation.micro > 1 and not accumulation.across_epochs:
         divided = replace(accumulation, last="full" if accumulation.last == "mean" else "mean")
-        windows = divided.windows(material.loaded)[1][: len(material.windows)]
-        if windows != material.windows:  # some window is short
-            yield "accumulation.last", replace(form, accumulation=divided), replace(material, windows=windows)
+        other = replace(form, accumulation=divided)
+        rearranged = _rearranged(other, material)
+        if rearranged.windows != material.windows:  # some window is short
+            yield "accumulation.last", other, rearranged
+    if form.ranks is not None and form.ranks.count > 1:
+        for choice, ranks in _other_ranks(form, form.ranks, material):
+            changed = replace(form, ranks=ranks)
+            yield f"ranks.{choice}", changed, _rearranged(changed, material)
+
+
+def _other_ranks(form: Realised, asked: Ranks, material: Material) -> Iterator[tuple[str, Ranks]]:
+    """Each choice of the ranks that makes a difference, made the other way."""
+    yield "reduce", replace(asked, reduce="sum" if asked.reduce == "mean" else "mean")
+    loss: Any = form.in_gradient.loss
+    sizes = [np.reshape(window.sizes, (window.ranks, window.micro)) for window in material.windows]
+    if loss.reduction == "mean" and any((of_ranks != of_ranks[0]).any() for of_ranks in sizes):
+        yield "shard", replace(asked, shard="blocks" if asked.shard == "interleaved" else "interleaved")
+
+
+def _rearranged(form: Realised, material: Material) -> Material:
+    """The same batches in the steps of this form, as many of them."""
+    order, windows = steps_of(material.loaded, form.accumulation, form.ranks)
+    kept = tuple(batches[: len(some)] for batches, some in zip(order, material.order, strict=False))
+    return replace(material, order=kept, windows=windows[: len(material.windows)])
 
 
 def _forms(form: Realised) -> Iterator[tuple[str, Realised]]:

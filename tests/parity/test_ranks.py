@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from parity.experiment import Experiment
 from parity.experiment_file import from_dict, to_toml
 from parity.explain.diagnosis import diagnose
 from parity.features.check.in_process import trajectory_here
+from parity.formulation import realise
+from parity.judge.undecidable import neutral
 from refimpl.accumulation import Accumulation
 from refimpl.batches import Batches
 from refimpl.clipping import Clip
@@ -51,13 +54,14 @@ def loop(
     decay: float = 0.1,
     penalty: float = 0.0,
     optimizer: Any = None,
+    eps: float = 1e-8,
 ) -> None:
     """Each rank makes the gradient of its own rows; the step is made on their sum, each so many times."""
     net = torch.nn.Linear(task.features, 1, dtype=task.dtype)
     with torch.no_grad():
         net.weight.copy_(task.weight)
         net.bias.copy_(task.bias)
-    options = {"momentum": 0.9} if optimizer is None else {}
+    options: dict[str, Any] = {"momentum": 0.9} if optimizer is None else {"eps": eps}
     steps = (optimizer or torch.optim.SGD)(net.parameters(), lr=task.lr, weight_decay=decay, **options)
     waiting: list[list[torch.Tensor]] = []
     for _ in range(task.epochs):
@@ -190,6 +194,21 @@ def test_where_rounding_leaves_no_bound_nothing_is_said_of_the_run(bench: Any, w
     how = {"times": (0.2,) * 4 + (0.2 + wrong,), "optimizer": torch.optim.Adam, "decay": 0.0}
     diagnosis = checked(asked, "bfloat16", **how)
     assert diagnosis.verdict == "undecidable" and diagnosis.text.startswith("rounding in bfloat16 may lead anywhere")
+
+
+def test_what_a_run_cannot_see_of_its_ranks_is_said(bench: Any) -> None:
+    """Adam takes the same steps of a mean and of a sum, but for ε; equal shards have one mean."""
+    loud = experiment(bench, optimizer=Adam(lr=0.05, eps=1e-12))
+    how = {"optimizer": torch.optim.Adam, "decay": 0.0, "eps": 1e-12}
+    assert "ranks.reduce" in checked(loud, "float32", **how).unseen
+    assert "ranks.reduce" not in checked(experiment(bench)).unseen
+    for accumulation in (None, Accumulation(micro=3, last="full")):
+        uneven = experiment(bench, accumulation=accumulation, penalties=())
+        names = [name for name, *_ in neutral(realise(uneven, "loss"), uneven.draw())]
+        even = replace(uneven, batches=Batches(size=6, drop_last=True))
+        others = [name for name, *_ in neutral(realise(even, "loss"), even.draw())]
+        assert {"ranks.reduce", "ranks.shard"} <= {*names} and "ranks.shard" not in others and "ranks.reduce" in others
+        assert ("accumulation.last" in names) == (accumulation is not None and len(uneven.draw().loaded[0]) % 3 > 0)
 
 
 def test_a_shard_that_is_not_there_is_refused_in_one_line(bench: Any) -> None:
