@@ -200,7 +200,11 @@ class _Recorder:
             params={name: np.stack([moment[name] for moment in self.params]) for name in last},
             gradients={name: np.stack([each[name] for each in self.gradients]) for name in last if self.gradients},
             state=stack_states(self.state) if self.everything else {},
-            averages={name: np.stack([each[name] for each in self.averages]) for name in self.averages[-1]},
+            averages={
+                name: np.stack([each[name] for each in self.averages])
+                for name in self.problem.model.ndim
+                if any(self.averages)
+            },
             loss=np.array(self.loss),
             objective=np.array(self.objective),
             norm=np.array(self.norms),

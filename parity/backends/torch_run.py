@@ -139,7 +139,7 @@ class Run(ABC):
             params={name: np.stack([p[name] for p in params]) for name in self.params},
             gradients={name: np.stack([g[name] for g in gradients]) for name in self.params},
             state=stack_states(states),
-            averages={name: np.stack([each[name] for each in averages]) for name in averages[-1]},
+            averages={name: np.stack([each[name] for each in averages]) for name in self.params if any(averages)},
             loss=np.array(loss),
             objective=np.array(objective),
             norm=np.array(norm),
