@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -16,9 +17,13 @@ from parity.errors import InputError
 from parity.experiment import Experiment
 from parity.experiment_file import from_dict, to_toml
 from parity.explain.diagnosis import diagnose
+from parity.explain.measure.chain import chain_of
 from parity.features.check.in_process import trajectory_here
 from parity.formulation import realise
 from parity.judge.undecidable import neutral
+from parity.step.design import as_asked
+from parity.step.engine import Engine
+from parity.step.recording import recording_of
 from refimpl.accumulation import Accumulation
 from refimpl.batches import Batches
 from refimpl.clipping import Clip
@@ -142,8 +147,13 @@ def test_the_correct_loop_agrees(bench: Any, what: str, dtype: str) -> None:
 
 
 def test_what_is_measured_of_the_rows_is_as_asked(bench: Any) -> None:
-    links = checked(experiment(bench)).links
-    assert links and all(link.as_asked is not False for link in links), links
+    """Each row counts once: what is asked of δ is divided by the number of ranks, too."""
+    asked = experiment(bench)
+    trajectory, observed = trajectory_here(loop, asked, "float64")
+    chain = chain_of(as_asked(asked), Engine(recording_of(trajectory)[0]), observed)
+    assert chain.rows is not None and chain.rows.explained
+    for times, bars in zip(*chain.counts, strict=True):
+        assert np.all(np.abs(times - 1) <= bars) and np.all(bars < 0.1)
 
 
 @pytest.mark.every_case
