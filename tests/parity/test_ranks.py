@@ -215,6 +215,8 @@ def test_what_a_run_cannot_see_of_its_ranks_is_said(bench: Any) -> None:
     for accumulation in (None, Accumulation(micro=3, last="full")):
         uneven = experiment(bench, accumulation=accumulation, penalties=())
         names = [name for name, *_ in neutral(realise(uneven, "loss"), uneven.draw())]
+        summed = replace(uneven, loss=SquaredError(factor=1.0, reduction="sum"))
+        assert "ranks.shard" not in [name for name, *_ in neutral(realise(summed, "loss"), summed.draw())]
         even = replace(uneven, batches=Batches(size=6, drop_last=True))
         others = [name for name, *_ in neutral(realise(even, "loss"), even.draw())]
         assert {"ranks.reduce", "ranks.shard"} <= {*names} and "ranks.shard" not in others and "ranks.reduce" in others
