@@ -614,32 +614,6 @@ def test_what_is_beyond_the_watch_says_so_at_entry(name: str) -> None:
             pass
 
 
-@pytest.mark.parametrize("style", ["position", "keyword"])
-def test_a_closure_is_said_to_be_unsupported_once(style: str) -> None:
-    def closure() -> float:
-        return 0.0
-
-    def step(optimizer: Any) -> None:
-        optimizer.step(closure) if style == "position" else optimizer.step(closure=closure)
-
-    w = one(5)
-    before = w.detach().clone()
-    optimizer = torch.optim.SGD([w], lr=0.1)
-    with pytest.raises(InputError, match=r"step\(closure\)"), parity.watch(optimizer):
-        step(optimizer)
-    assert torch.equal(w, before)
-    with pytest.warns(UserWarning, match=r"step\(closure\)") as seen, parity.watch(optimizer, on_violation="warn"):
-        step(optimizer)
-        step(optimizer)
-    assert len(seen) == 1
-    with parity.watch(optimizer, on_violation="collect", every=1) as watch:
-        step(optimizer)
-        optimizer.step()
-    assert len(watch.report.unsupported) == 1
-    assert (watch.report.steps, watch.report.judged) == (2, 1)
-    assert "unsupported: step(closure)" in str(watch.report)
-
-
 def test_a_sparse_gradient_is_said_to_be_unsupported_and_the_others_are_judged() -> None:
     embedding, dense = nn.Embedding(10, 3, sparse=True), one(5)
     embedding(torch.tensor([1, 2])).sum().backward()
