@@ -34,9 +34,16 @@ class Snapshot:
     version: int
 
     @classmethod
-    def of(cls, parameter: Tensor, state: Mapping[str, Any], elements: Tensor | None = None) -> Snapshot:
+    def of(
+        cls,
+        parameter: Tensor,
+        state: Mapping[str, Any],
+        elements: Tensor | None = None,
+        gradient: Tensor | None = None,
+    ) -> Snapshot:
+        """``gradient``: of a part of a parameter, which has none of its own."""
         tensors = {key: value if isinstance(value, Tensor) else torch.tensor(value) for key, value in state.items()}
-        gradient = parameter.grad
+        gradient = parameter.grad if gradient is None else gradient
         at = partial(exact_at, elements=elements, shape=parameter.shape)
         place = (parameter.data_ptr(), *parameter.shape, *parameter.stride(), dtype_number(parameter.dtype))
         return cls(

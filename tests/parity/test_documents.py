@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "docs" / "schemas"
 BEFORE = Path(__file__).parent / "documents"
 """A document of each version, cut short, as it was written when the version was new."""
-ADDED = {"check": ("dtypes",)}
+ADDED = {"check": ("dtypes",), "watch": ("notes",)}
 """Fields that came within a version: they are not required, so that documents written before stay valid."""
 NAN = "loss,norm\n" + "".join(f"{loss},{loss}\n" for loss in ("1.5", "inf", "nan"))
 

@@ -28,11 +28,22 @@ class ViolationRecord(msgspec.Struct, frozen=True, kw_only=True):
     missing: str
 
 
+class NoteRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What was seen beside the steps: of which parameters, first at which sampled step, and at how many of them."""
+
+    kind: str
+    parameters: list[str]
+    step: int
+    times: int
+    text: str
+
+
 class WatchDocument(Document, frozen=True, kw_only=True, tag="watch"):
     """What a watch has seen.
 
     ``steps``: made while it was watched, of which ``judged`` were; ``numbers``: compared, ``unbounded``: which have no
-    bound; ``shares``: by quantity the largest error ÷ tolerance; ``unsupported``: why a step was not judged.
+    bound; ``shares``: by quantity the largest error ÷ tolerance; ``unsupported``: why a step was not judged; ``notes``:
+    what was seen beside the steps.
     """
 
     schema: Literal[1]
@@ -45,6 +56,7 @@ class WatchDocument(Document, frozen=True, kw_only=True, tag="watch"):
     violations: list[ViolationRecord]
     unsupported: list[str]
     seconds: float
+    notes: list[NoteRecord] = msgspec.field(default_factory=list)
 
 
 def document(report: WatchReport) -> WatchDocument:
@@ -73,4 +85,10 @@ def document(report: WatchReport) -> WatchDocument:
         ],
         unsupported=list(report.unsupported),
         seconds=report.seconds,
+        notes=[
+            NoteRecord(
+                kind=note.kind, parameters=list(note.parameters), step=note.step, times=note.times, text=str(note)
+            )
+            for note in report.notes
+        ],
     )

@@ -14,21 +14,23 @@ import functools
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import Any, Literal
 
 import numpy as np
 import torch
+from torch.utils.hooks import RemovableHandle
 
 from parity.errors import InputError
-from parity.features.watch.elements import chosen
-from parity.features.watch.record import WHOLE, StepRecord, on_device, profile_for, unscaled_gradient
-from parity.features.watch.references import Reference
+from parity.features.watch.coverage import Coverage
+from parity.features.watch.notes import Note, NoteKind, merged, written
+from parity.features.watch.record import StepRecord
 from parity.features.watch.report import Violated, Violation, WatchReport, listed
+from parity.features.watch.sampling import Sampling
 from parity.judge.stages import Product
 from parity.record.products import Products
-from parity.record.snapshot import Snapshot, untouched
+from parity.record.snapshot import untouched
 from parity.step.expected import compare
 from refimpl.optimizers import Muon
 from refimpl.types import Optimizer
@@ -39,28 +41,45 @@ SEVERAL = "a step that evaluates its closure more than once is not judged: its g
 
 
 class Watch:
-    """The two hooks, and what they have seen: ``report``."""
+    """The two hooks, from ``start`` to ``stop`` or inside of a ``with`` block, and what they have seen: ``report``."""
 
-    def __init__(
-        self,
-        optimizer: torch.optim.Optimizer,
-        reference: Reference,
-        *,
-        every: int,
-        on_violation: Policy,
-        names: Callable[[int, int], str],
-        elements: int,
-        seed: int,
-    ) -> None:
-        self.optimizer, self.reference, self.names = optimizer, reference, names
-        self.every, self.on_violation, self.elements, self.seed = every, on_violation, elements, seed
-        self.report = WatchReport(optimizer=type(optimizer).__name__)
+    def __init__(self, sampling: Sampling, coverage: Coverage, *, every: int, on_violation: Policy) -> None:
+        self.sampling, self.coverage, self.optimizer = sampling, coverage, sampling.optimizer
+        self.every, self.on_violation = every, on_violation
+        self.report = WatchReport(optimizer=type(self.optimizer).__name__)
+        self.hooks: list[RemovableHandle] = []
         self.call: FrameType | None = None
-        self.evaluations = 0
+        self.evaluations, self.warned = 0, False
         self.records: list[StepRecord] = []
+        self.left: list[StepRecord] = []
         self.early: list[Violation] = []
+        self.written: dict[NoteKind, Note] = {}
         self.entered = contextlib.ExitStack()
         self.products: Products | None = None
+
+    # -- from start to stop ---------------------------------------------------------------------------------------
+
+    def start(self) -> Watch:
+        """Judge the steps from now on."""
+        if not self.hooks:
+            self.hooks.append(self.optimizer.register_step_pre_hook(self.before_step))
+            self.hooks.append(self.optimizer.register_step_post_hook(self.after_step))
+        return self
+
+    def stop(self) -> None:
+        """Judge no further step, until the next ``start``."""
+        for hook in self.hooks:
+            hook.remove()
+        self.hooks, self.left = [], []
+        self.let_go()
+        self.coverage.finish(self.report.steps)
+        self.note()
+
+    def __enter__(self) -> Watch:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     # -- hooks ----------------------------------------------------------------------------------------------------
 
@@ -72,11 +91,13 @@ class Watch:
         self.let_go()  # of a step that raised
         self.call = sys._getframe(1)
         number, self.report.steps = self.report.steps, self.report.steps + 1
+        left, self.left = self.left, []
         if number % self.every:
             return None
         with self.judging(number):
-            references = self.references()
-            self.records = list(self.recorded(number, references))
+            references = self.sampling.references()
+            self.records = list(self.sampling.records(number, references, self.unsupported))
+            self.note(written(left, self.records, number))
         if any(isinstance(reference, Muon) for reference in references):
             self.products = self.entered.enter_context(Products())
         around = functools.partial(self.around, number=number, references=references)
@@ -95,16 +116,18 @@ class Watch:
                 self.records = []
                 self.unsupported(SEVERAL)
                 return closure(*args, **kwargs)
-            before = self.references()
+            before = self.sampling.references()
             with self.judging(number):
-                self.early = list(self.moved_early(number))
+                entry = [record.again(self.sampling.state(record.parameter)) for record in self.records]
+                self.early = list(moved_early(number, self.records, entry))
             call = functools.partial(closure, *args, **kwargs)
             returned = call() if self.products is None else self.products.unseen(call)()
             with self.judging(number):
-                triples = zip(references, before, self.references(), strict=True)
+                triples = zip(references, before, self.sampling.references(), strict=True)
                 # a class that changes its numbers on the way to the closure is held to those that it was called with
                 in_effect = [at_call if at_entry == now else now for at_call, at_entry, now in triples]
-                self.records = list(self.recorded(number, in_effect))
+                self.records = list(self.sampling.records(number, in_effect, self.unsupported))
+                self.note(written(entry, self.records, number))
             return returned
 
         return watched
@@ -117,10 +140,15 @@ class Watch:
         records, early, number = self.records, self.early, self.report.steps - 1
         products = [] if self.products is None else self.products.made
         self.let_go()
+        if (number + 1) % self.every == 0:
+            with self.judging(number):
+                self.left = list(self.sampling.records(number + 1, self.sampling.references(), self.unsupported))
         if not records:
             return
         with self.judging(number):
             violations = [*early, *self.violations(number, records, products)]
+            self.coverage.look(number, records)
+            self.note()
         self.report.judged += 1
         self.report.violations += violations
         if violations and self.on_violation == "raise":
@@ -135,47 +163,11 @@ class Watch:
 
     # -- what they do ---------------------------------------------------------------------------------------------
 
-    def references(self) -> list[Optimizer]:
-        """The reference of each parameter group, with the hyper-parameters in effect now."""
-        return [self.reference(group) for group in self.optimizer.param_groups]
-
-    def recorded(self, number: int, references: list[Optimizer]) -> Iterator[StepRecord]:
-        """What a step finds, of every parameter."""
-        scale, overflow = (getattr(self.optimizer, name, None) for name in ("grad_scale", "found_inf"))
-        skipped = overflow is not None and bool(overflow)
-        for place, (group, reference) in enumerate(zip(self.optimizer.param_groups, references, strict=True)):
-            for position, parameter in enumerate(group["params"]):
-                name = self.names(place, position)
-                if parameter.grad is not None and parameter.grad.layout != torch.strided:
-                    self.unsupported(f"{name}: has a sparse gradient, which parity.watch does not judge")
-                    continue
-                rng = np.random.default_rng((self.seed, number, place, position))
-                count = sys.maxsize if isinstance(reference, WHOLE) else self.elements
-                elements = on_device(chosen(parameter.numel(), count, rng), parameter)
-                yield StepRecord(
-                    name=name,
-                    group=place,
-                    parameter=parameter,
-                    elements=elements,
-                    optimizer=None if parameter.grad is None or skipped else reference,
-                    profile=profile_for(reference, group, parameter),
-                    before=Snapshot.of(parameter, self.optimizer.state.get(parameter, {}), elements),
-                    unscaled=unscaled_gradient(parameter, scale, elements),
-                )
-
-    def moved_early(self, number: int) -> Iterator[Violation]:
-        """What a step moves before it calls its closure, whose gradients are then those of other weights."""
-        for record in self.records:
-            now = record.after(self.optimizer.state.get(record.parameter, {}))
-            for comparison in compare(untouched("w", number, record.before, now, versions=False)):
-                if comparison.disagreement is not None:
-                    yield record.violation(comparison, comparison.disagreement, now)
-
     def violations(self, number: int, records: list[StepRecord], products: list[Product]) -> Iterator[Violation]:
         """Judge what a step left."""
         report = self.report
         for record in records:
-            after = record.after(self.optimizer.state.get(record.parameter, {}))
+            after = record.after(self.sampling.state(record.parameter))
             taken = 3 * record.optimizer.ns_steps if isinstance(record.optimizer, Muon) else 0
             comparisons = compare(record.pieces(number, after, products[:taken]))
             products = products[taken:]
@@ -187,6 +179,18 @@ class Watch:
                     report.shares[kind] = max(comparison.used, report.shares.get(kind, 0.0))
                 if comparison.disagreement is not None:
                     yield record.violation(comparison, comparison.disagreement, after)
+
+    def note(self, new: Iterable[Note] = ()) -> None:
+        """Take in what was written, and report all notes."""
+        self.written = merged([*self.written.values(), *new])
+        self.report.notes = [*self.written.values(), *self.coverage.notes()]
+        if self.coverage.shares_nothing and not self.warned and self.on_violation != "collect":
+            self.warned = True
+            warnings.warn(
+                f"no parameter of {self.report.optimizer} is one of model=: the model was replaced after the optimizer "
+                "was made, or the optimizer keeps copies of its own",
+                stacklevel=4,
+            )
 
     @contextlib.contextmanager
     def judging(self, number: int) -> Iterator[None]:
@@ -211,6 +215,14 @@ class Watch:
                 raise InputError(text)
             if self.on_violation == "warn":
                 warnings.warn(text, stacklevel=4)
+
+
+def moved_early(number: int, start: list[StepRecord], entry: list[StepRecord]) -> Iterator[Violation]:
+    """What a step moves before it calls its closure, whose gradients are then those of other weights."""
+    for record, now in zip(start, entry, strict=True):
+        for comparison in compare(untouched("w", number, record.before, now.before, versions=False)):
+            if comparison.disagreement is not None:
+                yield record.violation(comparison, comparison.disagreement, now.before)
 
 
 def is_running(call: FrameType | None) -> bool:

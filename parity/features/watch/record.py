@@ -14,16 +14,17 @@ from torch import Tensor
 from parity.features.watch.report import Violation
 from parity.judge.stages import Product, check_muon
 from parity.judge.update import Update, check
+from parity.record.local import local
 from parity.record.reference import profile_of
 from parity.record.snapshot import Snapshot, exact_at, gradient_untouched, real_name, untouched
 from parity.record.sums import accumulation
 from parity.step.expected import Comparison, Disagreement, Expected
 from refimpl.arithmetic.bounded import Profile
 from refimpl.arithmetic.formats import FORMATS
-from refimpl.optimizers import Adafactor, Muon
+from refimpl.optimizers import LAMB, LARS, Adafactor, Muon
 from refimpl.types import Array, Optimizer
 
-WHOLE = (Adafactor, Muon)
+WHOLE = (Adafactor, LAMB, LARS, Muon)
 """References that see the whole of a tensor: some elements of it are not enough."""
 
 
@@ -70,8 +71,12 @@ class StepRecord:
         yield from gradient_untouched("w", number, before, after, self.unscaled, fused=True)
 
     def after(self, state: Mapping[str, Any]) -> Snapshot:
-        """A snapshot of the same elements after the step."""
-        return Snapshot.of(self.parameter, state, self.elements)
+        """A snapshot of the same elements now, after the step."""
+        return snapshot(self.parameter, state, self.elements)
+
+    def again(self, state: Mapping[str, Any]) -> StepRecord:
+        """The record of the same elements now."""
+        return replace(self, before=self.after(state))
 
     def violation(self, comparison: Comparison, disagreement: Disagreement, after: Snapshot) -> Violation:
         """A disagreement in words of the parameter."""
@@ -79,7 +84,7 @@ class StepRecord:
         index = disagreement.index
         if self.elements is not None and comparison.elements >= len(self.elements):
             number = int(self.elements[index[0]])
-            index = (*(int(i) for i in np.unravel_index(number, self.parameter.shape)), *index[1:])
+            index = (*(int(i) for i in np.unravel_index(number, local(self.parameter).shape)), *index[1:])
         one_side = key and np.isnan(disagreement.candidate) and disagreement.expected == disagreement.allowance == 0
         missing = "" if not one_side else "reference" if key in after.state else "optimizer"
         return Violation(
@@ -95,11 +100,18 @@ class StepRecord:
         )
 
 
+def snapshot(parameter: Tensor, state: Mapping[str, Any], elements: Tensor | None) -> Snapshot:
+    """A snapshot of what lies on this rank."""
+    parts = {key: local(value) if isinstance(value, Tensor) else value for key, value in state.items()}
+    gradient = None if parameter.grad is None else local(parameter.grad)
+    return Snapshot.of(local(parameter), parts, elements, gradient)
+
+
 def unscaled_gradient(parameter: Tensor, scale: Any, elements: Tensor | None) -> Array | None:
     """The gradient that a fused step is to find behind the scale that ``GradScaler`` gave to the optimizer."""
-    gradient = parameter.grad
-    if scale is None or gradient is None:
+    if scale is None or parameter.grad is None:
         return None
+    gradient = local(parameter.grad)
     scale = scale.to(gradient.device) if isinstance(scale, Tensor) else scale
     picked = gradient.detach() if elements is None else gradient.detach().take(elements)
     return exact_at(picked / scale, None, picked.shape)

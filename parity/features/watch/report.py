@@ -9,6 +9,7 @@ from parity.shown import Documented
 
 if TYPE_CHECKING:
     from parity.features.watch.document import WatchDocument
+    from parity.features.watch.notes import Note
 
 SHOWN = 10
 """Violations that a report prints; all of them are in ``violations``."""
@@ -48,7 +49,8 @@ class WatchReport(Documented):
     """``optimizer``: its class. ``steps``: made while it was watched; ``judged``: of these, the sampled ones.
 
     ``numbers``: compared; ``unbounded``: which no correct implementation can be held to, because they may overflow or a
-    divisor may underflow to 0. ``shares``: by quantity the largest error ÷ tolerance. ``seconds``: spent.
+    divisor may underflow to 0. ``shares``: by quantity the largest error ÷ tolerance. ``unsupported``: why a step or a
+    parameter was not judged. ``notes``: what was seen beside the steps. ``seconds``: spent.
     """
 
     optimizer: str
@@ -59,6 +61,7 @@ class WatchReport(Documented):
     shares: dict[str, float] = field(default_factory=dict)
     violations: list[Violation] = field(default_factory=list)
     unsupported: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     seconds: float = 0.0
 
     def _document(self) -> WatchDocument:
@@ -80,6 +83,7 @@ class WatchReport(Documented):
             lines.append(listed(self.violations) if self.violations else "no violation")
         else:
             lines.append("nothing was judged")
+        lines += [f"note: {note}" for note in self.notes]
         return "\n".join(lines)
 
 

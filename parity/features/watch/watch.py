@@ -8,24 +8,25 @@ see whole matrices are judged whole. Between sampled steps the hooks only count.
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from numbers import Integral
-from typing import get_args
+from typing import Any, get_args
 
 import torch
 
 from parity.errors import InputError, needs
+from parity.features.watch.coverage import Coverage
 from parity.features.watch.hooks import Policy, Watch
 from parity.features.watch.references import Reference, reference_for
+from parity.features.watch.sampling import Sampling
+from parity.features.watch.unwrap import unwrapped
 from refimpl.types import Optimizer
 
 
 @needs(optimizer="a torch.optim.Optimizer")
-@contextlib.contextmanager
 def watch(
-    optimizer: torch.optim.Optimizer,
+    optimizer: Any,
     *,
     every: int = 100,
     on_violation: Policy = "raise",
@@ -33,18 +34,21 @@ def watch(
     full: bool = False,
     elements: int = 4096,
     reference: Optimizer | type[Optimizer] | Reference | None = None,
+    state_names: Mapping[str, str | None] | None = None,
     seed: int = 0,
-) -> Iterator[Watch]:
-    """Judge every ``every``-th step that ``optimizer`` makes inside, from the first one on.
+) -> Watch:
+    """Judge every ``every``-th step that ``optimizer`` makes inside of ``with watch(...) as watching:``, from the first
+    one on, or between ``watching.start()`` and ``watching.stop()``. ``watching.report`` has what was seen.
 
-    ``on_violation``: ``"raise"`` out of the step, ``"warn"``, or ``"collect"`` in the report. ``model``: whose names
-    the parameters have in the report. ``elements``: how many are drawn of each tensor, besides the edges of blocks;
-    ``full``: all of them. ``reference``: for an optimizer that torch does not have: an instance or a class of
-    :mod:`refimpl.optimizers`, or a function of the parameter group that makes an instance. ``seed``: of what is drawn,
-    by a generator of its own.
+    ``optimizer``: of torch, or a wrapper that holds one. ``on_violation``: ``"raise"`` out of the step, ``"warn"``, or
+    ``"collect"`` in the report. ``model``: whose names the parameters have in the report. ``elements``: how many are
+    drawn of each tensor, besides the edges of blocks; ``full``: all of them. ``reference``: for an optimizer that torch
+    does not have: an instance or a class of :mod:`refimpl.optimizers`, or a function of the parameter group that makes
+    an instance. ``state_names``: from the optimizer's names of states to the reference's, None for those that the
+    reference has not. ``seed``: of what is drawn, by a generator of its own.
 
     Raises :class:`parity.features.watch.report.Violated`; :class:`parity.errors.InputError` for an optimizer without a
-    reference and for ``step(closure)``.
+    reference, and out of a step that cannot be judged.
     """
     numbers = all(isinstance(number, Integral) for number in (every, elements, seed))
     if not numbers or every < 1 or elements < 1 or seed < 0:
@@ -53,22 +57,17 @@ def watch(
         )
     if on_violation not in get_args(Policy):
         raise InputError(f"on_violation={on_violation!r}: must be one of {', '.join(get_args(Policy))}")
-    watcher = Watch(
-        optimizer,
-        reference_for(optimizer, reference),
-        every=every,
-        on_violation=on_violation,
-        names=names_of(optimizer, model),
+    inner = unwrapped(optimizer)
+    names = names_of(inner, model)
+    sampling = Sampling(
+        optimizer=inner,
+        reference=reference_for(inner, reference),
+        names=names,
         elements=sys.maxsize if full else elements,
         seed=seed,
+        state_names=dict(state_names or {}),
     )
-    hooks = optimizer.register_step_pre_hook(watcher.before_step), optimizer.register_step_post_hook(watcher.after_step)
-    try:
-        yield watcher
-    finally:
-        for hook in hooks:
-            hook.remove()
-        watcher.let_go()
+    return Watch(sampling, Coverage(inner, model, names), every=every, on_violation=on_violation)
 
 
 def names_of(optimizer: torch.optim.Optimizer, model: torch.nn.Module | None) -> Callable[[int, int], str]:
