@@ -20,12 +20,12 @@ def dtensor() -> Any:
 
 def local(tensor: Tensor) -> Tensor:
     """The part of a ``DTensor`` on this rank, which shares its memory; any other tensor as it is."""
-    return tensor._local_tensor if isinstance(tensor, dtensor()) else tensor  # type: ignore[no-any-return, attr-defined]
+    return tensor._local_tensor if isinstance(tensor, dtensor()) else tensor
 
 
 def is_spread(tensor: Tensor) -> bool:
     """Whether other ranks have elements that this one has not."""
-    return isinstance(tensor, dtensor()) and not all(place.is_replicate() for place in tensor.placements)  # type: ignore[attr-defined]
+    return isinstance(tensor, dtensor()) and not all(place.is_replicate() for place in tensor.placements)
 
 
 def lies_otherwise(tensor: Tensor, gradient: Tensor) -> bool:
@@ -39,7 +39,7 @@ def unreadable(tensor: Tensor) -> str:
         return "parameters without a shape, which a first batch gives them"
     part = local(tensor)
     cls = type(part)
-    if cls.__torch_dispatch__ is not Tensor.__torch_dispatch__:  # type: ignore[comparison-overlap]
+    if cls.__torch_dispatch__ is not Tensor.__torch_dispatch__:
         return f"tensors of class {cls.__module__}.{cls.__qualname__}, which keep their elements in a way of their own"
     real = part.dtype.to_real() if part.dtype.is_complex else part.dtype
     if str(real).removeprefix("torch.") not in FORMATS:

@@ -167,7 +167,8 @@ class Watch:
         """Judge what a step left."""
         report = self.report
         for record in records:
-            after = record.after(self.sampling.state(record.parameter))
+            if (after := self.sampling.after(record, self.unsupported)) is None:
+                continue
             taken = 3 * record.optimizer.ns_steps if isinstance(record.optimizer, Muon) else 0
             comparisons = compare(record.pieces(number, after, products[:taken]))
             products = products[taken:]

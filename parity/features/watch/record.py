@@ -70,13 +70,9 @@ class StepRecord:
             yield from check_muon(update, products) if isinstance(optimizer, Muon) else check(update)
         yield from gradient_untouched("w", number, before, after, self.unscaled, fused=True)
 
-    def after(self, state: Mapping[str, Any]) -> Snapshot:
-        """A snapshot of the same elements now, after the step."""
-        return snapshot(self.parameter, state, self.elements)
-
     def again(self, state: Mapping[str, Any]) -> StepRecord:
         """The record of the same elements now."""
-        return replace(self, before=self.after(state))
+        return replace(self, before=snapshot(self.parameter, state, self.elements))
 
     def violation(self, comparison: Comparison, disagreement: Disagreement, after: Snapshot) -> Violation:
         """A disagreement in words of the parameter."""

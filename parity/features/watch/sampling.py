@@ -16,6 +16,7 @@ from parity.features.watch.elements import chosen
 from parity.features.watch.record import WHOLE, StepRecord, on_device, profile_for, snapshot, unscaled_gradient
 from parity.features.watch.references import Reference
 from parity.record.local import is_spread, lies_otherwise, local, unreadable
+from parity.record.snapshot import Snapshot
 from refimpl.types import Optimizer
 
 Refuse = Callable[[str], None]
@@ -48,11 +49,8 @@ class Sampling:
         for place, (group, reference) in enumerate(zip(self.optimizer.param_groups, references, strict=True)):
             for position, parameter in enumerate(group["params"]):
                 name = self.names(place, position)
-                if reason := refusal(name, parameter, self.state(parameter), reference):
-                    refuse(reason)
-                    continue
                 part = local(parameter)
-                if not part.numel():
+                if self.refused(name, parameter, reference, refuse) or not part.numel():
                     continue
                 rng = np.random.default_rng((self.seed, number, place, position))
                 count = sys.maxsize if isinstance(reference, WHOLE) else self.elements
@@ -68,6 +66,20 @@ class Sampling:
                     before=snapshot(parameter, self.state(parameter), elements),
                     unscaled=unscaled_gradient(parameter, scale, elements),
                 )
+
+    def after(self, record: StepRecord, refuse: Refuse) -> Snapshot | None:
+        """The same elements after the step, if they can still be read."""
+        reference = self.reference(self.optimizer.param_groups[record.group])
+        if self.refused(record.name, record.parameter, reference, refuse):
+            return None
+        return snapshot(record.parameter, self.state(record.parameter), record.elements)
+
+    def refused(self, name: str, parameter: Tensor, reference: Optimizer, refuse: Refuse) -> bool:
+        """Whether a parameter is not judged, the reason of which is reported."""
+        reason = refusal(name, parameter, self.state(parameter), reference)
+        if reason:
+            refuse(reason)
+        return bool(reason)
 
     def state(self, parameter: Tensor) -> Mapping[str, Any]:
         """The state of a parameter under the names of the reference."""
