@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from parity.features.sweep.run import sweep
     from parity.features.trace.run import trace
     from parity.features.verify.ask import verify
+    from parity.features.watch.callbacks import watch_callback
     from parity.features.watch.watch import watch
     from parity.installed import __version__
     from parity.judge.verdict import Verdict
@@ -64,6 +65,7 @@ _HOME = {
     "trace": "parity.features.trace.run",
     "verify": "parity.features.verify.ask",
     "watch": "parity.features.watch.watch",
+    "watch_callback": "parity.features.watch.callbacks",
 }
 
 __all__ = [
@@ -90,6 +92,7 @@ __all__ = [
     "trace",
     "verify",
     "watch",
+    "watch_callback",
 ]
 
 
