@@ -132,3 +132,52 @@ def test_a_closure_that_raises_leaves_nothing_behind() -> None:
         training.optimizer.step(training.closure)
     assert (watch.report.steps, watch.report.judged) == (2, 1)
     assert not is_in_torch_dispatch_mode()
+
+
+# -- L-BFGS -----------------------------------------------------------------------------------------------------------
+
+
+def lbfgs(cls: Any, steps: int, **options: Any) -> Any:
+    """Steps on a matrix and a vector."""
+    generator = torch.Generator().manual_seed(5)
+    W, b = (torch.randn(shape, generator=generator).requires_grad_() for shape in ((3, 6), (3,)))
+    x, y = torch.randn(20, 6, generator=generator), torch.randn(20, 3, generator=generator)
+    optimizer = cls([W, b], **options)
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = ((x @ W.T + b - y) ** 2).mean()
+        loss.backward()
+        return loss
+
+    with parity.watch(optimizer, every=1, on_violation="collect") as watch:
+        for _ in range(steps):
+            optimizer.step(closure)
+    return watch.report
+
+
+@pytest.mark.parametrize("options", [{"lr": 0.3}, {"lr": 0.3, "history_size": 2}, {"lr": 1.0, "tolerance_grad": 10.0}])
+def test_one_evaluation_of_lbfgs_is_judged_stage_by_stage(options: dict[str, Any]) -> None:
+    report = lbfgs(torch.optim.LBFGS, 6, max_iter=1, **options)
+    assert (report.steps, report.judged, report.violations, report.unsupported, report.notes) == (6, 6, [], [], [])
+    assert "tolerance_grad" in options or {"parameter", "d", "al", "q", "ro"} <= report.shares.keys()
+
+
+class LastMoved(torch.optim.LBFGS):
+    def step(self, closure: Any) -> Any:  # type: ignore[override]
+        result = super().step(closure)
+        self.param_groups[0]["params"][1].data[2] *= 1.001
+        return result
+
+
+def test_a_fault_of_lbfgs_is_caught_and_named() -> None:
+    report = lbfgs(LastMoved, 3, max_iter=1, lr=0.3)
+    named = [(v.step, v.parameter, v.index) for v in report.violations if v.quantity == "parameter"]
+    assert named == [(step, "group 0, parameter 1", (2,)) for step in range(3)]
+
+
+@pytest.mark.parametrize("options", [{}, {"max_iter": 4, "line_search_fn": "strong_wolfe"}])
+def test_several_evaluations_of_lbfgs_are_unsupported_in_one_line(options: dict[str, Any]) -> None:
+    report = lbfgs(torch.optim.LBFGS, 1, **options)
+    assert (report.judged, len(report.unsupported), report.violations) == (0, 1, [])
+    assert "evaluates its closure more than once" in report.unsupported[0]

@@ -58,7 +58,7 @@ def lightning(options: Mapping[str, Any], module: str = "lightning.pytorch") -> 
     """For ``Trainer(callbacks=[...])`` of Lightning."""
     base = installed(module).Callback
 
-    class WatchCallback(Watching, base):  # type: ignore[misc]  # a class that is imported when it is asked for
+    class WatchCallback(Watching, base):  # type: ignore[misc, valid-type]  # a class that is imported when it is asked for
         def on_train_start(self, trainer: Any, pl_module: torch.nn.Module) -> None:
             self.begin(trainer.optimizers, pl_module)
 
@@ -77,7 +77,7 @@ def transformers(options: Mapping[str, Any]) -> Any:
     """For ``Trainer(callbacks=[...])`` of transformers."""
     base = installed("transformers").TrainerCallback
 
-    class WatchCallback(Watching, base):  # type: ignore[misc]  # a class that is imported when it is asked for
+    class WatchCallback(Watching, base):  # type: ignore[misc, valid-type]  # a class that is imported when it is asked for
         def on_train_begin(
             self, args: Any, state: Any, control: Any, model: Any = None, optimizer: Any = None, **_: Any
         ) -> None:

@@ -28,11 +28,12 @@ from parity.features.watch.notes import Note, NoteKind, merged, written
 from parity.features.watch.record import StepRecord
 from parity.features.watch.report import Violated, Violation, WatchReport, listed
 from parity.features.watch.sampling import Sampling
+from parity.features.watch.vector import VectorRecord
 from parity.judge.stages import Product
 from parity.record.products import Products
 from parity.record.snapshot import untouched
-from parity.step.expected import compare
-from refimpl.optimizers import Muon
+from parity.step.expected import Comparison, Disagreement, Expected, compare
+from refimpl.optimizers import LBFGS, Muon
 from refimpl.types import Optimizer
 
 Policy = Literal["raise", "warn", "collect"]
@@ -51,6 +52,7 @@ class Watch:
         self.call: FrameType | None = None
         self.evaluations, self.warned = 0, False
         self.records: list[StepRecord] = []
+        self.vector: VectorRecord | None = None
         self.left: list[StepRecord] = []
         self.early: list[Violation] = []
         self.written: dict[NoteKind, Note] = {}
@@ -98,7 +100,7 @@ class Watch:
             references = self.sampling.references()
             self.records = list(self.sampling.records(number, references, self.unsupported))
             self.note(written(left, self.records, number))
-        if any(isinstance(reference, Muon) for reference in references):
+        if any(isinstance(reference, Muon | LBFGS) for reference in references):
             self.products = self.entered.enter_context(Products())
         around = functools.partial(self.around, number=number, references=references)
         return (
@@ -112,21 +114,22 @@ class Watch:
         @functools.wraps(closure)
         def watched(*args: Any, **kwargs: Any) -> Any:
             self.evaluations += 1
+            call = functools.partial(closure, *args, **kwargs)
             if self.evaluations > 1:
-                self.records = []
+                self.records, self.vector = [], None
                 self.unsupported(SEVERAL)
-                return closure(*args, **kwargs)
+                return call() if self.products is None else self.products.unseen(call)()
             before = self.sampling.references()
             with self.judging(number):
                 entry = [record.again(self.sampling.state(record.parameter)) for record in self.records]
                 self.early = list(moved_early(number, self.records, entry))
-            call = functools.partial(closure, *args, **kwargs)
             returned = call() if self.products is None else self.products.unseen(call)()
             with self.judging(number):
                 triples = zip(references, before, self.sampling.references(), strict=True)
                 # a class that changes its numbers on the way to the closure is held to those that it was called with
                 in_effect = [at_call if at_entry == now else now for at_call, at_entry, now in triples]
                 self.records = list(self.sampling.records(number, in_effect, self.unsupported))
+                self.vector = self.sampling.vector(in_effect, returned, self.unsupported)
                 self.note(written(entry, self.records, number))
             return returned
 
@@ -137,7 +140,7 @@ class Watch:
         del optimizer, args, kwargs
         if sys._getframe(1) is not self.call:
             return
-        records, early, number = self.records, self.early, self.report.steps - 1
+        records, early, vector, number = self.records, self.early, self.vector, self.report.steps - 1
         products = [] if self.products is None else self.products.made
         self.let_go()
         if (number + 1) % self.every == 0:
@@ -147,6 +150,8 @@ class Watch:
             return
         with self.judging(number):
             violations = [*early, *self.violations(number, records, products)]
+            if vector is not None:
+                violations += self.compared(vector.pieces(number, products), vector.violation)
             self.coverage.look(number, records)
             self.note()
         self.report.judged += 1
@@ -159,27 +164,34 @@ class Watch:
     def let_go(self) -> None:
         """Forget a step, and keep its products no longer."""
         self.entered.close()
-        self.call, self.evaluations, self.records, self.early, self.products = None, 0, [], [], None
+        self.call, self.evaluations, self.records, self.early = None, 0, [], []
+        self.vector, self.products = None, None
 
     # -- what they do ---------------------------------------------------------------------------------------------
 
     def violations(self, number: int, records: list[StepRecord], products: list[Product]) -> Iterator[Violation]:
         """Judge what a step left."""
-        report = self.report
         for record in records:
             if (after := self.sampling.after(record, self.unsupported)) is None:
                 continue
             taken = 3 * record.optimizer.ns_steps if isinstance(record.optimizer, Muon) else 0
-            comparisons = compare(record.pieces(number, after, products[:taken]))
+            in_words = functools.partial(record.violation, after=after)
+            yield from self.compared(record.pieces(number, after, products[:taken]), in_words)
             products = products[taken:]
-            for comparison in comparisons:
-                report.numbers += comparison.elements - comparison.unknown
-                report.unbounded += comparison.unknown
-                if comparison.elements > comparison.exact + comparison.unknown:
-                    kind = comparison.quantity.stage or "parameter"
-                    report.shares[kind] = max(comparison.used, report.shares.get(kind, 0.0))
-                if comparison.disagreement is not None:
-                    yield record.violation(comparison, comparison.disagreement, after)
+
+    def compared(
+        self, pieces: Iterable[Expected], in_words: Callable[[Comparison, Disagreement], Violation]
+    ) -> Iterator[Violation]:
+        """Count what is compared, and say what disagrees."""
+        report = self.report
+        for comparison in compare(pieces):
+            report.numbers += comparison.elements - comparison.unknown
+            report.unbounded += comparison.unknown
+            if comparison.elements > comparison.exact + comparison.unknown:
+                kind = comparison.quantity.stage or "parameter"
+                report.shares[kind] = max(comparison.used, report.shares.get(kind, 0.0))
+            if comparison.disagreement is not None:
+                yield in_words(comparison, comparison.disagreement)
 
     def note(self, new: Iterable[Note] = ()) -> None:
         """Take in what was written, and report all notes."""

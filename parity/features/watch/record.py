@@ -21,10 +21,10 @@ from parity.record.sums import accumulation
 from parity.step.expected import Comparison, Disagreement, Expected
 from refimpl.arithmetic.bounded import Profile
 from refimpl.arithmetic.formats import FORMATS
-from refimpl.optimizers import LAMB, LARS, Adafactor, Muon
+from refimpl.optimizers import LAMB, LARS, LBFGS, Adafactor, Muon
 from refimpl.types import Array, Optimizer
 
-WHOLE = (Adafactor, LAMB, LARS, Muon)
+WHOLE = (Adafactor, LAMB, LARS, LBFGS, Muon)
 """References that see the whole of a tensor: some elements of it are not enough."""
 
 
@@ -52,7 +52,7 @@ class StepRecord:
             made = {key: np.zeros_like(value) for key, value in after.state.items()}  # a skipped step may make zeros
             state = {**made, **before.state} if self.unscaled is not None else before.state
             yield from untouched("w", number, replace(before, state=state), after)
-        else:
+        elif not isinstance(optimizer, LBFGS):  # judged as one vector
             gradient = before.gradient if self.unscaled is None else self.unscaled
             assert gradient is not None
             update = Update(

@@ -10,21 +10,23 @@ import torch
 
 from parity.errors import InputError
 from parity.record.reference import REFERENCES, in_effect
+from refimpl.optimizers import LBFGS
 from refimpl.types import Optimizer
 
 Reference = Callable[[Mapping[str, Any]], Optimizer]
 """From a parameter group to the reference with the hyper-parameters that are in effect there."""
 BEYOND = {
     "SparseAdam": "its gradients are sparse; parity verify --optimizer SparseAdam checks it",
-    "LBFGS": "its step takes a closure; parity verify --optimizer LBFGS checks it",
 }
 KNOWN = sorted(name for name in REFERENCES.keys() - BEYOND.keys() if hasattr(torch.optim, name))
+KINDS: Mapping[str, Any] = {**REFERENCES, "LBFGS": LBFGS}
+"""The reference by the name of torch's class, that of all parameters as one vector among them."""
 
 
 def reference_for(optimizer: torch.optim.Optimizer, given: Any) -> Reference:
     """``given`` as an optimizer, as its class or as a function of the group, else the nearest of torch's classes."""
     if given is None:
-        return partial(in_effect, REFERENCES[nearest_class(optimizer)])
+        return partial(in_effect, KINDS[nearest_class(optimizer)])
     if isinstance(given, type):
         return partial(in_effect, given)
     if hasattr(given, "step"):
@@ -45,9 +47,9 @@ def nearest_class(optimizer: torch.optim.Optimizer) -> str:
         if getattr(torch.optim, name, None) is cls:
             if name in BEYOND:
                 raise InputError(f"{mine}: not supported by parity.watch: {BEYOND[name]}")
-            if name in REFERENCES:
+            if name in KINDS:
                 return name
     raise InputError(
-        f"{mine}: has no reference; known are {', '.join(KNOWN)} and classes derived from them; for another one "
-        "give reference=, such as reference=refimpl.optimizers.SGD(lr=0.1)"
+        f"{mine}: has no reference; known are {', '.join([*KNOWN, 'LBFGS'])} and classes derived from them; for "
+        "another one give reference=, such as reference=refimpl.optimizers.SGD(lr=0.1)"
     )

@@ -15,8 +15,10 @@ from torch import Tensor
 from parity.features.watch.elements import chosen
 from parity.features.watch.record import WHOLE, StepRecord, on_device, profile_for, snapshot, unscaled_gradient
 from parity.features.watch.references import Reference
+from parity.features.watch.vector import VectorRecord, refusal_of_vector
 from parity.record.local import is_spread, lies_otherwise, local, unreadable
 from parity.record.snapshot import Snapshot
+from refimpl.optimizers import LBFGS
 from refimpl.types import Optimizer
 
 Refuse = Callable[[str], None]
@@ -67,6 +69,19 @@ class Sampling:
                     unscaled=unscaled_gradient(parameter, scale, elements),
                 )
 
+    def vector(self, references: list[Optimizer], loss: Any, refuse: Refuse) -> VectorRecord | None:
+        """What the closure of L-BFGS gave; None for any other optimizer, and where the vector is not judged."""
+        reference = references[0]
+        if not isinstance(reference, LBFGS) or loss is None:
+            return None
+        group = self.optimizer.param_groups[0]["params"]
+        names = [self.names(0, place) for place in range(len(group))]
+        refusals = [refusal(name, p, {}, reference) for name, p in zip(names, group, strict=True)]
+        if reason := next(filter(None, [refusal_of_vector(self.optimizer), *refusals]), ""):
+            refuse(reason)
+            return None
+        return VectorRecord.of(self.optimizer, reference, names, loss)
+
     def after(self, record: StepRecord, refuse: Refuse) -> Snapshot | None:
         """The same elements after the step, if they can still be read."""
         reference = self.reference(self.optimizer.param_groups[record.group])
@@ -82,7 +97,9 @@ class Sampling:
         return bool(reason)
 
     def state(self, parameter: Tensor) -> Mapping[str, Any]:
-        """The state of a parameter under the names of the reference."""
+        """The state of a parameter under the names of the reference; L-BFGS has that of all parameters in one place."""
+        if isinstance(self.optimizer, torch.optim.LBFGS):
+            return {}
         named = (
             (self.state_names.get(key, key), value) for key, value in self.optimizer.state.get(parameter, {}).items()
         )
