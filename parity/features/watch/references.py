@@ -50,6 +50,6 @@ def nearest_class(optimizer: torch.optim.Optimizer) -> str:
             if name in KINDS:
                 return name
     raise InputError(
-        f"{mine}: has no reference; known are {', '.join(sorted([*KNOWN, 'LBFGS']))} and classes derived from them; for "
-        "another one give reference=, such as reference=refimpl.optimizers.SGD(lr=0.1)"
+        f"{mine}: has no reference; known are {', '.join(sorted([*KNOWN, 'LBFGS']))} and classes derived from them; "
+        "for another one give reference=, such as reference=refimpl.optimizers.SGD(lr=0.1)"
     )
