@@ -8,12 +8,13 @@ from typing import Any
 
 import torch
 
-from parity.errors import InputError, nearest
+from parity.errors import InputError, nearest, needs
 from parity.features.watch.hooks import Watch
 from parity.features.watch.report import WatchReport
 from parity.features.watch.watch import watch
 
 
+@needs(trainer="the name of a trainer, such as lightning")
 def watch_callback(trainer: str, **options: Any) -> Any:
     """A callback for ``"lightning"``, ``"pytorch_lightning"`` or ``"transformers"``, to be given to the trainer.
 
