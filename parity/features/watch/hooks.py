@@ -212,7 +212,7 @@ class Watch:
         try:
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 yield
-        except InputError:
+        except (InputError, Warning):  # warnings may be made errors
             raise
         except Exception as error:
             error.add_note(f"parity.watch could not judge step {number}: this is no exception of the optimizer")
