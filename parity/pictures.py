@@ -113,6 +113,12 @@ def draw_shares(axis: Any, steps: Any, shares: Any, lowest: float, highest: floa
         axis.plot(steps[~finite], np.full(np.sum(~finite), 0.98), "v", color=INFINITE, transform=place, label="∞")
 
 
+def log_axis(axis: Any) -> None:
+    """A logarithmic axis of ordinates, where some number that is drawn has a logarithm."""
+    if any(np.any(np.asarray(line.get_ydata(), float) > 0) for line in axis.lines):
+        axis.set_yscale("log")
+
+
 def in_lines(text: str, size: float, width: float) -> str:
     """The text in lines of at most ``width`` inches at ``size`` points, as Matplotlib wants it.
 

@@ -14,6 +14,8 @@ import parity
 from parity.backends.torch_manual import UPDATES
 from parity.features.run import pictures as plots
 from parity.features.run.results import Reference, Report
+from refimpl.batches import Batches
+from refimpl.datasets import File
 from refimpl.optimizers import SGD
 from refimpl.penalties import L1, L2, ElasticNet
 
@@ -151,6 +153,15 @@ def test_numbers_that_no_axis_has_are_no_error(parts: dict[str, Any], bench: Any
 def test_a_loss_of_zero_is_no_error(tmp_path: Path) -> None:
     report = parity.run(parity.load("probe-cancel"), devices=["cpu"], dtypes=["float64"], formulations=["loss"])
     assert len(plots.draw_all(report, tmp_path)) == 4
+
+
+def test_losses_that_are_all_zero_have_no_log_axis(tmp_path: Path, bench: Any) -> None:
+    (tmp_path / "zeros.csv").write_text("x,y\n" + "0.0,0.0\n" * 4)
+    experiment = bench.experiment(
+        data=File(path=str(tmp_path / "zeros.csv"), validation_fraction=0.25), batches=Batches(size=0)
+    )
+    settings: Any = {"devices": ["cpu"], "dtypes": ["float64"], "formulations": ["loss"]}
+    assert "losses" in "".join(path.name for path in plots.draw_all(parity.run(experiment, **settings), tmp_path))
 
 
 def test_nothing_is_drawn_of_runs_that_did_not_run(bench: Any, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from parity.errors import InputError, check_name
-from parity.pictures import COLOURS, INK, colours, draw_shares, legend_below, new_figure, save
+from parity.pictures import COLOURS, INK, colours, draw_shares, legend_below, log_axis, new_figure, save
 from refimpl.penalties import L2
 
 if TYPE_CHECKING:
@@ -113,13 +113,13 @@ def penalty_label(reference: Reference) -> str:
 
 
 def losses(name: str, references: list[Reference], runs: list[Run]) -> Figure:
-    """Train and validation loss per epoch, log axis."""
+    """Train and validation loss per epoch, on a log axis where any is above 0."""
     titles = {"train_loss": "training rows", "validation_loss": "validation rows"}
     shown = [which for which in titles if getattr(references[0].trajectory, which) is not None]
     figure, axes = new_figure(1, len(shown), f"{name}: loss without the penalty")
     for axis, which in zip(axes, shown, strict=True):
         _overlay(axis, references, runs, which)
-        axis.set_yscale("log")
+        log_axis(axis)
         axis.set_title(titles[which], fontsize=11)
         axis.set_xlabel("epoch")
         axis.set_ylabel("loss")
