@@ -16,6 +16,7 @@ from parity.features.run import pictures as plots
 from parity.features.run.results import Reference, Report
 from refimpl.batches import Batches
 from refimpl.datasets import File
+from refimpl.initial_weights import Normal
 from refimpl.optimizers import SGD
 from refimpl.penalties import L1, L2, ElasticNet
 
@@ -157,9 +158,8 @@ def test_a_loss_of_zero_is_no_error(tmp_path: Path) -> None:
 
 def test_losses_that_are_all_zero_have_no_log_axis(tmp_path: Path, bench: Any) -> None:
     (tmp_path / "zeros.csv").write_text("x,y\n" + "0.0,0.0\n" * 4)
-    experiment = bench.experiment(
-        data=File(path=str(tmp_path / "zeros.csv"), validation_fraction=0.25), batches=Batches(size=0)
-    )
+    data = File(path=str(tmp_path / "zeros.csv"), validation_fraction=0.25)
+    experiment = bench.experiment(data=data, batches=Batches(size=0), init={"weight": Normal(std=0.5)})
     settings: Any = {"devices": ["cpu"], "dtypes": ["float64"], "formulations": ["loss"]}
     assert "losses" in "".join(path.name for path in plots.draw_all(parity.run(experiment, **settings), tmp_path))
 
