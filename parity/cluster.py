@@ -70,7 +70,14 @@ def _check_workers(client: Any, address: str) -> None:
             Option("scheduler"), f" {address}: has no worker; start one: dask worker {address} --nthreads 1"
         ) from error
     own = versions()
-    for worker, theirs in client.run(versions).items():
+    try:
+        every = client.run(versions)
+    except Exception as error:  # whatever stands in the way there
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise OptionError(
+            Option("scheduler"), f" {address}: a worker cannot run parity ({why}); install there what is here"
+        ) from error
+    for worker, theirs in every.items():
         for name, number in own.items():
             if theirs.get(name) != number:
                 raise OptionError(

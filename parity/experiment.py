@@ -108,8 +108,8 @@ class Experiment:
 
     def _drop_words_of_another(self) -> None:
         """Of a copy with another name, which ``dataclasses.replace`` hands the title and the source of the first."""
-        name, *words = self.described
-        for what, word in zip(("title", "source"), words, strict=True):
+        name, *words = self.described or ("",)
+        for what, word in zip(("title", "source"), words, strict=False):
             if name and name != self.name and getattr(self, what) == word:
                 object.__setattr__(self, what, "")
         object.__setattr__(self, "described", (self.name, self.title, self.source))

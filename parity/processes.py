@@ -6,7 +6,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, as_completed
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, as_completed
 from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -128,6 +128,9 @@ def _submitted(cases: Sequence[C], executor: Executor, run: Callable[[C], R], br
                 result = future.result()
             except InputError:
                 raise
+            except (BrokenExecutor, CancelledError) as error:
+                why = f"the executor has ended ({type(error).__name__})"
+                raise InputError(f"{why}; what came before is kept: resume when it runs again") from error
             except Exception as error:
                 result = broken(case, str(error).splitlines()[0] if str(error) else type(error).__name__, 0.0)
             yield result

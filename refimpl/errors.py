@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 
 class InputError(ValueError):
     """Bad input, said in one line."""
@@ -21,6 +24,10 @@ class RefimplError(InputError):
     def __init__(self, what: str, *, given: object, allowed: str, remedy: str) -> None:
         self.what, self.given, self.allowed, self.remedy = what, given, allowed, remedy
         super().__init__(f"{what}: given {given}; allowed: {allowed}; {remedy}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How it comes from one process into another."""
+        return partial(type(self), given=str(self.given), allowed=self.allowed, remedy=self.remedy), (self.what,)
 
 
 class ParameterError(RefimplError):

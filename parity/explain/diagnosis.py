@@ -126,7 +126,7 @@ class _Diagnosing:
             verdict=verdict,
             against=self.experiment.name,
             text=self._text(verdict, findings, hidden),
-            share=self.share,
+            share=math.inf if self.void else self.share,
             links=self._links(),
             findings=tuple(findings),
             patterns=tuple(patterns(list(self.engine.pieces(self.design)))) if nothing and self._same_steps else (),
@@ -135,8 +135,12 @@ class _Diagnosing:
             notes=tuple(notes),
             residual=self._residual(),
             explanations=tuple(self.explanations),
-            dtypes=(JudgedDtype(self.said.dtype, self.recording.steps, self._numbers, self.share),),
+            dtypes=self._judged,
         )
+
+    @property
+    def _judged(self) -> tuple[JudgedDtype, ...]:
+        return () if self.void else (JudgedDtype(self.said.dtype, self.recording.steps, self._numbers, self.share),)
 
     def _agrees(self, other: Design) -> bool:
         """Whether all that was recorded may be of this design, too."""

@@ -41,7 +41,12 @@ def bases(design: Design, engine: Engine) -> Iterator[tuple[str, Expected]]:
 def rows_of(design: Design) -> list[tuple[str, Design]]:
     """The designs whose steps have the rows that people report a loss of, by the words for these rows."""
     chosen = [("", design), (" of all rows", all_rows(design))]
-    return [*chosen, (" of the last micro-batch", last_batches(design))] if design.windows else chosen
+    if not design.windows:
+        return chosen
+    ranks = design.windows[0].ranks
+    if ranks == 1:
+        return [*chosen, (" of the last micro-batch", last_batches(design))]
+    return [*chosen, *((f" of the rows of rank {rank}", rank_rows(design, rank)) for rank in range(ranks))]
 
 
 def after(recording: Recording) -> Recording:
@@ -65,6 +70,19 @@ def last_batches(design: Design) -> Design:
     """Every step takes the last of its micro-batches alone."""
     sizes = iter([window.sizes[-1] for window in design.windows])
     return design.with_order(tuple(tuple(rows[-next(sizes) :] for rows in of) for of in design.material.order))
+
+
+def rank_rows(design: Design, rank: int) -> Design:
+    """Every step takes the rows of one rank alone."""
+    windows = iter(design.windows)
+
+    def own(rows: Array) -> Array:
+        window = next(windows)
+        each = len(window.sizes) // window.ranks
+        start, end = (sum(window.sizes[: each * count]) for count in (rank, rank + 1))
+        return rows[start:end]
+
+    return design.with_order(tuple(tuple(own(rows) for rows in of) for of in design.material.order))
 
 
 def maps(what: str, design: Design) -> dict[str, Array]:

@@ -40,8 +40,8 @@ Twist = Callable[[dict[str, Any]], dict[str, Any]]
 """From the gradients of all parameters to those that the optimizer is given."""
 
 REDUCTION = 3
-"""Roundings of a gradient that is reduced, its additions apart: divided before by a rounded 1/R, or cast to what is
-sent, and divided afterwards."""
+"""Roundings of a gradient that is reduced in the format of the run, its additions apart: of 1/R, of the division before
+the additions or after them, and of a copy that is sent."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -100,7 +100,15 @@ class Pass:
             model = masked(self.problem, None if self.mask is None else self.mask[:, rows]).model
             parts.append(model.backward(self.params, self.X[:, rows], upstream[:, rows]))
         total = {name: add_in_any_order([part[name] for part in parts], self.design.additions) for name in self.params}
-        return {name: g / self.window.world for name, g in total.items()} if self.window.world > 1 else total
+        return {name: self._reduced(g) for name, g in total.items()} if self.window.world > 1 else total
+
+    def _reduced(self, total: Any) -> Any:
+        """The sum ÷ R. Where parts are divided before they are added, each quotient may underflow by τ."""
+        reduced = total / self.window.world
+        if not isinstance(reduced, Bounded):
+            return reduced
+        underflows = len(self.window.sizes) * reduced.profile.tau(reduced.profile.compute)
+        return Bounded(reduced.value, reduced.error + underflows, reduced.profile)
 
 
 class Passes:

@@ -9,7 +9,7 @@ import reprlib
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
@@ -163,6 +163,10 @@ class File:
                 y_validation=np.compress(held_out, data.y, axis=1),
             )
         return self._splits[key]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is drawn of the rows stays behind when it goes to another process; the rows go with it."""
+        return {name: value for name, value in vars(self).items() if name != "_splits"}
 
     @cached_property
     def _splits(self) -> dict[bytes, Dataset]:

@@ -21,6 +21,7 @@ from refimpl.batches import Batches
 from refimpl.datasets import Gaussian
 from refimpl.initial_weights import Normal
 from refimpl.losses import SquaredError
+from refimpl.models import Linear
 from refimpl.optimizers import SGD
 
 DECAY = 0.9
@@ -170,3 +171,5 @@ def test_an_average_that_is_not_asked_for_or_not_of_each_step_is_refused(bench: 
 
     with pytest.raises(InputError, match="1 averages and 12 steps"):
         trajectory_here(seldom, experiment(bench), "float64")
+    with pytest.raises(InputError, match="given weight, bias; allowed: weight, all of the model's parameters"):
+        trajectory_here(loop, experiment(bench, model=Linear(bias=False), init={}), "float64")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from parity.features.sweep.grid import grid
 from parity.features.sweep.run import sweep
 from parity.features.verify.case import Case, Result
 from parity.features.verify.verify import run_all, select
+from refimpl.errors import DataError
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,6 +40,12 @@ def test_a_sweep_has_the_same_numbers_on_an_executor(bench: Any, threads: Thread
     assert here.to_json() == there.to_json()
     same = (beside(here, executor=one) for one in (None, threads))
     assert len({(one.norm.tobytes(), one.verdicts.tobytes(), one.difference.tobytes()) for one in same}) == 1
+
+
+def test_an_error_comes_whole_from_another_process() -> None:
+    error = DataError("rows.csv", given="3 columns", allowed="2", remedy="cut one")
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is DataError and str(again) == str(error) and again.what == "rows.csv"
 
 
 def crashes(case: Case) -> Result:

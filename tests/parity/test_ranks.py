@@ -74,7 +74,7 @@ def loop(
             for rank in range(task.ranks):
                 net.zero_grad()
                 if rows == "own":
-                    X_own, y_own = task.shard(rank)
+                    X_own, y_own = task.shard(rank, X, y)
                 elif rows == "blocks":
                     X_own, y_own = (torch.tensor_split(each, task.ranks)[rank] for each in (X, y))
                 else:
@@ -225,11 +225,32 @@ def test_what_a_run_cannot_see_of_its_ranks_is_said(bench: Any) -> None:
 
 def test_a_shard_that_is_not_there_is_refused_in_one_line(bench: Any) -> None:
     def function(task: Any) -> None:
-        with pytest.raises(InputError, match="no batch was taken yet"):
-            task.shard(0)
-        for _ in task.loader:
-            with pytest.raises(InputError, match=r"shard\(3\): allowed: a rank from 0 to 2"):
-                task.shard(3)
+        with pytest.raises(InputError, match="given 1 and 1 rows; allowed: a batch of the loader"):
+            task.shard(0, task.weight[:, :1], task.bias)
+        for X, y in task.loader:
+            with pytest.raises(InputError, match=r"shard\(3.*\): allowed: a rank from 0 to 2"):
+                task.shard(3, X, y)
         loop(task)
 
     trajectory_here(function, experiment(bench), "float64")
+
+
+@pytest.mark.parametrize("rank", [0, 2])
+def test_the_loss_of_one_rank_is_a_reading_and_no_fault(bench: Any, rank: int) -> None:
+    def function(task: Any) -> None:
+        net = torch.nn.Linear(task.features, 1, dtype=task.dtype)
+        net.load_state_dict({"weight": task.weight, "bias": task.bias})
+        optimizer = torch.optim.SGD(net.parameters(), lr=task.lr, momentum=0.9, weight_decay=0.1)
+        for _ in range(task.epochs):
+            for X, y in task.loader:
+                shards = [task.shard(one, X, y) for one in range(task.ranks)]
+                losses = [torch.nn.functional.mse_loss(net(own), target) for own, target in shards]
+                optimizer.zero_grad()
+                (sum(losses) / task.ranks).backward()
+                optimizer.step()
+                task.record(net, loss=losses[rank])
+
+    asked = experiment(bench)
+    trajectory, observed = trajectory_here(function, asked, "float64")
+    diagnosis = diagnose(asked, trajectory, observed=observed)
+    assert diagnosis.verdict == "agree" and any(f"of the rows of rank {rank}" in note for note in diagnosis.notes)

@@ -25,15 +25,24 @@ def blame(code: Any, hyper: Mapping[str, Any], works: Callable[[Mapping[str, Any
     for wrong, value in hyper.items():
         others = {other: its for other, its in hyper.items() if other != wrong}
         if works(others) or works({**others, wrong: STAND_IN}):
-            usual = f"its default is {_default(code, wrong)}" if _default(code, wrong) else "it has no default"
-            refused = f"{name} does not take it and says {words}"
-            raise OptionError(Option("hyper"), f" {wrong}={value}: {refused}; {usual}; give a value that it takes")
+            refused = f"{name} does not take it and says {words}{_usual(code, wrong)}"
+            raise OptionError(Option("hyper"), f" {wrong}={value}: {refused}; give a value that it takes")
     if len(hyper) > 1 and works({}):
+        for wrong, value in hyper.items():
+            if not works({wrong: value}):
+                refused = f"{name} does not take it, nor another that was given, and says {words}"
+                raise OptionError(Option("hyper"), f" {wrong}={value}: {refused}; give values that it takes")
         given = ", ".join(f"{wrong}={value}" for wrong, value in hyper.items())
         together = f"{name} does not take these together and says {words}; give others, or leave one out"
         raise OptionError(Option("hyper"), f" {given}: {together}")
 
 
-def _default(code: Any, name: str) -> str:
-    parameter = inspect.signature(code).parameters.get(name)
-    return "" if parameter is None or parameter.default is parameter.empty else repr(parameter.default)
+def _usual(code: Any, name: str) -> str:
+    """What is taken where nothing is given; "" where the signature does not say it."""
+    try:
+        parameter = inspect.signature(code).parameters.get(name)
+    except (TypeError, ValueError):  # of what is not written in Python
+        return ""
+    if parameter is None:
+        return ""
+    return "; it has no default" if parameter.default is parameter.empty else f"; its default is {parameter.default!r}"

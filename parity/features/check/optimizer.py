@@ -105,10 +105,10 @@ def _held_to(
         for dtype, played in examined.dtypes.items()
     }
     share = max((one.share for one in judged.values()), default=math.inf)
-    if wide.share > 1:
-        all_findings = findings.of_update(held, examined.runs["drawn"], wide) if share > 1 else []
+    if wide.share > 1 and share > 1:
+        all_findings = findings.of_update(held, examined.runs["drawn"], wide)
     else:
-        of_numbers = findings.of_numbers(identity, examined.given) if identity else ()
+        of_numbers = findings.of_numbers(identity, examined.given) if identity and wide.share <= 1 else ()
         all_findings = [*of_numbers, *findings.of_dtypes(judged, examined.raised, label)]
     all_findings += examined.faults
     decayed = _when_decayed(examined, held) if wide.share <= 1 else []

@@ -45,7 +45,7 @@ def check(
     """
     if experiment is not None:
         experiment = load(experiment)
-    named = [dtype] if isinstance(dtype, str) else dtype or []
+    named = [] if dtype is None else dtype if isinstance(dtype, list | tuple) else [dtype]
     dtypes = [check_name("dtype", name, (*DTYPES, "all")) for name in named]
     check_number("limit", limit, 1)
     options = dict(hyper or {})

@@ -115,18 +115,18 @@ class Task:
         """Zeros where the model has none."""
         return self._params.get("bias", self._params["weight"].new_zeros(1)).clone()
 
-    def shard(self, rank: int) -> tuple[Tensor, Tensor]:
-        """``X`` and ``y`` of one rank's rows of the batch that the loader gave last.
+    def shard(self, rank: int, X: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """One rank's rows of a batch ``X``, ``y`` of the loader.
 
-        Raises :class:`InputError` where there is no such rank, or no batch yet.
+        Raises :class:`InputError` where there is no such rank, or no batch of so many rows.
         """
         if rank not in range(self.ranks):
             raise InputError(f"shard({rank!r}): allowed: a rank from 0 to {self.ranks - 1}; set [ranks] count for more")
-        rows = self.loader.rows
-        if rows is None:
-            raise InputError(f"shard({rank}): no batch was taken yet; allowed: inside `for X, y in task.loader`")
-        own = rows[torch.tensor(self._data.shards[len(rows)][rank], device=self.device)]
-        return self._inputs["X"][own], self._inputs["y"][own]
+        if len(X) not in self._data.shards or len(y) != len(X):
+            sizes = ", ".join(map(str, sorted(self._data.shards)))
+            raise InputError(f"shard: given {len(X)} and {len(y)} rows; allowed: a batch of the loader, of {sizes}")
+        own = torch.tensor(self._data.shards[len(X)][rank], device=X.device)
+        return X[own], y[own]
 
     def record(self, *parameters: Any, loss: Any = None, **by_name: Any) -> None:
         """Report the weights: a module, a mapping by name, ``weight, bias``, or ``weight=…, bias=…``; after every step,
@@ -168,14 +168,10 @@ class Task:
 
 
 class Loader:
-    """The batches in the experiment's order; every ``iter`` is the next epoch, from the first again after the last.
-
-    ``rows``: the row numbers of the batch that was given last.
-    """
+    """The batches in the experiment's order; every ``iter`` is the next epoch, from the first again after the last."""
 
     def __init__(self, task: Task) -> None:
         self._task, self._epoch = task, 0
-        self.rows: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self._task.rows[0])
@@ -184,7 +180,6 @@ class Loader:
         batches = self._task.rows[self._epoch % len(self._task.rows)]
         self._epoch += 1
         for rows in batches:
-            self.rows = rows
             yield self._task._inputs["X"][rows], self._task._inputs["y"][rows]
 
 

@@ -70,7 +70,13 @@ def _averages(experiment: Experiment, reported: Sequence[Mapping[str, Array]], s
         raise InputError(
             f"{len(reported)} averages and {steps} steps; call task.record_average(…) once after each step"
         )
-    names = [name for name in reported[0] if all(name in moment for moment in reported)]
+    names = experiment.model.ndim
+    for moment in reported:
+        if set(moment) != set(names):
+            raise InputError(
+                f"task.record_average: given {', '.join(moment)}; allowed: {', '.join(names)}, all of the model's "
+                "parameters after each step"
+            )
     return {name: np.stack([moment[name] for moment in reported]) for name in names}
 
 

@@ -75,6 +75,8 @@ def curves(
 
     Raises :class:`InputError`.
     """
+    if executor is not None:
+        experiment.draw()  # the rows of a data file go along: another machine may not have the file
     of_seed = partial(_of_seed, experiment, kind, strengths)
     numbers = range(experiment.seed, experiment.seed + seeds)
     try:

@@ -202,3 +202,28 @@ def test_what_is_done_is_told_while_a_class_is_checked() -> None:
     target = Target("torch.optim", "SGD")
     check_optimizer(target, {}, against="sgd", dtypes=("float64",), progress=lambda *told: shown.append(told))
     assert shown == [(0, 2, "running the class on drawn gradients"), (1, 2, "holding its steps to sgd")]
+
+
+def test_a_dtype_that_raises_is_said_although_float64_that_was_not_asked_for_is_off() -> None:
+    class Own(torch.optim.Adam):
+        def step(self, closure: Any = None) -> Any:
+            params = [p for group in self.param_groups for p in group["params"]]
+            if any(p.dtype == torch.float16 for p in params):
+                raise RuntimeError("no float16 here")
+            super().step(closure)
+            with torch.no_grad():
+                for p in params:
+                    p.mul_(1 + 1e-9 * (p.dtype == torch.float64))
+
+    said = check(Own, hyper={"lr": 0.01}, against="adam", dtype=["bfloat16", "float16"])
+    assert said.verdict == "disagree" and "no float16 here" in said.text
+
+
+def test_a_dtype_that_is_no_word_is_refused_in_one_line() -> None:
+    with pytest.raises(InputError, match="dtype"):
+        check(torch.optim.SGD, hyper={"lr": 0.1}, dtype=torch.float32)  # type: ignore[arg-type]
+
+
+def test_each_of_several_values_that_are_refused_is_not_said_to_be_taken_alone() -> None:
+    with pytest.raises(InputError, match=r"lr=-1\.0: Adam does not take it, nor another that was given"):
+        check(torch.optim.Adam, hyper={"lr": -1.0, "eps": -1.0})
