@@ -30,10 +30,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import TensorDataset
 
 from parity.errors import InputError
 from parity.features.check.align import WATCH
 from parity.features.check.events import Records
+from parity.features.check.task_batches import EpochBatches, EpochRows
 from refimpl.types import Array
 
 if TYPE_CHECKING:
@@ -47,7 +49,8 @@ class Task:
     ``X`` ``(n, p)``, ``y`` ``(n, 1)``; ``X_validation``, ``y_validation`` or None; ``weight`` ``(1, p)`` and ``bias``
     ``(1,)``: the initial weights, new copies each time they are asked for. ``epochs``, ``features``, ``batch_size``.
     ``loader``: every pass over it is the next epoch, as pairs of ``X`` and ``y``; ``rows``: the row numbers of every
-    epoch's batches. ``lr`` and ``hyper``: the optimizer's numbers and options. ``l2``, ``l1``: strengths of the
+    epoch's batches. ``dataset``, ``sampler``, ``batch_sampler``: the same for a ``DataLoader``; ``param_groups(net)``:
+    the optimizer's groups. ``lr`` and ``hyper``: the optimizer's numbers and options. ``l2``, ``l1``: strengths of the
     penalties on the weight, λ of λ/2·‖w‖² and of λ·‖w‖₁. ``accumulate``: how many batches make one step;
     ``max_norm``: how long the gradient of a step may be, or None. ``ranks``: over how many ranks a batch is divided;
     ``shard(rank)``: the rows of one of them. ``dtype``, ``device``: of all tensors.
@@ -67,6 +70,8 @@ class Task:
         self.accumulate, self.max_norm = data.accumulate, data.max_norm
         self.ranks = len(data.shards[self.batch_size])
         self.loader = Loader(self)
+        order = [[rows.tolist() for rows in batches] for batches in self.rows]
+        self.sampler, self.batch_sampler = EpochRows(order), EpochBatches(order)
         self.records: Records = []
         self.averages: list[dict[str, Array]] = []
         self.noted: Callable[[Mapping[str, Tensor]], None] | None = None
@@ -88,6 +93,11 @@ class Task:
     @property
     def y(self) -> Tensor:
         return self._inputs["y"].clone()
+
+    @property
+    def dataset(self) -> TensorDataset:
+        """The rows of the training data: ``dataset[i]`` is ``(x, y)``, of shapes ``(p,)`` and ``(1,)``."""
+        return TensorDataset(self.X, self.y)
 
     @property
     def X_validation(self) -> Tensor | None:
@@ -128,6 +138,22 @@ class Task:
         own = torch.tensor(self._data.shards[len(X)][rank], device=X.device)
         return X[own], y[own]
 
+    def param_groups(self, net: nn.Module) -> list[dict[str, Any]]:
+        """The parameter groups of the experiment: those of equal options together, each with ``lr``, ``weight_decay``
+        and the other options in which groups differ. An L2 penalty is part of ``weight_decay``.
+
+        Raises :class:`InputError` where groups cannot say what is asked, or the parameters are others.
+        """
+        groups = self._data.groups
+        if isinstance(groups, str):
+            raise InputError(f"param_groups: {groups}; allowed: penalties that weight_decay can express, one optimizer")
+        named = self._arrays("param_groups", (net,), {})[0]
+        asked = [name for names, _ in groups for name in names]
+        if sorted(asked) != sorted(named):
+            given = " and ".join(named)
+            raise InputError(f"param_groups({type(net).__name__}): has {given}; allowed: {' and '.join(asked)}")
+        return [{"params": [named[name] for name in names], **options} for names, options in groups]
+
     def record(self, *parameters: Any, loss: Any = None, **by_name: Any) -> None:
         """Report the weights: a module, a mapping by name, ``weight, bias``, or ``weight=…, bias=…``; after every step,
         and before the first one where the initial weights may be other than those given. ``loss``: of the step's batch,
@@ -157,7 +183,7 @@ class Task:
         if by_name and (parameters or not by_name.keys() <= {"weight", "bias"} or "weight" not in by_name):
             given = ", ".join([*(type(each).__name__ for each in parameters), *(f"{name}=…" for name in by_name)])
             raise InputError(f"{call}({given}): allowed: {call}(net), {call}(w, b) or {call}(weight=w, bias=b)")
-        named = _named(tuple(by_name[name] for name in ("weight", "bias") if name in by_name) or parameters)
+        named = _named(call, tuple(by_name[name] for name in ("weight", "bias") if name in by_name) or parameters)
         shapes = {"weight": (1, 1, self.features), "bias": (1, 1)}
         for name, each in named.items():
             if each.layout is not torch.strided:
@@ -189,7 +215,7 @@ def exact(tensor: Tensor) -> Array:
     return copied
 
 
-def _named(parameters: tuple[Any, ...]) -> dict[str, Tensor]:
+def _named(call: str, parameters: tuple[Any, ...]) -> dict[str, Tensor]:
     """``weight`` and ``bias``, whatever they were given as."""
     what: Any = parameters[0] if len(parameters) == 1 else parameters
     if isinstance(what, nn.Module):
@@ -203,7 +229,7 @@ def _named(parameters: tuple[Any, ...]) -> dict[str, Tensor]:
         kinds = ", ".join(type(each).__name__ for each in tensors) or "nothing"
         many = len(tensors) > 2 and all(isinstance(each, Tensor) for each in tensors)
         layers = f" of one linear layer; {WATCH}" if many else ""
-        raise InputError(f"record({kinds}): allowed: a module, or weight and bias as tensors,{layers}".rstrip(","))
+        raise InputError(f"{call}({kinds}): allowed: a module, or weight and bias as tensors,{layers}".rstrip(","))
     return dict(zip(("weight", "bias"), tensors, strict=False))
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from parity.errors import InputError
+from parity.errors import InputError, Unsupported
 from refimpl.errors import RefimplError
 from refimpl.types import Array
 
@@ -16,12 +16,16 @@ if TYPE_CHECKING:
     from refimpl.batches import Order
 
 
+Groups = tuple[tuple[tuple[str, ...], Mapping[str, Any]], ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class TaskData:
     """``inputs`` and initial ``params`` by name, without the axis of runs; the ``order`` of the rows of each batch;
     ``hyper``: numbers and options of the optimizer; ``l1``, ``l2``: strengths of the penalties on the weight;
     ``accumulate``: how many batches make one step; ``max_norm``: how long a gradient may be; ``shards``: by the size of
-    a batch, the places of each rank's rows in it.
+    a batch, the places of each rank's rows in it; ``groups``: parameters with equal options and these, or why there are
+    none.
 
     ``experiment`` stays pickled in the process of the code: to read it is to import the whole reference, which few
     functions need.
@@ -38,6 +42,7 @@ class TaskData:
     accumulate: int
     max_norm: float | None
     shards: Mapping[int, tuple[Array, ...]]
+    groups: Groups | str
     experiment: Experiment | bytes
 
     def __getstate__(self) -> dict[str, Any]:
@@ -66,8 +71,37 @@ def task_data(experiment: Experiment) -> TaskData:
         accumulate=1 if experiment.accumulation is None else experiment.accumulation.micro,
         max_norm=None if experiment.clip is None else float(experiment.clip.norm),
         shards=_shards(experiment, {len(rows) for batches in material.loaded for rows in batches}),
+        groups=_groups(experiment),
         experiment=experiment,
     )
+
+
+def _groups(experiment: Experiment) -> Groups | str:
+    """The parameters by their options, with penalties as ``weight_decay``; or the reason why that cannot be."""
+    from parity.backends.options import options_of
+    from parity.formulation import realise
+
+    try:
+        optimizers = realise(experiment, "weight_decay").optimizers
+        options = {name: options_of(optimizer) for name, optimizer in optimizers.items()}
+    except Unsupported as error:
+        return str(error)
+    kinds = sorted({type(optimizer).__name__ for optimizer in optimizers.values()})
+    if len(kinds) > 1:
+        return f"the experiment has {' and '.join(kinds)}"
+    said = {"lr", "weight_decay"} | _differing(options.values())
+    owned = {name: {key: value for key, value in own.items() if key in said} for name, own in options.items()}
+    groups: list[tuple[tuple[str, ...], Mapping[str, Any]]] = []
+    for own in owned.values():
+        if all(own != other for _, other in groups):
+            groups.append((tuple(name for name, others in owned.items() if others == own), own))
+    return tuple(groups)
+
+
+def _differing(options: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The options that not all have alike."""
+    first, *others = options
+    return {key for key in first if any(other.get(key) != first[key] for other in others)}
 
 
 def _shards(experiment: Experiment, sizes: set[int]) -> dict[int, tuple[Array, ...]]:
