@@ -12,7 +12,7 @@ class Regression(LightningModule):
         self.net = torch.nn.Linear(task.features, 1, dtype=task.dtype)
         self.net.load_state_dict(task.initial)
 
-    def training_step(self, batch, index):
+    def training_step(self, batch):
         X, y = batch
         return torch.nn.functional.mse_loss(self.net(X), y)
 

@@ -3,6 +3,7 @@
 import tempfile
 
 import torch
+from torch.utils.data import DataLoader, default_collate
 from transformers import Trainer, TrainingArguments
 
 
@@ -17,7 +18,7 @@ class Regression(torch.nn.Module):
 
 
 def collate(rows):
-    X, y = torch.utils.data.default_collate(rows)
+    X, y = default_collate(rows)
     return {"X": X, "y": y}
 
 
@@ -26,8 +27,9 @@ class InOrder(Trainer):
         self.task = task
         super().__init__(**options)
 
-    def _get_train_sampler(self, train_dataset=None):
-        return self.task.sampler
+    def get_train_dataloader(self):
+        loader = DataLoader(self.task.dataset, batch_sampler=self.task.batch_sampler, collate_fn=collate)
+        return self.accelerator.prepare(loader)
 
 
 def train(task):
@@ -36,7 +38,6 @@ def train(task):
         arguments = TrainingArguments(
             output_dir=folder,
             num_train_epochs=task.epochs,
-            per_device_train_batch_size=task.batch_size,
             gradient_accumulation_steps=task.accumulate,
             max_grad_norm=task.max_norm,
             lr_scheduler_type="constant",
@@ -46,11 +47,4 @@ def train(task):
             disable_tqdm=True,
         )
         optimizer = torch.optim.SGD(task.param_groups(model), momentum=0.9)
-        InOrder(
-            task,
-            model=model,
-            args=arguments,
-            train_dataset=task.dataset,
-            data_collator=collate,
-            optimizers=(optimizer, None),
-        ).train()
+        InOrder(task, model=model, args=arguments, optimizers=(optimizer, None)).train()
