@@ -12,10 +12,10 @@ run: .venv/installed
 test: .venv/installed
 	$(BIN)/pytest -q -n auto --dist loadfile
 
-test-all: .venv/cluster
+test-all: .venv/extras
 	$(BIN)/pytest -q -n auto -m 'slow or not slow'
 
-test-slow: .venv/cluster
+test-slow: .venv/extras
 	$(BIN)/pytest -q -n auto -m slow
 
 lint: .venv/installed
@@ -36,6 +36,6 @@ docs: .venv/installed
 	touch $@
 
 # What the slow tests need besides.
-.venv/cluster: .venv/installed
-	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[cluster]'
+.venv/extras: .venv/installed
+	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[cluster,trainers]'
 	touch $@
