@@ -267,6 +267,7 @@ MISSING = {
     "sweep": "sweep: experiment is missing; allowed",
     "trace": "trace: experiment is missing; allowed",
     "watch": "watch: optimizer is missing; allowed: a torch.optim.Optimizer",
+    "watch_callback": "watch_callback: trainer is missing; allowed: the name of a trainer",
 }
 LISTS = {"answer", "bridge", "schema"}
 ALL = {"known", "verify"}

@@ -135,7 +135,7 @@ def test_what_is_kept_in_its_place_is_named(bench: Any, how: str, dtype: str) ->
 
 def test_the_loop_of_the_page_agrees(bench: Any) -> None:
     text = (Path(__file__).parents[2] / "docs" / "trainers.md").read_text(encoding="utf-8")
-    part = text.split("## A moving average of the weights")[1]
+    part = text.split("## A moving average of the weights")[1].split("\n## ")[0]
     toml, shown = re.findall(r"^```\w+\n(.*?)^```", part, flags=re.DOTALL | re.MULTILINE)
     asked = from_dict(tomllib.loads(to_toml(experiment(bench, ema=None, epochs=1)) + toml))
 
