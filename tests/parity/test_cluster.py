@@ -95,7 +95,7 @@ def address(tmp_path: Path) -> Iterator[str]:
     words = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file))
     program = start("distributed.cli.dask_scheduler", *words)
     try:
-        while not file.exists():
+        while not file.exists() or not file.read_text(encoding="utf-8").endswith("}"):
             assert program.poll() is None
             time.sleep(0.1)
         yield json.loads(file.read_text(encoding="utf-8"))["address"]
