@@ -93,5 +93,5 @@ def _check_workers(client: Any, address: str) -> None:
 
 
 def versions() -> dict[str, str]:
-    """Of what computes, on the machine that is asked."""
+    """The versions of what computes, on the machine that runs this."""
     return {"parity": __version__, "python": platform.python_version()} | {name: version(name) for name in MODULES}

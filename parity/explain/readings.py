@@ -240,7 +240,7 @@ class Layout:
     norms: Array
 
     def first(self, rows: int) -> Layout:
-        """Of so many of the rows."""
+        """The layout of the first so many rows."""
         return Layout(self.note, self.losses[:rows], self.norms[:rows])
 
 

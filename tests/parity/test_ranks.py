@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,14 @@ from parity.explain.measure.chain import chain_of
 from parity.features.check.in_process import trajectory_here
 from parity.formulation import realise
 from parity.judge.undecidable import neutral
-from parity.step.design import as_asked
+from parity.step.design import REDUCTION, as_asked
 from parity.step.engine import Engine
+from parity.step.passes import Pass
 from parity.step.recording import recording_of
-from refimpl.accumulation import Accumulation
+from refimpl.accumulation import Accumulation, Window
+from refimpl.arithmetic.bounded import Bounded, Profile
+from refimpl.arithmetic.formats import FORMATS
+from refimpl.arithmetic.sums import add_in_any_order
 from refimpl.batches import Batches
 from refimpl.clipping import Clip
 from refimpl.datasets import Gaussian
@@ -254,3 +259,14 @@ def test_the_loss_of_one_rank_is_a_reading_and_no_fault(bench: Any, rank: int) -
     trajectory, observed = trajectory_here(function, asked, "float64")
     diagnosis = diagnose(asked, trajectory, observed=observed)
     assert diagnosis.verdict == "agree" and any(f"of the rows of rank {rank}" in note for note in diagnosis.notes)
+
+
+def test_gradients_that_are_divided_before_they_are_added_may_all_underflow() -> None:
+    """Eight ranks have 3 times the smallest number of float16 each: 3/8 of it is rounded to 0, and so the sum is 0."""
+    format = FORMATS["float16"]
+    profile = Profile(compute=format, accumulate=format)
+    parts = [Bounded.tensor(np.array([6 * format.tiny]), profile) for _ in range(8)]
+    window: Any = SimpleNamespace(window=Window((1,) * 8, 1, ranks=8, world=8))
+    reduced = Pass._reduced(window, add_in_any_order(parts, 8 + REDUCTION))
+    assert sum(format.round(part.value / 8) for part in parts) == 0
+    assert abs(float(reduced.value[0])) <= float(reduced.error[0])

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from torch.utils.data import Sampler
 
 Epochs = Sequence[Sequence[Sequence[int]]]
-"""For each epoch the row numbers of its batches."""
+"""The row numbers of each batch of each epoch."""
 
 
 class EpochBatches(Sampler[list[int]]):

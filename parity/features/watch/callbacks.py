@@ -56,7 +56,7 @@ class Watching:
 
 
 def lightning(options: Mapping[str, Any], module: str = "lightning.pytorch") -> Any:
-    """For ``Trainer(callbacks=[...])`` of Lightning."""
+    """A callback that Lightning's ``Trainer(callbacks=[...])`` takes."""
     base = installed(module).Callback
 
     class WatchCallback(Watching, base):  # type: ignore[misc, valid-type]  # a class that is imported when it is asked for
@@ -75,7 +75,7 @@ def lightning(options: Mapping[str, Any], module: str = "lightning.pytorch") -> 
 
 
 def transformers(options: Mapping[str, Any]) -> Any:
-    """For ``Trainer(callbacks=[...])`` of transformers."""
+    """A callback that the ``Trainer(callbacks=[...])`` of transformers takes."""
     base = installed("transformers").TrainerCallback
 
     class WatchCallback(Watching, base):  # type: ignore[misc, valid-type]  # a class that is imported when it is asked for

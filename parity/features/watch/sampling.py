@@ -22,7 +22,7 @@ from refimpl.optimizers import LBFGS
 from refimpl.types import Optimizer
 
 Refuse = Callable[[str], None]
-"""What is called with the reason why something is not judged."""
+"""A function that is told the reason why something is not judged."""
 
 
 @dataclass(frozen=True, kw_only=True)
