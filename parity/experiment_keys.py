@@ -45,15 +45,14 @@ def page() -> str:
 
 
 def example(made: Any) -> Any:
-    """An object with every default, and with example values where there is none."""
-    needed = {field.name: _value(made, field.name) for field in needs(made)}
-    return made(**needed)
+    """An object with every default, and with example values where there is none, or where one of several is needed."""
+    names = [field.name for field in settable(made) if must_be_given(field) or field.name == "total_steps"]
+    return made(**{name: _value(made, name) for name in names})
 
 
-def needs(made: Any) -> list[Field[Any]]:
-    """The keys without a default; of a schedule that counts its steps, their number, which has one in torch, too."""
-    without = [field for field in settable(made) if field.default is MISSING and field.default_factory is MISSING]
-    return without + [field for field in settable(made) if field.name == "total_steps"]
+def must_be_given(field: Field[Any]) -> bool:
+    """Whether the key has no default."""
+    return field.default is MISSING and field.default_factory is MISSING
 
 
 def toml(part: str, kind: str) -> str:
@@ -89,7 +88,7 @@ def _keys(known: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
     of: dict[tuple[str, str], list[str]] = {}
     for kind, made in known.items():
         for field in settable(made):
-            name = f"**`{field.name}`**" if field in needs(made) else f"`{field.name}`"
+            name = f"**`{field.name}`**" if must_be_given(field) else f"`{field.name}`"
             of.setdefault((name, _allowed(made, field.name)), []).append(kind)
     for (name, allowed), kinds in of.items():
         yield name, "all" if len(kinds) == len(known) else ", ".join(f"`{kind}`" for kind in kinds), allowed

@@ -9,10 +9,10 @@ differently: ``"mean"`` divides it by k, so that it is as long a step as any oth
 shorter one, penalties included. Neither is the gradient of the mean over all rows of the window where micro-batches
 have unequal sizes.
 
-Where ranks share the work (:mod:`refimpl.ranks`), each has a window of its own, and the sum of theirs is divided once
-more, by W::
+Where R ranks share the work (:mod:`refimpl.ranks`), each has a window of its own, and the sum of theirs is divided once
+more, by R::
 
-    g = (1/W) Σᵣ (1/m) Σⱼ ∂J(B_rj)
+    g = (1/R) Σᵣ (1/m) Σⱼ ∂J(B_rj)
 """
 
 from __future__ import annotations

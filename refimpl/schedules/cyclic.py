@@ -31,7 +31,7 @@ from refimpl.types import Number
 
 @dataclass(frozen=True, kw_only=True)
 class Cyclic:
-    """From ``base_lr`` to ``max_lr`` in ``step_size_up`` advances, back in ``step_size_down`` (None: as many).
+    """From ``base_lr`` to ``max_lr`` in ``step_size_up`` advances, back in ``step_size_down`` (left out: as many).
 
     ``base_momentum`` > 0, because at momentum 0 torch's SGD leaves its buffer out of a step.
     """
