@@ -1,7 +1,7 @@
 """The formulas of the pages, ``$…$`` and ``$$…$$``, become MathML while the site is built: no script, no network.
 
 ``pymdownx.arithmatex`` finds them and marks them, as LaTeX between ``\\(…\\)`` or ``\\[…\\]``. What cannot be converted
-ends the build.
+ends the build. Browsers break a line between a formula and the comma behind it, unless both stand in one element.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from math_core import LatexError, LatexToMathML
 from mkdocs.exceptions import PluginError
 
 MARKED = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
+PUNCTUATED = re.compile(r"\(?(<a [^>]*>)?<math>(?:(?!</math>).)*</math>(?(1)</a>)[.,;:)?]+", re.DOTALL)
 CONVERTER = LatexToMathML()
 
 
@@ -28,4 +29,4 @@ def on_page_content(content: str, *, page: Any, **_: Any) -> str:
             raise PluginError(f"{page.file.src_uri}: {latex}: {error}") from error
         return f'<div class="formula" tabindex="0">{formula}</div>' if kind == "div" else formula
 
-    return MARKED.sub(mathml, content)
+    return PUNCTUATED.sub(r'<span class="unbroken">\g<0></span>', MARKED.sub(mathml, content))
