@@ -3,6 +3,8 @@
 * What goes on in a list item is indented to its text, by two columns; it wants four.
 * An item may follow a paragraph of its own in the item before; it wants an empty line between.
 * ``\\|`` in code in a table is ``|``; it keeps the backslash.
+
+Browsers break a line after a hyphen; a word of code in the text, ``--dtype`` or ``s0-scratch-lam3``, is kept in one piece.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from typing import Any
 
 ITEM = re.compile(r"([*-]|\d+\.) ")
 CELL = re.compile(r"<td.*?</td>", re.DOTALL)
+CODE = re.compile(r"<code>[^<]*</code>")
+HYPHENATED = re.compile(r"(?<![^\s>])(?=[^\s<]{2,28}(?![^\s<]))[^\s<]*-[^\s<]*")
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -31,5 +35,6 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def on_page_content(content: str, **_: Any) -> str:
-    """The HTML of a page with pipes in its tables."""
-    return CELL.sub(lambda cell: cell[0].replace("\\|", "|"), content)
+    """The HTML of a page with pipes in its tables, and with hyphenated words of code in one piece."""
+    content = CELL.sub(lambda cell: cell[0].replace("\\|", "|"), content)
+    return CODE.sub(lambda code: HYPHENATED.sub(r'<span class="unbroken">\g<0></span>', code[0]), content)

@@ -2,6 +2,7 @@
 
 * ``:class:`Name``` becomes a link, where the reference has the name.
 * ``::`` before an indented block becomes ``:``; Markdown takes the block for code without it.
+* In such a block all is code, and the marks of code in it are left out.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from griffe import Extension, Module, NameResolutionError, Object
 
 ROLE = re.compile(r":[a-z]+:`(~?)([\w.]+)`")
 BLOCK = re.compile(r"(^|\S)::$", re.MULTILINE)
+LINE_OF_BLOCK = re.compile(r"^ {4}.*``.*$", re.MULTILINE)
 
 
 class Markdown(Extension):
@@ -42,4 +44,5 @@ def markdown(text: str, where: Object) -> str:
         shown = name.rpartition(".")[2] if short else name
         return f'<autoref optional identifier="{path}"><code>{shown}</code></autoref>'
 
+    text = LINE_OF_BLOCK.sub(lambda line: line[0].replace("``", ""), text)
     return BLOCK.sub(lambda colons: f"{colons[1]}:" if colons[1] else "", ROLE.sub(link, text))

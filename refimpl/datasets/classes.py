@@ -1,8 +1,10 @@
-"""Synthetic classes: clouds of points around a centre each, in any number of features::
+"""Synthetic classes: clouds of points around a centre each, in any number of features.
 
-c_k ~ N(0, s²)          the centre of class k, s = spread
-y ∈ {0, …, classes − 1} uniform
-X = c_y + ε             ε ~ N(0, σ²), σ = noise
+::
+
+    c_k ~ N(0, s²)          the centre of class k, s = spread
+    y ∈ {0, …, classes − 1} uniform
+    X = c_y + ε             ε ~ N(0, σ²), σ = noise
 """
 
 from __future__ import annotations
