@@ -18,9 +18,9 @@ from refimpl.ranges import choice_fields, number_fields
 INTRODUCTION = """\
 # Keys of an experiment file
 
-What each kind of loss, penalty, optimizer and schedule takes in an [experiment file](experiments.md), with the
-defaults. A key that is bold below the examples must be given: its value there is an example. A key that is in no
-example is not set unless it is given. This page is written by `python -m parity.experiment_keys > docs/keys.md`.
+This page says what each kind of loss, penalty, optimizer and schedule takes in an [experiment file](experiments.md),
+with the defaults. A key that is bold below the examples must be given: its value there is an example. A key that is in
+no example is not set unless it is given. `python -m parity.experiment_keys > docs/keys.md` writes this page.
 """
 PARTS: Mapping[str, tuple[str, str]] = {
     "loss": ("Losses", "[loss]"),

@@ -101,7 +101,16 @@ def test_a_name_that_is_gone_is_an_error(symbol: str) -> None:
 def test_every_formula_becomes_mathml(page: Path) -> None:
     converter = LatexToMathML()
     for found in FORMULA.finditer(without_code(read(page))):
-        converter.convert_with_local_state(found[1] or found[2], displaystyle=found[1] is not None)
+        latex = found[1] or found[2]
+        assert r"\\[" not in latex, "the length after a line would be shown as text"
+        converter.convert_with_local_state(latex, displaystyle=found[1] is not None)
+
+
+def test_a_line_is_not_broken_before_a_comma_or_inside_of_a_name() -> None:
+    marked = '<p>(<span class="arithmatex">\\(u\\)</span>), <code>parity run check-sgd --dtype float64</code></p>'
+    shown = hook("dialect").on_page_content(hook("formulas").on_page_content(marked, page=None))
+    pieces = re.findall('<span class="unbroken">(.*?)</span>', shown)
+    assert pieces == ["(<math><mi>u</mi></math>),", "check-sgd", "--dtype"]
 
 
 @pytest.mark.parametrize(

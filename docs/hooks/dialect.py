@@ -4,7 +4,7 @@
 * An item may follow a paragraph of its own in the item before; it wants an empty line between.
 * ``\\|`` in code in a table is ``|``; it keeps the backslash.
 
-Browsers break a line after a hyphen; a word of code in the text, ``--dtype`` or ``s0-scratch-lam3``, is kept in one piece.
+Browsers break a line after a hyphen; a word of code in the text, such as ``--dtype``, is kept in one piece.
 """
 
 from __future__ import annotations
