@@ -156,9 +156,10 @@ def _font() -> Any:
 
 
 def save(figure: Figure, path: Path) -> Path:
+    """Write the picture as PNG. Matplotlib's ``savefig`` would draw it twice, once for the layout that drawing makes."""
     temporary = path.with_name(f".{path.name}")
     try:
-        figure.savefig(temporary, format="png")
+        FigureCanvasAgg(figure).print_png(temporary)
         temporary.replace(path)
     except OSError as error:
         raise OptionError(
