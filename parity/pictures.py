@@ -156,10 +156,11 @@ def _font() -> Any:
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """Write the picture as PNG. Matplotlib's ``savefig`` would draw it twice, once for the layout that drawing makes."""
+    """Write the picture as PNG, drawn once: Matplotlib's ``savefig`` draws for the layout and again for the file."""
     temporary = path.with_name(f".{path.name}")
     try:
-        FigureCanvasAgg(figure).print_png(temporary)
+        canvas: Any = FigureCanvasAgg(figure)  # Any: Matplotlib leaves print_png untyped
+        canvas.print_png(temporary)
         temporary.replace(path)
     except OSError as error:
         raise OptionError(

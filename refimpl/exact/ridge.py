@@ -40,11 +40,9 @@ import numpy.typing as npt
 from refimpl.arithmetic.double_double import DoubleDouble
 from refimpl.datasets.dataset import Dataset
 from refimpl.errors import ParameterError
-from refimpl.exact.least_squares import least_squares
 from refimpl.exact.magnitude import check_magnitudes
 from refimpl.losses.squared_error import SquaredError
 from refimpl.types import Array, Number, Params
-
 
 ROWS = 256
 """Rows of a block, at least, that is factorised by itself."""
@@ -165,6 +163,8 @@ def _triangle(A: Array) -> Array:
 
 def _refined(X: Array, y: Array, alpha: Array, intercept: bool) -> dict[str, Array]:
     """The parameters from ``[1 X]``, where the intercept is a column that is not penalised."""
+    from refimpl.exact.least_squares import least_squares  # SciPy takes longer to import than most fits take
+
     first = int(intercept)
     M, targets = DoubleDouble.of(np.hstack([np.ones((len(X), first)), X])), DoubleDouble.of(y)
     decay = np.zeros((len(alpha), M.high.shape[1]))
