@@ -33,6 +33,7 @@ Learning*, §3.4.1.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -151,13 +152,14 @@ def ridge(
 
 def _triangle(A: Array) -> Array:
     """R of A = QR: blocks of rows, each of which fits the cache, have R's of their own, and these have the whole's."""
+    qr: Any = np.linalg.qr  # Any: NumPy types no stack with mode "r"
     q = A.shape[1]
     rows = max(ROWS, 8 * q)
     whole = len(A) // rows * rows
     if whole > rows:
-        of_blocks = np.linalg.qr(A[:whole].reshape(-1, rows, q), mode="r")
+        of_blocks = qr(A[:whole].reshape(-1, rows, q), mode="r")
         A = np.vstack([of_blocks.reshape(-1, q), A[whole:]])
-    triangle: Array = np.linalg.qr(A, mode="r")
+    triangle: Array = qr(A, mode="r")
     return triangle
 
 
