@@ -115,7 +115,7 @@ def main(
         size = (folder / "large.csv").stat().st_size / 1e6
     ours, peer = (least(some) for some in taken.values())
     ratios = (ours.wall / peer.wall, ours.cpu / peer.cpu, ours.peak / peer.peak)
-    table = [(what, *least(some).cells()) for what, some in taken.items()]
+    table: list[Sequence[str]] = [(what, *least(some).cells()) for what, some in taken.items()]
     table.append(("ratio", *(f"{ratio:.2f}" for ratio in ratios)))
     Grid(f"{rows:,} rows of {FEATURES} features, {size:.0f} MB", ("", "wall s", "CPU s", "peak MB"), table).show()
 
