@@ -19,6 +19,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.ticker import LogFormatterSciNotation
 
 from parity.errors import Option, OptionError
 
@@ -29,6 +30,7 @@ WITHIN, INFINITE = "#e4e8eb", "#2b1055"
 """The colours of errors within the tolerance and of an infinite share of it; neither is one of a map of shares."""
 TITLE, LABEL = 12, 9
 """Sizes in points of a picture's title and of the labels in its legend."""
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 LINE = 1.25 / 72
 """Inches from one line of text to the next, for each point of its size."""
 HANDLE = 0.6
@@ -116,7 +118,23 @@ def draw_shares(axis: Any, steps: Any, shares: Any, lowest: float, highest: floa
 def log_axis(axis: Any) -> None:
     """A logarithmic axis of ordinates, where some number that is drawn has a logarithm."""
     if any(np.any(np.asarray(line.get_ydata(), float) > 0) for line in axis.lines):
-        axis.set_yscale("log")
+        log_scale(axis)
+
+
+def log_scale(axis: Any) -> None:
+    """A logarithmic axis of ordinates."""
+    axis.set_yscale("log")
+    axis.yaxis.set_major_formatter(Powers())
+    axis.yaxis.set_minor_formatter(Powers())
+
+
+class Powers(LogFormatterSciNotation):
+    """10⁻² and 2×10⁻² in the characters of the font; Matplotlib's own are formulas, which it is slow to read."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        formula: str = super().__call__(x, pos)
+        text = formula.removeprefix(r"$\mathdefault{").removesuffix("}$").replace(r"\times", "×")
+        return re.sub(r"\^{(.*)}", lambda exponent: exponent[1].translate(SUPERSCRIPTS), text)
 
 
 def in_lines(text: str, size: float, width: float) -> str:
@@ -156,9 +174,11 @@ def _font() -> Any:
 
 
 def save(figure: Figure, path: Path) -> Path:
+    """Write the picture as PNG, drawn once: Matplotlib's ``savefig`` draws for the layout and again for the file."""
     temporary = path.with_name(f".{path.name}")
     try:
-        figure.savefig(temporary, format="png")
+        canvas: Any = FigureCanvasAgg(figure)  # Any: Matplotlib leaves print_png untyped
+        canvas.print_png(temporary)
         temporary.replace(path)
     except OSError as error:
         raise OptionError(

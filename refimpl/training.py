@@ -114,7 +114,7 @@ def train(
     optimizers, step = base, 0
     for epoch, batches in enumerate(order):
         rows = np.concatenate(batches)
-        X_epoch, y_epoch = X[:, rows], y[:, rows]
+        X_epoch, y_epoch = (np.take(array, rows, axis=1) for array in (X, y))
         start = 0
         for batch in batches:
             stop = start + len(batch)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from parity.experiment import Experiment
+from parity.experiment import Experiment, Material
 from parity.formulation import Formulation, realise
 from refimpl.training import train
 from refimpl.trajectory import Trajectory
 
 
-def run_reference(experiment: Experiment, formulation: Formulation) -> Trajectory:
-    """The trajectory that mathematics and float64 give, for comparison side by side."""
-    material = experiment.draw()
+def run_reference(experiment: Experiment, formulation: Formulation, material: Material | None = None) -> Trajectory:
+    """The trajectory that mathematics and float64 give, for comparison side by side; ``material``: as it was drawn."""
+    material = material or experiment.draw()
     form = realise(experiment, formulation)
     inputs = material.inputs
     validation = (inputs["X_validation"], inputs["y_validation"]) if "X_validation" in inputs else None

@@ -114,7 +114,8 @@ class Run(ABC):
         for batches in self.material.order:
             for rows in batches:
                 index = torch.tensor(rows, device=self.setting.device)
-                X, y = self.inputs["X"][index], self.inputs["y"][index]
+                # not X[index]: its kernel waits for threads, milliseconds where another program has the cores
+                X, y = (self.inputs[name].index_select(0, index) for name in ("X", "y"))
                 step_loss, step_objective, gradient = self.step(X, y)
                 loss.append([step_loss])
                 objective.append([step_objective])

@@ -51,6 +51,8 @@ from refimpl.types import Array, LinearModel
 
 ROWS = 2**16
 """Rows whose outputs are bounded at a time: numbers of 16 bytes, of which some are needed for each cell."""
+KEPT = 1_000_000
+"""The most numbers of all gradients of a run that are kept, with their bounds, for the checks of whole steps."""
 RATIONAL = (SGD, SGDW, ProximalSGD)
 """Optimizers whose formula takes no root."""
 
@@ -59,12 +61,17 @@ class Checks:
     """All checks of a trajectory against an experiment realised in one form: the engine on the design as asked."""
 
     def __init__(self, form: Realised, material: Material, trajectory: Trajectory, *, form_factor: float = 1.0) -> None:
-        self.form, self.material, self.trajectory = form, material, trajectory
+        self.form, self.material, self.trajectory, self.form_factor = form, material, trajectory, form_factor
         self.design, self.recording = Design(form=form, material=material), complete(trajectory, form=form_factor)
         self.engine = Engine(self.recording)
         self.loss_arithmetic, self.update_arithmetic = map(self.engine.arithmetic, ("loss", "update"))
         self.dtype = self.loss_arithmetic.profile.compute
         self.rational = Rational(self._narrowest()) if self._is_probe() else None
+        self._gradients: dict[bytes, dict[str, Any]] = {}
+
+    def against(self, form: Realised, material: Material) -> Checks:
+        """The checks of the same run against another form of the experiment."""
+        return Checks(form, material, self.trajectory, form_factor=self.form_factor)
 
     @property
     def _changed(self) -> bool:
@@ -143,6 +150,8 @@ class Checks:
     def _loss_and_gradient(self, steps: Array, arithmetic: Arithmetic) -> dict[Quantity, Any]:
         made = self.engine.passes.at(self.design, steps, arithmetic)
         gradient = self.design.seen(steps, self.design.raw(steps, made.problem, made.data_gradient, made.params))
+        if arithmetic is self.loss_arithmetic and self.recording.steps * self.recording.parameters <= KEPT:
+            self._gradients[steps.tobytes()] = gradient
         losses = {Quantity("loss"): made.loss, Quantity("objective"): made.objective}
         return losses | {Quantity("gradient", name): values for name, values in gradient.items()}
 
@@ -220,7 +229,8 @@ class Checks:
 
     def whole_step_allowance(self, steps: Array) -> dict[str, Array]:
         """How far a correct step from the candidate's weights and state may lead, gradient included, by parameter."""
-        gradient = self.engine.gradients_at(self.design, steps, self.loss_arithmetic)
+        gradient = self._gradients.get(steps.tobytes())
+        gradient = gradient or self.engine.gradients_at(self.design, steps, self.loss_arithmetic)
         by_parameter: dict[str, list[Array]] = {name: [] for name in self.form.optimizers}
         for name, allowances in by_parameter.items():
             made: Any = gradient[name]

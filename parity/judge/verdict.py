@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from parity.experiment import Experiment, Material
-from parity.formulation import Realised, realise
+from parity.formulation import realise
 from parity.judge.steps import Checks
 from parity.judge.undecidable import neutral
 from parity.step.expected import Comparison, Disagreement, Quantity, compare, in_use
@@ -39,18 +39,25 @@ class Verdict:
         return {str(comparison.quantity): comparison.used for comparison in self.comparisons}
 
 
-@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # of a run that diverges: no bound, said in words
 def judge(experiment: Experiment, trajectory: Trajectory, *, form_factor: float = 1.0) -> Verdict:
     """Hold a recorded run to the experiment, step by step; for ``form_factor`` see :mod:`parity.step.recording`."""
-    form = realise(experiment, trajectory.meta.get("formulation", "loss"))
-    material = experiment.draw()
+    return judged(checks_of(experiment, experiment.draw(), trajectory, form_factor=form_factor))
+
+
+def checks_of(
+    experiment: Experiment, material: Material, trajectory: Trajectory, *, form_factor: float = 1.0
+) -> Checks:
+    """The checks of a recorded run. Raises :class:`ShapeError` where it is not one of the experiment."""
     check_counts(experiment, material, trajectory)
+    form = realise(experiment, trajectory.meta.get("formulation", "loss"))
+    return Checks(form, material, trajectory, form_factor=form_factor)
 
-    def checks_of(some_form: Realised, drawn: Material) -> Checks:
-        return Checks(some_form, drawn, trajectory, form_factor=form_factor)
 
-    comparisons = tuple(compare(checks_of(form, material).all()))
-    first = first_disagreement(trajectory, comparisons)
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # of a run that diverges: no bound, said in words
+def judged(checks: Checks) -> Verdict:
+    """What the checks of a run say."""
+    comparisons = tuple(compare(checks.all()))
+    first = first_disagreement(checks.trajectory, comparisons)
     if first is not None:
         return Verdict("disagree", str(first), comparisons, first=first)
     overflow = [c for c in comparisons if c.unknown and c.quantity.kind in ("update", "state", "whole step")]
@@ -58,8 +65,8 @@ def judge(experiment: Experiment, trajectory: Trajectory, *, form_factor: float 
         step = min(c.first_unknown for c in overflow)
         text = f"agrees before step {step}; from there on numbers may overflow, and what overflows has no bound"
         return Verdict("undecidable", text, comparisons)
-    others = neutral(form, material)
-    unseen = tuple(name for name, other, drawn in others if not checks_of(other, drawn).catch())
+    others = neutral(checks.form, checks.material)
+    unseen = tuple(name for name, form, material in others if not checks.against(form, material).catch())
     if unseen:
         what = ", ".join(unseen)
         return Verdict("undecidable", f"agrees, except that {what} cannot be seen in this run", comparisons, unseen)

@@ -53,7 +53,7 @@ def trained(
 
     def gradient(k: int, params: dict[str, Array]) -> dict[str, Any]:
         nonlocal losses
-        X, y = (inputs[name][:, design.rows[k]] for name in ("X", "y"))
+        X, y = (np.take(inputs[name], design.rows[k], axis=1) for name in ("X", "y"))
         made = Pass(design, np.array([k]), problem, params, X, y, masks[k] if masks else None)
         losses = made.loss, made.objective
         if design.mixing is None:

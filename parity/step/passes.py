@@ -124,7 +124,7 @@ class Passes:
         inputs = self.inputs(design)
         problem = arithmetic.hyper(design.form.in_gradient)
         params = self.weights(design, steps, arithmetic)
-        data = [_known(inputs[name][0, rows], inputs[name], design, arithmetic) for name in ("X", "y")]
+        data = [_known(np.take(inputs[name][0], rows, axis=0), inputs[name], design, arithmetic) for name in ("X", "y")]
         masks = design.material.masks
         mask = np.concatenate([masks[step] for step in steps]) if masks else None
         return Pass(design, steps, problem, params, data[0], data[1], mask)

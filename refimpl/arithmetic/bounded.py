@@ -146,8 +146,9 @@ class Bounded(NDArrayOperatorsMixin):
         error = error + times * u * magnitude
         if underflow:
             error = error + times * tau
-        within = magnitude <= largest
-        error = np.where(within & ~np.isnan(error), self.profile.widened(error), np.inf)
+        within, error = magnitude <= largest, self.profile.widened(error)
+        if not within.all():  # nor where the error is no number, for the magnitude is none either
+            error = np.where(within, error, np.inf)
         return Bounded(value, error, self.profile, scalar=self.scalar)
 
     @property

@@ -32,7 +32,8 @@ def multiply(x: Bounded, y: Bounded) -> Bounded:
     error = np.abs(x.value) * y.error + np.abs(y.value) * x.error + x.error * y.error
     product = x._rounded(x.value * y.value, error, format=x.format, underflow=True)
     zero = ((x.value == 0) & (x.error == 0)) | ((y.value == 0) & (y.error == 0))  # neither rounds nor underflows
-    product.error = np.where(zero & np.isfinite(product.error), 0, product.error)
+    if zero.any():
+        product.error = np.where(zero & np.isfinite(product.error), 0, product.error)
     return product
 
 

@@ -33,20 +33,20 @@ Learning*, §3.4.1.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import qr, svd
-from scipy.linalg.blas import dgemm
-from scipy.linalg.lapack import dormqr
 
 from refimpl.arithmetic.double_double import DoubleDouble
 from refimpl.datasets.dataset import Dataset
 from refimpl.errors import ParameterError
-from refimpl.exact.least_squares import least_squares
 from refimpl.exact.magnitude import check_magnitudes
 from refimpl.losses.squared_error import SquaredError
 from refimpl.types import Array, Number, Params
+
+ROWS = 256
+"""Rows of a block, at least, that is factorised by itself."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)  # eq=False: arrays have no single truth value
@@ -121,23 +121,20 @@ def ridge(
         (features, x_mean), (targets, y_mean) = _centred(features), _centred(targets)  # X_c, x̄; y_c, ȳ
 
     if n > p:
-        (R,) = qr(np.column_stack([features, targets]), mode="r", overwrite_a=True, check_finite=False)
+        R = _triangle(np.column_stack([features, targets]))
         core, targets = R[:p, :p], R[:p, p:]  # [X_c y_c] = Q [R Qᵀy_c]
     else:
-        reflectors, R = qr(features.T, mode="raw", check_finite=False)  # X_cᵀ = Q R, so X_c = Rᵀ Qᵀ
+        Q, R = np.linalg.qr(features.T)  # X_cᵀ = Q R, so X_c = Rᵀ Qᵀ
         core = R.T
-    U, s, Vt = svd(core, full_matrices=False, overwrite_a=True, check_finite=False)
+    U, s, Vt = np.linalg.svd(core, full_matrices=False)
 
     rank = int(np.sum(s > max(n, p) * np.finfo(np.float64).eps * s[0]))
     kept = s[:rank]
     filters = kept / (kept + alpha[:, None] / kept)  # s²/(s² + α), (k, rank)
-    # SciPy's BLAS here too: NumPy's is another library, whose waiting threads would slow the LAPACK calls above.
-    projected = dgemm(1.0, U[:, :rank], targets, trans_a=True)[:, 0]  # Uᵀ y_c
-    weight = dgemm(1.0, filters / kept * projected, Vt[:rank])  # V diag(f/s) Uᵀ y_c
-    if n <= p:  # Q w: from the coordinates of the basis to those of the features, without forming Q
-        padded = np.zeros((p, len(alpha)), order="F")
-        padded[:n] = weight.T
-        weight = dormqr("L", "N", *reflectors, padded, lwork=64 * len(alpha), overwrite_c=True)[0].T
+    projected = (U[:, :rank].T @ targets)[:, 0]  # Uᵀ y_c
+    weight = (filters / kept * projected) @ Vt[:rank]  # V diag(f/s) Uᵀ y_c
+    if n <= p:
+        weight = weight @ Q.T  # Q w: from the coordinates of the basis to those of the features
     params = {"weight": weight[:, None, :]}
     if intercept:
         params["bias"] = y_mean - np.sum(weight * x_mean, axis=1)[:, None]  # ȳ − x̄·w
@@ -153,8 +150,23 @@ def ridge(
     )
 
 
+def _triangle(A: Array) -> Array:
+    """R of A = QR: blocks of rows, each of which fits the cache, have R's of their own, and these have the whole's."""
+    qr: Any = np.linalg.qr  # Any: NumPy types no stack with mode "r"
+    q = A.shape[1]
+    rows = max(ROWS, 8 * q)
+    whole = len(A) // rows * rows
+    if whole > rows:
+        of_blocks = qr(A[:whole].reshape(-1, rows, q), mode="r")
+        A = np.vstack([of_blocks.reshape(-1, q), A[whole:]])
+    triangle: Array = qr(A, mode="r")
+    return triangle
+
+
 def _refined(X: Array, y: Array, alpha: Array, intercept: bool) -> dict[str, Array]:
     """The parameters from ``[1 X]``, where the intercept is a column that is not penalised."""
+    from refimpl.exact.least_squares import least_squares  # SciPy takes longer to import than most fits take
+
     first = int(intercept)
     M, targets = DoubleDouble.of(np.hstack([np.ones((len(X), first)), X])), DoubleDouble.of(y)
     decay = np.zeros((len(alpha), M.high.shape[1]))

@@ -81,9 +81,9 @@ def test_a_data_file_that_changes_while_a_command_runs_is_said_and_the_rows_that
 
 def test_time_and_memory_are_said_before_long_work_only(monkeypatch: pytest.MonkeyPatch) -> None:
     short = replace(parity.load("check-sgd"), epochs=50)
-    assert estimate(short, 6) == ""
+    assert estimate(short, short.draw(), 6) == ""
     monkeypatch.setattr(module, "LONG", 0.0)
-    said = estimate(short, 6)
+    said = estimate(short, short.draw(), 6)
     assert re.fullmatch(r"check-sgd: at least \d+ min and about [\d.e-]+ GiB of memory: 6 runs of \d+ steps.*", said)
 
 

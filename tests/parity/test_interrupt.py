@@ -50,15 +50,15 @@ def assert_whole(place: Path) -> None:
 def test_an_interrupt_while_the_third_run_is_judged(
     place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judge, calls = runner.judge, []
+    judged, calls = runner.judged, []
 
     def interrupted(*words: Any, **options: Any) -> Any:
         calls.append(words)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return judge(*words, **options)
+        return judged(*words, **options)
 
-    monkeypatch.setattr(runner, "judge", interrupted)
+    monkeypatch.setattr(runner, "judged", interrupted)
     assert main([*WORDS, "--json", "earlier.json"]) == 130
     out, err = capsys.readouterr()
     assert (out, err) == ("", LINE)
@@ -162,14 +162,14 @@ import os, signal, sys, time
 from parity.features.run import run as runner
 from parity.cli import main
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
-judge, calls = runner.judge, []
+judged, calls = runner.judged, []
 def interrupted(*words, **options):
     calls.append(words)
     if len(calls) == 3:
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(60)
-    return judge(*words, **options)
-runner.judge = interrupted
+    return judged(*words, **options)
+runner.judged = interrupted
 sys.exit(main({WORDS!r}))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)

@@ -307,22 +307,22 @@ def test_long_full_batch_training_ends_at_the_ridge_solution(bench: Any) -> None
 def test_the_ridge_solution_is_that_of_the_loss(loss: SquaredError, bench: Any) -> None:
     rate = 0.1 if loss.reduction == "mean" else 0.005
     experiment = bench.experiment(**TALL, loss=loss, penalties=(L2(strength=0.5),), optimizer=SGD(lr=rate), epochs=4000)
-    assert ridge_distance(bench.numpy(experiment), ridge_weight(experiment)) < 1e-13
+    assert ridge_distance(bench.numpy(experiment), ridge_weight(experiment, experiment.draw().dataset)) < 1e-13
 
 
 def test_several_strengths_on_the_weight_add_up(bench: Any) -> None:
     penalties = (L2(strength=0.2), L2(strength=0.3))
     experiment = bench.experiment(**TALL, penalties=penalties, optimizer=SGD(lr=0.1), epochs=800)
-    assert ridge_distance(bench.numpy(experiment), ridge_weight(experiment)) < 1e-13
+    assert ridge_distance(bench.numpy(experiment), ridge_weight(experiment, experiment.draw().dataset)) < 1e-13
 
 
 def test_short_training_is_far_from_it(bench: Any) -> None:
     experiment = bench.experiment(**TALL, penalties=(L2(strength=0.5),), optimizer=SGD(lr=0.1), epochs=2)
     trajectory = bench.numpy(experiment)
-    assert ridge_distance(trajectory, ridge_weight(experiment)) > 0.1
+    assert ridge_distance(trajectory, ridge_weight(experiment, experiment.draw().dataset)) > 0.1
     still = replace(experiment, optimizer=SGD(lr=0.0))
-    assert ridge_distance(bench.numpy(still), ridge_weight(still)) > ridge_distance(
-        trajectory, ridge_weight(experiment)
+    assert ridge_distance(bench.numpy(still), ridge_weight(still, still.draw().dataset)) > ridge_distance(
+        trajectory, ridge_weight(experiment, experiment.draw().dataset)
     )
 
 
@@ -339,7 +339,7 @@ NO_RIDGE: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("what", NO_RIDGE)
 def test_where_there_is_no_ridge_solution_there_is_no_distance(what: str, bench: Any) -> None:
     experiment = bench.experiment(**{**TALL, "penalties": (L2(strength=0.5),), **NO_RIDGE[what]})
-    assert ridge_distance(bench.torch(experiment), ridge_weight(experiment)) is None
+    assert ridge_distance(bench.torch(experiment), ridge_weight(experiment, experiment.draw().dataset)) is None
 
 
 # -- free runs --------------------------------------------------------------------------------------------------------

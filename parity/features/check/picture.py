@@ -21,6 +21,7 @@ from parity.pictures import (
     draw_shares,
     in_lines,
     legend_below,
+    log_scale,
     new_figure,
     save,
 )
@@ -59,7 +60,7 @@ def picture(target: str, diagnosis: Diagnosis) -> Figure:
         look = {"color": colour, "marker": marker, "ms": 4, "lw": 1.2, "label": label}
         draw_shares(axis, np.arange(len(share)), np.asarray(share), LOWEST, HIGHEST, **look)
     axis.axhline(1, color=INK, lw=1.5, label="limit")
-    axis.set_yscale("log")
+    log_scale(axis)
     axis.yaxis.set_minor_locator(NullLocator())
     axis.yaxis.set_major_formatter(_power_of_ten)
     axis.set_ylim(bottom=LOWEST / 2)

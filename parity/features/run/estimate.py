@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from parity.experiment import Experiment
+from parity.experiment import Experiment, Material
 from parity.formulation import realise
 from refimpl.memory import gibibytes
 from refimpl.training import train
@@ -19,9 +19,8 @@ COPIES = 7
 """The memory of a run holds the data so many times, in one arithmetic or another: measured on 500,000 rows at once."""
 
 
-def estimate(experiment: Experiment, runs: int) -> str:
+def estimate(experiment: Experiment, material: Material, runs: int) -> str:
     """``at least 12 min and about 1.5 GiB: …`` for an experiment and so many settings; empty where it is short."""
-    material = experiment.draw()
     steps = sum(len(batches) for batches in material.order)
     some = material.order[0][: min(50, steps // SAMPLE)]
     if not some:

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from parity.errors import InputError, check_name
-from parity.pictures import COLOURS, INK, colours, draw_shares, legend_below, log_axis, new_figure, save
+from parity.pictures import COLOURS, INK, colours, draw_shares, legend_below, log_axis, log_scale, new_figure, save
 from refimpl.penalties import L2
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def tolerance(name: str, runs: list[Run]) -> Figure:
             if len(steps):
                 draw_shares(axis, steps, share, 1e-4, 1e12, color=colour, marker=".", lw=1, ms=3, label=label)
         axis.axhline(1, color=INK, lw=1.5, label="limit")
-        axis.set_yscale("log")
+        log_scale(axis)
         axis.set_ylim(bottom=0.8e-4)
         axis.set_title(dtype, fontsize=11)
         axis.set_xlabel("step")
@@ -204,7 +204,7 @@ def free_runs(name: str, runs: list[Run]) -> Figure:
         highest = np.maximum(bands.max(axis=0), floor)
         steps = np.arange(len(highest))
         axis.fill_between(steps, floor, highest, color="#999999", alpha=0.25, lw=0, label="correct implementations")
-        axis.set_yscale("log")
+        log_scale(axis)
         axis.set_title(dtype, fontsize=11)
         axis.set_xlabel("step")
         axis.xaxis.get_major_locator().set_params(integer=True)

@@ -14,17 +14,16 @@ from parity.backends import backend as find_backend
 from parity.backends.base import DTYPES, IMPLEMENTATIONS, Backend, Implementation, Setting
 from parity.backends.reference import run_reference
 from parity.errors import EXPERIMENT, InputError, Option, OptionError, Unsupported, check_name, check_number, needs
-from parity.experiment import Experiment
+from parity.experiment import Experiment, Material
 from parity.features.run.estimate import estimate
 from parity.features.run.results import Reference, Report, Run
-from parity.formulation import FORMULATIONS, Formulation, realise
+from parity.formulation import FORMULATIONS, Formulation
 from parity.installed import __version__
 from parity.judge.free_run import free_run
-from parity.judge.steps import Checks
-from parity.judge.verdict import Verdict, judge
+from parity.judge.verdict import Verdict, checks_of, judged
 from parity.loading import Asked, load_all
 from parity.output import write_whole
-from refimpl.datasets import DATASETS
+from refimpl.datasets import DATASETS, Dataset
 from refimpl.errors import RefimplError
 from refimpl.exact.ridge import ridge
 from refimpl.losses import SquaredError
@@ -83,10 +82,11 @@ def run(
     references: list[Reference] = []
     runs: list[Run] = []
     for experiment in wanted:
-        if announce and (text := estimate(experiment, len(settings))):
+        material = experiment.draw()
+        if announce and (text := estimate(experiment, material, len(settings))):
             announce(text)
-        solution = ridge_weight(experiment)
-        reference = _reference(experiment, solution)
+        solution = ridge_weight(experiment, material.dataset)
+        reference = _reference(experiment, material, solution)
         if folder:
             reference = replace(reference, trajectory=_light(reference.trajectory))
             folder.save(reference.trajectory, experiment.name, "reference")
@@ -94,7 +94,7 @@ def run(
         for setting in settings:
             if progress:
                 progress(len(runs), len(wanted) * len(settings), f"{experiment.name} {setting}")
-            one = _run(framework, experiment, setting, solution, form_factor)
+            one = _run(framework, experiment, material, setting, solution, form_factor)
             if folder:
                 one = folder.keep(one)
             runs.append(one)
@@ -164,23 +164,29 @@ def _settings(
                     )
 
 
-def _reference(experiment: Experiment, solution: Array | None) -> Reference:
+def _reference(experiment: Experiment, material: Material, solution: Array | None) -> Reference:
     try:
-        trajectory = run_reference(experiment, "loss")
+        trajectory = run_reference(experiment, "loss", material)
     except (Unsupported, RefimplError) as error:
         raise InputError(f"{experiment.name}: {error}") from error
-    return Reference(experiment, trajectory, ridge_distance(trajectory, solution), data_in_words(experiment))
+    words = data_in_words(experiment, material.dataset)
+    return Reference(experiment, trajectory, ridge_distance(trajectory, solution), words)
 
 
 def _run(
-    framework: Backend, experiment: Experiment, setting: Setting, solution: Array | None, form_factor: float
+    framework: Backend,
+    experiment: Experiment,
+    material: Material,
+    setting: Setting,
+    solution: Array | None,
+    form_factor: float,
 ) -> Run:
     """Run and judge; what a framework refuses is unsupported, what breaks is an error, and the others go on."""
     try:
         trajectory = framework.run(experiment, setting)
-        verdict = judge(experiment, trajectory, form_factor=form_factor)
-        form = realise(experiment, setting.formulation)
-        drift = free_run(Checks(form, experiment.draw(), trajectory, form_factor=form_factor), trajectory)
+        checks = checks_of(experiment, material, trajectory, form_factor=form_factor)
+        verdict = judged(checks)
+        drift = free_run(checks, trajectory)
     except Unsupported as refusal:
         return Run(experiment, framework.name, setting, Verdict("unsupported", str(refusal)))
     except Exception as error:  # whatever breaks in one run must not lose the others
@@ -202,16 +208,16 @@ def _light(trajectory: Trajectory) -> Trajectory:
     return trajectory.without_steps() if trajectory.large else trajectory
 
 
-def data_in_words(experiment: Experiment) -> str:
+def data_in_words(experiment: Experiment, dataset: Dataset) -> str:
     """``digits: 1,437 training and 360 validation rows of 784 features``."""
-    dataset, kind = experiment.draw().dataset, type(experiment.data)
+    kind = type(experiment.data)
     name = next((name for name, cls in DATASETS.items() if cls is kind), kind.__name__)
     _, rows, features = dataset.X.shape
     validation = "" if dataset.X_validation is None else f" and {dataset.X_validation.shape[1]:,} validation"
     return f"{name}: {rows:,} training{validation} rows of {features:,} feature{'s' if features > 1 else ''}"
 
 
-def ridge_weight(experiment: Experiment) -> Array | None:
+def ridge_weight(experiment: Experiment, dataset: Dataset) -> Array | None:
     """The weight w* of the ridge solution; None where the experiment's objective has no such unique minimiser."""
     loss, model = experiment.loss, experiment.model
     only_ridge = all(isinstance(p, L2) and p.parameters == ("weight",) for p in experiment.penalties)
@@ -220,7 +226,6 @@ def ridge_weight(experiment: Experiment) -> Array | None:
     )
     if not (isinstance(loss, SquaredError) and isinstance(model, Linear) and only_ridge and descends):
         return None
-    dataset = experiment.draw().dataset
     strength = sum(float(p.strength) for p in experiment.penalties if isinstance(p, L2))
     solution = ridge(dataset.X, dataset.y, loss, np.array([strength]), intercept=model.bias)
     return None if solution.minimum_norm[0] else solution.params["weight"]

@@ -12,7 +12,7 @@ from parity.features.sweep.beside import Beside
 from parity.features.sweep.marks import Mark
 from parity.features.sweep.run import Sweep
 from parity.features.sweep.words import RULES, middle, number
-from parity.pictures import COLOURS, INK, legend_below, new_picture
+from parity.pictures import COLOURS, INK, legend_below, log_scale, new_picture
 from refimpl.types import Array
 
 BLUE, RED, GREEN = COLOURS[:3]
@@ -131,7 +131,7 @@ def _log_where_wide(*axes: Any) -> None:
         y: Array = np.concatenate([np.asarray(line.get_ydata(), float) for line in axis.lines])
         y = y[np.isfinite(y) & (y > 0)]
         if y.size and y.max() > 30 * y.min():
-            axis.set_yscale("log")
+            log_scale(axis)
 
 
 def _show_divergence(axes: Collection[Any], sweep: Sweep) -> None:
