@@ -27,9 +27,12 @@ from refimpl.types import Array
 
 
 @contextmanager
-def recording(features: int) -> Iterator[EventLog]:
-    """Hooks on all that happens inside, for parameters of as many numbers as the model has ``features``, or of one."""
-    log = EventLog(features)
+def recording(features: int, *, states: bool = False) -> Iterator[EventLog]:
+    """Hooks on all that happens inside, for parameters of as many numbers as the model has ``features``, or of one.
+
+    ``states``: the state of the optimizers is recorded, too.
+    """
+    log = EventLog(features, states)
     with ExitStack() as hooks:
         hooks.callback(register_optimizer_step_pre_hook(log.before_step).remove)
         hooks.callback(register_optimizer_step_post_hook(log.after_step).remove)
@@ -54,8 +57,8 @@ class Running:
 class EventLog:
     """The events so far. ``trouble``: why recording was given up, if it was; the user's code goes on in any case."""
 
-    def __init__(self, features: int) -> None:
-        self.sizes = {features, 1}
+    def __init__(self, features: int, states: bool = False) -> None:
+        self.sizes, self.states = {features, 1}, states
         self.events: list[Event] = []
         self.trouble = ""
         self._tensors: list[Tensor] = []
@@ -154,7 +157,7 @@ class EventLog:
 
     def after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         """Copy what a step left."""
-        del optimizer, args, kwargs
+        del args, kwargs
         with self._safely():
             call = sys._getframe(1)
             while self._running and self._running[-1].call is not call:
@@ -165,6 +168,8 @@ class EventLog:
             self._close(running)
             step = running.step
             step.after = {n: self._value(n) for n in running.tensors}
+            if self.states:
+                step.state = {n: _state(optimizer, t) for n, t in running.tensors.items()}
             for inner in running.inner:
                 inner.optimizer = step.optimizer
             for n in running.tensors:
@@ -287,6 +292,12 @@ def _copy(tensor: Tensor) -> Array:
     """A copy of a tensor in float64, which holds each number exactly."""
     dense = tensor.detach() if tensor.layout == torch.strided else tensor.detach().to_dense()
     return exact(dense)
+
+
+def _state(optimizer: Any, parameter: Tensor) -> dict[str, Array]:
+    """The tensors that an optimizer keeps for a parameter."""
+    kept = optimizer.state.get(parameter, {})
+    return {str(key): _copy(value) for key, value in kept.items() if isinstance(value, Tensor)}
 
 
 def _numbers(group: Mapping[str, Any]) -> dict[str, float]:
