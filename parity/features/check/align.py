@@ -145,8 +145,8 @@ def reports_of(history: History, groups: Rows, roles: Roles, start: Params) -> l
 
 
 def moments_of(history: History, start: Params, reports: Sequence[Params]) -> Moments:
-    """The weights and the state of the optimizers before the first step and after each one; those that were reported
-    where no step is seen, and none where there are no reports, either."""
+    """The weights before the first step, and in each step the numbers of the groups, and the weights and the state that
+    it left; the weights that were reported where no step is seen, and none where there are no reports, either."""
     try:
         roles = roles_by_start(history, start)
     except InputError:
@@ -157,12 +157,14 @@ def moments_of(history: History, start: Params, reports: Sequence[Params]) -> Mo
     before = [e.before for e in groups[0] if isinstance(e, Step)]
     moments: list[Params] = [{name: e[n] for e in before[::-1] for n, name in roles.items() if n in e}]
     for group in groups:
-        moment = dict(moments[-1])
+        numbers: dict[str, Array] = {}
+        left: dict[str, Array] = {}
         for step in (e for e in group if isinstance(e, Step)):
             for n, name in roles.items():
-                moment |= {name: step.after[n]} if n in step.after else {}
-                moment |= {f"{key} of {name}": value for key, value in step.state.get(n, {}).items()}
-        moments.append(moment)
+                numbers |= {f"{key} of {name}": np.array(value) for key, value in step.numbers.get(n, {}).items()}
+                left |= {name: step.after[n]} if n in step.after else {}
+                left |= {f"{key} of {name}": value for key, value in step.state.get(n, {}).items()}
+        moments.append({**numbers, **left})
     return moments
 
 

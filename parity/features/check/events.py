@@ -30,7 +30,7 @@ class RecordedRun:
 
 
 Moments = Sequence[Mapping[str, Array]]
-"""The weights and the state by name, before the first step and after each one."""
+"""Weights, state and numbers of the groups by name, before the first step and of each one."""
 
 
 @dataclass(frozen=True)

@@ -52,13 +52,20 @@ def diagnose_ranks(experiment: Experiment, runs: Sequence[RankRun]) -> Diagnosis
     equal = None if silent else parted is None
     diagnosis = diagnose(experiment, trajectory, observed=replace(observed, ranks_equal=equal))
     if parted is not None:
-        text = parted.text if diagnosis.verdict != "disagree" else f"{diagnosis.text}; {parted.text}"
-        return replace(diagnosis, verdict="disagree", text=text, findings=(*diagnosis.findings, parted))
+        findings = _beside(parted, diagnosis)
+        text = "; ".join(one.text for one in findings)
+        return replace(diagnosis, verdict="disagree", text=text, findings=findings)
     note = f"the ranks are not compared: no step of rank {' and '.join(silent)} was seen"
     if not silent:
         steps = len(moments[0]) - 1
         note = f"{len(runs)} ranks hold the same weights and state after each of {steps} steps, bit for bit"
     return replace(diagnosis, notes=(*diagnosis.notes, note))
+
+
+def _beside(parted: Finding, diagnosis: Diagnosis) -> tuple[Finding, ...]:
+    """A cause that has a name comes first; a mere description may be what ranks that part have made of the gradient."""
+    named = bool(diagnosis.explanations) and diagnosis.explanations[0].named
+    return (*diagnosis.findings, parted) if named else (parted, *diagnosis.findings)
 
 
 def part(ranks: Sequence[Moments]) -> Finding | None:
@@ -70,7 +77,7 @@ def part(ranks: Sequence[Moments]) -> Finding | None:
         for name in dict.fromkeys(name for moment in moments for name in moment):
             values = {rank: moment[name] for rank, moment in enumerate(moments) if name in moment}
             if (place := _first_difference(list(values.values()))) is not None:
-                when = f"after step {k - 1}" if k else "before the first step"
+                when = f"in step {k - 1}" if k else "before the first step"
                 tensor = f"{name}{list(place)}" if place else name
                 evidence = ", ".join(f"{value[place]:.17g} on rank {rank}" for rank, value in values.items())
                 return finding("ranks-part", f"{tensor} {when}: {evidence}", tensor=tensor, when=when)
