@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -52,6 +53,8 @@ def check(
     check_number("limit", limit, 1)
     if ranks is not None:
         check_number("ranks", ranks, 2, whole=True)
+        if "TORCHELASTIC_RUN_ID" in os.environ:
+            raise OptionError(Option("ranks"), " starts the ranks itself; leave torchrun out")
     options = dict(hyper or {})
     check_hyper(options)
     progress = progress or _quiet

@@ -32,7 +32,7 @@ NAMED: Mapping[str, tuple[str, ...]] = {
     "alone": ("ranks-own-gradient", "ranks-part"),
     "same rows": ("ranks-same-rows",),
     "epoch": ("batches-shuffled-once",),
-    "scheduler": ("schedule-stretched",),
+    "scheduler": ("schedule-twice",),
     "other rate": ("ranks-part",),
     "other start": ("ranks-part",),
 }
@@ -172,6 +172,12 @@ def test_in_python_ranks_need_a_name() -> None:
         check(lambda task: task.record(task.weight), RANKS, ranks=2)
     with pytest.raises(InputError, match=r"ranks 2\.5: allowed: a whole number"):
         check(DDP, RANKS, ranks=2.5)  # type: ignore[arg-type]
+
+
+def test_under_torchrun_ranks_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    with pytest.raises(InputError, match="ranks starts the ranks itself; leave torchrun out"):
+        check(DDP, RANKS, ranks=2)
 
 
 def test_the_last_line_of_the_error_of_a_rank_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
