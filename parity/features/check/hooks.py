@@ -23,6 +23,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 
 from parity.features.check.events import Backward, Event, History, ReportEvent, Seen, Step
 from parity.features.check.task import exact
+from parity.record.local import dtensor
 from refimpl.types import Array
 
 
@@ -72,9 +73,8 @@ class EventLog:
     def history(self) -> History:
         """The recorded events, without torch's objects."""
         seen = [Seen(tuple(t.shape), str(t.dtype).removeprefix("torch.")) for t in self._tensors]
-        return History(
-            self.events, seen, {n: self._value(n) for n in range(len(seen))}, tuple(self._shapes), self.trouble
-        )
+        last = {n: self._value(n, gathered=False) for n in range(len(seen))}
+        return History(self.events, seen, last, tuple(self._shapes), self.trouble)
 
     def mark(self, reported: Mapping[str, Tensor]) -> None:
         """Record that a report was made."""
@@ -241,9 +241,13 @@ class EventLog:
         same = (n for n, t in enumerate(self._tensors) if t.data_ptr() == tensor.data_ptr())
         return next((n for n in same if self._tensors[n].numel() == tensor.numel()), None)
 
-    def _value(self, number: int) -> Array:
-        """A copy of the value; the one before, where nothing changed."""
-        value, last = _copy(self._tensors[number]), self._last.get(number)
+    def _value(self, number: int, *, gathered: bool = True) -> Array:
+        """A copy of the value; the one before, where nothing changed, or where it cannot be read: its memory was freed,
+        or it is divided over ranks and is not to be ``gathered``."""
+        tensor, last = self._tensors[number], self._last.get(number)
+        if _is_freed(tensor) or (not gathered and isinstance(tensor, dtensor())):
+            return np.full(tensor.shape, np.nan) if last is None else last
+        value = _copy(tensor)
         if last is None or not np.array_equal(value, last, equal_nan=True):
             self._last[number] = last = value
         return last
@@ -259,11 +263,20 @@ class EventLog:
 
 def _has_memory(tensor: Tensor) -> bool:
     """Not one of those that stand for others while ``torch.func`` transforms a function."""
+    if isinstance(tensor, dtensor()):
+        return True
     try:
         tensor.data_ptr()
     except RuntimeError:
         return False
     return True
+
+
+def _is_freed(tensor: Tensor) -> bool:
+    """Whether its memory is gone, as that of weights which FSDP gathers for a pass: to read it ends the process."""
+    if isinstance(tensor, dtensor()) or tensor.layout != torch.strided:
+        return False
+    return tensor.numel() > 0 and tensor.untyped_storage().nbytes() == 0
 
 
 def _leaves(roots: Any) -> Iterator[Tensor]:

@@ -90,7 +90,7 @@ def part(ranks: Sequence[Moments]) -> Finding | None:
 
 def _first_difference(arrays: Sequence[Array]) -> tuple[int, ...] | None:
     """The first element that is not the same in all arrays, bit for bit; None where there is none."""
-    bits = [np.ascontiguousarray(array).view(np.int64) for array in arrays]
+    bits = [np.array(array, float, order="C").view(np.int64) for array in arrays]
     if len({each.shape for each in bits}) > 1:
         return None  # divided over the ranks
     differs = np.any([each != bits[0] for each in bits], axis=0)

@@ -36,6 +36,7 @@ from parity.errors import InputError
 from parity.features.check.align import WATCH
 from parity.features.check.events import Records
 from parity.features.check.task_batches import EpochBatches, EpochRows
+from parity.record.local import dtensor
 from refimpl.types import Array
 
 if TYPE_CHECKING:
@@ -214,8 +215,9 @@ class Loader:
 
 
 def exact(tensor: Tensor) -> Array:
-    """A copy in float64."""
-    copied: Array = tensor.detach().to("cpu", torch.float64, copy=True).numpy()
+    """A copy in float64; of a ``DTensor`` the whole, for which all ranks must ask."""
+    whole = tensor.detach().full_tensor() if isinstance(tensor, dtensor()) else tensor.detach()
+    copied: Array = whole.to("cpu", torch.float64, copy=True).numpy()
     return copied
 
 
