@@ -16,26 +16,30 @@ from parity.features.check.recorded import rank_run
 from parity.features.check.task import Task
 from parity.features.check.task_data import TaskData
 
-FAULTS: Mapping[str, Mapping[str, Any]] = {
+BY_HAND: Mapping[str, Mapping[str, Any]] = {
+    "mean by hand": {"reduced": "mean"},
+    "sum by hand": {"reduced": "sum"},
+    "alone": {"reduced": "none"},
+    "same rows by hand": {"reduced": "mean", "shard_of": 0},
+    "other start": {"reduced": "mean", "moved": 0.5},
+}
+WITH_DDP: Mapping[str, Mapping[str, Any]] = {
     "correct": {},
-    "sum": {"hook": True},
+    "sum": {"reduced": "hook"},
     "unequal": {},
-    "alone": {"wrapped": False},
     "same rows": {"shard_of": 0},
     "epoch": {"shuffled": False},
     "scheduler": {"schedules": 2},
     "correct scheduler": {"schedules": 1},
     "other rate": {"rate": 1.5},
-    "other start": {"wrapped": False, "averaged": True, "moved": 0.5},
 }
+FAULTS = {**BY_HAND, **WITH_DDP}
 
 
 def train(
     task: Any,
     *,
-    hook: bool = False,
-    wrapped: bool = True,
-    averaged: bool = False,
+    reduced: str = "mean by DistributedDataParallel",
     shard_of: int | None = None,
     shuffled: bool = True,
     schedules: int = 0,
@@ -45,11 +49,11 @@ def train(
     """A loop over the rank's own rows, with at most one fault; ``rate`` and ``moved`` are of rank 1 alone."""
     net = torch.nn.Linear(task.features, 1, dtype=task.dtype)
     net.load_state_dict(task.initial)
-    if task.rank:
-        net.weight.data += moved
-    model = DistributedDataParallel(net) if wrapped else net
-    if hook:
-        model.register_comm_hook(None, added)  # type: ignore[operator]
+    net.weight.data += moved * task.rank
+    by_hand = reduced in ("mean", "sum", "none")
+    model: Any = net if by_hand else DistributedDataParallel(net)
+    if reduced == "hook":
+        model.register_comm_hook(None, added)
     optimizer = torch.optim.SGD(task.param_groups(net), momentum=0.9)
     for group in optimizer.param_groups:
         group["lr"] *= rate if task.rank else 1.0
@@ -60,11 +64,10 @@ def train(
             X_own, y_own = task.shard(task.rank if shard_of is None else shard_of, X, y)
             optimizer.zero_grad()
             torch.nn.functional.mse_loss(model(X_own), y_own).backward()
-            if averaged:
-                for parameter in net.parameters():
-                    assert parameter.grad is not None
-                    distributed.all_reduce(parameter.grad)
-                    parameter.grad /= task.world_size
+            for parameter in net.parameters() if reduced in ("mean", "sum") else ():
+                assert parameter.grad is not None
+                distributed.all_reduce(parameter.grad)
+                parameter.grad /= task.world_size if reduced == "mean" else 1
             optimizer.step()
             for _ in range(schedules):
                 scheduler.step()
@@ -77,10 +80,11 @@ def added(_, bucket):  # type: ignore[no-untyped-def]
 
 
 def record_all(data: Mapping[str, TaskData], dtypes: tuple[str, ...], rank: int) -> dict[tuple[str, str], RankRun]:
-    """All of them in all dtypes, in the process of one rank."""
+    """Those that have data, in all dtypes, in the process of one rank."""
     distributed.init_process_group("gloo")
     runs = {}
-    for what, how in FAULTS.items():
+    for what in data:
+        how = FAULTS[what]
         for dtype in dtypes:
             task = Task(data[what], dtype, "cpu", rank, distributed.get_world_size())
             with recording(task.features, states=True) as log:

@@ -13,7 +13,6 @@ import pytest
 import parity
 from parity.cli import main
 from parity.errors import InputError
-from parity.experiment import Experiment
 from parity.features.check.launch import launch
 from parity.features.check.ranks import diagnose_ranks, part
 from parity.features.check.run import check
@@ -24,23 +23,30 @@ from refimpl.schedules import Exponential
 ROOT = Path(__file__).parents[3]
 RANKS = ROOT / "examples" / "trainers" / "ranks.toml"
 DDP = f"{ROOT / 'examples' / 'trainers' / 'ddp.py'}:train"
-NAMED: Mapping[str, tuple[str, ...]] = {
+BY_HAND: Mapping[str, tuple[str, ...]] = {
+    "mean by hand": (),
+    "sum by hand": ("ranks-not-averaged",),
+    "alone": ("ranks-own-gradient", "ranks-part"),
+    "same rows by hand": ("ranks-same-rows",),
+    "other start": ("ranks-part",),
+}
+"""What is found first of functions of ``rank_faults.py``."""
+WITH_DDP: Mapping[str, tuple[str, ...]] = {
     "correct": (),
     "correct scheduler": (),
     "sum": ("ranks-not-averaged",),
     "unequal": ("rows-ranks-unequal",),
-    "alone": ("ranks-own-gradient", "ranks-part"),
     "same rows": ("ranks-same-rows",),
     "epoch": ("batches-shuffled-once",),
     "scheduler": ("schedule-twice",),
     "other rate": ("ranks-part",),
-    "other start": ("ranks-part",),
 }
-"""What is found first of each function of ``rank_faults.py``."""
-ALIKE_IN_BFLOAT16 = {"unequal": "rows-ranks-unequal"}
-"""Faults beside which another one is as near in bfloat16."""
+"""The same of those that wrap their model, which imports half of torch once more."""
+CAUGHT_IN_BFLOAT16 = ("unequal",)
+"""Faults that are caught in bfloat16 and have another name there: the bound of centred targets is wide."""
 SAID = {
     "sum": "the gradient is 2 times their mean",
+    "sum by hand": "the gradient is 2 times their mean",
     "unequal": "the rows are dealt to 2 ranks, which have 3, 2 of 5",
     "alone": "part at weight[0, 0] in step 0",
     "other rate": "part at lr of weight in step 0",
@@ -53,30 +59,37 @@ def _finds_the_faults(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
 
 
-def experiments() -> dict[str, Experiment]:
+@pytest.mark.parametrize(
+    ("dtype", "named"),
+    [
+        ("float32", BY_HAND),
+        *(pytest.param(dtype, BY_HAND, marks=pytest.mark.slow) for dtype in ("float64", "bfloat16")),
+        *(pytest.param(dtype, WITH_DDP, marks=pytest.mark.slow) for dtype in ("float64", "float32", "bfloat16")),
+    ],
+)
+@pytest.mark.every_case
+def test_correct_ranks_agree_and_each_fault_is_named(dtype: str, named: Mapping[str, tuple[str, ...]]) -> None:
     asked = parity.load(RANKS)
     scheduled = replace(asked, schedule=Exponential(gamma=0.9, per="step"))
     others = {"unequal": replace(asked, ranks=None), "scheduler": scheduled, "correct scheduler": scheduled}
-    return {what: others.get(what, asked) for what in NAMED}
-
-
-@pytest.mark.parametrize(
-    "dtype", ["float32", *(pytest.param(d, marks=pytest.mark.slow) for d in ("float64", "bfloat16"))]
-)
-def test_correct_ranks_agree_and_each_fault_is_named(dtype: str) -> None:
-    asked = experiments()
-    data = {what: task_data(one, 2) for what, one in asked.items()}
+    experiments = {what: others.get(what, asked) for what in named}
+    data = {what: task_data(one, 2) for what, one in experiments.items()}
     runs = launch("rank_faults:record_all", data, (dtype,), count=2, limit=600)
-    for what, ids in NAMED.items():
-        diagnosis = diagnose_ranks(asked[what], [run[what, dtype] for run in runs])
-        findings = diagnosis.findings
-        alike = [id for one in findings for id in one.alike] if dtype == "bfloat16" else []
-        found = tuple(one.id for one in findings)[: len(ids)]
-        assert found == ids or (ids and ALIKE_IN_BFLOAT16.get(what) in alike), (what, diagnosis.text, findings)
+    for what, ids in named.items():
+        diagnosis = diagnose_ranks(experiments[what], [run[what, dtype] for run in runs])
         assert (diagnosis.verdict == "disagree") == bool(ids), (what, diagnosis.text)
-        assert SAID.get(what, "") in diagnosis.text or found != ids
-        parted = "ranks-part" in ids
-        assert any("2 ranks hold the same" in note for note in diagnosis.notes) != parted, (what, diagnosis.notes)
+        equal = any("2 ranks hold the same" in note for note in diagnosis.notes)
+        assert equal != ("ranks-part" in ids), (what, diagnosis.notes)
+        if dtype != "bfloat16" or what not in CAUGHT_IN_BFLOAT16:
+            found = tuple(one.id for one in diagnosis.findings)
+            assert found[: len(ids)] == ids and SAID.get(what, "") in diagnosis.text, (what, diagnosis.text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("example", ["ddp", "fsdp"])
+def test_the_trainers_of_torch_agree_on_two_ranks(example: str) -> None:
+    diagnosis = check(f"{RANKS.with_name(example)}.py:train", RANKS, ranks=2, limit=600)
+    assert diagnosis.verdict == "agree" and "2 ranks hold the same" in diagnosis.notes[-1], diagnosis.text
 
 
 # -- the processes -----------------------------------------------------------------------------------------------------
@@ -181,12 +194,13 @@ def test_under_torchrun_ranks_are_refused(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_the_last_line_of_the_error_of_a_rank_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The others wait for it in their first reduction."""
-    source = (ROOT / "examples" / "trainers" / "ddp.py").read_text(encoding="utf-8")
-    failing = source.replace(
-        "            optimizer.zero_grad()", "            task.rank and task.nothing\n            optimizer.zero_grad()"
+    """The other one waits for it."""
+    (tmp_path / "mine.py").write_text(
+        "from torch import distributed\n\n\n"
+        "def train(task):\n"
+        "    distributed.init_process_group('gloo')\n"
+        "    distributed.barrier() if not task.rank else task.nothing\n"
     )
-    (tmp_path / "mine.py").write_text(failing)
     words = [f"{tmp_path / 'mine.py'}:train", "--experiment", str(RANKS), "--ranks", "2", "--limit", "600"]
     assert main(["check", *words]) == 2
     said = " ".join(capsys.readouterr().err.split())
