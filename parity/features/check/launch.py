@@ -75,6 +75,13 @@ def address(count: int) -> dict[str, str]:
     return shared | ({} if own is None else {"GLOO_SOCKET_IFNAME": own})
 
 
+def started_by_torchrun() -> tuple[int, int]:
+    """The rank of this process and their number, where ``torchrun`` has started it; else 0 of 1."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return 0, 1
+    return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+
+
 def variables(rank: int) -> dict[str, str]:
     """What one rank has for itself."""
     return {"RANK": str(rank), "LOCAL_RANK": str(rank)}

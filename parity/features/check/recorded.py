@@ -15,6 +15,7 @@ from parity.features.check.align import moments_of, observed_in, reports_of, rol
 from parity.features.check.events import History, RankRun, RecordedRun, Records, Step
 from parity.features.check.hooks import EventLog, recording
 from parity.features.check.kind import kind_of
+from parity.features.check.launch import started_by_torchrun
 from parity.features.check.put_off import put_off_dynamo
 from parity.features.check.target import Target, load
 from parity.features.check.task import Task, exact
@@ -28,7 +29,7 @@ def record_target(target: Target, data: TaskData, dtype: str, device: str) -> Re
     """Record a user's function in the process of its code, from the import of its file on; None of an optimizer."""
     put_off_dynamo()
     sys.argv[:] = [target.place]  # for code that reads its command line
-    task = Task(data, dtype, device)
+    task = Task(data, dtype, device, *started_by_torchrun())
     with recording(task.features) as log:
         train = load(target)
         if kind_of(str(target), train) == "optimizer":

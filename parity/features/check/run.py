@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from parity.errors import Option, OptionError, check_name, check_number, needs
 from parity.experiment import Experiment
 from parity.explain.finding import Diagnosis
 from parity.features.check.checked import Checked, checked
+from parity.features.check.launch import started_by_torchrun
 from parity.features.check.target import Target, parse
 from parity.loading import Asked, load
 from parity.output import Progress
@@ -53,7 +53,7 @@ def check(
     check_number("limit", limit, 1)
     if ranks is not None:
         check_number("ranks", ranks, 2, whole=True)
-        if "TORCHELASTIC_RUN_ID" in os.environ:
+        if started_by_torchrun()[1] > 1:
             raise OptionError(Option("ranks"), " starts the ranks itself; leave torchrun out")
     options = dict(hyper or {})
     check_hyper(options)

@@ -13,7 +13,7 @@ import pytest
 import parity
 from parity.cli import main
 from parity.errors import InputError
-from parity.features.check.launch import launch
+from parity.features.check.launch import launch, started_by_torchrun
 from parity.features.check.ranks import diagnose_ranks, part
 from parity.features.check.run import check
 from parity.features.check.task_data import task_data
@@ -188,7 +188,10 @@ def test_in_python_ranks_need_a_name() -> None:
 
 
 def test_under_torchrun_ranks_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    assert started_by_torchrun() == (0, 1)
+    for name, value in {"TORCHELASTIC_RUN_ID": "none", "RANK": "1", "WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    assert started_by_torchrun() == (1, 2)
     with pytest.raises(InputError, match="ranks starts the ranks itself; leave torchrun out"):
         check(DDP, RANKS, ranks=2)
 
