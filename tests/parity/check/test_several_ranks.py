@@ -161,7 +161,7 @@ def test_ranks_are_compared_bit_for_bit() -> None:
     ("words", "message"),
     [
         ([DDP, "--experiment", str(RANKS), "--ranks", "1"], "--ranks"),
-        ([DDP, "--experiment", str(RANKS), "--ranks", "3"], "--ranks 3: ranks asks for 2 ranks; allowed: 2"),
+        ([DDP, "--experiment", str(RANKS), "--ranks", "3"], "--ranks 3: two-ranks asks for 2 ranks; allowed: 2"),
         ([DDP, "--experiment", "check-sgd", "--ranks", "9"], "9 with a batch of 2 rows: a rank without a row"),
         ([DDP, "--ranks", "2"], "to what is it held? give --experiment"),
         ([DDP, "--experiment", str(RANKS), "--ranks", "2", "--hyper", "lr=1"], "--hyper: is for optimizers"),
