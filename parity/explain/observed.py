@@ -26,6 +26,7 @@ class Observed:
     ``averaged``    (K, 1, …): the mean of the values right after the last steps of all tensors of its shape that were
                     stepped; nan where there is no other one
     ``trouble``     an exception at which recording was given up; what came before it is there
+    ``ranks_equal`` whether all ranks had the same weights and state in each step; None of a single process
 
     """
 
@@ -39,6 +40,7 @@ class Observed:
     after: Mapping[str, Array] = field(default_factory=dict)
     averaged: Mapping[str, Array] = field(default_factory=dict)
     trouble: str = ""
+    ranks_equal: bool | None = None
 
     def since(self, step: int) -> Observed:
         """The observation without the first steps."""

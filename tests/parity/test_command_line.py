@@ -34,6 +34,7 @@ EXAMPLES = [(name, example) for name, command in COMMANDS.items() for example in
 LONG = (
     "parity run",
     "parity check torch.optim",
+    "parity check examples/trainers",
     "parity verify",
     "parity sweep",
     "parity check examples/own/run.csv",

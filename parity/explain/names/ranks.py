@@ -37,8 +37,11 @@ def reduced(design: Design, asked: Ranks) -> Iterator[Cause]:
     yield cause("ranks-other-shard", otherwise, executed=SHARDS[other.shard], asked=SHARDS[asked.shard])
 
 
-def counted(design: Design, asked: Ranks) -> Iterator[Cause]:
-    """Causes that count one rank otherwise than the others."""
+def counted(design: Design, asked: Ranks, equal: bool | None = None) -> Iterator[Cause]:
+    """Causes that count one rank otherwise than the others.
+
+    ``equal``: whether all ranks were seen to hold the same weights, so that they made one and the same gradient.
+    """
     count = asked.count
     world = count if asked.reduce == "mean" else 1
     for rank in range(count):
@@ -46,7 +49,7 @@ def counted(design: Design, asked: Ranks) -> Iterator[Cause]:
         for decayed in _decays(design):
             changed = partial(partial, _with_times, decayed=decayed)
             own = changed(times=alone * world)
-            yield cause("ranks-own-gradient", own, rank=rank, variant=decayed)
+            yield cause("ranks-same-rows" if equal else "ranks-own-gradient", own, rank=rank, variant=decayed)
             for divisor in {world, max(world - 1, 1)} if count > 2 else {world}:
                 others = changed(times=(1 - alone) * world / divisor)
                 yield cause("ranks-one-missing", others, rank=rank, divisor=divisor, variant=decayed)

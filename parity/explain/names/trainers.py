@@ -34,7 +34,8 @@ def groups(chain: Chain, design: Design) -> Iterator[Iterator[Cause]]:
         yield accumulation.other_windows(design, design.form.accumulation, chain.engine.recording.steps)
     if design.form.ranks is not None and as_many:
         yield ranks.reduced(design, design.form.ranks)
-        yield nearest(design, chain.engine, list(ranks.counted(design, design.form.ranks)))
+        equal = chain.observed.ranks_equal if chain.observed is not None else None
+        yield nearest(design, chain.engine, list(ranks.counted(design, design.form.ranks, equal)))
 
 
 # -- clipping --------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import numpy as np
 
 from parity.errors import InputError
 from parity.explain.observed import Observed
-from parity.features.check.events import Backward, Event, History, ReportEvent, Step
+from parity.features.check.events import Backward, Event, History, Moments, ReportEvent, Step
 from refimpl.types import Array
 
 WATCH = "parity.watch(optimizer) judges the optimizer of any model while it trains"
@@ -142,6 +142,30 @@ def reports_of(history: History, groups: Rows, roles: Roles, start: Params) -> l
             elif value is not None:
                 reports[k][name] = value.reshape(start[name].shape)
     return list(reports)
+
+
+def moments_of(history: History, start: Params, reports: Sequence[Params]) -> Moments:
+    """The weights before the first step, and in each step the numbers of the groups, and the weights and the state that
+    it left; the weights that were reported where no step is seen, and none where there are no reports, either."""
+    try:
+        roles = roles_by_start(history, start)
+    except InputError:
+        return reports
+    groups = steps_of(history, roles)
+    if not groups:
+        return reports
+    before = [e.before for e in groups[0] if isinstance(e, Step)]
+    moments: list[Params] = [{name: e[n] for e in before[::-1] for n, name in roles.items() if n in e}]
+    for group in groups:
+        numbers: dict[str, Array] = {}
+        left: dict[str, Array] = {}
+        for step in (e for e in group if isinstance(e, Step)):
+            for n, name in roles.items():
+                numbers |= {f"{key} of {name}": np.array(value) for key, value in step.numbers.get(n, {}).items()}
+                left |= {name: step.after[n]} if n in step.after else {}
+                left |= {f"{key} of {name}": value for key, value in step.state.get(n, {}).items()}
+        moments.append({**numbers, **left})
+    return moments
 
 
 def observed_in(history: History, rows: Rows, roles: Roles, start: Params) -> Observed:

@@ -15,6 +15,7 @@ from parity.options import DTYPE_NAMES, Device, HeldTo, Json, Out, choices, dtyp
 EXAMPLES = (
     "parity check --template > loop.py",
     "parity check loop.py:train --experiment check-sgd",
+    "parity check examples/trainers/ddp.py:train --experiment examples/trainers/ranks.toml --ranks 2",
     "parity check examples/own/run.csv --experiment check-mse",
     "parity check torch.optim:Adam --hyper lr=0.01 --hyper weight_decay=0.1 --against adamw",
 )
@@ -55,6 +56,12 @@ def check_command(
     template: Annotated[
         bool, typer.Option("--template", help="Print a training loop to begin with: that of --experiment.")
     ] = False,
+    ranks: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=2, help="Run a training function in N processes of torch.distributed, as torchrun does."
+        ),
+    ] = None,
     limit: Annotated[float, typer.Option(metavar="SECONDS", min=1, help="How long the code may take.")] = 60.0,
     out: Out = None,
     json: Json = None,
@@ -87,12 +94,13 @@ def check_command(
                 against=against,
                 dtype=dtype,
                 device=device,
+                ranks=ranks,
                 limit=limit,
                 progress=show,
             )
     except TheirError as error:
         print(f"{error}\n", file=sys.stderr)
-        raise InputError(f"{target}: raised the exception above") from None
+        raise InputError(f"{target}: {error.said}") from None
     text, written = write_all(target, diagnosis, output.folder)
     diagnosis._print(output.console)
     output.results(written)

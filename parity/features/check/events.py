@@ -29,6 +29,18 @@ class RecordedRun:
     averages: Sequence[Mapping[str, Array]] = ()
 
 
+Moments = Sequence[Mapping[str, Array]]
+"""Weights, state and numbers of the groups by name, before the first step and of each one."""
+
+
+@dataclass(frozen=True)
+class RankRun:
+    """What one rank did: its ``moments``, none where nothing was seen of it; and the whole ``run`` of rank 0."""
+
+    moments: Moments
+    run: RecordedRun | None = None
+
+
 @dataclass(frozen=True)
 class Seen:
     """A tensor that was met: its shape and dtype."""
@@ -51,13 +63,15 @@ class Backward:
 
 @dataclass
 class Step:
-    """A step of an optimizer, with all that concerns each of its tensors."""
+    """A step of an optimizer, with all that concerns each of its tensors. ``state``: of each, after the step, where
+    that was asked for."""
 
     optimizer: str
     before: dict[int, Array]
     seen: dict[int, Array] = field(default_factory=dict)
     numbers: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     after: dict[int, Array] = field(default_factory=dict)
+    state: Mapping[int, Mapping[str, Array]] = field(default_factory=dict)
 
     @property
     def values(self) -> Mapping[int, Array]:

@@ -23,13 +23,17 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 
 from parity.features.check.events import Backward, Event, History, ReportEvent, Seen, Step
 from parity.features.check.task import exact
+from parity.record.local import dtensor
 from refimpl.types import Array
 
 
 @contextmanager
-def recording(features: int) -> Iterator[EventLog]:
-    """Hooks on all that happens inside, for parameters of as many numbers as the model has ``features``, or of one."""
-    log = EventLog(features)
+def recording(features: int, *, states: bool = False) -> Iterator[EventLog]:
+    """Hooks on all that happens inside, for parameters of as many numbers as the model has ``features``, or of one.
+
+    ``states``: the state of the optimizers is recorded, too.
+    """
+    log = EventLog(features, states)
     with ExitStack() as hooks:
         hooks.callback(register_optimizer_step_pre_hook(log.before_step).remove)
         hooks.callback(register_optimizer_step_post_hook(log.after_step).remove)
@@ -54,8 +58,8 @@ class Running:
 class EventLog:
     """The events so far. ``trouble``: why recording was given up, if it was; the user's code goes on in any case."""
 
-    def __init__(self, features: int) -> None:
-        self.sizes = {features, 1}
+    def __init__(self, features: int, states: bool = False) -> None:
+        self.sizes, self.states = {features, 1}, states
         self.events: list[Event] = []
         self.trouble = ""
         self._tensors: list[Tensor] = []
@@ -69,9 +73,8 @@ class EventLog:
     def history(self) -> History:
         """The recorded events, without torch's objects."""
         seen = [Seen(tuple(t.shape), str(t.dtype).removeprefix("torch.")) for t in self._tensors]
-        return History(
-            self.events, seen, {n: self._value(n) for n in range(len(seen))}, tuple(self._shapes), self.trouble
-        )
+        last = {n: self._value(n, gathered=False) for n in range(len(seen))}
+        return History(self.events, seen, last, tuple(self._shapes), self.trouble)
 
     def mark(self, reported: Mapping[str, Tensor]) -> None:
         """Record that a report was made."""
@@ -154,7 +157,7 @@ class EventLog:
 
     def after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         """Copy what a step left."""
-        del optimizer, args, kwargs
+        del args, kwargs
         with self._safely():
             call = sys._getframe(1)
             while self._running and self._running[-1].call is not call:
@@ -165,6 +168,8 @@ class EventLog:
             self._close(running)
             step = running.step
             step.after = {n: self._value(n) for n in running.tensors}
+            if self.states:
+                step.state = {n: _state(optimizer, t) for n, t in running.tensors.items()}
             for inner in running.inner:
                 inner.optimizer = step.optimizer
             for n in running.tensors:
@@ -236,9 +241,13 @@ class EventLog:
         same = (n for n, t in enumerate(self._tensors) if t.data_ptr() == tensor.data_ptr())
         return next((n for n in same if self._tensors[n].numel() == tensor.numel()), None)
 
-    def _value(self, number: int) -> Array:
-        """A copy of the value; the one before, where nothing changed."""
-        value, last = _copy(self._tensors[number]), self._last.get(number)
+    def _value(self, number: int, *, gathered: bool = True) -> Array:
+        """A copy of the value; the one before, where nothing changed, or where it cannot be read: its memory was freed,
+        or it is divided over ranks and is not to be ``gathered``."""
+        tensor, last = self._tensors[number], self._last.get(number)
+        if _is_freed(tensor) or (not gathered and isinstance(tensor, dtensor())):
+            return np.full(tensor.shape, np.nan) if last is None else last
+        value = _copy(tensor)
         if last is None or not np.array_equal(value, last, equal_nan=True):
             self._last[number] = last = value
         return last
@@ -254,11 +263,20 @@ class EventLog:
 
 def _has_memory(tensor: Tensor) -> bool:
     """Not one of those that stand for others while ``torch.func`` transforms a function."""
+    if isinstance(tensor, dtensor()):
+        return True
     try:
         tensor.data_ptr()
     except RuntimeError:
         return False
     return True
+
+
+def _is_freed(tensor: Tensor) -> bool:
+    """Whether its memory is gone, as that of weights which FSDP gathers for a pass: to read it ends the process."""
+    if isinstance(tensor, dtensor()) or tensor.layout != torch.strided:
+        return False
+    return tensor.numel() > 0 and tensor.untyped_storage().nbytes() == 0
 
 
 def _leaves(roots: Any) -> Iterator[Tensor]:
@@ -287,6 +305,12 @@ def _copy(tensor: Tensor) -> Array:
     """A copy of a tensor in float64, which holds each number exactly."""
     dense = tensor.detach() if tensor.layout == torch.strided else tensor.detach().to_dense()
     return exact(dense)
+
+
+def _state(optimizer: Any, parameter: Tensor) -> dict[str, Array]:
+    """The tensors that an optimizer keeps for a parameter."""
+    kept = optimizer.state.get(parameter, {})
+    return {str(key): _copy(value) for key, value in kept.items() if isinstance(value, Tensor)}
 
 
 def _numbers(group: Mapping[str, Any]) -> dict[str, float]:

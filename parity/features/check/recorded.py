@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from parity.errors import InputError
 from parity.explain.observed import Observed
-from parity.features.check.align import observed_in, reports_of, roles_by_report, roles_by_start, steps_of
-from parity.features.check.events import History, RecordedRun, Records, Step
+from parity.features.check.align import moments_of, observed_in, reports_of, roles_by_report, roles_by_start, steps_of
+from parity.features.check.events import History, RankRun, RecordedRun, Records, Step
 from parity.features.check.hooks import EventLog, recording
 from parity.features.check.kind import kind_of
+from parity.features.check.launch import started_by_torchrun
 from parity.features.check.put_off import put_off_dynamo
 from parity.features.check.target import Target, load
 from parity.features.check.task import Task, exact
@@ -28,7 +29,7 @@ def record_target(target: Target, data: TaskData, dtype: str, device: str) -> Re
     """Record a user's function in the process of its code, from the import of its file on; None of an optimizer."""
     put_off_dynamo()
     sys.argv[:] = [target.place]  # for code that reads its command line
-    task = Task(data, dtype, device)
+    task = Task(data, dtype, device, *started_by_torchrun())
     with recording(task.features) as log:
         train = load(target)
         if kind_of(str(target), train) == "optimizer":
@@ -43,6 +44,26 @@ def record_function(train: Callable[..., Any], data: TaskData, dtype: str) -> Re
         return _record(train, task, log)
 
 
+def record_rank(target: Target, data: TaskData, dtype: str, device: str, count: int, rank: int) -> RankRun | None:
+    """Record one of several ranks in its process; None of an optimizer."""
+    put_off_dynamo()
+    sys.argv[:] = [target.place]
+    task = Task(data, dtype, device, rank, count)
+    with recording(task.features, states=True) as log:
+        train = load(target)
+        if kind_of(str(target), train) == "optimizer":
+            return None
+        return rank_run(train, task, log)
+
+
+def rank_run(train: Callable[..., Any], task: Task, log: EventLog) -> RankRun:
+    """What one rank does. Raises what it raises, and :class:`InputError` where nothing is seen of rank 0."""
+    returned = _run(train, task, log)
+    history = log.history()
+    run = _recorded(task, history, returned, given=takes_task(train)) if task.rank == 0 else None
+    return RankRun(moments_of(history, start_of(task), [params for params, _ in task.records]), run)
+
+
 def takes_task(train: Callable[..., Any]) -> bool:
     """Whether a function is to be given the task: it demands an argument, or calls its first one ``task``."""
     try:
@@ -54,23 +75,38 @@ def takes_task(train: Callable[..., Any]) -> bool:
 
 
 def _record(train: Callable[..., Any], task: Task, log: EventLog) -> RecordedRun:
-    """Run it. Two reports or more win over what is seen of its steps; what it returns is read where it reports nothing.
+    """Run it and record what it does. Raises :class:`InputError` where there is nothing to be recorded."""
+    returned = _run(train, task, log)
+    return _recorded(task, log.history(), returned, given=takes_task(train))
 
-    Raises :class:`InputError` where there is neither.
-    """
-    given = takes_task(train)
+
+def _run(train: Callable[..., Any], task: Task, log: EventLog) -> Any:
+    """What it returns; where it reports nothing, that is read as its reports."""
     task.noted = log.mark
-    returned = train(task) if given else train()
+    returned = train(task) if takes_task(train) else train()
     late = isinstance(returned, list)
     if not task.records and (isinstance(returned, Generator) or (late and all(map(_is_moment, returned)))):
         for moment in returned:
             task.record(*moment) if isinstance(moment, tuple) else task.record(moment)
-    history, start = log.history(), {name: exact(values)[None] for name, values in task.initial.items()}
+    return returned
+
+
+def _recorded(task: Task, history: History, returned: Any, *, given: bool) -> RecordedRun:
+    """Two reports or more win over what is seen of its steps.
+
+    Raises :class:`InputError` where there is neither.
+    """
+    start = start_of(task)
     if len(task.records) > 1:
-        return _reported(task, history, start, late=late)
+        return _reported(task, history, start, late=isinstance(returned, list))
     if given and not any(isinstance(event, Step) for event in history.events):
         raise InputError(_said(len(task.records), returned))
     return _unreported(task, history, start, given=given)
+
+
+def start_of(task: Task) -> Start:
+    """The initial weights, with the axis of runs."""
+    return {name: exact(values)[None] for name, values in task.initial.items()}
 
 
 def _is_moment(what: Any) -> bool:

@@ -13,7 +13,8 @@ from parity.errors import Option, OptionError, check_name, check_number, needs
 from parity.experiment import Experiment
 from parity.explain.finding import Diagnosis
 from parity.features.check.checked import Checked, checked
-from parity.features.check.target import parse
+from parity.features.check.launch import started_by_torchrun
+from parity.features.check.target import Target, parse
 from parity.loading import Asked, load
 from parity.output import Progress
 
@@ -27,6 +28,7 @@ def check(
     against: str | None = None,
     dtype: str | Sequence[str] | None = None,
     device: str = "cpu",
+    ranks: int | None = None,
     limit: float = 60.0,
     progress: Progress | None = None,
 ) -> Checked:
@@ -37,8 +39,9 @@ def check(
     ``experiment``: what a training function or a log is held to: a name of ``parity list``, a file or an experiment;
     without one the error says which fit the code. ``hyper``: what an optimizer is made with. ``against``: the reference
     that it must be. ``dtype``: of tensors, float64 where none is given; of a log, which is tried in several where none
-    is given; of an optimizer also several, or ``"all"``, float64 and float32 where none is given. ``device`` and
-    ``limit``, in seconds, are of a process of its own. ``progress``: told what is being done.
+    is given; of an optimizer also several, or ``"all"``, float64 and float32 where none is given. ``ranks``: a training
+    function runs in so many processes, as ``torchrun`` starts them. ``device`` and ``limit``, in seconds, are of a
+    process of its own. ``progress``: told what is being done.
 
     Raises :class:`parity.errors.InputError` for what cannot be checked, and what a function or a class raises here;
     of a process of its own that is :class:`parity.features.check.worker.TheirError`.
@@ -48,11 +51,22 @@ def check(
     named = [] if dtype is None else dtype if isinstance(dtype, list | tuple) else [dtype]
     dtypes = [check_name("dtype", name, (*DTYPES, "all")) for name in named]
     check_number("limit", limit, 1)
+    if ranks is not None:
+        check_number("ranks", ranks, 2, whole=True)
+        if started_by_torchrun()[1] > 1:
+            raise OptionError(Option("ranks"), " starts the ranks itself; leave torchrun out")
     options = dict(hyper or {})
     check_hyper(options)
     progress = progress or _quiet
     if isinstance(target, str | Path):
-        return checked(str(target), _check(str(target), experiment, options, against, dtypes, device, limit, progress))
+        what = parse(str(target))
+        if ranks is not None:
+            return checked(
+                str(target), _check_ranks(what, experiment, options, against, dtypes, device, ranks, limit, progress)
+            )
+        return checked(str(target), _check(what, experiment, options, against, dtypes, device, limit, progress))
+    if ranks is not None:
+        raise OptionError(Option("ranks"), ': a function or class runs in this process; give it as "file.py:name"')
     from parity.features.check.in_process import check_here
 
     name = str(getattr(target, "__qualname__", type(target).__name__))
@@ -63,8 +77,31 @@ def _quiet(done: int, total: int | None, text: str = "") -> None:
     """Show no progress."""
 
 
+def _check_ranks(
+    what: Target,
+    experiment: Experiment | None,
+    options: Mapping[str, Any],
+    against: str | None,
+    dtypes: Sequence[str],
+    device: str,
+    ranks: int,
+    limit: float,
+    progress: Progress,
+) -> Diagnosis:
+    if what.is_log or what.is_class:
+        kind = "a log" if what.is_log else "an optimizer"
+        raise OptionError(Option("ranks"), f": is for training functions; {what} is {kind}")
+    dtype = single("a training function", options, against, dtypes) or "float64"
+    if experiment is None:
+        raise OptionError(f"{what}: to what is it held? give ", Option("experiment"), f": {NAMED}")
+    from parity.features.check.ranks import check_ranks
+
+    progress(0, 2, f"running the function on {ranks} ranks, then explaining its steps")
+    return check_ranks(what, experiment, ranks, dtype=dtype, device=device, limit=limit)
+
+
 def _check(
-    target: str,
+    what: Target,
     experiment: Experiment | None,
     options: Mapping[str, Any],
     against: str | None,
@@ -73,7 +110,6 @@ def _check(
     limit: float,
     progress: Progress,
 ) -> Diagnosis:
-    what = parse(target)
     if what.is_log:
         dtype = single("a log", options, against, dtypes)
         from parity.features.check.log import check_log

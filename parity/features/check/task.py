@@ -36,6 +36,7 @@ from parity.errors import InputError
 from parity.features.check.align import WATCH
 from parity.features.check.events import Records
 from parity.features.check.task_batches import EpochBatches, EpochRows
+from parity.record.local import dtensor
 from refimpl.types import Array
 
 if TYPE_CHECKING:
@@ -53,11 +54,15 @@ class Task:
     the optimizer's groups. ``lr`` and ``hyper``: the optimizer's numbers and options. ``l2``, ``l1``: strengths of the
     penalties on the weight, λ of λ/2·‖w‖² and of λ·‖w‖₁. ``accumulate``: how many batches make one step;
     ``max_norm``: how long the gradient of a step may be, or None. ``ranks``: over how many ranks a batch is divided;
-    ``shard(rank)``: the rows of one of them. ``dtype``, ``device``: of all tensors.
+    ``shard(rank, X, y)``: the rows of one of them; ``rank``, ``world_size``: which of the processes that were started
+    this one is, and their number. ``dtype``, ``device``: of all tensors.
     """
 
-    def __init__(self, data: TaskData, dtype: str = "float64", device: str = "cpu") -> None:
+    def __init__(
+        self, data: TaskData, dtype: str = "float64", device: str = "cpu", rank: int = 0, world_size: int = 1
+    ) -> None:
         self._data = data
+        self.rank, self.world_size = rank, world_size
         self.dtype: torch.dtype = getattr(torch, dtype)
         self.device = device
         self._inputs = {name: self._tensor(array) for name, array in data.inputs.items()}
@@ -210,8 +215,9 @@ class Loader:
 
 
 def exact(tensor: Tensor) -> Array:
-    """A copy in float64."""
-    copied: Array = tensor.detach().to("cpu", torch.float64, copy=True).numpy()
+    """A copy in float64; of a ``DTensor`` the whole, for which all ranks must ask."""
+    whole = tensor.detach().full_tensor() if isinstance(tensor, dtensor()) else tensor.detach()
+    copied: Array = whole.to("cpu", torch.float64, copy=True).numpy()
     return copied
 
 

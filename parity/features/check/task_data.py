@@ -49,8 +49,11 @@ class TaskData:
         return vars(self) | {"experiment": pickle.dumps(self.experiment)}
 
 
-def task_data(experiment: Experiment) -> TaskData:
-    """Draw an experiment. Raises :class:`InputError` where it cannot be drawn."""
+def task_data(experiment: Experiment, count: int = 1) -> TaskData:
+    """Draw an experiment. ``count``: over how many ranks a batch is divided where the experiment does not say.
+
+    Raises :class:`InputError` where it cannot be drawn, or a rank would have no row of a batch.
+    """
     from refimpl.training import hyper_parameters  # here, for the process of the code needs none of it
 
     try:
@@ -70,7 +73,7 @@ def task_data(experiment: Experiment) -> TaskData:
         l2=l2,
         accumulate=1 if experiment.accumulation is None else experiment.accumulation.micro,
         max_norm=None if experiment.clip is None else float(experiment.clip.norm),
-        shards=_shards(experiment, {len(rows) for batches in material.loaded for rows in batches}),
+        shards=_shards(experiment, count, {len(rows) for batches in material.loaded for rows in batches}),
         groups=_groups(experiment),
         experiment=experiment,
     )
@@ -104,12 +107,15 @@ def _differing(options: Iterable[Mapping[str, Any]]) -> set[str]:
     return {key for key in first if any(other.get(key) != first[key] for other in others)}
 
 
-def _shards(experiment: Experiment, sizes: set[int]) -> dict[int, tuple[Array, ...]]:
-    """The places of each rank's rows in batches of these sizes; one rank has all rows where no ranks are asked for."""
+def _shards(experiment: Experiment, count: int, sizes: set[int]) -> dict[int, tuple[Array, ...]]:
+    """The places of each rank's rows in batches of these sizes; there are ``count`` where no ranks are asked for."""
     from refimpl.ranks import Ranks
 
-    ranks = experiment.ranks or Ranks(count=1)
-    return {size: tuple(ranks.shards(size)) for size in sizes}
+    ranks = experiment.ranks or Ranks(count=count)
+    try:
+        return {size: tuple(ranks.shards(size)) for size in sizes}
+    except RefimplError as error:
+        raise InputError(f"{experiment.name}: {error}") from error
 
 
 def _strengths(penalty: Any) -> tuple[Any, Any]:

@@ -16,6 +16,7 @@ from parity.explain.observed import Observed
 from parity.explain.readings import spacings
 from parity.explain.recorded import replay
 from parity.features.check.events import RecordedRun, Records
+from parity.features.check.launch import started_by_torchrun
 from parity.features.check.target import Target
 from parity.features.check.task_data import task_data
 from parity.features.check.worker import run
@@ -41,9 +42,8 @@ def check_training(
     nothing and no optimizer is seen at work, or the experiment's model is not linear.
     """
     check_linear(experiment)
-    recorded = run(
-        "parity.features.check.recorded:record_target", target, task_data(experiment), dtype, device, limit=limit
-    )
+    data = task_data(experiment, started_by_torchrun()[1])
+    recorded = run("parity.features.check.recorded:record_target", target, data, dtype, device, limit=limit)
     if recorded is None:
         return None
     trajectory, observed = as_trajectory(experiment, recorded)

@@ -7,6 +7,7 @@ having done so: a shell that waits for that keeps guard.
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import importlib
 import os
@@ -18,7 +19,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO
 
@@ -30,7 +31,19 @@ POSIX = os.name == "posix"
 
 
 class TheirError(Exception):
-    """An exception in the code that is checked; the text is its traceback, from their code on."""
+    """An exception in the code that is checked; the text is its traceback, from their code on. ``rank``: where it was
+    raised, if there are several."""
+
+    def __init__(self, text: str, rank: int | None = None) -> None:
+        super().__init__(text)
+        self.rank = rank
+
+    @property
+    def said(self) -> str:
+        """What happened, in a line, where the traceback stands above it."""
+        if self.rank is None:
+            return "raised the exception above"
+        return f"rank {self.rank} raised the exception above: {str(self).splitlines()[-1]}"
 
 
 def run(function: str | Callable[..., Any], *arguments: Any, limit: float) -> Any:
@@ -42,34 +55,49 @@ def run(function: str | Callable[..., Any], *arguments: Any, limit: float) -> An
     seconds, crashes, or gives bad input.
     """
     until = time.monotonic() + limit
-    with _started() as process:
-        answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        threading.Thread(target=_read, args=(process.stdout, answers), daemon=True).start()
-        with suppress(BrokenPipeError):  # it is gone, which is said below
-            assert process.stdin is not None
-            process.stdin.write(pickle.dumps((function, arguments)))
-            process.stdin.close()
-        answer = _answer(process, answers, until)
+    answer: bytes | None = None
+    with started() as process:
+        answers = send(process, function, arguments)
+        while answer is None and time.monotonic() < until:
+            answer = look(process, answers)
     if answer is None:
         raise OptionError(f"no result in {limit:g} s; give it more time with ", Option("limit"))
     if not answer:
-        code = process.returncode
-        end = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        raise InputError(f"the process that ran it {end}")
+        raise InputError(f"the process that ran it {end_of(process)}")
+    return result_of(answer)
+
+
+def end_of(process: subprocess.Popen[bytes]) -> str:
+    """How a process ended that gave no answer."""
+    code = process.returncode
+    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+
+
+def result_of(answer: bytes, rank: int | None = None) -> Any:
+    """The result that is in an answer. Raises what the process raised."""
     kind, result = pickle.loads(answer)
     if kind == "theirs":
-        raise TheirError(result)
+        raise TheirError(result, rank)
     if kind == "input":
         raise OptionError(*result)
     return result
 
 
 @contextmanager
-def _started() -> Iterator[subprocess.Popen[bytes]]:
-    """The process, waiting for what to run; it and all that it started are gone afterwards, whatever happens here."""
+def started(environment: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """The process, waiting for what to run; it and all that it started are gone afterwards, whatever happens here.
+
+    ``environment``: variables that are set there beside those of this process.
+    """
     code = f"import sys; sys.path[:] = {sys.path!r}; from parity.features.check.worker import serve; serve()"
     pipe = subprocess.PIPE
-    process = subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, start_new_session=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=pipe,
+        stdout=pipe,
+        start_new_session=True,
+        env={**os.environ, **(environment or {})},
+    )
     guard = None
     try:
         if POSIX:
@@ -89,16 +117,31 @@ def _started() -> Iterator[subprocess.Popen[bytes]]:
                 guard.communicate(b"done\n")
 
 
-def _answer(process: subprocess.Popen[bytes], answers: queue.SimpleQueue[bytes], until: float) -> bytes | None:
-    """The answer that the process sent; empty where it ended without one, None where there is no time left."""
-    while time.monotonic() < until:
-        with suppress(queue.Empty):
-            return answers.get(timeout=WATCHED)
-        if process.poll() is not None:
-            with suppress(queue.Empty):
-                return answers.get(timeout=WATCHED)
-            return b""
-    return None
+def send(
+    process: subprocess.Popen[bytes], function: str | Callable[..., Any], arguments: Sequence[Any], stack: str = ""
+) -> queue.SimpleQueue[bytes]:
+    """Send what is to be run; its answer comes in the queue.
+
+    ``stack``: a file in which the process writes where it is when it gets SIGUSR1.
+    """
+    answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(process.stdout, answers), daemon=True).start()
+    with suppress(BrokenPipeError):  # it is gone, which is seen when its answer is looked for
+        assert process.stdin is not None
+        process.stdin.write(pickle.dumps((function, tuple(arguments), stack)))
+        process.stdin.close()
+    return answers
+
+
+def look(process: subprocess.Popen[bytes], answers: queue.SimpleQueue[bytes], seconds: float = WATCHED) -> bytes | None:
+    """The answer, if it comes within so many seconds; empty where the process ended without one, else None."""
+    with suppress(queue.Empty):
+        return answers.get(timeout=seconds)
+    if process.poll() is None:
+        return None
+    with suppress(queue.Empty):
+        return answers.get(timeout=WATCHED)
+    return b""
 
 
 def _read(source: BinaryIO, answers: queue.SimpleQueue[bytes]) -> None:
@@ -121,7 +164,10 @@ def serve() -> None:
         return
     gc.disable()  # nearly all that imports make stays: searches for garbage in it cost a sixth of torch's import
     try:
-        function, arguments = pickle.loads(request)
+        function, arguments, stack = pickle.loads(request)
+        if stack:
+            where = os.open(stack, os.O_WRONLY | os.O_CREAT)
+            faulthandler.register(signal.SIGUSR1, file=where)
         if isinstance(function, str):
             module, _, name = function.partition(":")
             function = getattr(importlib.import_module(module), name)

@@ -26,7 +26,7 @@ from parity.backends.base import Setting
 from parity.explain.diagnosis import diagnose
 from parity.features.check import in_process
 from parity.features.check.log import check_log
-from parity.features.check.run import hyper_parameters
+from parity.features.check.run import check, hyper_parameters
 from parity.features.check.target import load, parse
 from parity.features.check.template import template
 from parity.features.check.terminal import print_diagnosis
@@ -51,6 +51,8 @@ def checked(command: str) -> tuple[str, Any]:
         against = option(words, "--against")[0]
         return words[2], in_process.check_class_here(load(what), hyper, against, ("float64", "float32"))
     experiment = parity.load(option(words, "--experiment")[0])
+    if ranks := option(words, "--ranks"):
+        return words[2], check(words[2], experiment, ranks=int(ranks[0]), limit=600)
     if what.is_log:
         return words[2], check_log(what.place, experiment, dtype=dtype)
     trajectory, observed = in_process.trajectory_here(load(what), experiment, dtype or "float64")
