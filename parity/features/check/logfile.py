@@ -268,13 +268,13 @@ def _flat(cell: Any) -> list[Any]:
 
 def _numbers(place: str, name: str, rows: Sequence[Sequence[Any]], where: Sequence[str], finite: bool) -> Array:
     """``(rows, numbers)``; only the first row's loss may be missing: it belongs to the initial weights."""
-    wide = len(rows[-1])
+    wide = 1 if name in QUANTITIES else max(1, len(rows[-1]))
     numbers = np.full((len(rows), wide), np.nan)
     for k, (row, line) in enumerate(zip(rows, where, strict=True)):
         if name == "loss" and k == 0 and len(rows) > 1 and _missing(row):
             continue
-        if len(row) != (1 if name in QUANTITIES else wide):
-            allowed = "one" if name in QUANTITIES else f"{wide}, as in the last row"
+        if len(row) != wide:
+            allowed = "one" if name in QUANTITIES else f"{wide}, as in the last row" if rows[-1] else "one or more"
             raise InputError(f"{place}, {line}: {name} has {len(row)} numbers; allowed: {allowed}")
         for i, cell in enumerate(row):
             numbers[k, i] = _number(f"{place}, {line}: {name}", cell, finite)
