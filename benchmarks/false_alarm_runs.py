@@ -128,20 +128,20 @@ def combine(a: Tally, b: Tally) -> Tally:
     return Tally(*counts, max(a.used, b.used))
 
 
-def run_case(case: Case) -> tuple[Verdict, Trajectory]:
+def run_case(case: Case, device: str = "cpu") -> tuple[Verdict, Trajectory]:
     """Run and judge one case: the verdict, and the trajectory."""
-    setting = Setting(dtype=case.cell.dtype, formulation=case.cell.formulation, implementation=case.cell.implementation)
+    setting = Setting(device=device, **case.cell._asdict())
     trajectory = TorchBackend().run(case.experiment, setting)
     return judge(case.experiment, trajectory), trajectory
 
 
-def outcome(seed: int, number: int) -> Outcome:
+def outcome(seed: int, number: int, device: str = "cpu") -> Outcome:
     """Draw, run and judge; what breaks is an outcome too."""
     case = draw_case(seed, number)
     features = int(getattr(case.experiment.data, "features", 2))
     finish = partial(Outcome, number=number, cell=case.cell, family=case.family, features=features)
     try:
-        verdict, trajectory = run_case(case)
+        verdict, trajectory = run_case(case, device)
     except Unsupported as refusal:
         return finish(verdict="unsupported", text=str(refusal))
     except Exception as error:  # a judge that breaks on correct code is a finding of its own

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
@@ -110,12 +110,13 @@ class Overhead:
 class Training:
     """A network, its optimizer, and steps on one batch of drawn images."""
 
-    def __init__(self, optimizer: str, implementation: str) -> None:
+    def __init__(self, optimizer: str, implementation: str, device: str = "cpu") -> None:
         torch.manual_seed(SEED)
-        self.model = resnet18()
+        self.model, self.device = resnet18().to(device), device
         flags = {"foreach": implementation == "foreach"}
         self.optimizer = getattr(torch.optim, optimizer)(self.model.parameters(), **OPTIMIZERS[optimizer], **flags)
-        self.images, self.labels = torch.randn(BATCH, 3, IMAGE, IMAGE), torch.randint(1000, (BATCH,))
+        images, labels = torch.randn(BATCH, 3, IMAGE, IMAGE), torch.randint(1000, (BATCH,))
+        self.images, self.labels = images.to(device), labels.to(device)
 
     def step(self) -> float:
         """Forward, backward and step; seconds."""
@@ -124,12 +125,14 @@ class Training:
         loss = nn.functional.cross_entropy(self.model(self.images), self.labels)
         loss.backward()  # type: ignore[no-untyped-call]  # torch's annotation
         self.optimizer.step()
+        if self.device != "cpu":
+            torch.accelerator.synchronize()
         return time.perf_counter() - start
 
 
-def measure(optimizer: str, implementation: str, rounds: int) -> Overhead:
+def measure(optimizer: str, implementation: str, rounds: int, device: str = "cpu") -> Overhead:
     """Time both trainings, in turns."""
-    plain, watched = (Training(optimizer, implementation) for _ in range(2))
+    plain, watched = (Training(optimizer, implementation, device) for _ in range(2))
     for _ in range(3):  # memory, threads, and the first state
         plain.step(), watched.step()
     with parity.watch(watched.optimizer, every=ROUND, model=watched.model) as watch:
@@ -151,6 +154,13 @@ def in_turns(plain: Training, watched: Training) -> Iterator[tuple[float, float]
             yield plain.step(), second
 
 
+def table(rows: Sequence[Overhead]) -> Grid:
+    """One row for each optimizer and implementation."""
+    columns = ["optimizer", "step", "watch, per sampled step", "numbers compared", "adds, in steps", "steps between"]
+    columns += [f"ratio at every={EVERY}", "over rounds", f"≤ {GOAL}"]
+    return Grid("A watched training ÷ the same without", columns, [row.cells() for row in rows])
+
+
 def main(
     quick: Annotated[bool, typer.Option(help="Two rounds, nothing written.")] = False,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of ten steps of either training.")] = 15,
@@ -165,9 +175,7 @@ def main(
         for implementation in ("for-loop", "foreach"):
             rows.append(measure(optimizer, implementation, 2 if quick else rounds))
             say(f"{optimizer}, {implementation}: {rows[-1].ratio:.4f}")
-    columns = ["optimizer", "step", "watch, per sampled step", "numbers compared", "adds, in steps", "steps between"]
-    columns += [f"ratio at every={EVERY}", "over rounds", f"≤ {GOAL}"]
-    grid = Grid("A watched training ÷ the same without", columns, [row.cells() for row in rows])
+    grid = table(rows)
     grid.show()
     elapsed = time.perf_counter() - start
     console.print(f"took {elapsed:.0f} s")

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from parity.backends.base import Setting
 from parity.backends.torch_arithmetic import profiles
+from parity.backends.torch_device import device_name
 from parity.backends.torch_parts import evaluated, ready_made
 from parity.errors import Unsupported
 from parity.experiment import Experiment, Material
@@ -94,8 +95,8 @@ class Run(ABC):
 
     def provenance(self) -> dict[str, Any]:
         """The name of the device, which a reader of the trajectory needs to know."""
-        on_cpu = torch.device(self.setting.device).type == "cpu"
-        return {} if on_cpu else {"device_name": torch.get_device_module(self.setting.device).get_device_name()}
+        name = device_name(self.setting.device)
+        return {"device_name": name} if name else {}
 
     def train(self) -> Trajectory:
         inputs_before = {name: self._shared(name, array) for name, array in record(self.inputs).items()}

@@ -7,6 +7,7 @@ import warnings
 from functools import partial
 
 import numpy as np
+import torch
 
 from parity.errors import Unsupported
 from parity.features.verify.case import Case, Result
@@ -25,7 +26,7 @@ def run_case(case: Case) -> Result:
     """Run it in torch, judge every step, and say what came of it. Nothing escapes but a crash of the process."""
     begin = time.perf_counter()
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.enable_grad():  # whatever an earlier case, broken off, has left
             warnings.simplefilter("ignore")  # torch's own, of beta features
             verdict = _judged(case)
     except Unsupported as refusal:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from parity.backends.torch_backend import TorchBackend
+from parity.backends.torch_device import device_name
 from parity.errors import InputError, Option, OptionError, nearest, spelled
 from parity.features.verify.case import DTYPES, IMPLEMENTATIONS, SIZES, Case, Result
 from parity.features.verify.cover import cases, matches, offered
@@ -190,8 +191,8 @@ def environment(devices: Iterable[str]) -> dict[str, str]:
         "CPU capability": torch.backends.cpu.get_cpu_capability(),
     }
     for device in devices:
-        if device.startswith("cuda"):
-            versions[device] = torch.cuda.get_device_name(device)
+        if name := device_name(device):
+            versions[device] = name
     return versions
 
 
