@@ -218,6 +218,11 @@ def test_a_path_that_did_not_run_proves_nothing(monkeypatch: pytest.MonkeyPatch)
     assert result.verdict == "error" and "_multi_tensor_adam" in result.text
 
 
+def test_a_case_does_not_depend_on_what_another_left_of_torchs_modes() -> None:
+    with torch.no_grad():
+        assert run_case(case(implementation="differentiable")).verdict == "agree"
+
+
 def test_a_decay_below_the_resolution_of_the_dtype_is_undecidable_and_says_so() -> None:
     result = run_case(case(optimizer="AdamW", options="defaults", dtype="bfloat16"))
     assert result.verdict == "undecidable"
