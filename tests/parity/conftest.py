@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from matplotlib.text import Text
 from parity.backends.base import Setting
 from parity.backends.torch_backend import TorchBackend
 from parity.experiment import Experiment
+from parity.features.check.put_off import put_off_dynamo
 from parity.formulation import realise
 from parity.judge import Verdict
 from parity.judge import judge as judge_trajectory
@@ -28,6 +31,7 @@ from refimpl.training import Group, train
 from refimpl.trajectory import Trajectory
 
 torch.set_num_threads(1)
+put_off_dynamo()  # no test here compiles, and to import it costs as much as torch
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,20 @@ class Bench:
             validation=(inputs["X_validation"], inputs["y_validation"]) if "X_validation" in inputs else None,
         )
         return replace(run, inputs=inputs, meta={"dtype": "float64", "formulation": "weight_decay"})
+
+
+@pytest.fixture
+def code_runs_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The code that ``parity check`` is given runs in this process, and not in one that imports torch anew."""
+
+    def run(function: str, *arguments: Any, limit: float) -> Any:  # noqa: ARG001
+        module, _, name = function.partition(":")
+        return getattr(import_module(module), name)(*arguments)
+
+    for module in ("optimizer", "training", "experiments"):
+        monkeypatch.setattr(f"parity.features.check.{module}.run", run)
+    monkeypatch.setattr("sys.argv", sys.argv[:])
+    monkeypatch.setattr("sys.path", sys.path[:])
 
 
 @pytest.fixture(scope="session")

@@ -135,7 +135,6 @@ def test_a_function_that_cannot_be_judged_is_refused_in_one_line(tutorial: Path,
 
 def test_a_target_that_is_no_function_is_refused_in_one_line(tutorial: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", sys.argv[:])
-    monkeypatch.setattr(recorded, "put_off_dynamo", lambda: None)  # this process is not of their code alone
     with pytest.raises(InputError, match="is of type int; give a function or an optimizer class"):
         recorded.record_target(parse(f"{tutorial}:constant"), task_data(parity.load("check-sgd")), "float64", "cpu")
 

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -48,22 +47,6 @@ def make(params: Any) -> torch.optim.Optimizer:
 
 def annotated(groups: Any, lr: float = 0.1) -> torch.optim.SGD:
     return torch.optim.SGD(groups, lr=lr)
-
-
-@pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The code of a target runs in this process."""
-
-    def run(function: str, *arguments: Any, limit: float) -> Any:  # noqa: ARG001
-        module, _, name = function.partition(":")
-        return getattr(import_module(module), name)(*arguments)
-
-    for module in ("optimizer", "training", "experiments"):
-        monkeypatch.setattr(f"parity.features.check.{module}.run", run)
-    for module in ("examine", "recorded"):
-        monkeypatch.setattr(f"parity.features.check.{module}.put_off_dynamo", lambda: None)
-    monkeypatch.setattr("sys.argv", [])
-    monkeypatch.setattr("sys.path", [])
 
 
 # -- the words -------------------------------------------------------------------------------------------------------
@@ -134,7 +117,7 @@ def test_an_optimizer_that_was_made_already_is_answered_with_what_to_do() -> Non
         kind_of("mine", make([torch.zeros(1)]))
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("code_runs_here", "few_references")
 def test_a_lower_case_class_is_checked_and_a_capital_function_is_run(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(CODE)
     assert check(f"{tmp_path / 'mine.py'}:decayed", experiment=None).family == "AdamW(lr=0.001)"
@@ -221,7 +204,7 @@ def test_a_log_with_other_columns_is_answered_with_the_names_that_are_read(tmp_p
         check(str(tmp_path / "run.csv"), experiment=parity.load("check-sgd"))
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("code_runs_here")
 def test_without_an_experiment_code_on_its_own_data_is_told_to_write_one(tmp_path: Path) -> None:
     code = (
         "import torch\n\ndef main():\n    w = torch.nn.Linear(7, 1)\n    o = torch.optim.SGD(w.parameters(), lr=0.1)\n"
@@ -269,18 +252,6 @@ class DecayedTwice(torch.optim.AdamW):
 def test_a_decay_that_is_applied_twice_is_named() -> None:
     diagnosis = check_class_here(DecayedTwice, {"weight_decay": 0.1}, "adamw", ("float64",))
     assert diagnosis.verdict == "disagree" and diagnosis.findings[0].id == "decay-again-after-step", diagnosis.text
-
-
-def test_a_decay_that_is_off_is_tried_unless_it_is_said_to_be_off() -> None:
-    class Off(DecayedTwice):
-        def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = 0.0) -> None:
-            super().__init__(params, lr=lr, weight_decay=weight_decay)
-
-    left_open = check_class_here(Off, {}, "adamw(weight_decay=0.0)", ("float64",))
-    said = check_class_here(Off, {"weight_decay": 0.0}, "adamw", ("float64",))
-    assert said.verdict == "agree" and left_open.verdict == "agree"
-    found = check_class_here(Off, {"lr": 0.01}, "adamw", ("float64",))
-    assert found.verdict == "disagree" and found.findings[-1].id == "decay-when-on", found.text
 
 
 def test_a_module_of_the_current_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,6 @@ from parity.errors import InputError
 from parity.explain.finding import Diagnosis
 from parity.explain.update.trial import UpdateRecord
 from parity.features.check import feeds
-from parity.features.check import identify as identifying
 from parity.features.check.conduct import RULES, faults
 from parity.features.check.drive import Driver
 from parity.features.check.examine import examine
@@ -65,15 +64,6 @@ def checked(
 ) -> Diagnosis:
     """A class of torch, in this process."""
     return conclude(examined(name, tuple(hyper.items()), dtypes), hyper, against)
-
-
-@pytest.fixture
-def few_references(monkeypatch: pytest.MonkeyPatch, slow_tier: bool) -> None:
-    """In the fast tier the search for what a class is ends after six references, where the others are not the point."""
-    if slow_tier:
-        return
-    few = ("sgd", "sgdw", "adam", "adamw", "rmsprop", "muon")
-    monkeypatch.setattr(identifying, "OPTIMIZERS", {name: OPTIMIZERS[name] for name in few})
 
 
 def own(step: Step, hyper: Mapping[str, Any] | None = None, against: str | None = None, **kind: Any) -> Diagnosis:
@@ -278,6 +268,7 @@ def test_a_decay_that_is_off_is_tried_as_well() -> None:
     assert "not multiplied by the learning rate" in found.text
     said = own(step, {"lr": 0.01, "weight_decay": 0.0}, "sgdw")
     assert said.verdict == "agree" and "not multiplied by the learning rate" in said.notes[0]
+    assert own(step, {"lr": 0.01}, "sgdw(weight_decay=0.0)").verdict == "agree"
 
 
 # -- what none must do -------------------------------------------------------------------------------------------------

@@ -1,0 +1,17 @@
+"""What the tests of ``parity check`` share."""
+
+from __future__ import annotations
+
+import pytest
+
+from parity.features.check import identify
+from refimpl.optimizers import OPTIMIZERS
+
+
+@pytest.fixture
+def few_references(monkeypatch: pytest.MonkeyPatch, slow_tier: bool) -> None:
+    """In the fast tier the search for what a class is ends after six references, where the others are not the point."""
+    if slow_tier:
+        return
+    few = ("sgd", "sgdw", "adam", "adamw", "rmsprop", "muon")
+    monkeypatch.setattr(identify, "OPTIMIZERS", {name: OPTIMIZERS[name] for name in few})
