@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from matplotlib.text import Text
 from parity.backends.base import Setting
 from parity.backends.torch_backend import TorchBackend
 from parity.experiment import Experiment
+from parity.explain.cause import named
+from parity.features.check import series
 from parity.features.check.put_off import put_off_dynamo
 from parity.formulation import realise
 from parity.judge import Verdict
@@ -92,6 +95,13 @@ def code_runs_here(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"parity.features.check.{module}.run", run)
     monkeypatch.setattr("sys.argv", sys.argv[:])
     monkeypatch.setattr("sys.path", sys.path[:])
+
+
+@pytest.fixture
+def few_faults(monkeypatch: pytest.MonkeyPatch, slow_tier: bool) -> None:
+    """In the fast tier a log is held beside ten of the named faults, where the others are not the point."""
+    if not slow_tier:
+        monkeypatch.setattr(series, "named", lambda design: islice(named(design), 10))
 
 
 @pytest.fixture(scope="session")

@@ -186,6 +186,7 @@ TABLES: dict[str, tuple[Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.
 }
 
 
+@pytest.mark.usefixtures("few_faults")
 @pytest.mark.parametrize("case", TABLES)
 def test_a_usual_reading_of_a_correct_run_is_said_and_not_accused(case: str, tmp_path: Path) -> None:
     change, said = TABLES[case]
@@ -271,6 +272,7 @@ def test_a_loss_after_the_step_is_said() -> None:
     assert found.notes[-1] == "the loss that was reported is the loss after the step"
 
 
+@pytest.mark.usefixtures("few_faults")
 def test_unknown_columns_are_named_and_rows_without_numbers_are_left_out(tmp_path: Path) -> None:
     table = columns(run(), weights=False)
     rows = [{"train/loss": a, "norm": b, "lr": 0.1} for a, b in zip(*table.values(), strict=True)]
@@ -281,6 +283,7 @@ def test_unknown_columns_are_named_and_rows_without_numbers_are_left_out(tmp_pat
     assert "columns not used: lr, train_runtime" in found.notes
 
 
+@pytest.mark.usefixtures("few_faults")
 def test_a_first_loss_that_is_off_points_to_what_the_steps_start_from(tmp_path: Path) -> None:
     other = simulate(as_asked(replace(asked(), seed=1)))
     said = check_log(write(tmp_path / "other.csv", columns(other, weights=False)), asked())

@@ -156,6 +156,7 @@ def test_a_fault_that_both_runs_have_is_no_difference(saved: Changed) -> None:
     assert line.startswith("in both: the loss is twice what was asked")
 
 
+@pytest.mark.usefixtures("few_faults")
 def test_losses_that_are_of_two_kinds_are_not_compared(saved: Changed, tmp_path: Path) -> None:
     running = np.cumsum(run().loss[:, 0]) / np.arange(1, STEPS + 1)
     found = compare(saved("a.npz"), log(tmp_path / "b.csv", digits=8, loss=running), experiment=asked())
@@ -272,6 +273,7 @@ def test_a_run_with_nan_disagrees_beside_the_experiment(bench: Any, tmp_path: Pa
     assert first is not None and (first.tensor, first.step, first.index) == ("weight", 3, (0, 3))
 
 
+@pytest.mark.usefixtures("few_faults")
 @pytest.mark.parametrize("norms", [False, True])
 def test_logs_that_diverge_are_compared_beside_the_experiment_up_to_there(norms: bool, tmp_path: Path) -> None:
     written = Path(log(tmp_path / "whole.csv")).read_text().splitlines()
