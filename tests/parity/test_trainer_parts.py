@@ -292,6 +292,7 @@ LOGGED = {
 }
 
 
+@pytest.mark.usefixtures("few_faults")
 @pytest.mark.every_case
 @pytest.mark.parametrize("how", [*LOGGED, "a third"])
 def test_a_loss_is_read_as_trainers_that_accumulate_print_it(asks: Any, bench: Any, how: str, tmp_path: Path) -> None:

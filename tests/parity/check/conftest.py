@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from parity.explain.update.explain import Search
 from parity.features.check import identify
 from refimpl.optimizers import OPTIMIZERS
 
@@ -15,3 +16,11 @@ def few_references(monkeypatch: pytest.MonkeyPatch, slow_tier: bool) -> None:
         return
     few = ("sgd", "sgdw", "adam", "adamw", "rmsprop", "muon")
     monkeypatch.setattr(identify, "OPTIMIZERS", {name: OPTIMIZERS[name] for name in few})
+
+
+@pytest.fixture
+def no_search(monkeypatch: pytest.MonkeyPatch, slow_tier: bool) -> None:
+    """In the fast tier no cause of an update is searched for, where it is known that none explains it."""
+    if not slow_tier:
+        monkeypatch.setattr(Search, "_first", lambda *_: [])
+        monkeypatch.setattr(Search, "_two", lambda _: iter(()))

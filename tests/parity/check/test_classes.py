@@ -95,6 +95,7 @@ def _squashed(param: Tensor, before: Tensor, group: Mapping[str, Any]) -> None:
     param.copy_(before + group["lr"] * torch.tanh((param - before) / group["lr"]))
 
 
+@pytest.mark.usefixtures("no_search")
 def test_a_step_that_nothing_explains_is_said_in_a_line_and_described_once_for_parameters_that_are_alike() -> None:
     examined = examine(adamw(_squashed), DECAYED, ("float64",))
     found = conclude(examined, DECAYED, "adamw")
@@ -116,6 +117,7 @@ def test_a_replay_is_made_no_further_than_to_the_first_refuted_step() -> None:
 # -- hyper-parameters ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("code_runs_here")
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -164,6 +166,7 @@ def test_an_error_that_no_hyper_parameter_makes_stays_one_of_the_class() -> None
 # -- dtypes ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("code_runs_here")
 def test_exactly_the_dtypes_that_were_asked_are_judged_and_counted(tmp_path: Path) -> None:
     file = tmp_path / "check.json"
     words = ["--hyper", "lr=0.01", "--against", "adamw", "--dtype", "float32", "--dtype", "bfloat16"]
@@ -177,6 +180,7 @@ def test_exactly_the_dtypes_that_were_asked_are_judged_and_counted(tmp_path: Pat
     assert all(0 < one["share"] <= 1 for one in judged)
 
 
+@pytest.mark.usefixtures("no_search")
 def test_a_run_in_float64_that_was_not_asked_is_a_note_and_no_verdict() -> None:
     def nudged(param: Tensor, before: Tensor, _: Any) -> None:
         param.sub_(1e-12 * before)
@@ -188,6 +192,7 @@ def test_a_run_in_float64_that_was_not_asked_is_a_note_and_no_verdict() -> None:
     assert wide.verdict == "disagree"
 
 
+@pytest.mark.usefixtures("code_runs_here")
 def test_a_function_runs_in_one_dtype_and_its_document_counts_it() -> None:
     with pytest.raises(InputError, match=r"^dtype float32, bfloat16: is for optimizers"):
         check("examples/faults/clipped.py:train", "check-sgd", dtype=["float32", "bfloat16"])
@@ -197,6 +202,7 @@ def test_a_function_runs_in_one_dtype_and_its_document_counts_it() -> None:
     assert judged["numbers"] == 651
 
 
+@pytest.mark.usefixtures("code_runs_here")
 def test_what_is_done_is_told_while_a_class_is_checked() -> None:
     shown: list[tuple[int, int | None, str]] = []
     target = Target("torch.optim", "SGD")
