@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
@@ -160,6 +161,7 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() and font.get_char_index(ord(c)) else "□" for c in text)
 
 
+@lru_cache(10_000)  # a long word is broken character by character
 def width_of(text: str, size: float) -> float:
     """Inches that a :func:`plain` text takes at ``size`` points."""
     font = _font()

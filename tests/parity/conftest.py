@@ -140,7 +140,7 @@ def whole() -> Callable[[Any], None]:
         draw = Text.draw
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Text, "draw", lambda text, renderer: (texts.append(text), draw(text, renderer)))
-            figure.canvas.draw()
+            figure.draw_without_rendering()
         texts = [text for text in texts if text.get_visible() and text.get_text().strip()]
         edge = figure.bbox.extents
         boxes = np.array([text.get_window_extent().extents for text in texts])

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 import parity
 from parity.cli import main
 from parity.errors import Option, OptionError
+from parity.experiment_file import to_toml
 from parity.gallery import FOLDER
 from refimpl.optimizers import SGD, Adam
 
@@ -41,7 +42,7 @@ RESULTS: dict[str, tuple[Callable[[], Any], str, bool]] = {
     "stability": (lambda: parity.stability("s1-xor", lr=0.01), "stability s1-xor --lr 0.01", False),
     "answer": (lambda: parity.answer("s1-patterns"), "answer s1-patterns", False),
     "answers": (parity.answer, "answer", False),
-    "bridge": (lambda: parity.bridge("paths"), "bridge paths --out out", True),
+    "bridge": (lambda: parity.bridge("early-stopping"), "bridge early-stopping --out out", True),
     "bridges": (parity.bridge, "bridge", False),
     "known": (lambda: parity.known("mse-loss-without-half"), "known mse-loss-without-half", False),
     "convert": (
@@ -73,6 +74,8 @@ def test_a_result_prints_what_its_command_prints(
 ) -> None:
     ask, words, drawn = RESULTS[name]
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("parity.features.bridges.files.draw", lambda _id, _evidence, path: path)
+    monkeypatch.setattr("parity.features.sweep.files.save", lambda _, path: path)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     result = ask()
     capsys.readouterr()
@@ -98,10 +101,12 @@ def test_two_recorded_runs_print_what_the_command_prints(tmp_path: Path, capsys:
     assert [line.rstrip() for line in capsys.readouterr().out.rstrip().splitlines()] == str(compared).splitlines()
 
 
-def test_an_experiment_is_its_name_its_file_or_itself() -> None:
+def test_an_experiment_is_its_name_its_file_or_itself(tmp_path: Path) -> None:
     path = FOLDER / "s1-xor.toml"
     experiment = parity.load("s1-xor")
     assert experiment == parity.load(path) == parity.load(str(path)) == parity.load(experiment)
+    path, experiment = tmp_path / "short.toml", replace(experiment, epochs=4)
+    path.write_text(to_toml(experiment), encoding="utf-8")
     for ask in (
         lambda asked: parity.trace(asked, steps=1),
         lambda asked: parity.stability(asked, lr=[0.01]),
@@ -131,9 +136,10 @@ def train(task: Any) -> None:
 
 def test_functions_classes_and_factories_are_checked_here() -> None:
     assert parity.check(train, "check-mse").verdict == "agree"
-    assert parity.check(torch.optim.NAdam, hyper={"lr": 0.01}, against="nadam").verdict == "agree"
-    assert parity.check(lambda params: torch.optim.SGD(params, lr=0.1), against="sgd").target.endswith("<lambda>")
-    report = parity.run(["s0-scratch-lam0", "s0-scratch-lam3"], **RUN)  # type: ignore[arg-type]
+    assert parity.check(torch.optim.NAdam, hyper={"lr": 0.01}, against="nadam", dtype="float64").verdict == "agree"
+    made = parity.check(lambda params: torch.optim.SGD(params, lr=0.1), against="sgd", dtype="float64")
+    assert made.target.endswith("<lambda>")
+    report = parity.run(["s1-xor-lam0", "s1-xor"], **RUN)  # type: ignore[arg-type]
     assert all(isinstance(report.plot(what), Figure) for what in ("losses", "norm", "tolerance", "free-run"))  # type: ignore[arg-type]
 
 

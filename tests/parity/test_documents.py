@@ -138,9 +138,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("bridge early-stopping", 0),
     ],
 )
-def test_a_document_fulfils_its_schema(
-    words: str, code: int, place: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_document_fulfils_its_schema(words: str, code: int, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     document = hold(written(capsys, *words.split(), code=code))
     command = words.split()[0]
     assert document["document"].startswith(command)

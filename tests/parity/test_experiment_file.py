@@ -140,7 +140,7 @@ def experiments(draw: st.DrawFn) -> Experiment:
         raise
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(experiments())
 def test_whatever_the_registries_can_say_survives_writing_and_reading(experiment: Experiment) -> None:
     text = to_toml(experiment)

@@ -151,11 +151,19 @@ def test_numbers_that_no_axis_has_are_no_error(parts: dict[str, Any], bench: Any
     assert len(plots.draw_all(report, tmp_path)) == 4
 
 
+@pytest.fixture
+def unwritten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picture is laid out and drawn, and no pixel made of it."""
+    monkeypatch.setattr(plots, "save", lambda figure, path: (figure.draw_without_rendering(), path)[1])
+
+
+@pytest.mark.usefixtures("unwritten")
 def test_a_loss_of_zero_is_no_error(tmp_path: Path) -> None:
     report = parity.run(parity.load("probe-cancel"), devices=["cpu"], dtypes=["float64"], formulations=["loss"])
     assert len(plots.draw_all(report, tmp_path)) == 4
 
 
+@pytest.mark.usefixtures("unwritten")
 def test_losses_that_are_all_zero_have_no_log_axis(tmp_path: Path, bench: Any) -> None:
     (tmp_path / "zeros.csv").write_text("x,y\n" + "0.0,0.0\n" * 4)
     data = File(path=str(tmp_path / "zeros.csv"), validation_fraction=0.25)
@@ -164,6 +172,7 @@ def test_losses_that_are_all_zero_have_no_log_axis(tmp_path: Path, bench: Any) -
     assert "losses" in "".join(path.name for path in plots.draw_all(parity.run(experiment, **settings), tmp_path))
 
 
+@pytest.mark.usefixtures("unwritten")
 def test_nothing_is_drawn_of_runs_that_did_not_run(bench: Any, tmp_path: Path) -> None:
     """But the reference's own losses and norms."""
     experiment = lam(bench, "mine", L1(strength=1.0))

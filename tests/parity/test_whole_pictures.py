@@ -32,6 +32,7 @@ from parity.features.verify import heatmap as verify
 from parity.features.verify.document import LOOKS
 from parity.features.verify.document import read as read_verify
 from parity.pictures import COLOURS, INFINITE, INK, WITHIN, colours, draw_shares, in_lines, new_figure, width_of
+from refimpl.batches import Batches
 from refimpl.penalties import L1, L2, ElasticNet
 
 NAMES = {"short": "s0", "wide": "W" * 100, "words": "ridge of λ, Ω and Ж on many-words ".ljust(98, "y") + " z"}
@@ -51,7 +52,10 @@ def report(bench: Any) -> Any:
         *((L2(strength=float(x)),) for x in range(1, 6)),
         (L1(strength=1.0), ElasticNet(l1=1.0, l2=1.0)),
     ]
-    experiments = [bench.experiment(name=f"p{i}", penalties=some, epochs=1) for i, some in enumerate(penalties)]
+    experiments = [
+        bench.experiment(name=f"p{i}", penalties=some, epochs=1, batches=Batches(size=6))
+        for i, some in enumerate(penalties)
+    ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(UPDATES, "SGD", lambda w, g, state, *, lr, **_: (w.sub_(0.5 * lr * g), state)[1])
         settings: Any = {"devices": ["cpu"], "dtypes": ["float64", "bfloat16"], "formulations": ["loss", "manual"]}
