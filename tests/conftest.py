@@ -3,7 +3,7 @@
 A fact that is proven over a table of cases is proven in the fast tier for ``CASES`` of them, drawn by the checksum of
 their names: always the same ones, from all over the table. The others are marked ``slow``; ``make test-all`` runs them,
 too. ``@pytest.mark.every_case`` is for a test whose cases are facts of their own. Where the slow tier is run, each test
-that draws its examples draws :data:`MORE` times as many.
+that draws its examples, :data:`EXAMPLES` of them where it does not say, draws :data:`MORE` times as many.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 """Every core has a worker already; further threads would spin and wait. OpenBLAS reads it when NumPy is imported."""
 
 CASES = 2
-MORE = 2
+EXAMPLES = 50
+MORE = 4
 
-settings.register_profile("deterministic", derandomize=True, deadline=None, database=None)
+settings.register_profile("deterministic", max_examples=EXAMPLES, derandomize=True, deadline=None, database=None)
 settings.load_profile("deterministic")
 
 
@@ -61,7 +62,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _draw_more(function: Any) -> None:
     """``@settings`` of a test go before the profile; hypothesis has no other way to change them afterwards."""
     asked = function._hypothesis_internal_use_settings
-    if asked.max_examples <= settings().max_examples:  # a test that asks for thousands is of the slow tier alone
+    if asked.max_examples <= 2 * EXAMPLES:  # a test that asks for thousands is of the slow tier alone
         function._hypothesis_internal_use_settings = settings(asked, max_examples=MORE * asked.max_examples)
 
 

@@ -340,7 +340,7 @@ def test_an_output_that_takes_nothing_ends_without_a_traceback(shell: str, code:
     assert done.returncode == code
 
 
-def test_what_a_terminal_cannot_print_is_a_question_mark() -> None:
+def test_python_m_parity_is_the_command_and_what_a_terminal_cannot_print_is_a_question_mark() -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     command = [sys.executable, "-m", "parity", "show", "s0-scratch-lam3"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
@@ -360,29 +360,6 @@ def test_a_reader_who_leaves_early_is_no_error_and_no_verdict(
 
 
 # -- how it starts ------------------------------------------------------------------------------------------------
-
-
-def test_help_loads_neither_torch_nor_numpy() -> None:
-    """Of the program, and of the commands that someone asks first; one process for all of them."""
-    program = (
-        "import sys\n"
-        "from parity.cli import main\n"
-        "for command in ([], ['run'], ['show'], ['trace'], ['stability'], ['answer']):\n"
-        "    assert main([*command, '--help']) == 0\n"
-        "heavy = {'torch', 'numpy', 'scipy', 'matplotlib', 'msgspec', 'jinja2'} & set(sys.modules)\n"
-        "sys.exit(f'loaded {sorted(heavy)}' if heavy else 0)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.count("Usage") == 6
-
-
-def test_python_m_parity_is_the_command() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "parity", "show", "nothing"], capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 2
-    assert done.stderr == f"parity: nothing: no such experiment; `parity list` shows all {len(gallery.names())}\n"
 
 
 def test_the_console_script_is_the_command() -> None:

@@ -191,18 +191,6 @@ def test_the_shell_completes_names(line: str, completed: list[str]) -> None:
     assert (done.returncode, done.stdout.split(), done.stderr) == (0, completed, "")
 
 
-def test_completion_loads_neither_torch_nor_numpy() -> None:
-    program = (
-        "import sys\n"
-        "from parity import completion\n"
-        "found = [getattr(completion, name)('') for name in ('questions', 'references', 'optimizers', 'situations')]\n"
-        "assert all(found)\n"
-        "sys.exit(str({'torch', 'numpy'} & set(sys.modules)) if {'torch', 'numpy'} & set(sys.modules) else 0)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="asks for bash")
 def test_completion_is_installed_for_a_shell(tmp_path: Path) -> None:
     place = {"HOME": str(tmp_path), "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}

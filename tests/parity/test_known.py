@@ -212,13 +212,3 @@ def test_an_unknown_id_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixture
         "parity: fused-sgd-skips-vector: no such fact; `parity known` lists them; "
         "did you mean 'fused-sgd-skips-vectors'?\n"
     )
-
-
-def test_help_and_the_registry_do_not_load_torch() -> None:
-    code = (
-        "import sys\nfrom parity.cli import main\nassert main(['known', '--help']) == 0\n"
-        "import parity.features.known.page\nassert 'torch' not in sys.modules\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "ID" in done.stdout and "--json" in done.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -67,11 +68,6 @@ def number(task):
 def endless(task):
     while True:
         pass
-
-
-def dies(task):
-    import os, signal
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def reads_the_experiment(task):
@@ -145,9 +141,9 @@ def test_code_that_reads_the_experiment_has_it(tutorial: Path) -> None:
         check(f"{tutorial}:reads_the_experiment", experiment=parity.load("check-sgd"))
 
 
-def test_code_that_kills_its_process_is_refused_in_one_line(tutorial: Path) -> None:
+def test_code_that_kills_its_process_is_refused_in_one_line() -> None:
     with pytest.raises(InputError, match="was killed by SIGKILL"):
-        check(f"{tutorial}:dies", experiment=parity.load("check-sgd"))
+        run("signal:raise_signal", int(signal.SIGKILL), limit=60)
 
 
 def test_without_an_experiment_those_are_listed_that_fit_the_code(
@@ -285,6 +281,7 @@ def written(path: Path, name: str, *, half_square: bool = False, digits: int = 6
     return path
 
 
+@pytest.mark.usefixtures("few_faults")
 @pytest.mark.parametrize("suffix", [".npz", ".csv", ".jsonl"])
 def test_the_log_of_a_correct_run_agrees(suffix: str, tmp_path: Path) -> None:
     found = check_log(str(written(tmp_path / f"run{suffix}", "check-momentum")), two_epochs("check-momentum"))

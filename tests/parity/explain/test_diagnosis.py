@@ -106,10 +106,11 @@ def test_the_links_say_what_the_loss_hides() -> None:
 
 
 def test_the_losses_that_were_reported_tell_a_factor_from_a_rate() -> None:
-    name = "s0-scratch-lam0"  # without a penalty, twice the loss and twice the rate move the weights alike
-    with_losses = run(("loss-doubled",), name, "float64")
+    # without a penalty, twice the loss and twice the rate move the weights alike
+    experiment = replace(parity.load("s0-scratch-lam0"), epochs=10)
+    with_losses, _ = trajectory_here(program("loss-doubled"), experiment, "float64")
     without = replace(with_losses, loss=np.full_like(with_losses.loss, np.nan))
-    told, untold = (diagnose(parity.load(name), each) for each in (with_losses, without))
+    told, untold = (diagnose(experiment, each) for each in (with_losses, without))
     assert "lr-doubled" not in named(told)
     assert {"loss-doubled", "lr-doubled"} <= named(untold)
 

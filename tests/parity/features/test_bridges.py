@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from functools import cache
@@ -287,15 +285,6 @@ def test_where_one_file_cannot_be_written_nothing_is_computed_and_the_other_is_n
         == f"parity: {tmp_path / taken}: cannot be written (Is a directory); choose another place\n"
     )
     assert shallow == [] and [path.name for path in tmp_path.iterdir()] == [taken]
-
-
-def test_help_loads_neither_torch_nor_numpy() -> None:
-    program = (
-        "import sys\nfrom parity.cli import main\ncode = main(['bridge', '--help'])\n"
-        "sys.exit(str({'torch', 'numpy', 'scipy', 'matplotlib'} & set(sys.modules)).replace('set()', '') or code)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, "")
 
 
 # -- pictures and page --------------------------------------------------------------------------------------------

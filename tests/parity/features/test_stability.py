@@ -29,6 +29,13 @@ NAMES = {
 }
 
 
+@pytest.fixture
+def few_epochs(monkeypatch: pytest.MonkeyPatch, slow_tier: bool) -> None:
+    """In the fast tier a growth is that of a quarter of the epochs, where no limit is near."""
+    if not slow_tier:
+        monkeypatch.setattr("parity.features.stability.stability.DRAWN", 50)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "diverges"), NAMES.items())
 def test_the_prediction_is_made_without_a_run_and_the_run_bears_it_out(name: str, diverges: bool) -> None:
@@ -58,6 +65,7 @@ def test_the_stable_strengths_end_where_runs_begin_to_diverge() -> None:
         assert (run.norm[-1, 0] > 10 * run.norm[120, 0]) == grows
 
 
+@pytest.mark.usefixtures("few_epochs")
 def test_a_decay_can_make_a_rate_stable_that_is_not_stable_without_it() -> None:
     experiment = parity.load("s4-beyond-limit")
     strengths = stable_strengths(experiment)
@@ -100,6 +108,7 @@ def test_what_cannot_be_predicted_is_refused_in_one_line() -> None:
         stability(replace(plain, data=replace(plain.data, train_rows=5000)))  # type: ignore[type-var]
 
 
+@pytest.mark.usefixtures("few_epochs")
 def test_the_limits_come_before_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["stability", "s4-beyond-limit", "--lr", "0.003", "--lr", "0.03"]) == 0
     out = capsys.readouterr().out
