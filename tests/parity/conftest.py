@@ -106,6 +106,23 @@ def few_faults(monkeypatch: pytest.MonkeyPatch, slow_tier: bool) -> None:
         monkeypatch.setattr(series, "named", lambda design: islice(named(design), 10))
 
 
+class Short(torch.optim.AdamW):
+    """Steps 1e-4 too short; that is set before a closure is called."""
+
+    def step(self, closure: Any = None) -> Any:
+        (group,) = self.param_groups
+        group["lr"] *= 1 - 1e-4
+        result = super().step(closure)
+        group["lr"] /= 1 - 1e-4
+        return result
+
+
+@pytest.fixture(scope="session")
+def short() -> type[torch.optim.Optimizer]:
+    """An optimizer whose every step is wrong by a little."""
+    return Short
+
+
 @pytest.fixture(scope="session")
 def bench() -> Bench:
     return Bench()

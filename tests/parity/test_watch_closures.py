@@ -53,17 +53,6 @@ def test_the_gradients_that_a_closure_makes_are_those_that_a_step_is_judged_by(n
     assert not is_in_torch_dispatch_mode()
 
 
-class Slow(torch.optim.AdamW):
-    """Steps 1e-4 too short, which is set before the closure is called."""
-
-    def step(self, closure: Any = None) -> Any:
-        (group,) = self.param_groups
-        group["lr"] *= 1 - 1e-4
-        result = super().step(closure)
-        group["lr"] /= 1 - 1e-4
-        return result
-
-
 class Eager(torch.optim.AdamW):
     """Moves a weight before it calls the closure."""
 
@@ -73,9 +62,11 @@ class Eager(torch.optim.AdamW):
 
 
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize(("cls", "text"), [(Slow, r"parameter 0\[\d, \d\] .* is"), (Eager, r"untouched\[1, 2\] is")])
-def test_a_fault_of_a_step_with_a_closure_is_caught_at_the_first_step(cls: Any, text: str, style: str) -> None:
-    training = Training(cls, lr=0.01)
+@pytest.mark.parametrize(("cls", "text"), [(None, r"parameter 0\[\d, \d\] .* is"), (Eager, r"untouched\[1, 2\] is")])
+def test_a_fault_of_a_step_with_a_closure_is_caught_at_the_first_step(
+    cls: Any, text: str, style: str, short: Any
+) -> None:
+    training = Training(cls or short, lr=0.01)
     with pytest.raises(Violated, match=text) as caught, parity.watch(training.optimizer):
         STYLES[style](training.optimizer, training.closure)
     assert caught.value.report.steps == 1

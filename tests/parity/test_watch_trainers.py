@@ -19,17 +19,6 @@ QUIET = pytest.mark.filterwarnings("ignore")
 """Trainers and what they import warn of many things."""
 
 
-class Short(torch.optim.AdamW):
-    """Steps 1e-4 too short."""
-
-    def step(self, closure: Any = None) -> Any:
-        (group,) = self.param_groups
-        group["lr"] *= 1 - 1e-4
-        result = super().step(closure)
-        group["lr"] /= 1 - 1e-4
-        return result
-
-
 def rows(count: int = 12) -> list[tuple[Tensor, Tensor]]:
     generator = torch.Generator().manual_seed(1)
     return [(torch.randn(3, generator=generator), torch.randn(1, generator=generator)) for _ in range(count)]
@@ -142,11 +131,11 @@ def lightning_module(cls: Any, manual: bool) -> Any:
     "options", [{}, {"accumulate_grad_batches": 2, "gradient_clip_val": 0.1}, {"precision": "bf16-mixed"}]
 )
 @pytest.mark.parametrize("manual", [False, True], ids=["automatic", "manual"])
-def test_every_step_of_lightning_is_judged(manual: bool, options: dict[str, Any], tmp_path: Path) -> None:
+def test_every_step_of_lightning_is_judged(manual: bool, options: dict[str, Any], tmp_path: Path, short: Any) -> None:
     pl = pytest.importorskip("lightning.pytorch", reason="lightning is not installed")
     if manual and "gradient_clip_val" in options:
         pytest.skip("Lightning refuses both with manual optimization")
-    for cls in (torch.optim.AdamW, Short):
+    for cls in (torch.optim.AdamW, short):
         callback = parity.watch_callback("lightning", every=1)
         trainer = pl.Trainer(
             max_epochs=2,
@@ -160,7 +149,7 @@ def test_every_step_of_lightning_is_judged(manual: bool, options: dict[str, Any]
             **options,
         )
         loader = torch.utils.data.DataLoader(rows(), batch_size=2)  # type: ignore[arg-type, var-annotated]
-        if cls is Short:
+        if cls is short:
             with pytest.raises(Violated, match="step 0, net"):
                 trainer.fit(lightning_module(cls, manual), loader)
             continue
@@ -172,7 +161,7 @@ def test_every_step_of_lightning_is_judged(manual: bool, options: dict[str, Any]
 
 @QUIET
 @pytest.mark.parametrize("options", [{}, {"gradient_accumulation_steps": 2, "bf16": True, "max_grad_norm": 0.1}])
-def test_every_step_of_transformers_is_judged(options: dict[str, Any], tmp_path: Path) -> None:
+def test_every_step_of_transformers_is_judged(options: dict[str, Any], tmp_path: Path, short: Any) -> None:
     hf = pytest.importorskip("transformers", reason="transformers is not installed")
     pytest.importorskip("accelerate", reason="accelerate is not installed")
 
@@ -197,11 +186,11 @@ def test_every_step_of_transformers_is_judged(options: dict[str, Any], tmp_path:
         disable_tqdm=True,
         **options,
     )
-    for cls in (torch.optim.AdamW, Short):
+    for cls in (torch.optim.AdamW, short):
         model, callback = Model(), parity.watch_callback("transformers", every=1)
         optimizer = cls(model.parameters(), lr=0.01)
         trainer = hf.Trainer(model, arguments, train_dataset=data, callbacks=[callback], optimizers=(optimizer, None))
-        if cls is Short:
+        if cls is short:
             with pytest.raises(Violated, match=r"step [01], net"):  # a warm-up begins at the rate 0
                 trainer.train()
             continue
@@ -213,9 +202,9 @@ def test_every_step_of_transformers_is_judged(options: dict[str, Any], tmp_path:
 
 @QUIET
 @pytest.mark.parametrize("options", [{}, {"gradient_accumulation_steps": 2, "mixed_precision": "bf16"}])
-def test_the_prepared_optimizer_of_accelerate_is_judged(options: dict[str, Any]) -> None:
+def test_the_prepared_optimizer_of_accelerate_is_judged(options: dict[str, Any], short: Any) -> None:
     accelerate = pytest.importorskip("accelerate", reason="accelerate is not installed")
-    for cls in (torch.optim.AdamW, Short):
+    for cls in (torch.optim.AdamW, short):
         accelerator = accelerate.Accelerator(cpu=True, **options)
         torch.manual_seed(0)
         model = nn.Linear(3, 1)
@@ -231,4 +220,4 @@ def test_the_prepared_optimizer_of_accelerate_is_judged(options: dict[str, Any])
         steps = 6 // options.get("gradient_accumulation_steps", 1)
         report = watch.report
         assert (report.steps, report.judged, report.notes) == (steps, steps, [])
-        assert {violation.step for violation in report.violations} == (set(range(steps)) if cls is Short else set())
+        assert {violation.step for violation in report.violations} == (set(range(steps)) if cls is short else set())

@@ -52,25 +52,14 @@ def parameter(size: int = 50) -> Tensor:
     return w
 
 
-class Short(torch.optim.AdamW):
-    """Steps 1e-4 too short."""
-
-    def step(self, closure: Any = None) -> Any:
-        (group,) = self.param_groups
-        group["lr"] *= 1 - 1e-4
-        result = super().step(closure)
-        group["lr"] /= 1 - 1e-4
-        return result
-
-
 @pytest.mark.parametrize("wrap", [Wrapper, Lookalike, lambda optimizer: Wrapper(Lookalike(optimizer))])
-def test_what_a_wrapper_holds_is_judged(wrap: Any) -> None:
+def test_what_a_wrapper_holds_is_judged(wrap: Any, short: Any) -> None:
     outer = wrap(torch.optim.AdamW([parameter()]))
     with parity.watch(outer, every=1) as watch:
         outer.step()
         outer.step()
     assert (watch.report.optimizer, watch.report.steps, watch.report.judged) == ("AdamW", 2, 2)
-    wrong = wrap(Short([parameter()]))
+    wrong = wrap(short([parameter()]))
     with pytest.raises(Violated, match="step 0"), parity.watch(wrong):
         wrong.step()
 
@@ -209,14 +198,14 @@ def steps(model: nn.Module, optimizer: Any, count: int) -> None:
 
 
 @pytest.mark.usefixtures("alone")
-def test_shards_are_judged_where_they_lie() -> None:
+def test_shards_are_judged_where_they_lie(short: Any) -> None:
     model = sharded()
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
     with parity.watch(optimizer, every=2, model=model) as watch:
         steps(model, optimizer, 3)
     assert (watch.report.judged, watch.report.numbers, watch.report.unsupported, watch.report.notes) == (2, 592, [], [])
     model = sharded()
-    wrong = Short(model.parameters(), lr=0.01)
+    wrong = short(model.parameters(), lr=0.01)
     with (
         pytest.raises(Violated, match=r"0\.weight \(the shard of rank 0\)\[\d, \d\]"),
         parity.watch(wrong, model=model),
@@ -236,21 +225,21 @@ def test_what_sees_whole_tensors_does_not_judge_their_shards() -> None:
 
 @SCRIPTED
 @pytest.mark.usefixtures("alone")
-def test_the_optimizer_inside_of_zero_is_judged() -> None:
+def test_the_optimizer_inside_of_zero_is_judged(short: Any) -> None:
     from torch.distributed.optim import ZeroRedundancyOptimizer
 
     model = nn.Linear(6, 3)
-    for cls in (torch.optim.AdamW, Short):
+    for cls in (torch.optim.AdamW, short):
         optimizer = ZeroRedundancyOptimizer(model.parameters(), cls, lr=0.01)
         with parity.watch(optimizer, every=1, model=model, on_violation="collect") as watch:
             steps(model, optimizer, 2)
         assert (watch.report.steps, watch.report.judged) == (2, 2)
         assert {violation.parameter for violation in watch.report.violations} == (
-            {"weight", "bias"} if cls is Short else set()
+            {"weight", "bias"} if cls is short else set()
         )
 
 
-def two_ranks(rank: int, port: int) -> None:
+def two_ranks(rank: int, port: int, short: Any) -> None:
     """What both ranks do: weights of 7 rows, so that the shards are not of one size, and one of 1 row."""
     from torch.distributed.optim import ZeroRedundancyOptimizer
 
@@ -262,7 +251,7 @@ def two_ranks(rank: int, port: int) -> None:
         with parity.watch(optimizer, every=1, model=model) as watch:
             steps(model, optimizer, 3)
         assert watch.report.judged == 3 and watch.report.notes == [], str(watch.report)
-    wrong = Short(model.parameters(), lr=0.01)
+    wrong = short(model.parameters(), lr=0.01)
     with pytest.raises(Violated, match=rf"\(the shard of rank {rank}\)"), parity.watch(wrong, model=model):
         steps(model, wrong, 1)
     plain = nn.parallel.DistributedDataParallel(nn.Linear(6, 3))
@@ -274,5 +263,5 @@ def two_ranks(rank: int, port: int) -> None:
 
 
 @pytest.mark.slow
-def test_two_ranks_judge_their_shards_and_what_zero_gives_them() -> None:
-    torch.multiprocessing.spawn(two_ranks, args=(free_port(),), nprocs=2)  # type: ignore[attr-defined]
+def test_two_ranks_judge_their_shards_and_what_zero_gives_them(short: Any) -> None:
+    torch.multiprocessing.spawn(two_ranks, args=(free_port(), short), nprocs=2)  # type: ignore[attr-defined]
