@@ -60,6 +60,7 @@ def test_the_hessian_is_the_derivative_of_the_gradient_and_diagonal(
 
 
 @given(pair=PAIRS)
+@settings(max_examples=100)
 def test_runs_do_not_see_each_other(any_loss: Any, pair: Array) -> None:
     for run in range(2):
         alone = pair[:, run : run + 1]

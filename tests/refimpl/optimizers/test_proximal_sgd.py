@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refimpl.batches import Batches
@@ -24,6 +24,7 @@ PROBLEM = Problem(model=Linear(), loss=SquaredError(factor=0.5, reduction="mean"
 
 
 @given(seed=st.integers(0, 2**32), lr=st.floats(0, 10))
+@settings(max_examples=100)
 def test_without_a_penalty_it_is_sgd_bit_for_bit(seed: int, lr: float) -> None:
     param, gradient = np.random.default_rng(seed).standard_normal((2, 2, 1, 3))
     found, state = ProximalSGD(lr=lr).step(param, gradient, {})
@@ -32,6 +33,7 @@ def test_without_a_penalty_it_is_sgd_bit_for_bit(seed: int, lr: float) -> None:
 
 
 @given(seed=st.integers(0, 2**32), lr=st.floats(0, 10), strength=st.floats(0, 10))
+@settings(max_examples=100)
 def test_the_step_is_prox_of_the_descended_weight_with_the_learning_rate_as_step(
     seed: int, lr: float, strength: float
 ) -> None:

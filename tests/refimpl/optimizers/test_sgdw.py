@@ -47,6 +47,7 @@ def test_it_is_torchs_sgd_after_the_shrinkage_that_torchs_adamw_makes(options: d
 
 
 @given(seed=st.integers(0, 2**32))
+@settings(max_examples=100)
 @pytest.mark.parametrize("options", MOMENTUM, ids=str)
 def test_it_is_coupled_decay_just_where_there_is_no_momentum(options: dict[str, Any], seed: int) -> None:
     gradients = np.random.default_rng(seed).standard_normal((10, 1, 3))
@@ -59,6 +60,7 @@ def test_it_is_coupled_decay_just_where_there_is_no_momentum(options: dict[str, 
 
 
 @given(seed=st.integers(0, 2**32))
+@settings(max_examples=100)
 @pytest.mark.parametrize("options", MOMENTUM[1:], ids=str)
 def test_the_buffer_never_sees_the_decay(options: dict[str, Any], seed: int) -> None:
     gradients = np.random.default_rng(seed).standard_normal((10, 1, 3))
@@ -74,6 +76,7 @@ def test_without_gradient_the_weights_shrink_by_1_minus_lr_times_decay_each_step
 
 
 @given(seed=st.integers(0, 2**32))
+@settings(max_examples=100)
 @pytest.mark.parametrize("options", MOMENTUM, ids=str)
 def test_without_decay_it_is_sgd_bit_for_bit(options: dict[str, Any], seed: int) -> None:
     gradients = np.random.default_rng(seed).standard_normal((10, 1, 3))

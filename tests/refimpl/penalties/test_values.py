@@ -64,6 +64,7 @@ def test_the_l2_gradient_is_what_weight_decay_adds(w: Array, strength: float) ->
 
 
 @given(w=WEIGHTS, g=WEIGHTS, strength=STRENGTHS, step=st.floats(0, 10))
+@settings(max_examples=100)
 def test_an_elastic_net_with_one_strength_0_is_the_other_penalty(
     w: Array, g: Array, strength: float, step: float
 ) -> None:
@@ -78,6 +79,7 @@ def test_an_elastic_net_with_one_strength_0_is_the_other_penalty(
 
 
 @given(w=WEIGHTS, strength=STRENGTHS, step=st.floats(0, 10))
+@settings(max_examples=100)
 def test_moreau_what_the_soft_threshold_takes_away_is_the_projection_on_the_box(
     w: Array, strength: float, step: float
 ) -> None:
@@ -89,6 +91,7 @@ def test_moreau_what_the_soft_threshold_takes_away_is_the_projection_on_the_box(
 
 
 @given(w=WEIGHTS, strength=STRENGTHS, step=st.floats(0, 10))
+@settings(max_examples=100)
 def test_moreau_what_the_block_soft_threshold_takes_away_is_the_projection_on_the_ball(
     w: Array, strength: float, step: float
 ) -> None:
@@ -101,6 +104,7 @@ def test_moreau_what_the_block_soft_threshold_takes_away_is_the_projection_on_th
 
 
 @given(g=WEIGHTS, strength=STRENGTHS)
+@settings(max_examples=100)
 def test_at_weight_0_the_distance_to_the_norms_subdifferential_is_that_to_a_ball(g: Array, strength: float) -> None:
     distance = Norm(strength=strength).distance(np.zeros_like(g), g)
     outside = np.maximum(np.linalg.norm(g, axis=(1, 2)) - strength, 0)
