@@ -120,7 +120,8 @@ def test_an_optimizer_that_was_made_already_is_answered_with_what_to_do() -> Non
 @pytest.mark.usefixtures("code_runs_here", "few_references")
 def test_a_lower_case_class_is_checked_and_a_capital_function_is_run(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(CODE)
-    assert check(f"{tmp_path / 'mine.py'}:decayed", experiment=None).family == "AdamW(lr=0.001)"
+    found = check(f"{tmp_path / 'mine.py'}:decayed", experiment=None, dtype="float64")
+    assert found.family == "AdamW(lr=0.001)"
     with pytest.raises(InputError, match="0 reports"):
         check(f"{tmp_path / 'mine.py'}:Train", experiment=parity.load("check-sgd"))
     with pytest.raises(InputError, match="make: is an optimizer, which is held to against"):

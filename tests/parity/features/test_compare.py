@@ -287,11 +287,11 @@ def test_logs_that_diverge_are_compared_beside_the_experiment_up_to_there(norms:
         return str(tmp_path / name)
 
     a, alike = diverged("a.csv", 7, "nan"), diverged("alike.csv", 7, "nan")
-    compared = compare(a, alike, asked())
+    compared = compare(a, alike, asked(), dtype="float64")
     assert compared.verdict == "agree" and compared.ends == (7, 7)
     assert "both diverge in step 7: from there on numbers are infinite or nan" in compared.notes
     for other, step in (("inf", 7), ("nan", 8)):
-        compared = compare(a, diverged("other.csv", step, other), asked())
+        compared = compare(a, diverged("other.csv", step, other), asked(), dtype="float64")
         assert compared.first is not None and compared.first.step == 7 and compared.first.share == np.inf
         assert any(f"iverge{'s' * (step == 8)} in step 7" in note for note in compared.notes)
         assert all(one.share <= 1 for one in compared.diagnoses)
