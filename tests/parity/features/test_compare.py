@@ -142,6 +142,7 @@ def test_what_is_more_than_rounding_parts_in_its_step_and_element(saved: Changed
         assert (found.first.step, found.first.tensor, found.first.index) == (6, "weight", (0, 3))
 
 
+@pytest.mark.usefixtures("few_faults")
 def test_the_fault_that_one_run_has_alone_is_said(saved: Changed, tmp_path: Path) -> None:
     found = compare(log(tmp_path / "a.csv", digits=8), saved("b.npz", "check-mse"), experiment=asked())
     assert found.first is not None and (found.first.tensor, found.first.step) == ("loss", 0)
