@@ -210,7 +210,7 @@ class Bounded(NDArrayOperatorsMixin):
         operands = [x if isinstance(x, Bounded) else self._constant(x) for x in inputs]
         if ufunc is np.power:
             operands = [operands[0].read(), inputs[1]]  # an integer exponent is no rounded number
-        elif any(x.scalar for x in operands) and not all(x.scalar for x in operands):
+        elif len({x.scalar for x in operands}) == 2:  # a scalar meets a tensor
             operands = [x.entering().read() for x in operands]
         else:
             operands = [x.read() for x in operands]

@@ -218,4 +218,4 @@ def test_a_step_that_demands_a_closure_gets_one() -> None:
             super().step()
             return loss
 
-    assert conclude(examine(WithClosure, {}), {}).family == "SGD(lr=0.01)"
+    assert conclude(examine(WithClosure, {}, ("float64",)), {}).family == "SGD(lr=0.01)"
