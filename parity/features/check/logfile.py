@@ -157,15 +157,16 @@ def read(place: str, *, finite: bool = True) -> Log:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{place}: cannot be read as {path.suffix} ({reason})") from error
     header = columns(place, table.names)
-    if not header.positions or not table.rows:
-        given = ", ".join(name.strip() for name in table.names[:8]) or "nothing"
-        lacks = "and no rows" if header.positions else "in its header"
-        raise InputError(
-            f"{place}: has {given} {lacks}; a log needs one or more of loss, norm, weight, bias: rename the column "
-            "that is one of them (loss: of the batch; norm: ‖w‖; the weight as weight[0], weight[1], …)"
-        )
     used = [position for some in header.positions.values() for position in some]
     kept = [k for k, row in enumerate(table.rows) if any(row[i] is not None for i in used)]  # no summary at the end
+    if not header.positions:
+        given = ", ".join(name.strip() for name in table.names[:8]) or "nothing"
+        raise InputError(
+            f"{place}: has {given} in its header; a log needs one or more of loss, norm, weight, bias: rename the "
+            "column that is one of them (loss: of the batch; norm: ‖w‖; the weight as weight[0], weight[1], …)"
+        )
+    if not kept:
+        raise InputError(f"{place}: no row has a number of {', '.join(header.positions)}; write one row for each step")
     table = Table(table.names, [table.rows[k] for k in kept], [table.where[k] for k in kept])
     numbers, unit = {}, {}
     for name, positions in header.positions.items():

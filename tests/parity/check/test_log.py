@@ -115,6 +115,7 @@ def test_the_largest_number_of_all_is_read(tmp_path: Path) -> None:
         ("a.jsonl", '{"norm": 1}\n{"norm": [1, 2]}\n', r"line 2: norm has 2 numbers; allowed: one"),
         ("a.jsonl", '{"norm": 1}\n{"norm": []}\n', r"line 2: norm has 0 numbers; allowed: one"),
         ("a.jsonl", '{"weight": []}\n', r"line 1: weight has 0 numbers; allowed: one or more"),
+        ("a.jsonl", '{"weight": null}\n', r"no row has a number of weight; write one row for each step"),
         ("a.jsonl", '{"norm": 1}\n{"norm": {"a": 1}}\n', r"line 2: norm is \{'a': '1'\}, which is no number"),
         ("a.jsonl", '{"norm": 1}\n{"nor', r"line 2: .* cannot be read as .jsonl; allowed: one whole object"),
         ("a.jsonl", '{"norm": 1}\n7\n', r"line 2: '7'; allowed: one object"),
