@@ -2,9 +2,9 @@
 
     python -m benchmarks.device [--device cuda] [--quick]
 
-Made for one sitting of at most eight minutes on one GPU: each part stops after two. What a part measured is written as
-soon as it is there, so that a machine that is taken away loses one part. Everything runs in this process, because a
-device is slow to open and the steps are small. The results have the device's name and the versions.
+Made for one sitting of about eight minutes on one GPU: each of the first three parts stops after two. What a part
+measured is written as soon as it is there, so that a machine that is taken away loses one part. Everything runs in this
+process, because a device is slow to open and the steps are small. The results have the device's name and the versions.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def main(
         try:
             data[part], shown = PARTS[part](device, quick)
         except Exception as error:  # what a device lacks must not lose the other parts
-            reason = f"{part} cannot be measured: {type(error).__name__}: {str(error).splitlines()[0][:200]}"
+            reason = f"{part} cannot be measured: {type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
             data[part], shown = {"error": reason}, [reason]
         took = data["took_s"][part] = round(time.perf_counter() - start, 1)
         for one in shown:

@@ -126,7 +126,7 @@ class Training:
         loss.backward()  # type: ignore[no-untyped-call]  # torch's annotation
         self.optimizer.step()
         if self.device != "cpu":
-            torch.accelerator.synchronize()
+            torch.accelerator.synchronize(self.device)
         return time.perf_counter() - start
 
 

@@ -150,10 +150,10 @@ def moments_of(history: History, start: Params, reports: Sequence[Params]) -> Mo
     try:
         roles = roles_by_start(history, start)
     except InputError:
-        return reports
+        return _moments_reported(start, reports)
     groups = steps_of(history, roles)
     if not groups:
-        return reports
+        return _moments_reported(start, reports)
     before = [e.before for e in groups[0] if isinstance(e, Step)]
     moments: list[Params] = [{name: e[n] for e in before[::-1] for n, name in roles.items() if n in e}]
     for group in groups:
@@ -166,6 +166,15 @@ def moments_of(history: History, start: Params, reports: Sequence[Params]) -> Mo
                 left |= {f"{key} of {name}": value for key, value in step.state.get(n, {}).items()}
         moments.append({**numbers, **left})
     return moments
+
+
+def _moments_reported(start: Params, reports: Sequence[Params]) -> Moments:
+    """The reports, without the axis of runs; the first is of the start, whether that was reported or not."""
+    shapes = {name: values.shape[1:] for name, values in start.items()}
+    moments = [{name: values.reshape(shapes[name]) for name, values in report.items()} for report in reports]
+    before = {name: values[0] for name, values in start.items()}
+    unreported = moments and any(not np.array_equal(moments[0][name], before[name]) for name in moments[0])
+    return [before, *moments] if unreported else moments
 
 
 def observed_in(history: History, rows: Rows, roles: Roles, start: Params) -> Observed:

@@ -78,6 +78,8 @@ def check_command(
 
         if target is not None:
             raise InputError(f"--template: prints a loop and checks none; leave {target} out, or --template")
+        if ranks is not None:
+            raise InputError("--template: prints a loop of one process; leave --ranks out")
         print(loop(load(experiment or START), experiment or START), end="")
         return
     if target is None:

@@ -16,6 +16,7 @@ from parity.explain.observed import Observed
 from parity.features.check.examine import examine
 from parity.features.check.held import parse_against
 from parity.features.check.kind import kind_of
+from parity.features.check.launch import started_by_torchrun
 from parity.features.check.optimizer import conclude
 from parity.features.check.recorded import record_function
 from parity.features.check.run import NAMED, of_class, single
@@ -32,7 +33,8 @@ def trajectory_here(train: Callable[..., Any], experiment: Experiment, dtype: st
     """
     (dtype,) = _known(dtype)
     check_linear(experiment)
-    return as_trajectory(experiment, record_function(train, task_data(experiment), dtype))
+    _, count = started_by_torchrun()
+    return as_trajectory(experiment, record_function(train, task_data(experiment, count), dtype))
 
 
 def check_class_here(cls: type, hyper: Mapping[str, Any], against: str | None, dtypes: Sequence[str]) -> Diagnosis:

@@ -26,7 +26,7 @@ from parity.features.check.worker import POSIX, TheirError, end_of, look, result
 LOOPBACK = "127.0.0.1"
 SOON = 1.0
 """Seconds in which other ranks may say that they failed, too: one that loses a rank may be heard before that one is."""
-LOST = re.compile(r"gloo|nccl|c10d|TCPStore|Broken pipe|Connection (closed|reset|refused)", re.IGNORECASE)
+LOST = re.compile(r"gloo|nccl|c10d|TCPStore|Broken pipe|Connection (closed|reset|refused)|Timed out", re.IGNORECASE)
 """The words of a rank that has lost another one."""
 FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$', re.MULTILINE)
 
@@ -102,7 +102,8 @@ def _failure(rank: int, answer: bytes, ranks: Sequence[Popen[bytes]]) -> Excepti
 
 def _is_lost(failure: Exception) -> bool:
     """Whether a rank failed because it has lost another one."""
-    return isinstance(failure, TheirError) and bool(LOST.search(str(failure).splitlines()[-1]))
+    message = re.split(r"^(?=[\w.]+(?:Error|Exception)\b)", str(failure), flags=re.MULTILINE)[-1]  # it may take lines
+    return isinstance(failure, TheirError) and bool(LOST.search(message))
 
 
 def _late(limit: float, count: int, answers: Mapping[int, bytes], where: Sequence[str]) -> InputError:

@@ -59,6 +59,8 @@ def diagnose_ranks(experiment: Experiment, runs: Sequence[RankRun]) -> Diagnosis
     if not silent:
         steps = len(moments[0]) - 1
         note = f"{len(runs)} ranks hold the same weights and state after each of {steps} steps, bit for bit"
+        if names := divided(moments):
+            note += f"; not compared, because each rank has its own part: {', '.join(names)}"
     return replace(diagnosis, notes=(*diagnosis.notes, note))
 
 
@@ -86,6 +88,19 @@ def part(ranks: Sequence[Moments]) -> Finding | None:
         said = ", ".join(f"rank {rank} {count}" for rank, count in enumerate(steps))
         return finding("ranks-other-steps", f"up to there all ranks are bit-equal; steps: {said}", steps=said)
     return None
+
+
+def divided(ranks: Sequence[Moments]) -> list[str]:
+    """The tensors that are not on all ranks, or not of one shape."""
+    names = dict.fromkeys(name for moments in zip(*ranks, strict=False) for moment in moments for name in moment)
+    return [
+        name
+        for name in names
+        if any(
+            len({moment[name].shape if name in moment else None for moment in moments}) > 1
+            for moments in zip(*ranks, strict=False)
+        )
+    ]
 
 
 def _first_difference(arrays: Sequence[Array]) -> tuple[int, ...] | None:

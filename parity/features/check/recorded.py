@@ -39,7 +39,7 @@ def record_target(target: Target, data: TaskData, dtype: str, device: str) -> Re
 
 def record_function(train: Callable[..., Any], data: TaskData, dtype: str) -> RecordedRun:
     """A function run here and now. Raises what it raises."""
-    task = Task(data, dtype, "cpu")
+    task = Task(data, dtype, "cpu", *started_by_torchrun())
     with recording(task.features) as log:
         return _record(train, task, log)
 

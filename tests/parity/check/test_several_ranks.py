@@ -14,8 +14,10 @@ import pytest
 import parity
 from parity.cli import main
 from parity.errors import InputError
+from parity.features.check.align import moments_of
+from parity.features.check.events import History
 from parity.features.check.launch import launch, started_by_torchrun
-from parity.features.check.ranks import diagnose_ranks, part
+from parity.features.check.ranks import diagnose_ranks, divided, part
 from parity.features.check.run import check
 from parity.features.check.task_data import task_data
 from parity.features.check.worker import TheirError
@@ -156,6 +158,19 @@ def test_ranks_are_compared_bit_for_bit() -> None:
 
 
 # -- what is asked -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("with_start", [True, False])
+def test_ranks_that_report_are_compared_from_the_start_on_whether_they_report_it_or_not(with_start: bool) -> None:
+    start, unseen = {"weight": np.zeros((1, 1, 2))}, History((), (), {})
+    reports = [[start] * with_start + [{"weight": np.full((1, 1, 2), value)}] for value in (1.0, 2.0)]
+    parted = part([moments_of(unseen, start, each) for each in reports])
+    assert parted is not None and "weight[0, 0] in step 0" in parted.text
+
+
+def test_what_is_divided_over_ranks_is_named() -> None:
+    whole, half = {"weight": np.zeros((1, 4)), "state": np.zeros(4)}, {"weight": np.zeros((1, 4)), "state": np.zeros(2)}
+    assert divided([[whole], [whole]]) == [] and divided([[half], [whole]]) == ["state"]
 
 
 @pytest.mark.parametrize(
