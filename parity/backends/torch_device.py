@@ -1,4 +1,4 @@
-"""What torch says of a device."""
+"""The name that torch has for the hardware of a device."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def started_by_torchrun() -> tuple[int, int]:
 
 
 def variables(rank: int) -> dict[str, str]:
-    """What one rank has for itself."""
+    """The variables of the environment that are of one rank alone."""
     return {"RANK": str(rank), "LOCAL_RANK": str(rank)}
 
 
@@ -107,7 +107,7 @@ def _is_lost(failure: Exception) -> bool:
 
 
 def _late(limit: float, count: int, answers: Mapping[int, bytes], where: Sequence[str]) -> InputError:
-    """In a line, where each rank is that has no result."""
+    """The error that says, in a line, where each rank is that has no result."""
     running = iter(where)
     said = [f"rank {rank} {'has ended' if rank in answers else next(running)}" for rank in range(count)]
     return OptionError(f"no result in {limit:g} s: {', '.join(said)}; give it more time with ", Option("limit"))

@@ -40,7 +40,7 @@ class TheirError(Exception):
 
     @property
     def said(self) -> str:
-        """What happened, in a line, where the traceback stands above it."""
+        """A line that says what happened; the traceback stands above it."""
         if self.rank is None:
             return "raised the exception above"
         return f"rank {self.rank} raised the exception above: {str(self).splitlines()[-1]}"

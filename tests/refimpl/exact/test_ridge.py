@@ -7,7 +7,7 @@ import pytest
 
 from refimpl.datasets.gaussian import Gaussian
 from refimpl.errors import DataError, ParameterError, ShapeError
-from refimpl.exact.ridge import alpha_for, ridge
+from refimpl.exact.ridge import ROWS, alpha_for, ridge
 from refimpl.losses.squared_error import SquaredError
 from refimpl.models.linear import Linear
 from refimpl.penalties.l2 import L2
@@ -97,6 +97,16 @@ def test_ridge_is_least_squares_on_data_with_the_penalty_as_further_rows(shape):
     stacked = np.block([[X[0], np.ones((n, 1))], [np.sqrt(alpha) * np.eye(p), np.zeros((p, 1))]])
     truth = np.linalg.lstsq(stacked, np.append(y.ravel(), np.zeros(p)), rcond=None)[0]
     assert digits(vector(ridge(X, y, SUM, 2 * alpha).params), truth) >= 13.7
+
+
+@pytest.mark.parametrize("rows", [2 * ROWS, 3 * ROWS + 17])
+@pytest.mark.every_case
+def test_every_row_counts_where_rows_are_factorised_in_blocks(rows):
+    X, y = data((rows, 5), offset=1.0)
+    solution = ridge(X, y, SUM, np.array([6.0]))
+    M, decay = np.hstack([np.ones((rows, 1)), X[0]]), np.diag([0.0, *[3.0] * 5])  # α = λ/2 of a plain sum
+    truth = np.linalg.solve(M.T @ M + decay, M.T @ y[0])[:, 0]  # the normal equations
+    assert digits(np.concatenate([solution.params["bias"][0], solution.params["weight"][0, 0]]), truth) > 12
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
