@@ -129,22 +129,48 @@ LARGE = 2**20
 
 
 def matmul(a: Bounded, b: Bounded) -> Bounded:
+    """The product in the carrier, the products of its bound in float64, where BLAS makes them.
+
+    With v = 2⁻⁵³ and t = 2⁻¹⁰⁷⁴, a factor x ≥ 0 becomes in float64 an x' with ``x ≤ (1 + 2v)x' + t``. In whatever order
+    BLAS adds, ``Σ xᵢyᵢ`` over n terms is therefore at most ``1 + 2(n + 16)v`` times the sum that it makes, and
+    ``4nt(1 + max x' + max y')`` for what underflowed: factors, and products.
+    """
     if b.ndim > 1 and b.size > LARGE and b.shape[-1] > 1:  # a column of the product needs a column of B only
         at_a_time = max(1, LARGE * b.shape[-1] // b.size)
         starts = range(0, b.shape[-1], at_a_time)
         return concatenate([matmul(a, b[..., start : start + at_a_time]) for start in starts], axis=-1)
     a, b = _as_operand(a), _as_operand(b)
-    n = a.shape[-1]
-    magnitude_a, magnitude_b = np.abs(a.value), np.abs(b.value)
-    error = a.profile.carrier(0)
+    profile, n = a.profile, a.shape[-1]
+    magnitude_a, magnitude_b = (np.abs(np.asarray(x.value, np.float64)) for x in (a, b))
+    reach_a, reach_b, spread = magnitude_a, magnitude_b, np.zeros(())
     if np.any(b.error):
-        error = error + magnitude_a @ b.error  # |A|E_B
+        error_b = np.asarray(b.error, np.float64)
+        reach_b = magnitude_b + error_b
+        spread = magnitude_a @ error_b  # |A|E_B
     if np.any(a.error):
-        error = error + a.error @ (magnitude_b + b.error if np.any(b.error) else magnitude_b)  # E_A(|B| + E_B)
-    reach = magnitude_a @ magnitude_b + error
-    underflows = n * a.profile.tau(a.profile.accumulate)
-    error = a.profile.widened(error + gamma(n, a.profile) * reach, 2 * n + ROUNDINGS)
-    return a._accumulated(a.value @ b.value, error + underflows, reach)
+        error_a = np.asarray(a.error, np.float64)
+        reach_a = magnitude_a + error_a
+        spread = spread + error_a @ reach_b  # E_A(|B| + E_B)
+    lost = 4 * n * TINY * (1 + _largest(reach_a, reach_b))
+    spread = profile.carrier(1) * spread + lost
+    reach = magnitude_a @ magnitude_b + spread
+    error = (spread + gamma(n, profile) * reach) * (1 + (n + ROUNDINGS) * EPSILON)
+    return a._accumulated(a.value @ b.value, error + n * profile.tau(profile.accumulate), reach)
+
+
+EPSILON, TINY = np.finfo(np.float64).eps, np.finfo(np.float64).smallest_subnormal
+
+
+def _largest(a: Array, b: Array) -> Array:
+    """For each element of the product A B, the largest of A's row and the largest of B's column, added; or more."""
+    largest = np.maximum(a.max(initial=0), b.max(initial=0))
+    if largest < 2.0**500:  # times 2⁻¹⁰⁷⁴ it is nothing
+        return np.asarray(2 * largest)
+    row = a.max(axis=-1, initial=0)
+    if b.ndim == 1:
+        return np.asarray(row + b.max(initial=0))
+    column = b.max(axis=-2, initial=0)
+    return np.asarray(row[..., None] + (column[..., None, :] if a.ndim > 1 else column))
 
 
 def vecdot(a: Bounded, b: Bounded) -> Bounded:

@@ -836,4 +836,16 @@ def test_a_large_product_made_in_columns_is_the_same(left: Any, right: Any, monk
     whole = a @ b
     monkeypatch.setattr("refimpl.arithmetic.operations.LARGE", 9)
     parts = a @ b
-    assert np.array_equal(parts.value, whole.value) and np.array_equal(parts.error, whole.error)
+    assert np.array_equal(parts.value, whole.value)
+    np.testing.assert_allclose(parts.error, whole.error, rtol=1e-14)  # which BLAS may add in another order
+
+
+@pytest.mark.parametrize("large", [1e300, 2.0**1000, 1e100])
+def test_the_bound_of_a_product_counts_errors_that_are_0_in_float64(large: float, high_precision: Any) -> None:
+    """There, 1e-324 is 0, and 0 times a number of 1e300 no bound for what is left of the product."""
+    profile = profile_of("float64")
+    values, smallest = np.full((3, 4), large), np.full((4, 2), np.longdouble("1e-324"))
+    known, unknown = Bounded.tensor(values, profile), Bounded(np.zeros((4, 2)), smallest, profile)
+    exact = 4 * high_precision.number(large) * high_precision.number("1e-324")
+    for bounded in (known @ unknown, unknown.T @ known.T):
+        assert np.all(high_precision.array(bounded.error) >= exact)
