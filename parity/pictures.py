@@ -20,7 +20,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
-from matplotlib.ticker import LogFormatterSciNotation
+from matplotlib.ticker import LogFormatterSciNotation, LogLocator
 
 from parity.errors import Option, OptionError
 
@@ -29,8 +29,8 @@ INK = "#333333"
 """The colour of limits, and of what others are compared with."""
 WITHIN, INFINITE = "#e4e8eb", "#2b1055"
 """The colours of errors within the tolerance and of an infinite share of it; neither is one of a map of shares."""
-TITLE, LABEL = 12, 9
-"""Sizes in points of a picture's title and of the labels in its legend."""
+TITLE, PANEL, LABEL = 12, 11, 9
+"""Sizes in points of a picture's title, of the titles of its axes, and of the labels in its legend."""
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 LINE = 1.25 / 72
 """Inches from one line of text to the next, for each point of its size."""
@@ -86,6 +86,21 @@ def legend_below(figure: Figure, *axes: Any, columns: int) -> float:
     return legend_of(figure, entries, columns=columns)
 
 
+def fix_margins(figure: Figure, *axes: Any, legend: float) -> None:
+    """Margins of fixed size around axes in a row: to find the tightest ones takes as long as to draw twice more.
+
+    ``legend``: inches of the legend below, as :func:`legend_below` returns them.
+    """
+    panels = max(1 + axis.get_title().count("\n") if axis.get_title() else 0 for axis in axes)
+    figure.set_figheight(figure.get_figheight() + LINE * PANEL * max(panels - 1, 0))
+    above = (
+        0.25 + LINE * TITLE * (1 + figure.get_suptitle().count("\n")) + (0.1 + LINE * PANEL * panels if panels else 0)
+    )
+    width, height = figure.get_figwidth(), figure.get_figheight()
+    place = 1.05 / width, (0.6 + legend) / height, 1 - 0.2 / width, 1 - above / height
+    figure.subplots_adjust(*place, wspace=0.27)
+
+
 def legend_of(figure: Figure, entries: Mapping[str, Any], *, columns: int) -> float:
     """A legend outside of the axes, where it hides nothing. Returns the inches by which the picture grows for it.
 
@@ -125,8 +140,16 @@ def log_axis(axis: Any) -> None:
 def log_scale(axis: Any) -> None:
     """A logarithmic axis of ordinates."""
     axis.set_yscale("log")
+    axis.yaxis.set_minor_locator(Between(subs="auto"))
     axis.yaxis.set_major_formatter(Powers())
     axis.yaxis.set_minor_formatter(Powers())
+
+
+class Between(LogLocator):
+    """Ticks at 2, 3, …, 9 times powers of ten, where the axis is shorter than two of these: else they say nothing."""
+
+    def tick_values(self, low: float, high: float) -> Any:
+        return super().tick_values(low, high) if high < 100 * low else np.array([])
 
 
 class Powers(LogFormatterSciNotation):

@@ -13,8 +13,8 @@ from refimpl.arithmetic.formats import FORMATS, Format
 from refimpl.trajectory import Trajectory
 from refimpl.types import Array, Params
 
-MANY = 10_000
-"""Parameters from which on the judge computes in float64: 20 times faster, and at most twice as wide in float64."""
+MANY, MANY_INPUTS = 10_000, 1_000_000
+"""Parameters, and inputs, from which on the judge computes in float64: 20 times faster, at most twice as wide in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,9 +82,11 @@ def profile_of(trajectory: Trajectory, part: str, *, form: float = 1.0) -> Profi
 
     A run that declares nothing is taken to round every operation, sums included, to its dtype. ``form`` multiplies the
     unit roundoff, as does the form that the run itself declares: 1 for an implementation of the formula's own form, 2
-    for one of unknown form. A run of :data:`MANY` parameters is judged in a carrier of 53 bits.
+    for one of unknown form. A run of :data:`MANY` parameters is judged in a carrier of 53 bits, and so are the losses
+    and gradients of one of :data:`MANY_INPUTS` inputs: bounds of a float64 run are twice as wide for that.
     """
-    parameters = sum(values[0].size for values in trajectory.params.values())
+    many = sum(values[0].size for values in trajectory.params.values()) >= MANY
+    many |= part == "loss" and "X" in trajectory.inputs and trajectory.inputs["X"].size >= MANY_INPUTS
     dtype = str(trajectory.meta.get("dtype", "float64"))
     declared: Mapping[str, Any] = trajectory.meta.get("profile", {}).get(part, {})
     operands = declared.get("operands")
@@ -95,7 +97,7 @@ def profile_of(trajectory: Trajectory, part: str, *, form: float = 1.0) -> Profi
         operands=FORMATS[operands] if operands else None,
         flush=bool(declared.get("flush", False)),
         form=form * float(trajectory.meta.get("form", 1.0)),
-        carrier=np.float64 if parameters >= MANY else CARRIER,
+        carrier=np.float64 if many else CARRIER,
     )
 
 

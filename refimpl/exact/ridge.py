@@ -116,12 +116,12 @@ def ridge(
         check_magnitudes(X, y)
     n, p = X.shape[1:]
     alpha = alpha_for(loss, strengths_of("strengths", strengths), n)
-    features, targets = X[0], y[0]
-    if intercept:
-        (features, x_mean), (targets, y_mean) = _centred(features), _centred(targets)  # X_c, x̄; y_c, ȳ
+    table = np.column_stack([X[0], y[0]])
+    mean = _centre(table) if intercept else np.zeros(p + 1)  # [x̄ ȳ]; the table becomes [X_c y_c]
+    features, targets = table[:, :p], table[:, p:]
 
     if n > p:
-        R = _triangle(np.column_stack([features, targets]))
+        R = _triangle(table)
         core, targets = R[:p, :p], R[:p, p:]  # [X_c y_c] = Q [R Qᵀy_c]
     else:
         Q, R = np.linalg.qr(features.T)  # X_cᵀ = Q R, so X_c = Rᵀ Qᵀ
@@ -137,7 +137,7 @@ def ridge(
         weight = weight @ Q.T  # Q w: from the coordinates of the basis to those of the features
     params = {"weight": weight[:, None, :]}
     if intercept:
-        params["bias"] = y_mean - np.sum(weight * x_mean, axis=1)[:, None]  # ȳ − x̄·w
+        params["bias"] = mean[p] - np.sum(weight * mean[:p], axis=1)[:, None]  # ȳ − x̄·w
     if refine:
         params = _refined(X[0], y[0, :, 0], alpha, intercept)
     return RidgeSolution(
@@ -175,14 +175,15 @@ def _refined(X: Array, y: Array, alpha: Array, intercept: bool) -> dict[str, Arr
     return {"weight": theta[:, None, first:], "bias": theta[:, :1]} if intercept else {"weight": theta[:, None, :]}
 
 
-def _centred(columns: Array) -> tuple[Array, Array]:
-    """The columns minus their means, and the means.
+def _centre(table: Array) -> Array:
+    """Subtract their means from the columns, in place, and return the means.
 
     The rounding of a mean that is large beside the spread leaves a constant column behind, which would count as
     one more direction of rank; the second pass removes it.
     """
-    first = columns.mean(axis=0)
-    spread = columns - first
-    second = spread.mean(axis=0)
-    spread -= second
-    return spread, first + second
+    first = table.mean(axis=0)
+    table -= first
+    second = table.mean(axis=0)
+    table -= second
+    mean: Array = first + second
+    return mean

@@ -14,11 +14,11 @@ from parity.errors import InputError
 from parity.pictures import (
     INFINITE,
     INK,
-    LINE,
-    TITLE,
+    PANEL,
     WITHIN,
     colours,
     draw_shares,
+    fix_margins,
     in_lines,
     legend_below,
     log_scale,
@@ -34,8 +34,6 @@ LOWEST, HIGHEST = 1e-3, 1e18
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 COLUMNS = 3
 """Labels in a row of the legend."""
-PANEL = 11
-"""Points of the title of a map."""
 
 
 def draw(target: str, diagnosis: Diagnosis, path: Path) -> Path:
@@ -71,14 +69,7 @@ def picture(target: str, diagnosis: Diagnosis) -> Figure:
     for axis, pattern, text in zip(axes[1:], maps, titles, strict=True):
         _map(figure, axis, pattern.share)
         axis.set_title(text, fontsize=PANEL)
-    # Margins of fixed size: to find the tightest ones takes as long as to draw twice more.
-    above = 0.25 + LINE * TITLE * (1 + figure.get_suptitle().count("\n"))
-    for text in titles:
-        above += 0.1 + LINE * PANEL * (1 + text.count("\n"))
-        figure.set_figheight(figure.get_figheight() + LINE * PANEL * text.count("\n"))
-    below = 0.6 + legend_below(figure, axes[0], columns=COLUMNS)
-    width, height = figure.get_figwidth(), figure.get_figheight()
-    figure.subplots_adjust(0.75 / width, below / height, 1 - 0.2 / width, 1 - above / height, wspace=0.2)
+    fix_margins(figure, *axes, legend=legend_below(figure, axes[0], columns=COLUMNS))
     return figure
 
 

@@ -11,7 +11,19 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from parity.errors import InputError, check_name
-from parity.pictures import COLOURS, INK, colours, draw_shares, legend_below, log_axis, log_scale, new_figure, save
+from parity.pictures import (
+    COLOURS,
+    INK,
+    PANEL,
+    colours,
+    draw_shares,
+    fix_margins,
+    legend_below,
+    log_axis,
+    log_scale,
+    new_figure,
+    save,
+)
 from refimpl.penalties import L2
 
 if TYPE_CHECKING:
@@ -116,25 +128,25 @@ def losses(name: str, references: list[Reference], runs: list[Run]) -> Figure:
     """Train and validation loss per epoch, on a log axis where any is above 0."""
     titles = {"train_loss": "training rows", "validation_loss": "validation rows"}
     shown = [which for which in titles if getattr(references[0].trajectory, which) is not None]
-    figure, axes = new_figure(1, len(shown), f"{name}: loss without the penalty")
+    figure, axes = new_figure(1, len(shown), f"{name}: loss without the penalty", layout=None)
     for axis, which in zip(axes, shown, strict=True):
         _overlay(axis, references, runs, which)
         log_axis(axis)
-        axis.set_title(titles[which], fontsize=11)
+        axis.set_title(titles[which], fontsize=PANEL)
         axis.set_xlabel("epoch")
         axis.set_ylabel("loss")
-    legend_below(figure, *axes, columns=len(references))
+    fix_margins(figure, *axes, legend=legend_below(figure, *axes, columns=len(references)))
     return figure
 
 
 def norms(name: str, references: list[Reference], runs: list[Run]) -> Figure:
     """‖w‖₂ per step."""
-    figure, axes = new_figure(1, 1, f"{name}: weight norm")
+    figure, axes = new_figure(1, 1, f"{name}: weight norm", layout=None)
     _overlay(axes[0], references, runs, "norm")
     axes[0].set_xlabel("step")
     axes[0].set_ylabel("‖w‖₂")
     axes[0].set_ylim(0, 1.05 * axes[0].get_ylim()[1])
-    legend_below(figure, *axes, columns=len(references))
+    fix_margins(figure, *axes, legend=legend_below(figure, *axes, columns=len(references)))
     return figure
 
 
@@ -167,7 +179,7 @@ def _overlay(axis: Any, references: list[Reference], runs: list[Run], which: str
 def tolerance(name: str, runs: list[Run]) -> Figure:
     """Error ÷ tolerance per step, the largest over formulations and implementations; above 1 nothing correct can be."""
     by_dtype = _by_dtype(runs)
-    figure, axes = new_figure(1, len(by_dtype), f"{name}: error ÷ tolerance at each step (1 is the limit)")
+    figure, axes = new_figure(1, len(by_dtype), f"{name}: error ÷ tolerance at each step (1 is the limit)", layout=None)
     for axis, (dtype, some) in zip(axes, by_dtype.items(), strict=True):
         for colour, (group, label) in zip(COLOURS, GROUPS.items(), strict=False):
             steps, share = _largest_share(some, group)
@@ -176,11 +188,11 @@ def tolerance(name: str, runs: list[Run]) -> Figure:
         axis.axhline(1, color=INK, lw=1.5, label="limit")
         log_scale(axis)
         axis.set_ylim(bottom=0.8e-4)
-        axis.set_title(dtype, fontsize=11)
+        axis.set_title(dtype, fontsize=PANEL)
         axis.set_xlabel("step")
         axis.xaxis.get_major_locator().set_params(integer=True)
     axes[0].set_ylabel("error ÷ tolerance")
-    legend_below(figure, *axes, columns=6)
+    fix_margins(figure, *axes, legend=legend_below(figure, *axes, columns=6))
     return figure
 
 
@@ -190,7 +202,9 @@ def free_runs(name: str, runs: list[Run]) -> Figure:
     settings = list(dict.fromkeys(_without_dtype(one) for some in by_dtype.values() for one in some))
     styles = ["-", "--", ":"] * len(settings)
     looks = dict(zip(settings, zip(colours(len(settings)), styles, strict=False), strict=False))
-    figure, axes = new_figure(1, len(by_dtype), f"{name}: drift of the weights in free runs (shown, never deciding)")
+    figure, axes = new_figure(
+        1, len(by_dtype), f"{name}: drift of the weights in free runs (shown, never deciding)", layout=None
+    )
     for axis, (dtype, some) in zip(axes, by_dtype.items(), strict=True):
         drifts = np.concatenate([one.free_run.difference for one in some if one.free_run is not None])
         floor = min(drifts[drifts > 0], default=2.0**-53) / 2  # where equal runs are drawn
@@ -205,11 +219,11 @@ def free_runs(name: str, runs: list[Run]) -> Figure:
         steps = np.arange(len(highest))
         axis.fill_between(steps, floor, highest, color="#999999", alpha=0.25, lw=0, label="correct implementations")
         log_scale(axis)
-        axis.set_title(dtype, fontsize=11)
+        axis.set_title(dtype, fontsize=PANEL)
         axis.set_xlabel("step")
         axis.xaxis.get_major_locator().set_params(integer=True)
     axes[0].set_ylabel("‖θ − θ_ref‖ ÷ ‖θ_ref‖")
-    legend_below(figure, *axes, columns=4)
+    fix_margins(figure, *axes, legend=legend_below(figure, *axes, columns=4))
     return figure
 
 

@@ -271,8 +271,6 @@ class _Folder:
 
     def keep(self, one: Run) -> Run:
         """Save the trajectory and, at a disagreement, the script that reproduces it; what is large is made light."""
-        from parity.features.run.repro import write_repro
-
         if one.trajectory is None:
             return one
         name = str(one.setting).replace(" ", "-").replace(":", "")
@@ -283,6 +281,8 @@ class _Folder:
             return light
         if one.experiment.trainer_parts and one.verdict.first.quantity.kind not in ("update", "state"):
             return light  # the scripts make a gradient of one batch
+        from parity.features.run.repro import write_repro
+
         return replace(light, repro=write_repro(one, self.path / f"repro-{one.experiment.name}-{name}.py"))
 
     def finish(self, report: Report) -> None:

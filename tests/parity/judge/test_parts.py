@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
 from parity.judge.verdict import judge
 from parity.step.expected import Expected, Quantity, compare, expect
@@ -106,3 +107,18 @@ def test_a_start_at_a_constant_is_as_good_as_any(bench: Any) -> None:
     init = {"weight": ConstantInit(value=0.1), "bias": ConstantInit(value=-0.1)}
     for dtype in DTYPES:  # 0.1 is no number of any of them
         assert bench.judge(bench.experiment(init=init), dtype=dtype).name == "agree"
+
+
+def test_many_inputs_widen_the_bounds_of_gradients_to_twice_and_leave_those_of_updates(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = bench.experiment(**MOMENTUM)
+    trajectory = bench.torch(experiment, dtype="float64")
+    usual = judge(experiment, trajectory).used
+    monkeypatch.setattr("parity.step.recording.MANY_INPUTS", trajectory.inputs["X"].size)
+    verdict = judge(experiment, trajectory)
+    assert verdict.name == "agree"
+    assert {name: verdict.used[name] for name in usual if name.startswith(("update", "state"))} == {
+        name: used for name, used in usual.items() if name.startswith(("update", "state"))
+    }
+    assert 0.4 < verdict.used["gradient off span"] / usual["gradient off span"] < 0.6
