@@ -171,10 +171,11 @@ def copy(to: Path, paths: Sequence[str]) -> None:
     """Copy the files that the tests need, with the control and mutmut's settings."""
     for folder in ("refimpl", "parity", "tests/refimpl"):
         shutil.copytree(ROOT / folder, to / folder, ignore=shutil.ignore_patterns("__pycache__", ".hypothesis"))
+    shutil.copy(ROOT / "tests" / "conftest.py", to / "tests")
     control_test = "tests/refimpl/test_control.py"
     (to / CONTROL).write_text(CONTROL_SOURCE)
     (to / control_test).write_text(CONTROL_TEST)
-    with (to / "tests/refimpl/conftest.py").open("a") as conftest:
+    with (to / "tests/conftest.py").open("a") as conftest:
         conftest.write(WITHOUT_SHRINKING)
     folders = sorted({f"tests/{Path(path).parent.as_posix()}" for path in paths})
     only = ", ".join(json.dumps(name) for name in [*paths, CONTROL])

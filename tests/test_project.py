@@ -148,3 +148,11 @@ def test_a_doubted_verdict_comes_with_its_json() -> None:
     assert form["name"] == "A verdict that I doubt"
     (asked,) = [item for item in form["body"] if item["id"] == "json"]
     assert "--json" in asked["attributes"]["label"] and asked["validations"]["required"]
+
+
+@pytest.mark.slow
+def test_the_mutants_of_a_small_file_are_made_and_noticed() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "benchmarks.mutants", "--quick", "--jobs", "1"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert run.returncode == 0 and "100.0% noticed" in run.stdout, run.stdout + run.stderr
