@@ -186,6 +186,8 @@ class Run(ABC):
     def compare(self, what: str, before: Mapping[str, Array], after: Mapping[str, Array]) -> None:
         """Note the first element of each array that changed and should not have."""
         for name, old in before.items():
+            if np.array_equal(old, after[name]):
+                continue
             changed = np.argwhere(~((old == after[name]) | (np.isnan(old) & np.isnan(after[name]))))
             if len(changed):
                 index = tuple(int(i) for i in changed[0])
@@ -198,7 +200,7 @@ class Run(ABC):
 
 def record(tensors: Mapping[str, Any]) -> dict[str, Array]:
     """Exact float64 copies with the axis of runs, ``(1, …)``."""
-    return {name: t.detach().to("cpu", torch.float64, copy=True).numpy()[None] for name, t in tensors.items()}
+    return {name: t.detach().to("cpu", torch.float64).numpy()[None].copy() for name, t in tensors.items()}
 
 
 def dtype_name(tensor: Tensor) -> str:
