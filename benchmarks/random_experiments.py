@@ -27,6 +27,7 @@ from refimpl.models import Linear
 from refimpl.optimizers import SGD, SGDW, ProximalSGD
 from refimpl.penalties import L1, L2, ElasticNet
 from refimpl.ranks import Ranks
+from refimpl.resuming import Resume
 from refimpl.schedules import Constant, Exponential, Step
 from refimpl.training import Group
 from refimpl.types import Optimizer, Penalty, Schedule
@@ -183,7 +184,8 @@ def draw_experiment(rng: Rng, formulation: Formulation, name: str) -> tuple[str,
 
 
 def with_trainer_parts(rng: Rng, experiment: Experiment) -> Experiment:
-    """At times gradients are accumulated, clipped, frozen or reduced over ranks, and weights are averaged."""
+    """At times gradients are accumulated, clipped, frozen or reduced over ranks, weights are averaged, and the training
+    is resumed."""
     if rng.random() < 0.3:
         how = Accumulation(micro=int(rng.integers(2, 5)), last=pick(rng, "mean", "full"))
         experiment = replace(experiment, accumulation=how)
@@ -202,4 +204,7 @@ def with_trainer_parts(rng: Rng, experiment: Experiment) -> Experiment:
     if rng.random() < 0.3:
         decay = pick(rng, 0.5, 0.9, 1 - log_uniform(rng, 1e-4, 0.5), float(rng.uniform(0, 1)))
         experiment = replace(experiment, ema=EMA(decay=decay))
+    steps = sum(map(len, experiment.draw().order))
+    if steps > 1 and rng.random() < 0.2:
+        experiment = replace(experiment, resume=Resume(at=(int(rng.integers(1, steps)),)))
     return experiment

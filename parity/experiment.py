@@ -37,6 +37,7 @@ from refimpl.models import Linear
 from refimpl.problem import Problem
 from refimpl.ranges import number_fields
 from refimpl.ranks import Ranks
+from refimpl.resuming import Resume
 from refimpl.schedules import Constant
 from refimpl.training import Group, draw_masks, scheduled
 from refimpl.types import Array, ClassLoss, Loss, Model, Optimizer, Penalty, Schedule
@@ -54,7 +55,7 @@ class Experiment:
     ``init``: by parameter; a parameter without one starts at 0. ``batches``, ``epochs``: the order of the rows.
     ``accumulation``: how many batches make one step. ``ranks``: over how many ranks each batch is divided. ``clip``:
     how long the gradients of a step may be. ``freeze``: parameters that some steps do not train. ``ema``: a moving
-    average of the weights.
+    average of the weights. ``resume``: before which steps the training is saved and loaded.
     ``seed``: of data, initial weights, batch order and the masks of dropout, each with a stream of its own.
     ``title``, ``source``: what it is and where it is from, in words; a copy with another name has its own.
     Raises :class:`parity.InputError` where the parts do not fit together.
@@ -75,6 +76,7 @@ class Experiment:
     clip: Clip | None = None
     freeze: tuple[Freeze, ...] = ()
     ema: EMA | None = None
+    resume: Resume | None = None
     model: Model = Linear()  # noqa: RUF009  # frozen
     seed: int = 0
     title: str = ""
@@ -143,8 +145,9 @@ class Experiment:
 
     @property
     def trainer_parts(self) -> tuple[str, ...]:
-        """What is asked beside the batches and the optimizer: accumulation, ranks, clip, freeze, ema."""
-        asked = {name: getattr(self, name) or None for name in ("accumulation", "ranks", "clip", "freeze", "ema")}
+        """What is asked beside the batches and the optimizer: accumulation, ranks, clip, freeze, ema, resume."""
+        parts = ("accumulation", "ranks", "clip", "freeze", "ema", "resume")
+        asked = {name: getattr(self, name) or None for name in parts}
         return tuple(name for name, part in asked.items() if part is not None)
 
     @property
@@ -185,6 +188,8 @@ class Experiment:
         if self.ranks is not None:
             with in_part("ranks"):
                 order, windows = self.ranks.divide(order, windows)
+        if self.resume is not None:
+            self.resume.check(sum(map(len, order)))
         advances = len(order) if self.schedule.per == "epoch" else sum(len(batches) for batches in order)
         self._check_schedule(advances - 1)
         masks = draw_masks(self.model, order, np.random.default_rng(mask_seed))
@@ -245,11 +250,12 @@ class Experiment:
 
 def check_plain(experiment: Experiment, tool: str) -> None:
     """Raise :class:`ParameterError` where gradients are accumulated, reduced over ranks, clipped or of frozen
-    parameters."""
-    if experiment.trainer_parts:
+    parameters. An average of the weights and a training that is resumed leave every step what it is."""
+    parts = [part for part in experiment.trainer_parts if part not in ("ema", "resume")]
+    if parts:
         raise ParameterError(
             experiment.name,
-            given=f"an experiment with {', '.join(experiment.trainer_parts)}",
+            given=f"an experiment with {', '.join(parts)}",
             allowed=f"one without, for {tool}",
             remedy="parity run and parity check judge it",
         )

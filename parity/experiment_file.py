@@ -35,6 +35,7 @@ from refimpl.optimizers import OPTIMIZERS
 from refimpl.penalties import PENALTIES
 from refimpl.ranges import number_fields
 from refimpl.ranks import Ranks
+from refimpl.resuming import Resume
 from refimpl.schedules import SCHEDULES
 from refimpl.training import Group
 
@@ -48,7 +49,14 @@ REGISTRIES: dict[str, Mapping[str, type]] = {
     "init": INITS,
 }
 PLAIN = {"name": str, "title": str, "source": str, "seed": int, "epochs": int}
-SINGLE: dict[str, type] = {"batches": Batches, "accumulation": Accumulation, "ranks": Ranks, "clip": Clip, "ema": EMA}
+SINGLE: dict[str, type] = {
+    "batches": Batches,
+    "accumulation": Accumulation,
+    "ranks": Ranks,
+    "clip": Clip,
+    "ema": EMA,
+    "resume": Resume,
+}
 """Tables of one kind."""
 TABLES = (*REGISTRIES, "groups", *SINGLE, "freeze")
 DEFAULT_KIND = {"model": "linear", "loss": "squared_error"}

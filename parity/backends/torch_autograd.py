@@ -14,7 +14,7 @@ from parity.backends.base import Setting
 from parity.backends.options import options_of
 from parity.backends.torch_parts import from_scratch, module, ready_made
 from parity.backends.torch_penalties import penalty_value
-from parity.backends.torch_run import Run, in_torchs_words, record
+from parity.backends.torch_run import Run, in_torchs_words, record, saved
 from parity.backends.torch_schedules import torch_schedule
 from parity.errors import Unsupported
 from parity.experiment import Experiment, Material
@@ -36,6 +36,11 @@ class Autograd(Run):
 
     def __init__(self, experiment: Experiment, form: Realised, material: Material, setting: Setting) -> None:
         super().__init__(experiment, form, material, setting)
+        self.make()
+
+    def make(self) -> None:
+        """Make the module and what trains it, as a program does at its start."""
+        form, setting = self.form, self.setting
         self.net = module(self.model, self.inputs["X"].shape[1], setting.device, self.dtype)
         with torch.no_grad():
             for name, parameter in self.net.named_parameters():
@@ -63,6 +68,15 @@ class Autograd(Run):
             self.averaged: AveragedModel | None = None
             if form.ema is not None:
                 self.averaged = AveragedModel(self.net, multi_avg_fn=multi_avg_fn(float(form.ema.decay)))
+
+    def resume(self) -> None:
+        parts: dict[str, Any] = {"net": self.net, "optimizer": self.optimizer}
+        parts |= {} if self.scheduler is None else {"scheduler": self.scheduler}
+        parts |= {} if self.averaged is None else {"averaged": self.averaged}
+        checkpoint = saved({name: part.state_dict() for name, part in parts.items()})
+        self.make()
+        for name, state in checkpoint.items():
+            getattr(self, name).load_state_dict(state)
 
     def state(self) -> dict[str, dict[str, Tensor]]:
         return {

@@ -13,7 +13,7 @@ from parity.backends.options import options_of
 from parity.backends.torch_gradients import clipped, loss_and_gradient
 from parity.backends.torch_manual import UPDATES
 from parity.backends.torch_penalties import penalty_gradient, penalty_value
-from parity.backends.torch_run import Run, record
+from parity.backends.torch_run import Run, record, saved
 from parity.errors import Unsupported
 from parity.experiment import Experiment, Material
 from parity.formulation import Realised
@@ -35,6 +35,9 @@ class ByHand(Run):
 
     def state(self) -> dict[str, dict[str, Tensor]]:
         return self.states
+
+    def resume(self) -> None:
+        self.params, self.states, self.averages = saved((self.params, self.states, self.averages))
 
     def average(self) -> dict[str, Tensor]:
         if self.form.ema is not None and self.averages:

@@ -7,6 +7,7 @@ import platform
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ class Run(ABC):
         self.inputs = {name: self.tensor(array[0]) for name, array in material.inputs.items()}
         self.params = {name: self.tensor(array[0]) for name, array in material.params.items()}
         self.masks = [self.tensor(mask[0]) for mask in material.masks]
+        self.resumed_at = () if experiment.resume is None else experiment.resume.at
         self.side_effects: list[SideEffect] = []
         self.epoch = self.step_number = 0
         steps = [rows for batches in material.order for rows in batches]
@@ -86,6 +88,10 @@ class Run(ABC):
     def average(self) -> dict[str, Tensor]:
         """Take the weights after the step into their moving average, by parameter; empty where none is kept."""
 
+    @abstractmethod
+    def resume(self) -> None:
+        """Save the training, and go on with new objects that it is loaded into."""
+
     def end_of_epoch(self) -> None:  # noqa: B027  # nothing to advance by default
         """Advance a schedule that counts epochs."""
 
@@ -114,6 +120,8 @@ class Run(ABC):
         record_epoch()
         for batches in self.material.order:
             for rows in batches:
+                if self.step_number in self.resumed_at:
+                    self.resume()
                 index = torch.tensor(rows, device=self.setting.device)
                 # not X[index]: its kernel waits for threads, milliseconds where another program has the cores
                 X, y = (self.inputs[name].index_select(0, index) for name in ("X", "y"))
@@ -201,6 +209,14 @@ class Run(ABC):
 def record(tensors: Mapping[str, Any]) -> dict[str, Array]:
     """Exact float64 copies with the axis of runs, ``(1, …)``."""
     return {name: t.detach().to("cpu", torch.float64).numpy()[None].copy() for name, t in tensors.items()}
+
+
+def saved(state: Any) -> Any:
+    """What comes back of a checkpoint that was written and read."""
+    checkpoint = BytesIO()
+    torch.save(state, checkpoint)
+    checkpoint.seek(0)
+    return torch.load(checkpoint, weights_only=False)  # it is our own
 
 
 def dtype_name(tensor: Tensor) -> str:

@@ -19,7 +19,7 @@ from parity.explain.names.averaged import readings
 from parity.explain.names.update import rule_of
 from parity.explain.observed import Observed
 from parity.explain.pattern import patterns
-from parity.explain.recorded import as_far_as, form_of, never_moved, reported, reported_seldom
+from parity.explain.recorded import as_far_as, form_of, never_moved, reported, reported_seldom, where_resumed
 from parity.explain.why import Explanation, explain
 from parity.judge.undecidable import unseen
 from parity.step.design import Design, as_asked
@@ -101,9 +101,8 @@ class _Diagnosing:
             *self._stopped(),
             *average.findings(self.design.form.ema, self.recording),
         ]
-        notes = (
-            [f"{name} was never reported and counts as 0" for name in self.missing] + near + form_of(self.trajectory)
-        )
+        unreported = [f"{name} was never reported and counts as 0" for name in self.missing]
+        notes = unreported + near + form_of(self.trajectory)
         if not self.wrong and self.recording.loss is not None:
             of_loss, notes_on_loss = reported(self.design, self.engine)
             findings, notes = findings + of_loss, notes + notes_on_loss
@@ -114,6 +113,9 @@ class _Diagnosing:
             )
         if self.wrong and not findings:
             findings += self._described()
+        residual = self._residual()
+        if self.experiment.resume is not None and "as asked" in residual:
+            notes += where_resumed(self.experiment.resume.at, residual["as asked"])
         did = self._effects(begin)
         if did is not None:
             findings = sorted(findings, key=lambda one: -_weight(did, one.id))
@@ -133,7 +135,7 @@ class _Diagnosing:
             effects=did,
             unseen=hidden,
             notes=tuple(notes),
-            residual=self._residual(),
+            residual=residual,
             explanations=tuple(self.explanations),
             dtypes=self._judged,
         )

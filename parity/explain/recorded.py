@@ -242,6 +242,21 @@ def form_of(trajectory: Trajectory) -> list[str]:
     return [text] if form != 1 else []
 
 
+def where_resumed(at: Sequence[int], shares: Array) -> list[str]:
+    """A note where the first step that is not as asked follows one of ``at``, before which the training is resumed.
+
+    A schedule that was not restored shows one step later: the optimizer has the rate of the first one.
+    ``shares``: the largest error ÷ allowance of each step, of correct code.
+    """
+    wrong = np.flatnonzero(shares > 1)
+    near = [step for step in at if len(wrong) and wrong[0] - step in (0, 1)]
+    return (
+        [f"the training is to be resumed before step {near[-1]}; the first that is not as asked is {wrong[0]}"]
+        if near
+        else []
+    )
+
+
 def never_moved(name: str, chosen: Array, share: float) -> Finding:
     """Elements of a parameter that have their initial values to the end."""
     id = "elements-not-updated"

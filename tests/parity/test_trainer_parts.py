@@ -36,6 +36,8 @@ from refimpl.losses import SquaredError
 from refimpl.models import MLP
 from refimpl.optimizers import SGD, Adam
 from refimpl.ranks import Ranks
+from refimpl.resuming import Resume
+from refimpl.schedules import Exponential
 from refimpl.trajectory import Trajectory
 
 ASKED: dict[str, dict[str, Any]] = {
@@ -52,6 +54,12 @@ ASKED: dict[str, dict[str, Any]] = {
     "clip each": {"accumulation": Accumulation(micro=2), "clip": Clip(norm=0.2, of="each")},
     "freeze": {"freeze": (Freeze(parameters=("bias",), to_step=2), Freeze(parameters=("weight",), from_step=3))},
     "average": {"ema": EMA(decay=0.9)},
+    "resume": {
+        "resume": Resume(at=(1, 7, 9)),
+        "ema": EMA(decay=0.9),
+        "optimizer": Adam(lr=0.05, amsgrad=True),
+        "schedule": Exponential(gamma=0.7, per="epoch"),
+    },
     "all": {
         "ema": EMA(decay=0.3),
         "accumulation": Accumulation(micro=4, last="full"),

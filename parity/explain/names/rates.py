@@ -107,8 +107,9 @@ def _counts(design: Design) -> Iterator[tuple[Array, str, dict[str, Any]]]:
         where = {"shift": abs(shift), "side": "ahead" if shift > 0 else "behind"}
         yield np.maximum(advances + shift, 0), "schedule-shifted", where
     for k in np.flatnonzero(np.diff(advances)) + 1:
-        again = np.where(np.arange(design.steps) >= k, advances - advances[k], advances)
-        yield again, "schedule-restarted", {"step": k}
+        for first, rate in ((k, ""), (k + 1, ", but for the rate of this step, which the optimizer kept")):
+            again = np.where(np.arange(design.steps) >= first, advances - advances[k], advances)
+            yield again, "schedule-restarted", {"step": k, "but": rate}
         yield np.minimum(advances, advances[k - 1]), "schedule-stops", {"step": k}
 
 

@@ -53,9 +53,10 @@ class Task:
     epoch's batches. ``dataset``, ``sampler``, ``batch_sampler``: the same for a ``DataLoader``; ``param_groups(net)``:
     the optimizer's groups. ``lr`` and ``hyper``: the optimizer's numbers and options. ``l2``, ``l1``: strengths of the
     penalties on the weight, λ of λ/2·‖w‖² and of λ·‖w‖₁. ``accumulate``: how many batches make one step;
-    ``max_norm``: how long the gradient of a step may be, or None. ``ranks``: over how many ranks a batch is divided;
-    ``shard(rank, X, y)``: the rows of one of them; ``rank``, ``world_size``: which of the processes that were started
-    this one is, and their number. ``dtype``, ``device``: of all tensors.
+    ``max_norm``: how long the gradient of a step may be, or None. ``resume_at``: the steps before which the training is
+    to be saved and loaded. ``ranks``: over how many ranks a batch is divided; ``shard(rank, X, y)``: the rows of one of
+    them; ``rank``, ``world_size``: which of the processes that were started this one is, and their number. ``dtype``,
+    ``device``: of all tensors.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class Task:
         self.batch_size = len(self.rows[0][0])
         self.hyper = dict(data.hyper)
         self.lr, self.l1, self.l2 = data.lr, data.l1, data.l2
-        self.accumulate, self.max_norm = data.accumulate, data.max_norm
+        self.accumulate, self.max_norm, self.resume_at = data.accumulate, data.max_norm, data.resume_at
         self.ranks = len(data.shards[self.batch_size])
         self.loader = Loader(self)
         order = [[rows.tolist() for rows in batches] for batches in self.rows]

@@ -23,9 +23,9 @@ Groups = tuple[tuple[tuple[str, ...], Mapping[str, Any]], ...]
 class TaskData:
     """``inputs`` and initial ``params`` by name, without the axis of runs; the ``order`` of the rows of each batch;
     ``hyper``: numbers and options of the optimizer; ``l1``, ``l2``: strengths of the penalties on the weight;
-    ``accumulate``: how many batches make one step; ``max_norm``: how long a gradient may be; ``shards``: by the size of
-    a batch, the places of each rank's rows in it; ``groups``: parameters with equal options and these, or why there are
-    none.
+    ``accumulate``: how many batches make one step; ``max_norm``: how long a gradient may be; ``resume_at``: the
+    steps before which it is resumed; ``shards``: by the size of a batch, the places of each rank's rows in it;
+    ``groups``: parameters with equal options and these, or why there are none.
 
     ``experiment`` stays pickled in the process of the code: to read it is to import the whole reference, which few
     functions need.
@@ -41,6 +41,7 @@ class TaskData:
     l2: float
     accumulate: int
     max_norm: float | None
+    resume_at: tuple[int, ...]
     shards: Mapping[int, tuple[Array, ...]]
     groups: Groups | str
     experiment: Experiment | bytes
@@ -73,6 +74,7 @@ def task_data(experiment: Experiment, count: int = 1) -> TaskData:
         l2=l2,
         accumulate=1 if experiment.accumulation is None else experiment.accumulation.micro,
         max_norm=None if experiment.clip is None else float(experiment.clip.norm),
+        resume_at=() if experiment.resume is None else experiment.resume.at,
         shards=_shards(experiment, count, {len(rows) for batches in material.loaded for rows in batches}),
         groups=_groups(experiment),
         experiment=experiment,
