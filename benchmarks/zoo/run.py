@@ -1,10 +1,11 @@
 """Check every optimizer of the catalogue as `parity check` does, and write ``../results/zoo.json``.
 
     pip install -e '.[zoo]'
-    python -m benchmarks.zoo.run [--jobs 2] [--limit 120] [--only lamb] [--fresh]
+    python -m benchmarks.zoo.run [--jobs 2] [--limit 120] [--only lamb] [--fresh] [--scheduler tcp://host:8786]
 
-Each check has a process of its own, with a time limit. What it finds is appended to ``zoo-checks.jsonl`` in the
-temporary folder at once, so that an interrupted run goes on where it stopped; ``--fresh`` starts over.
+Each check has a process of its own, with a time limit; on a Dask cluster a worker makes it, without one. What it finds
+is appended to ``zoo-checks.jsonl`` in the temporary folder at once, so that an interrupted run goes on where it
+stopped; ``--fresh`` starts over.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import multiprocessing
 import platform
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from contextlib import redirect_stdout
 from importlib.metadata import PackageNotFoundError, version
 from io import StringIO
@@ -27,6 +29,7 @@ import torch
 import typer
 
 from benchmarks.zoo.catalogue import CATALOGUE, PACKAGES, Entry
+from parity.cluster import executor_of
 from parity.features.check.examine import examine
 from parity.features.check.examined import Examined
 from parity.features.check.held import demanded, parse_against
@@ -34,6 +37,7 @@ from parity.features.check.identify import judge
 from parity.features.check.optimizer import conclude
 from parity.features.check.run import hyper_parameters
 from parity.features.check.target import load, parse
+from parity.options import Scheduler
 
 RESULTS = Path(__file__).parents[1] / "results" / "zoo.json"
 CHECKS = Path(tempfile.gettempdir()) / "zoo-checks.jsonl"
@@ -58,7 +62,18 @@ def check(entry: Entry, limit: float) -> dict[str, Any]:
 
 
 def _work(connection: Connection, entry: Entry) -> None:
-    """Examine the class, in the process of one check, and send back what the page needs."""
+    """What the process of one check does."""
+    connection.send(found(entry))
+
+
+def check_there(entry: Entry) -> dict[str, Any]:
+    """The same row from a worker of a cluster."""
+    started = time.perf_counter()
+    return {"command": list(entry.command), **found(entry), "seconds": round(time.perf_counter() - started, 1)}
+
+
+def found(entry: Entry) -> dict[str, Any]:
+    """Examine the class; what the page needs of it."""
     torch.set_num_threads(1)  # of tensors this small
     hyper = hyper_parameters(entry.hyper)
     try:
@@ -67,12 +82,11 @@ def _work(connection: Connection, entry: Entry) -> None:
         diagnosis = conclude(examined, hyper, entry.against or None)
         in_float32 = _share_in_float32(examined, entry) if entry.against else None
     except Exception as error:  # theirs: they do not import here, or refuse
-        connection.send(_no_answer(f"{type(error).__name__}: {error}".splitlines()[0]))
-        return
+        return _no_answer(f"{type(error).__name__}: {error}".splitlines()[0])
     kept = {name: getattr(diagnosis, name) for name in ("against", "verdict", "text", "family", "unseen", "notes")}
     findings = [{"id": one.id, "text": one.text, "evidence": one.evidence} for one in diagnosis.findings]
     share = diagnosis.share if math.isfinite(diagnosis.share) else None
-    connection.send({**kept, "share": share, "float32": in_float32, "findings": findings})
+    return {**kept, "share": share, "float32": in_float32, "findings": findings}
 
 
 def _share_in_float32(examined: Examined, entry: Entry) -> float | None:
@@ -100,11 +114,29 @@ def environment() -> dict[str, Any]:
     return {"python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}", **versions}
 
 
+def checked(
+    wanted: Sequence[Entry], limit: float, cluster: Executor | None, here: Executor
+) -> Iterator[tuple[Entry, dict[str, Any]]]:
+    """Every entry with its row, as they come; a worker that is lost with a check costs that check alone."""
+    running = {
+        here.submit(check, entry, limit) if cluster is None else cluster.submit(check_there, entry): entry
+        for entry in wanted
+    }
+    for future in as_completed(running):
+        entry = running[future]
+        try:
+            yield entry, future.result()
+        except Exception as error:  # whatever the cluster says of it
+            text = f"{type(error).__name__}: {error}".splitlines()[0]
+            yield entry, {"command": list(entry.command), **_no_answer(text), "seconds": 0.0}
+
+
 def main(
     jobs: Annotated[int, typer.Option(min=1, help="Checks at the same time.")] = 2,
     limit: Annotated[float, typer.Option(min=1, help="Seconds that the code of one check may take.")] = 120.0,
     only: Annotated[str, typer.Option(help="Part of a target; writes no results.")] = "",
     fresh: Annotated[bool, typer.Option("--fresh", help="Check everything again.")] = False,
+    scheduler: Scheduler = None,
 ) -> None:
     """Run what is missing, then write the whole."""
     modules = {entry.target.partition(":")[0] for entry in CATALOGUE if only in entry.target}
@@ -114,10 +146,12 @@ def main(
     lines = CHECKS.read_text(encoding="utf-8").splitlines() if CHECKS.exists() else []
     rows = {tuple(row["command"]): row for row in map(json.loads, lines)}
     wanted = [entry for entry in CATALOGUE if only in entry.target and (only or entry.command not in rows)]
-    with ThreadPoolExecutor(jobs) as pool, CHECKS.open("a", encoding="utf-8") as file:
-        running = {pool.submit(check, entry, limit): entry for entry in wanted}
-        for done, future in enumerate(as_completed(running), 1):
-            row, entry = future.result(), running[future]
+    with (
+        executor_of(scheduler) as cluster,
+        ThreadPoolExecutor(jobs) as here,
+        CHECKS.open("a", encoding="utf-8") as file,
+    ):
+        for done, (entry, row) in enumerate(checked(wanted, limit, cluster, here), 1):
             rows[entry.command] = row
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
             file.flush()

@@ -64,6 +64,16 @@ def test_a_case_that_raises_on_an_executor_costs_itself_alone(threads: ThreadPoo
 (CASE,) = select(None, None, None, None, None, "SGD/defaults/for-loop/float64/cpu/plain/7")
 
 
+@pytest.mark.slow
+def test_the_zoo_has_the_same_rows_on_an_executor(threads: ThreadPoolExecutor) -> None:
+    from benchmarks.zoo.catalogue import CATALOGUE
+    from benchmarks.zoo.run import checked
+
+    entry = replace(CATALOGUE[0], target="torch.optim:SGD", hyper=("lr=0.1",), against="SGD(lr=0.1)")
+    here, there = (dict(checked([entry], 60, one, threads))[entry] for one in (None, threads))
+    assert here["verdict"] == "agree" and here | {"seconds": 0} == there | {"seconds": 0}
+
+
 def test_a_scheduler_that_is_none_is_said_in_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     words = ["sweep", "check-small", "--strength", "1,2", "--out", str(tmp_path), "--scheduler", "localhost"]
     assert main(words) == 2

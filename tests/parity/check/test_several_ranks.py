@@ -89,10 +89,23 @@ def test_correct_ranks_agree_and_each_fault_is_named(dtype: str, named: Mapping[
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("example", ["ddp", "fsdp"])
-def test_the_trainers_of_torch_agree_on_two_ranks(example: str) -> None:
-    diagnosis = check(f"{RANKS.with_name(example)}.py:train", RANKS, ranks=2, limit=600)
-    assert diagnosis.verdict == "agree" and "2 ranks hold the same" in diagnosis.notes[-1], diagnosis.text
+@pytest.mark.every_case
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16"])
+@pytest.mark.parametrize(
+    ("example", "asked", "ranks"),
+    [
+        ("ddp", "ranks", 2),
+        ("zero", "ranks", 2),
+        ("fsdp", "ranks", 2),
+        ("hsdp", "ranks4", 4),
+        ("tensor_parallel", "all-rows", 2),
+    ],
+)
+def test_the_trainers_of_torch_agree(example: str, asked: str, ranks: int, dtype: str) -> None:
+    experiment = RANKS.with_name(f"{asked}.toml")
+    diagnosis = check(f"{RANKS.with_name(example)}.py:train", experiment, ranks=ranks, dtype=dtype, limit=600)
+    assert diagnosis.verdict == "agree" or (dtype == "bfloat16" and not diagnosis.findings), diagnosis.text
+    assert f"{ranks} ranks hold the same" in diagnosis.notes[-1], diagnosis.notes
 
 
 # -- the processes -----------------------------------------------------------------------------------------------------
