@@ -35,15 +35,17 @@ class StandIn(ModuleType):
     def graph_break(self, *args: Any, **kwargs: Any) -> None:
         """Do nothing, as nothing is compiled."""
 
-    def disable(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Callable[..., Any]:
-        """The function as it is, until there is something to be disabled."""
+    def disable(self, fn: Callable[..., Any] | None = None, *args: Any, **kwargs: Any) -> Callable[..., Any]:
+        """The function as it is, until there is something to be disabled; without one, what does that to a function."""
+        if fn is None:
+            return lambda given: self.disable(given, *args, **kwargs)
         disabled: list[Callable[..., Any]] = []
 
         def call(*given: Any, **named: Any) -> Any:
             if sys.modules.get(NAME) is self:
-                return function(*given, **named)
+                return fn(*given, **named)
             if not disabled:
-                disabled.append(sys.modules[NAME].disable(function, *args, **kwargs))
+                disabled.append(sys.modules[NAME].disable(fn, *args, **kwargs))
             return disabled[0](*given, **named)
 
         return call

@@ -13,6 +13,7 @@ from parity.errors import InputError
 from parity.explain.observed import Observed
 from parity.features.check.align import moments_of, observed_in, reports_of, roles_by_report, roles_by_start, steps_of
 from parity.features.check.events import History, RankRun, RecordedRun, Records, Step
+from parity.features.check.groups import keep_groups
 from parity.features.check.hooks import EventLog, recording
 from parity.features.check.kind import kind_of
 from parity.features.check.launch import started_by_torchrun
@@ -49,6 +50,7 @@ def record_rank(target: Target, data: TaskData, dtype: str, device: str, count: 
     put_off_dynamo()
     sys.argv[:] = [target.place]
     task = Task(data, dtype, device, rank, count)
+    keep_groups()
     with recording(task.features, states=True) as log:
         train = load(target)
         if kind_of(str(target), train) == "optimizer":
