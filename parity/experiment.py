@@ -151,6 +151,11 @@ class Experiment:
         return tuple(name for name, part in asked.items() if part is not None)
 
     @property
+    def resumed_at(self) -> tuple[int, ...]:
+        """The steps before which the training is saved and loaded."""
+        return () if self.resume is None else self.resume.at
+
+    @property
     def optimizers(self) -> dict[str, Optimizer]:
         """The optimizer of each parameter, in the model's order."""
         chosen: dict[str, Optimizer] = dict.fromkeys(self.model.ndim, self.optimizer)

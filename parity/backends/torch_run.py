@@ -38,7 +38,7 @@ class Run(ABC):
         self.inputs = {name: self.tensor(array[0]) for name, array in material.inputs.items()}
         self.params = {name: self.tensor(array[0]) for name, array in material.params.items()}
         self.masks = [self.tensor(mask[0]) for mask in material.masks]
-        self.resumed_at = () if experiment.resume is None else experiment.resume.at
+        self.resumed_at = experiment.resumed_at
         self.side_effects: list[SideEffect] = []
         self.epoch = self.step_number = 0
         steps = [rows for batches in material.order for rows in batches]

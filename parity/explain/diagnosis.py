@@ -75,7 +75,7 @@ class _Diagnosing:
         self.void = self._same_steps and all(np.isinf(piece.allowance).all() for piece in self.engine.pieces(design))
         self.share = 0.0 if self.void else self.engine.share(design)
         self.wrong = self.share > 1
-        self.explanations = explain(design, self.engine, self.observed) if self.wrong else []
+        self.explanations = explain(design, self.engine, self.observed, experiment.resumed_at) if self.wrong else []
         simple = self.best is not None and self.best.named and self.best.fits_loss and len(self.best.causes) == 1
         self.averaged = self._averaged() if self.wrong and not simple else []
         if self.averaged:
@@ -114,8 +114,7 @@ class _Diagnosing:
         if self.wrong and not findings:
             findings += self._described()
         residual = self._residual()
-        if self.experiment.resume is not None and "as asked" in residual:
-            notes += where_resumed(self.experiment.resume.at, residual["as asked"])
+        notes += where_resumed(self.experiment.resumed_at, residual.get("as asked"))
         did = self._effects(begin)
         if did is not None:
             findings = sorted(findings, key=lambda one: -_weight(did, one.id))

@@ -242,13 +242,13 @@ def form_of(trajectory: Trajectory) -> list[str]:
     return [text] if form != 1 else []
 
 
-def where_resumed(at: Sequence[int], shares: Array) -> list[str]:
+def where_resumed(at: Sequence[int], shares: Array | None) -> list[str]:
     """A note where the first step that is not as asked follows one of ``at``, before which the training is resumed.
 
     A schedule that was not restored shows one step later: the optimizer has the rate of the first one.
-    ``shares``: the largest error ÷ allowance of each step, of correct code.
+    ``shares``: the largest error ÷ allowance of each step, of correct code, if it has as many.
     """
-    wrong = np.flatnonzero(shares > 1)
+    wrong = np.flatnonzero([] if shares is None else shares > 1)
     near = [step for step in at if len(wrong) and wrong[0] - step in (0, 1)]
     return (
         [f"the training is to be resumed before step {near[-1]}; the first that is not as asked is {wrong[0]}"]

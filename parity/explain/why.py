@@ -70,8 +70,13 @@ class Explanation:
         return not self.losses or min(self.losses.values()) <= 1
 
 
-def explain(design: Design, engine: Engine, observed: Observed | None = None) -> list[Explanation]:
-    """The proven explanations of a record, the likeliest first; empty where there are none."""
+def explain(
+    design: Design, engine: Engine, observed: Observed | None = None, resumed_at: Sequence[int] = ()
+) -> list[Explanation]:
+    """The proven explanations of a record, the likeliest first; empty where there are none.
+
+    ``resumed_at``: the steps before which the training was to be saved and loaded.
+    """
     proof = Prover(design, engine)
     proof.hold_all((cause,) for cause in narrow.steps(engine))
     if proof.named:
@@ -89,7 +94,7 @@ def explain(design: Design, engine: Engine, observed: Observed | None = None) ->
         if base is not None and base.steps == engine.recording.steps:
             _explain(proof, begin, base, observed)
     if not proof.named:
-        for cause in narrow.weights(engine):
+        for cause in (*narrow.weights(engine), *state.lost_at(resumed_at, design)):
             changed = cause.to(design)
             if changed is not None and changed.steps == engine.recording.steps:
                 proof.hold((cause,))

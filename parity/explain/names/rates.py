@@ -211,7 +211,8 @@ def _set_back(design: Design, executed: Series, asked: Array) -> Iterator[Rates]
         return
     base = float(asked[0])
     rates = np.where(np.isin(np.arange(design.steps), off), base, asked)
-    yield listed(rates, "schedule-rebuilt", first=off[0], last=off[-1], base=base, asked=asked[off[0]])
+    span = f"at step {off[0]}" if len(off) == 1 else f"from step {off[0]} to {off[-1]}"
+    yield listed(rates, "schedule-rebuilt", span=span, base=base, asked=asked[off[0]])
 
 
 def _constant(design: Design, executed: Series, asked: Array) -> Iterator[Rates]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -30,6 +30,14 @@ def causes(chain: Chain, changed: Design) -> Iterator[Cause]:
         if resets is not None and not _starts_late(resets, forgets):
             yield _cause(seen, resets, forgets)
             return
+
+
+def lost_at(steps: Sequence[int], design: Design) -> Iterator[Cause]:
+    """All of the state is lost before these steps, where a training was to be resumed; for what else was lost there."""
+    if steps:
+        resets = np.zeros(design.steps, bool)
+        resets[list(steps)] = True
+        yield _cause(design, resets, frozenset())
 
 
 def _starts_late(resets: Array, forgets: frozenset[str]) -> bool:
