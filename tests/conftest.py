@@ -19,6 +19,8 @@ from hypothesis import is_hypothesis_test, settings
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 """Every core has a worker already; further threads would spin and wait. OpenBLAS reads it when NumPy is imported."""
 
+pytest.register_assert_rewrite("tests.parity", "tests.refimpl")  # asserts of what tests share say what they compared
+
 CASES = 2
 EXAMPLES = 50
 MORE = 4

@@ -129,6 +129,21 @@ def bench() -> Bench:
 
 
 @pytest.fixture(scope="session")
+def asks(bench: Bench) -> Callable[..., Experiment]:
+    """17 rows in batches of 3: 6 batches an epoch, the last one short, so that windows of 4 leave 2 batches."""
+
+    def ask(**changes: Any) -> Experiment:
+        plain = {
+            "data": Gaussian(train_rows=17, validation_rows=6, features=24),
+            "batches": Batches(size=3),
+            "optimizer": SGD(lr=0.05, momentum=0.9),
+        }
+        return bench.experiment(**{**plain, **changes})
+
+    return ask
+
+
+@pytest.fixture(scope="session")
 def bump() -> Callable[..., Any]:
     """A trajectory with one element moved by so many units in the last place of its dtype."""
 

@@ -1,65 +1,38 @@
-"""torch's schedulers, held to the reference advance by advance; that faults are caught; and what surprises in torch."""
+"""torch's schedulers, held to the reference advance by advance, and that faults are caught."""
 
 from __future__ import annotations
 
 import inspect
-import math
-import re
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from torch.optim import lr_scheduler
 
-import parity.backends.torch_autograd as torch_autograd
 import parity.features.verify.schedules as matrix
 from parity.backends.torch_schedules import SCHEDULERS, torch_schedule
 from parity.features.verify.schedules import SCHEDULES, ScheduleCase, cases, check_schedule, run_schedule
 from parity.judge.schedules import RecordedGroup, check
-from parity.judge.update import Update
-from parity.judge.update import check as check_update
-from parity.step.arithmetics import Rounding
 from parity.step.expected import Expected
-from parity.step.rates import in_effect
-from refimpl.arithmetic.bounded import Profile
-from refimpl.arithmetic.formats import FORMATS
-from refimpl.batches import Batches
-from refimpl.errors import RefimplError
-from refimpl.optimizers import SGD, Adam, ProximalSGD
+from refimpl.optimizers import SGD
 from refimpl.schedules import (
     PROGRAMMED,
     REACTIVE,
     Chained,
     ConstantFactor,
-    CosineAnnealing,
-    CosineAnnealingWarmRestarts,
     Cyclic,
     Exponential,
-    Lambda,
-    Linear,
-    Multiplicative,
-    MultiStep,
     OneCycle,
-    Polynomial,
     ReduceOnPlateau,
     Sequential,
-    Step,
 )
 from refimpl.schedules import SCHEDULES as BY_NAME
-from refimpl.training import hyper_parameters, scheduled
+from refimpl.training import scheduled
+from tests.parity.labels import label
 
-
-def label(value: object) -> str:
-    """A name that is the same in every process: without the addresses of functions, and not too long."""
-    return re.sub(r" at 0x[0-9a-f]+", "", str(value))[:120]
-
-
-FLOAT64 = Profile(compute=FORMATS["float64"], accumulate=FORMATS["float64"])
 CASES = cases()
 
 
@@ -195,144 +168,6 @@ def wrong(pieces: list[Expected]) -> bool:
     return any(np.any(piece.share > 1) for piece in pieces)
 
 
-# -- in an experiment -------------------------------------------------------------------------------------------------
-
-IN_EXPERIMENTS = [
-    MultiStep(milestones=(1, 2)),
-    ConstantFactor(total_iters=4, per="step"),
-    Linear(total_iters=7, per="step"),
-    Linear(end_factor=0.2, total_iters=2),
-    Polynomial(total_iters=11, power=0.9, per="step"),
-    CosineAnnealing(T_max=4, eta_min=0.001, per="step"),
-    CosineAnnealing(T_max=2),
-    CosineAnnealingWarmRestarts(T_0=2, T_mult=2, per="step"),
-    OneCycle(max_lr=0.02, total_steps=20),
-    OneCycle(max_lr=0.02, epochs=4, steps_per_epoch=3, three_phase=True, anneal_strategy="linear"),
-    Cyclic(base_lr=0.001, max_lr=0.02, step_size_up=3, mode="triangular2"),
-    Cyclic(base_lr=0.001, max_lr=0.02, step_size_up=2, mode="exp_range", gamma=0.9, cycle_momentum=False),
-]
-
-
-@pytest.mark.parametrize("schedule", IN_EXPERIMENTS, ids=label)
-def test_torch_agrees_in_a_whole_experiment(schedule: Any, bench: Any) -> None:
-    experiment = bench.experiment(schedule=schedule, optimizer=SGD(lr=0.01, momentum=0.9))
-    for formulation, dtype in (("weight_decay", "float64"), ("weight_decay", "float32"), ("manual", "float64")):
-        verdict = bench.judge(experiment, dtype=dtype, formulation=formulation)
-        moot = {"schedule.final_div_factor"}  # of the last phase, where the run does not reach it
-        assert verdict.name in ("agree", "undecidable") and set(verdict.undecidable) <= moot, verdict.text
-
-
-@pytest.mark.parametrize(
-    "schedule",
-    [Exponential(gamma=0.9, per="step"), Linear(total_iters=7, per="step"), CosineAnnealing(T_max=40, per="step")],
-    ids=label,
-)
-def test_a_scheduler_that_is_late_early_or_slow_is_caught_in_a_whole_experiment(
-    schedule: Any, bench: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    experiment = bench.experiment(schedule=schedule)
-    assert bench.judge(experiment).name == "agree"
-
-    class Wrapped:
-        """Passes on some of its calls."""
-
-        def __init__(self, scheduler: Any, calls: Iterator[int]) -> None:
-            self.scheduler, self.calls = scheduler, calls
-
-        def step(self) -> None:
-            for _ in range(next(self.calls)):
-                self.scheduler.step()
-
-    for calls in ([0, 1, 1, 1, 1, 1, 1, 1, 1], [2, 1, 1, 1, 1, 1, 1, 1, 1], [0, 0, 1] * 3):
-        monkeypatch.setattr(
-            torch_autograd, "torch_schedule", lambda s, o, calls=calls: Wrapped(torch_schedule(s, o), iter(calls))
-        )
-        verdict = bench.judge(experiment)
-        assert verdict.name == "disagree" and "update" in verdict.text
-
-
-def test_a_schedule_that_does_not_fit_is_refused_when_the_experiment_is_made_or_drawn(bench: Any) -> None:
-    with pytest.raises(RefimplError, match="cycle_momentum: given True; allowed: an optimizer with momentum or betas"):
-        bench.experiment(schedule=OneCycle(max_lr=0.1, total_steps=20), optimizer=ProximalSGD(lr=0.1))
-    short = bench.experiment(schedule=OneCycle(max_lr=0.1, total_steps=5), batches=Batches(size=5))
-    with pytest.raises(RefimplError, match="total_steps: given 5; allowed: at least 8"):
-        short.draw()
-
-
-@pytest.mark.parametrize("schedule", [s for s in SCHEDULES if not isinstance(s, Cyclic | OneCycle)], ids=label)
-def test_the_bound_of_a_free_run_covers_torchs_recursion_and_the_closed_form(schedule: Any) -> None:
-    counts = np.arange(41)
-    optimizer = SGD(lr=0.1, momentum=0.9)
-    bound: Any = in_effect(optimizer, schedule, counts.reshape(-1, 1), Rounding(FLOAT64)).lr  # type: ignore[attr-defined]
-    value, error = (np.broadcast_to(np.asarray(x), (41, 1))[:, 0] for x in (bound.value, bound.error))
-    closed = np.array([scheduled(optimizer, schedule, k).lr for k in range(41)])  # type: ignore[attr-defined]
-    torchs = run_schedule(ScheduleCase(schedule=schedule))[0].values["lr"]
-    for found in (closed, torchs):
-        assert np.all(np.abs(found - value) <= error)
-    assert np.all(error <= 1e-11)
-
-
-# -- what a schedule does to decay ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("name", "reference"),
-    [
-        ("SGD", SGD(lr=0.1, weight_decay=0.3)),
-        ("SGD", SGD(lr=0.1, weight_decay=0.3, momentum=0.9)),
-        ("AdamW", Adam(lr=0.1, weight_decay=0.3, decoupled_weight_decay=True)),
-        ("Adam", Adam(lr=0.1, weight_decay=0.3)),
-    ],
-    ids=label,
-)
-@pytest.mark.parametrize(
-    "schedule",
-    [CosineAnnealing(T_max=17), OneCycle(max_lr=0.5, total_steps=20)],
-    ids=label,
-)
-def test_the_rate_of_the_moment_is_in_the_step_and_in_the_decay(name: str, reference: Any, schedule: Any) -> None:
-    """Every step of torch is the reference's with the rate of its schedule, and not with that of a step later."""
-    rng = np.random.default_rng(0)
-    w = torch.tensor(rng.standard_normal(17), requires_grad=True)
-    options = {k: v for k, v in hyper_parameters(reference).items() if k not in ("lr", "eps", "dampening")}
-    made = {"SGD": torch.optim.SGD, "AdamW": torch.optim.AdamW, "Adam": torch.optim.Adam}[name]
-    optimizer = made([w], lr=0.1, foreach=False, **options)
-    scheduler = torch_schedule(schedule, optimizer)
-    assert scheduler is not None
-    late = []
-    for k in range(9):
-        w.grad = torch.tensor(rng.standard_normal(17)) if k % 3 else torch.zeros(17, dtype=torch.float64)
-        before, state = w.detach().numpy().copy(), recorded_state(optimizer, w)
-        optimizer.step()
-        common: dict[str, Any] = {
-            "parameter": "w",
-            "number": k,
-            "profile": FLOAT64,
-            "before": before[None],
-            "gradient": w.grad.numpy()[None].copy(),
-            "state": state,
-            "after": w.detach().numpy()[None].copy(),
-            "state_after": recorded_state(optimizer, w),
-        }
-        common["formats"] = dict.fromkeys(("param", *common["state_after"]), "float64")
-        now = Update(optimizer=in_effect(reference, schedule, np.array([k]), Rounding(FLOAT64)), **common)
-        assert all(np.all(expected.share <= 1) for expected in check_update(now))
-        then = Update(optimizer=in_effect(reference, schedule, np.array([k + 1]), Rounding(FLOAT64)), **common)
-        late.append(any(np.any(expected.share > 1) for expected in check_update(then)))
-        if reference.decay == "decoupled" or (name == "SGD" and not options["momentum"]):
-            shrunk = before - w.detach().numpy()
-            product = float(scheduled(reference, schedule, k).lr) * 0.3  # type: ignore[attr-defined]
-            if k == 0:  # no gradient yet: w ← w(1 − ηλ)
-                np.testing.assert_allclose(shrunk / before, product, rtol=1e-13)
-        scheduler.step()
-    assert all(late)
-
-
-def recorded_state(optimizer: Any, w: Any) -> dict[str, Any]:
-    state = {k: v for k, v in optimizer.state[w].items() if isinstance(v, torch.Tensor)}
-    return {k: v.detach().double().numpy().copy().reshape((1,) if v.ndim == 0 else (1, -1)) for k, v in state.items()}
-
-
 # -- the reference's reaction to a metric -----------------------------------------------------------------------------
 
 
@@ -345,176 +180,3 @@ def test_the_plateau_reference_itself_gives_torchs_rates_for_every_run_at_once()
             for k, metric in enumerate(case.metrics):
                 changes, state = case.schedule.react(np.full(2, metric), state)
                 assert np.asarray(changes["lr"]).tolist() == [group.values["lr"][k + 1] for group in recorded]
-
-
-# -- what surprises in torch ------------------------------------------------------------------------------------------
-
-
-def optimizer_of(lr: float = 0.1, **options: Any) -> torch.optim.SGD:
-    return torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=lr, **options)
-
-
-def rates(optimizer: Any, scheduler: Any, advances: int) -> list[float]:
-    found = [optimizer.param_groups[0]["lr"]]
-    for _ in range(advances):
-        optimizer.step()
-        scheduler.step()
-        found.append(optimizer.param_groups[0]["lr"])
-    return found
-
-
-def test_surprise_a_cyclic_scheduler_that_is_not_the_first_starts_at_the_optimizers_rate() -> None:
-    """It reads ``initial_lr``, which an earlier scheduler left in the group, before it stores its own ``base_lr``."""
-    optimizer = optimizer_of(momentum=0.9)
-    lr_scheduler.ExponentialLR(optimizer, 0.9)
-    cyclic = lr_scheduler.CyclicLR(optimizer, base_lr=0.01, max_lr=0.05, step_size_up=4)
-    assert rates(optimizer, cyclic, 2) == [0.1, pytest.approx(0.02), pytest.approx(0.03)]  # 0.01, 0.02, 0.03 asked for
-
-
-def test_surprise_one_cycle_overwrites_the_rate_that_a_warm_up_before_it_starts_from() -> None:
-    optimizer = optimizer_of(momentum=0.9)
-    warm_up = lr_scheduler.LinearLR(optimizer, start_factor=0.5, total_iters=4)
-    one_cycle = lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=10)
-    both = lr_scheduler.SequentialLR(optimizer, [warm_up, one_cycle], [4])
-    assert rates(optimizer, both, 0) == [1.0 / 25 * 0.5]  # 0.1·0.5 asked for
-
-
-def test_surprise_multiplicative_after_a_milestone_goes_on_from_the_rate_it_finds_times_its_factor_at_zero() -> None:
-    optimizer = optimizer_of()
-    first = lr_scheduler.ConstantLR(optimizer, factor=0.5, total_iters=9)
-    second = lr_scheduler.MultiplicativeLR(optimizer, lambda k: 7.0 if k == 0 else 0.9)
-    both = lr_scheduler.SequentialLR(optimizer, [first, second], [2])
-    assert rates(optimizer, both, 3) == pytest.approx([0.05, 0.05, 0.05 * 7, 0.05 * 7 * 0.9])
-    ours = Sequential(
-        schedules=(ConstantFactor(factor=0.5, total_iters=9), Multiplicative(factor=lambda k: 7.0 if k == 0 else 0.9)),
-        milestones=(2,),
-    )
-    assert ours.at(np.arange(4), {"lr": 0.1})["lr"].tolist() == pytest.approx([0.05, 0.05, 0.1, 0.09])  # type: ignore[union-attr]
-
-
-@pytest.mark.parametrize("kind", ["chained", "sequential"])
-def test_surprise_no_combination_can_follow_a_milestone(kind: str) -> None:
-    optimizer = optimizer_of()
-    first = lr_scheduler.ConstantLR(optimizer)
-    parts: list[Any] = [lr_scheduler.ConstantLR(optimizer), lr_scheduler.ExponentialLR(optimizer, 0.9)]
-    second: Any = (
-        lr_scheduler.ChainedScheduler(parts) if kind == "chained" else lr_scheduler.SequentialLR(optimizer, parts, [2])
-    )
-    both = lr_scheduler.SequentialLR(optimizer, [first, second], [2])
-    with pytest.raises(NotImplementedError):
-        rates(optimizer, both, 3)
-
-
-def test_surprise_a_factor_of_zero_is_taken_and_divided_by_later() -> None:
-    optimizer = optimizer_of()
-    with pytest.raises(ZeroDivisionError):
-        rates(optimizer, lr_scheduler.ConstantLR(optimizer, factor=0.0, total_iters=2), 2)
-
-
-@pytest.mark.parametrize("made", [lr_scheduler.ConstantLR, lr_scheduler.LinearLR])
-def test_surprise_a_warm_up_of_no_steps_never_ends(made: Any) -> None:
-    optimizer = optimizer_of()
-    assert rates(optimizer, made(optimizer, total_iters=0), 9) == [0.1 / 3] * 10
-
-
-def test_surprise_a_one_cycle_whose_rise_takes_one_step_divides_by_zero() -> None:
-    with pytest.raises(ZeroDivisionError):
-        lr_scheduler.OneCycleLR(optimizer_of(momentum=0.9), max_lr=1.0, total_steps=10, pct_start=0.1)
-
-
-def test_surprise_a_linear_one_cycle_ends_below_zero() -> None:
-    """Where ``step`` is called after every one of the ``total_steps`` steps, as the documentation shows it."""
-    optimizer = optimizer_of(momentum=0.9)
-    scheduler = lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=10, anneal_strategy="linear")
-    assert rates(optimizer, scheduler, 10)[-1] < -0.1
-
-
-def test_surprise_a_one_cycle_seldom_reaches_its_top_and_with_a_long_start_never_its_end() -> None:
-    optimizer = optimizer_of(momentum=0.9)
-    assert max(rates(optimizer, lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=11), 10)) < 0.98
-    optimizer = optimizer_of(momentum=0.9)
-    long = lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=10, pct_start=0.6, three_phase=True)
-    assert rates(optimizer, long, 9)[-1] > 1000 * optimizer.param_groups[0]["min_lr"]
-
-
-def test_surprise_triangular2_overflows_in_cycle_1025() -> None:
-    optimizer = optimizer_of(momentum=0.9)
-    scheduler = lr_scheduler.CyclicLR(optimizer, base_lr=0.01, max_lr=0.1, step_size_up=1, mode="triangular2")
-    with pytest.raises(OverflowError):
-        rates(optimizer, scheduler, 2048)
-    schedule = Cyclic(base_lr=0.01, max_lr=0.1, step_size_up=1, mode="triangular2")
-    assert schedule.at(2049, {"lr": 0.1, "momentum": 0.9})["lr"] == pytest.approx(0.01)
-
-
-def test_surprise_a_warm_restart_is_missed_when_its_epoch_is_named() -> None:
-    """int(log₃ 243) is 4 in floating point: the rate is the lowest where the cycle begins anew."""
-    optimizer = optimizer_of()
-    scheduler = lr_scheduler.CosineAnnealingWarmRestarts(optimizer, T_0=1, T_mult=3)
-    scheduler.step(121)  # 1 + 3 + 9 + 27 + 81
-    assert optimizer.param_groups[0]["lr"] == 0
-    assert CosineAnnealingWarmRestarts(T_0=1, T_mult=3).at(121, {"lr": 0.1})["lr"] == 0.1
-
-
-def test_surprise_a_cycle_later_in_a_sequence_moves_momentum_from_the_start() -> None:
-    optimizer = optimizer_of(momentum=0.5)
-    first = lr_scheduler.ConstantLR(optimizer)
-    second = lr_scheduler.CyclicLR(optimizer, base_lr=0.01, max_lr=0.1)
-    rates(optimizer, lr_scheduler.SequentialLR(optimizer, [first, second], [10]), 3)
-    assert optimizer.param_groups[0]["momentum"] == 0.9  # 0.5 asked for, until advance 10
-
-
-def test_surprise_cycles_turn_momentum_on() -> None:
-    first, second = optimizer_of(momentum=0.0), optimizer_of(momentum=0.0)
-    lr_scheduler.OneCycleLR(first, max_lr=1.0, total_steps=10)
-    lr_scheduler.CyclicLR(second, base_lr=0.01, max_lr=0.1)
-    assert first.param_groups[0]["momentum"] == 0.95
-    assert second.param_groups[0]["momentum"] == 0.9
-
-
-@pytest.mark.parametrize("mode", ["min", "max"])
-def test_surprise_a_negative_metric_that_stands_still_counts_as_improving(mode: Any) -> None:
-    optimizer = optimizer_of()
-    scheduler = lr_scheduler.ReduceLROnPlateau(optimizer, mode=mode, patience=2)
-    for _ in range(50):
-        scheduler.step(-1.0)
-    assert optimizer.param_groups[0]["lr"] == 0.1
-
-
-def test_surprise_a_scheduler_made_anew_on_a_loaded_optimizer_scales_its_rate_again() -> None:
-    first = optimizer_of()
-    rates(first, lr_scheduler.LinearLR(first, start_factor=0.25, total_iters=4), 6)
-    second = optimizer_of()
-    second.load_state_dict(first.state_dict())
-    assert second.param_groups[0]["lr"] == pytest.approx(0.1)
-    lr_scheduler.LinearLR(second, start_factor=0.25, total_iters=4)
-    assert second.param_groups[0]["lr"] == pytest.approx(0.025)
-
-
-def test_surprise_the_recursion_of_the_cosine_loses_digits_for_good_where_it_turns() -> None:
-    """T = 602 is the worst below 1,000: half of a period later the closed form is right to an ulp, torch is not."""
-    T, k = 602, 903
-    schedule, optimizer = CosineAnnealing(T_max=T), optimizer_of()
-    torchs = rates(optimizer, lr_scheduler.CosineAnnealingLR(optimizer, T), k)[-1]
-    closed: Any = schedule.at(k, {"lr": 0.1})["lr"]
-    truth = 0.1 * math.cos(math.pi / 4 * 3) ** 2
-    assert abs(closed - truth) < 1e-15 * truth
-    assert abs(torchs - truth) > 1e-12 * truth
-
-
-def test_surprise_step_with_an_epoch_warns_and_switches_to_the_closed_form() -> None:
-    optimizer = optimizer_of()
-    scheduler = lr_scheduler.StepLR(optimizer, 3)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        optimizer.step()
-        with pytest.raises(UserWarning, match=r"epoch parameter in `scheduler.step\(\)` was not necessary"):
-            scheduler.step(4)
-    with pytest.raises(TypeError, match="verbose"):
-        lr_scheduler.StepLR(optimizer, 3, verbose=True)  # type: ignore[call-arg]
-
-
-def test_a_lambda_is_no_function_of_the_rate_before_it() -> None:
-    assert Chained(schedules=(Exponential(gamma=0.5), Lambda(factor=lambda _: 1))).at(3, {"lr": 0.1}) == {"lr": 0.1}
-    assert Chained(schedules=(Lambda(factor=lambda _: 1), Step(step_size=1))).at(3, {"lr": 0.1})["lr"] == pytest.approx(
-        0.01
-    )

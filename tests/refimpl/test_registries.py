@@ -17,7 +17,7 @@ KINDS = ["loss", "penalty", "optimizer", "schedule", "init"]
 def test_every_entry_has_an_example(kind: str, registries: Any, examples: Any) -> None:
     assert set(registries) == set(examples) == set(KINDS)
     without = [name for name in registries[kind] if not examples[kind].get(name)]
-    assert not without, f"add constructor arguments to EXAMPLES[{kind!r}] in tests/refimpl/conftest.py for {without}"
+    assert not without, f"add constructor arguments to EXAMPLES[{kind!r}] in tests/refimpl/examples.py for {without}"
     assert set(examples[kind]) == set(registries[kind])
 
 

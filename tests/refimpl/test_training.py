@@ -15,7 +15,6 @@ from refimpl.arithmetic.exact import fits
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.batches import Batches
 from refimpl.datasets import Gaussian, Integers
-from refimpl.errors import ParameterError, ShapeError
 from refimpl.initial_weights import Integers as IntegerInit
 from refimpl.initial_weights import Normal, draw_all
 from refimpl.losses import SquaredError
@@ -23,28 +22,12 @@ from refimpl.models import Linear
 from refimpl.optimizers import SGD, SGDW, Muon, ProximalSGD
 from refimpl.penalties import L1, L2
 from refimpl.problem import Problem
-from refimpl.schedules import Constant, Exponential, Step
+from refimpl.schedules import Exponential, Step
 from refimpl.training import Group, hyper_parameters, train
-from refimpl.trajectory import Trajectory
+from tests.refimpl.trainings import BOTH, HALF_MEAN, material, order, together
 
 Array = npt.NDArray[Any]
-BOTH = ("weight", "bias")
-HALF_MEAN = SquaredError(factor=0.5, reduction="mean")
 MSE = SquaredError(factor=1.0, reduction="mean")
-
-
-def material(rows: int = 7, features: int = 3, runs: int = 1, seed: int = 0) -> tuple[dict[str, Array], Array, Array]:
-    rng = np.random.default_rng(seed)
-    params = {"weight": rng.standard_normal((runs, 1, features)), "bias": rng.standard_normal((runs, 1))}
-    return params, rng.standard_normal((1, rows, features)), rng.standard_normal((1, rows, 1))
-
-
-def together(optimizer: Any) -> list[Group]:
-    return [Group(parameters=BOTH, optimizer=optimizer)]
-
-
-def order(rows: int, epochs: int, **options: Any) -> Any:
-    return Batches(**options).draw(rows, epochs, np.random.default_rng(1))
 
 
 # -- peers ----------------------------------------------------------------------------------------------------------
@@ -276,182 +259,3 @@ def test_in_long_double_the_loop_stays_in_long_double(long_double: Any) -> None:
         Problem(model=Linear(), loss=HALF_MEAN), together(SGD(lr=0.1, momentum=0.9)), params, X, y, order(7, 5, size=2)
     )
     np.testing.assert_allclose(plain.params["weight"], found.params["weight"].astype(float), rtol=1e-12)
-
-
-# -- what is recorded -------------------------------------------------------------------------------------------------
-
-
-def recorded(**options: Any) -> tuple[Problem, Any, Array, Array, Any, Trajectory]:
-    params, X, y = material(runs=2)
-    problem = Problem(model=Linear(), loss=HALF_MEAN, penalties=(L2(strength=0.3),))
-    optimizer = SGD(lr=0.1, momentum=0.9, dampening=0.2)
-    batches = order(7, 3, size=3)
-    return problem, optimizer, X, y, batches, train(problem, together(optimizer), params, X, y, batches, **options)
-
-
-def test_every_recorded_step_is_one_step_from_what_was_recorded_before_it() -> None:
-    problem, optimizer, X, y, batches, found = recorded()
-    rows_of_step = [rows for epoch in batches for rows in epoch]
-    assert found.steps == len(rows_of_step) == 9
-    for step, rows in enumerate(rows_of_step):
-        params = {name: values[step] for name, values in found.params.items()}
-        before, after = found.state_before(step), found.state_before(step + 1)
-        gradient = problem.gradient(params, X[:, rows], y[:, rows])
-        np.testing.assert_allclose(found.loss[step], problem.data_loss(params, X[:, rows], y[:, rows]), rtol=1e-14)
-        np.testing.assert_allclose(found.objective[step], problem.objective(params, X[:, rows], y[:, rows]), rtol=1e-14)
-        for name in BOTH:
-            np.testing.assert_allclose(found.gradients[name][step], gradient[name], rtol=1e-13)
-            stepped, state = optimizer.step(params[name], found.gradients[name][step], before[name])
-            assert np.array_equal(found.params[name][step + 1], stepped)
-            assert set(after[name]) == set(state) and all(np.array_equal(after[name][key], state[key]) for key in state)
-    assert found.state_before(0) == {"weight": {}, "bias": {}}
-
-
-def test_the_norm_is_that_of_the_weights_without_the_bias() -> None:
-    *_, found = recorded()
-    assert found.norm.shape == (10, 2)
-    np.testing.assert_allclose(found.norm, np.linalg.norm(found.params["weight"][:, :, 0], axis=2), rtol=1e-14)
-
-
-def test_losses_of_an_epoch_are_those_of_all_rows_before_it_and_at_the_end() -> None:
-    validation = material(rows=5, seed=9)[1:]
-    problem, _, X, y, _, found = recorded(validation=validation)
-    assert found.validation_loss is not None and found.train_loss.shape == found.validation_loss.shape == (4, 2)
-    for epoch, step in enumerate((0, 3, 6, 9)):
-        params = {name: values[step] for name, values in found.params.items()}
-        np.testing.assert_allclose(found.train_loss[epoch], problem.data_loss(params, X, y), rtol=1e-14)
-        np.testing.assert_allclose(found.validation_loss[epoch], problem.data_loss(params, *validation), rtol=1e-14)
-    assert recorded()[-1].validation_loss is None
-
-
-def test_validation_does_not_touch_the_training() -> None:
-    plain, validated = recorded()[-1], recorded(validation=material(rows=5, seed=9)[1:])[-1]
-    for name in BOTH:
-        assert np.array_equal(plain.params[name], validated.params[name])
-
-
-def test_recording_losses_only_gives_the_same_losses_and_the_final_parameters() -> None:
-    whole, losses = recorded()[-1], recorded(record="losses")[-1]
-    for key in ("loss", "objective", "norm", "train_loss"):
-        assert np.array_equal(getattr(whole, key), getattr(losses, key))
-    for name in BOTH:
-        assert losses.params[name].shape == (1, *whole.params[name].shape[1:])
-        assert np.array_equal(losses.params[name][0], whole.params[name][-1])
-    assert losses.gradients == {} and losses.state == {} and losses.steps == whole.steps
-
-
-def test_the_inputs_stay_as_they_are_and_are_not_kept() -> None:
-    params, X, y = material(runs=2)
-    before = {name: values.copy() for name, values in params.items()}, X.copy(), y.copy()
-    problem = Problem(model=Linear(), loss=HALF_MEAN)
-    found = train(problem, together(SGD(lr=0.1, momentum=0.9)), params, X, y, order(7, 3, size=3))
-    assert all(np.array_equal(params[name], before[0][name]) for name in BOTH)
-    assert np.array_equal(X, before[1]) and np.array_equal(y, before[2])
-    params["weight"][:] = np.nan
-    assert np.array_equal(found.params["weight"][0], before[0]["weight"])
-
-
-def test_a_run_of_no_epochs_is_its_start() -> None:
-    params, X, y = material()
-    found = train(Problem(model=Linear(), loss=HALF_MEAN), together(SGD(lr=0.1)), params, X, y, ())
-    assert found.steps == 0 and found.train_loss.shape == (1, 1)
-    assert np.array_equal(found.params["weight"][0], params["weight"])
-
-
-# -- independent runs -------------------------------------------------------------------------------------------------
-
-
-def test_a_sweep_over_64_strengths_is_64_runs() -> None:
-    strengths = np.geomspace(1e-3, 10, 64)
-    params, X, y = material(rows=12, features=5)
-    many = {name: np.repeat(values, 64, axis=0) for name, values in params.items()}
-    batches = order(12, 5, size=5)
-    problem = Problem(model=Linear(), loss=HALF_MEAN, penalties=(L2(strength=strengths),))
-    groups = together(SGD(lr=0.05, momentum=0.9))
-    sweep = train(problem, groups, many, X, y, batches)
-    assert sweep.loss.shape == (15, 64)
-    for run, strength in enumerate(strengths):
-        single = replace(problem, penalties=(L2(strength=float(strength)),))
-        alone = train(single, groups, params, X, y, batches)
-        np.testing.assert_allclose(sweep.params["weight"][:, run], alone.params["weight"][:, 0], rtol=0, atol=1e-14)
-        np.testing.assert_allclose(sweep.objective[:, run], alone.objective[:, 0], rtol=1e-13)
-
-
-def test_runs_may_have_data_learning_rates_and_momentum_of_their_own() -> None:
-    rates, momenta = np.array([0.01, 0.1, 0.2]), np.array([0.0, 0.5, 0.9])
-    params, X, y = material(runs=3)
-    X, y = np.concatenate([X, 2 * X, -X]), np.concatenate([y, y + 1, 3 * y])
-    batches = order(7, 4, size=3)
-    problem = Problem(model=Linear(), loss=HALF_MEAN)
-    schedule = Exponential(gamma=0.9)
-    batch = train(problem, together(SGD(lr=rates, momentum=momenta)), params, X, y, batches, schedule=schedule)
-    for run in range(3):
-        one = slice(run, run + 1)
-        single = {name: values[one] for name, values in params.items()}
-        groups = together(SGD(lr=float(rates[run]), momentum=float(momenta[run])))
-        alone = train(problem, groups, single, X[one], y[one], batches, schedule=schedule)
-        for name in BOTH:
-            np.testing.assert_allclose(batch.params[name][:, one], alone.params[name], rtol=1e-13, atol=1e-15)
-
-
-def test_a_constant_schedule_is_no_schedule() -> None:
-    assert np.array_equal(recorded(schedule=Constant())[-1].params["weight"], recorded()[-1].params["weight"])
-
-
-# -- bad input --------------------------------------------------------------------------------------------------------
-
-GOOD = {"weight": (2, 1, 3), "bias": (2, 1)}
-
-
-@pytest.mark.parametrize(
-    ("shapes", "X", "y", "name"),
-    [
-        (GOOD, (4, 3), (1, 4, 1), "X, y"),
-        (GOOD, (1, 4, 3), (1, 4), "X, y"),
-        (GOOD, (1, 4, 3), (1, 4, 2), "X, y"),
-        (GOOD, (1, 4, 3), (1, 5, 1), "X, y"),
-        (GOOD, (1, 0, 3), (1, 0, 1), "X, y"),
-        (GOOD, (1, 4, 2), (1, 4, 1), "weight"),
-        (GOOD, (3, 4, 3), (1, 4, 1), "weight"),
-        (GOOD, (1, 4, 3), (3, 4, 1), "weight"),
-        (GOOD | {"weight": (1, 3)}, (1, 4, 3), (1, 4, 1), "weight"),
-        (GOOD | {"bias": (3, 1)}, (1, 4, 3), (1, 4, 1), "weight"),
-        (GOOD | {"bias": (2,)}, (1, 4, 3), (1, 4, 1), "bias"),
-    ],
-    ids=str,
-)
-def test_shapes_that_do_not_fit_are_refused_before_anything_runs(shapes: Any, X: Any, y: Any, name: str) -> None:
-    params = {key: np.zeros(shape) for key, shape in shapes.items()}
-    problem = Problem(model=Linear(), loss=HALF_MEAN)
-    with pytest.raises(ShapeError) as caught:
-        train(problem, together(SGD(lr=0.1)), params, np.zeros(X), np.zeros(y), ((np.arange(2),),))
-    assert caught.value.what == name
-    if name == "X, y":  # the validation rows are held to the same
-        good = {key: np.zeros(shape) for key, shape in GOOD.items()}
-        data, validation = (np.zeros((1, 4, 3)), np.zeros((1, 4, 1))), (np.zeros(X), np.zeros(y))
-        with pytest.raises(ShapeError):
-            train(problem, together(SGD(lr=0.1)), good, *data, ((np.arange(2),),), validation=validation)
-
-
-def test_parameters_that_the_model_does_not_have_or_that_are_missing_are_refused() -> None:
-    _, X, y = material()
-    problem = Problem(model=Linear(), loss=HALF_MEAN)
-    for names in (("weight",), ("weight", "bias", "scale")):
-        params = {name: np.zeros((1, 1, 3)) for name in names}
-        with pytest.raises(ParameterError, match=r"^params: given .*; allowed: \['bias', 'weight'\]; give each"):
-            train(problem, together(SGD(lr=0.1)), params, X, y, ())
-
-
-@pytest.mark.parametrize(
-    ("names", "problem"),
-    [
-        ([("weight",)], "no group for bias"),
-        ([("weight", "bias"), ("bias",)], "'bias', which is in two groups"),
-        ([("weight", "bias", "scale")], "'scale', which is no parameter of the model"),
-    ],
-)
-def test_every_parameter_belongs_to_one_group(names: list[tuple[str, ...]], problem: str) -> None:
-    params, X, y = material()
-    groups = [Group(parameters=parameters, optimizer=SGD(lr=0.1)) for parameters in names]
-    with pytest.raises(ParameterError, match=rf"^groups: given {problem}; allowed: "):
-        train(Problem(model=Linear(), loss=HALF_MEAN), groups, params, X, y, ())

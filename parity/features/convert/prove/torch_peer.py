@@ -1,7 +1,7 @@
 """torch: one full-batch step of ``torch.optim.SGD``, the bias in a parameter group of its own.
 
 Of SGD whatever the optimizer: its step with rate 1 is ∂J itself. The other coupled ones see the same ∂J and descend the
-same J by another path (tests/parity/test_convert.py: each rests where ∂J = 0).
+same J by another path (tests/parity/test_convert_proofs.py: each rests where ∂J = 0).
 """
 
 from __future__ import annotations
