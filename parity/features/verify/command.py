@@ -9,12 +9,14 @@ from typing import Annotated
 import typer
 
 from parity.completion import among, optimizers, situations
+from parity.errors import InputError
 from parity.options import DTYPE_NAMES, IMPLEMENTATION_NAMES, Devices, Jobs, Json, Out, Resume, Scheduler, Seed, resumed
 
 EXAMPLES = (
     "parity verify --quick",
     "parity verify --optimizer AdamW --dtype bfloat16 --implementation fused",
     "parity verify -k 'sgd and nesterov and float64 and not compile' --jobs 2",
+    "parity verify --ranks 2 --implementation ddp",
 )
 implementations = among(lambda: (*IMPLEMENTATION_NAMES, "capturable", "differentiable", "compile", "all"))
 dtypes = among(lambda: (*DTYPE_NAMES, "complex64", "all"))
@@ -60,6 +62,14 @@ def verify_command(
         ),
     ] = None,
     k: Expression = "",
+    ranks: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=2,
+            help="Hold reductions over N processes (DDP, FSDP2 …) to what they must be, in place of implementations.",
+        ),
+    ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="A sample of every optimizer and situation, in seconds.")
     ] = False,
@@ -74,6 +84,8 @@ def verify_command(
 ) -> None:
     """Hold every torch optimizer to its reference: implementations, dtypes, and the situations of real training."""
     resumed(resume, out)
+    if ranks is not None and scheduler is not None:
+        raise InputError("--ranks: are processes of this machine, which a cluster does not run; leave --scheduler out")
 
     from parity.cluster import executor_of
     from parity.features.verify import files
@@ -82,7 +94,7 @@ def verify_command(
     from parity.output import RESUMABLE, Output, interruptible, progress_of_counts, write_whole
 
     output = Output(json, out, junit, html)
-    cases = select(optimizer, implementation, dtype, device, situation, k, seed=seed, quick=quick)
+    cases = select(optimizer, implementation, dtype, device, situation, k, seed=seed, quick=quick, ranks=ranks)
     folder = output.folder
     processes = jobs or os.cpu_count() or 1
     with (

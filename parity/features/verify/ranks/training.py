@@ -1,0 +1,160 @@
+"""A rank at work: the steps of a plan, made with one of torch's reductions, and recorded."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from parity.features.verify.case import Case
+from parity.features.verify.options import OPTIONS
+from parity.features.verify.ranks.plan import Asked, Plan, plan_of
+from parity.features.verify.ranks.record import Record, Step
+from parity.record.products import Products
+from parity.record.reference import REFERENCES, in_effect
+from parity.record.refusals import failing, refusing
+from parity.record.snapshot import Snapshot
+from refimpl.types import Array, Optimizer
+
+
+class Given(nn.Module):
+    """A model whose gradient is what it is given: of Σ p·g, the derivative by p is g, exactly."""
+
+    def __init__(self, start: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        for name, values in start.items():
+            self.register_parameter(name, nn.Parameter(values))
+
+    def forward(self, *rows: Mapping[str, Tensor]) -> Tensor:
+        """Σ p·g over the rows, and the parameters that are given a gradient."""
+        terms = [(self.get_parameter(name) * g).sum() for gradients in rows for name, g in gradients.items()]
+        return torch.stack(terms).sum()
+
+
+class Training:
+    """A case on one rank. A reduction overrides how the model is wrapped and how a step's gradients are made."""
+
+    broadcasts = False
+    """Whether the ranks begin with the weights of rank 0, whatever their own are."""
+
+    def __init__(self, case: Case, asked: Asked, rank: int, options: Mapping[str, Any]) -> None:
+        self.case, self.rank, self.options = case, rank, options
+        self.dtype: torch.dtype = getattr(torch, case.dtype)
+        self.plan: Plan = plan_of(case, asked)
+        own = 1 + rank if self.broadcasts else 1  # what must not be seen of the others
+        self.model: nn.Module = Given({name: own * self.tensor(values) for name, values in self.plan.start.items()})
+        for name in asked.frozen:
+            self.model.get_parameter(name).requires_grad_(False)
+        with refusing():
+            self.wrapped: Any = self.wrap()
+            self.optimizer: Any = self.make_optimizer()
+
+    # -- what a reduction overrides -------------------------------------------------------------------------------
+
+    def wrap(self) -> Any:
+        """The model as the ranks share it."""
+        raise NotImplementedError
+
+    def make_optimizer(self) -> Any:
+        """torch's optimizer over the model's parameters."""
+        return self.kind(self.model.parameters(), **OPTIONS[self.case.optimizer][self.case.options])
+
+    def syncing(self, last: bool) -> AbstractContextManager[Any]:
+        """Around a micro-batch: nothing is sent before the last one."""
+        raise NotImplementedError
+
+    def micro_batch(self, gradients: Mapping[str, Tensor], last: bool) -> None:
+        """One forward and backward pass."""
+        with self.syncing(last):
+            self.wrapped(gradients).backward()
+
+    def accumulate(self, own: Sequence[Mapping[str, Tensor]]) -> None:
+        """The micro-batches of a step."""
+        self.optimizer.zero_grad()
+        for j, gradients in enumerate(own):
+            self.micro_batch(gradients, last=j == len(own) - 1)
+
+    def step(self) -> None:
+        """The optimizer's step."""
+        self.optimizer.step()
+
+    def between(self, number: int) -> None:
+        """What happens after a step."""
+
+    def whole(self, tensor: Tensor) -> Tensor:
+        """The whole of a tensor that may be divided over ranks."""
+        return tensor.detach()
+
+    def state(self, parameter: Tensor) -> Mapping[str, Any]:
+        """The optimizer's state of a parameter, as far as this rank has it."""
+        state: Mapping[str, Any] = self.optimizer.state.get(parameter, {})
+        return state
+
+    def updates(self, name: str) -> bool:
+        """Whether this rank makes the update of a parameter."""
+        del name
+        return True
+
+    # -- the same for all -----------------------------------------------------------------------------------------
+
+    @property
+    def kind(self) -> Any:
+        """torch's class."""
+        return getattr(torch.optim, self.case.optimizer)
+
+    def tensor(self, values: Array, dtype: torch.dtype | None = None) -> Tensor:
+        """The values, which the dtype holds exactly."""
+        return torch.from_numpy(values.copy()).to(dtype or self.dtype)
+
+    def run(self) -> Record:
+        """Make and record every step of the plan."""
+        steps = [self.recorded(number) for number in self.numbers()]
+        return Record(steps=steps, end=self.snapshot())
+
+    def numbers(self) -> Iterator[int]:
+        """The steps that this rank has batches for."""
+        for number in range(len(self.plan.windows)):
+            if not (self.plan.left(number) and self.rank == self.plan.ranks - 1):
+                yield number
+
+    def recorded(self, number: int) -> Step:
+        """One step."""
+        own = self.plan.windows[number].gradients[self.rank]
+        local = getattr(torch, self.plan.asked.local or self.case.dtype)
+        with failing(number) if number else refusing():
+            self.accumulate([{name: self.tensor(g, local) for name, g in some.items()} for some in own])
+        before, optimizers = self.snapshot(), self.in_effect()
+        recorder: Any = Products() if self.case.optimizer == "Muon" else contextlib.nullcontext()
+        with failing(number) if number else refusing(), recorder:
+            self.step()
+        after = self.snapshot()
+        self.between(number)
+        products = recorder.made if isinstance(recorder, Products) else ()
+        return Step(before=before, after=after, optimizers=optimizers, products=products)
+
+    def in_effect(self) -> dict[str, Optimizer]:
+        """The reference of each parameter that has a gradient and is updated here."""
+        names = {id(parameter): name for name, parameter in self.model.named_parameters()}
+        references: dict[str, Optimizer] = {}
+        for group in self.optimizer.param_groups:
+            for parameter in group["params"]:
+                name = names[id(parameter)]
+                if parameter.grad is not None and self.updates(name):
+                    references[name] = in_effect(REFERENCES[self.case.optimizer], group)
+        return references
+
+    def snapshot(self) -> dict[str, Snapshot]:
+        """Every parameter, with gradient and state, exactly and whole."""
+        taken = {}
+        for name, parameter in self.model.named_parameters():
+            state = {
+                key: self.whole(value) if isinstance(value, Tensor) else value
+                for key, value in self.state(parameter).items()
+            }
+            gradient = None if parameter.grad is None else self.whole(parameter.grad)
+            taken[name] = Snapshot.of(self.whole(parameter), state, gradient=gradient)
+        return taken
