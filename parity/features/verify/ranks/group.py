@@ -23,6 +23,8 @@ from parity.record.refusals import Vacuous
 
 LIMIT = 60.0
 """Seconds that a case has."""
+START = 300.0
+"""Seconds that the processes have to begin."""
 PATIENCE = 0.5
 """The part of them after which a rank gives up on another one that does not answer."""
 SOON = 2.0
@@ -39,6 +41,7 @@ class Group:
         self.processes: list[Any] = []
         self.connections: list[Connection] = []
         self.folder: TemporaryDirectory[str] | None = None
+        self.unready: str | None = None
 
     def start(self) -> None:
         """New processes, which meet at a file."""
@@ -53,6 +56,7 @@ class Group:
             theirs.close()
             self.processes.append(process)
             self.connections.append(ours)
+        self.unready = self._failure(*self._wait(START), START)
 
     def stop(self) -> None:
         """End every rank."""
@@ -79,16 +83,22 @@ class Group:
 
         Where anything is said but a record, or a refusal by all, the group is ended.
         """
-        answers, ended = self._wait()
-        said = self._failure(answers, ended)
+        answers, ended = ({}, {}) if self.unready else self._wait(self.limit)
+        said = self.unready or self._failure(answers, ended, self.limit)
         if said is None:
             return [answers[rank] for rank in range(self.count)]
         self.stop()
         return said
 
-    def _wait(self) -> tuple[dict[int, Answer], dict[int, str]]:
+    def run(self, case: Case, change: Change | None = None) -> Result:
+        """Run one case and judge it; ``change``: what is done to each rank's training before."""
+        begin = time.perf_counter()
+        self.give(case, change)
+        return result_of_ranks(case, self.take(), begin)
+
+    def _wait(self, limit: float) -> tuple[dict[int, Answer], dict[int, str]]:
         """The answers by rank, and how the processes ended that did."""
-        until = time.monotonic() + self.limit
+        until = time.monotonic() + limit
         answers: dict[int, Answer] = {}
         ended: dict[int, str] = {}
         while len(answers) + len(ended) < self.count and (left := until - time.monotonic()) > 0:
@@ -103,7 +113,7 @@ class Group:
                     until = min(until, time.monotonic() + SOON)
         return answers, ended
 
-    def _failure(self, answers: Mapping[int, Answer], ended: Mapping[int, str]) -> str | None:
+    def _failure(self, answers: Mapping[int, Answer], ended: Mapping[int, str], limit: float) -> str | None:
         """Why the ranks cannot go on, by the one whose fault it is, or None."""
         if ended:
             return "; ".join(f"rank {rank}: the process {how}" for rank, how in sorted(ended.items()))
@@ -115,7 +125,7 @@ class Group:
             return f"rank {rank}: {own[rank].said}"
         if silent:
             names = " and ".join(f"rank {rank}" for rank in silent)
-            return f"{names} gave no result in {self.limit * PATIENCE if failed else self.limit:.0f} s"
+            return f"{names} gave no result in {limit * PATIENCE if failed else limit:.0f} s"
         if failed:
             return f"the ranks wait for each other: rank {min(failed)}: {failed[min(failed)].said}"
         return None
@@ -157,7 +167,7 @@ def run_all(cases: Sequence[Case], jobs: int) -> Iterator[Result]:
             future.result()
 
 
-def run_cases(cases: Sequence[Case], *, change: Change | None = None, limit: float = LIMIT) -> Iterator[Result]:
+def run_cases(cases: Sequence[Case], limit: float = LIMIT) -> Iterator[Result]:
     """The results of cases of one number of ranks, in their order; a case is judged while the ranks run the next."""
     if not cases:
         return
@@ -166,7 +176,7 @@ def run_cases(cases: Sequence[Case], *, change: Change | None = None, limit: flo
     try:
         for case in cases:
             begin = time.perf_counter()
-            group.give(case, change)
+            group.give(case)
             if waiting is not None:
                 yield result_of_ranks(*waiting)
             waiting = case, group.take(), begin

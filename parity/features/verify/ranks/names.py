@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
 
 from parity.features.verify.case import Case
-from parity.features.verify.ranks.plan import Plan, Window
+from parity.features.verify.ranks.plan import Plan
 from parity.features.verify.ranks.probe import Counts, Pair, Place, exact_value, format_of, read
 from parity.features.verify.ranks.record import Record
 from refimpl.arithmetic.formats import FORMATS
@@ -21,57 +21,73 @@ Sentences = dict[str, None]
 
 def findings(case: Case, plan: Plan, records: Sequence[Record]) -> list[str]:
     """The sentences of a case that disagrees; none where its reductions are as asked."""
-    by_parameter: dict[str, Sentences] = {}
-    for name in plan.start:
-        if name not in plan.asked.frozen:
-            by_parameter[name] = parameter_findings(case, plan, records, name)
-    said: Sentences = {}
+    frozen = plan.asked.frozen
+    by_parameter = {name: parameter_findings(case, plan, records, name) for name in plan.start if name not in frozen}
+    said: Sentences = {
+        f"{name} has a gradient, which is frozen": None
+        for name in frozen
+        if any(step.before[name].gradient is not None for record in records for step in record.steps)
+    }
     for name, sentences in by_parameter.items():
         for sentence in sentences:
             everywhere = all(sentence in others for others in by_parameter.values())
             said[sentence if everywhere else f"in {name}, {sentence}"] = None
+    counted = [name for name, sentences in by_parameter.items() if not sentences]
+    said |= dict.fromkeys(format_findings(case, plan, records, counted))
     return [*said, *weights_findings(plan, records)][:4]
 
 
 def parameter_findings(case: Case, plan: Plan, records: Sequence[Record], name: str) -> Sentences:
-    """What is wrong with the reduced gradients of one parameter, by the first step that shows it."""
-    for number, window in enumerate(plan.windows):
-        present = [record.steps[number].before[name].gradient for record in records if number < len(record.steps)]
-        if window.kind == "random" or any(gradient is None for gradient in present):
-            continue
-        gradients = [gradient[0].reshape(-1) for gradient in present if gradient is not None]
-        say = digits_findings if window.kind == "digits" else format_findings
-        if sentences := say(case, plan, number, name, gradients):
+    """What is wrong with the reduced gradients of one parameter, by the first cycle of probes that shows it."""
+    for cycle in sorted({window.cycle for window in plan.windows if window.kind == "digits"}):
+        if sentences := digits_findings(case, plan, records, name, cycle):
             return dict.fromkeys(sentences)
     return {}
+
+
+def reduced_gradients(records: Sequence[Record], number: int, name: str) -> list[Array]:
+    """The gradients of a step, of the ranks that have it, flat."""
+    present = [record.steps[number].before[name].gradient for record in records if number < len(record.steps)]
+    return [gradient[0].reshape(-1) for gradient in present if gradient is not None]
 
 
 # -- digits ---------------------------------------------------------------------------------------------------------
 
 
-def digits_findings(case: Case, plan: Plan, number: int, name: str, gradients: Sequence[Array]) -> list[str]:
-    """Which places are counted how often on each rank."""
-    codes = plan.windows[number].codes
-    wanted = [{place: plan.counts(name, number, rank)[place] for place in codes} for rank in range(len(gradients))]
-    wrong = [_first_wrong(g, exact_value(codes, counts)) for g, counts in zip(gradients, wanted, strict=True)]
-    if all(place is None for place in wrong):
+def digits_findings(case: Case, plan: Plan, records: Sequence[Record], name: str, cycle: int) -> list[str]:
+    """Which places are counted how often on each rank, over the rounds of a cycle."""
+    rounds = [n for n, w in enumerate(plan.windows) if w.kind == "digits" and w.cycle == cycle]
+    counted: list[dict[Place, Fraction]] = []
+    wanted: list[dict[Place, Fraction]] = []
+    unread, wrong, where = "", False, ""
+    for number in rounds:
+        codes = plan.windows[number].codes
+        gradients = reduced_gradients(records, number, name)
+        if (text := _earlier(plan, number, name, gradients)) is not None:
+            return [text]
+        for rank, gradient in enumerate(gradients):
+            if rank == len(counted):
+                counted, wanted = [*counted, {}], [*wanted, {}]
+            counts = plan.counts(name, number, rank)
+            exact = float(exact_value(codes, counts))
+            places = np.flatnonzero(gradient != exact)
+            value = float(gradient[places[0] if len(places) else 0])
+            wrong = wrong or len(places) > 0
+            if 0 < len(places) < len(gradient):
+                where = f"{_span(places)} of {len(gradient)}: "
+            wanted[rank] |= {place: counts[place] for place in codes}
+            if (these := read(value, codes, _digits(case, plan))) is not None:
+                counted[rank] |= these
+            elif not unread:
+                unread = f"the gradient of step {number} is {value:.9g} on rank {rank}, exactly {exact:.9g}"
+    if not wrong:
         return []
-    if (text := _earlier(plan, number, name, gradients)) is not None:
-        return [text]
-    found: list[Counts | None] = []
-    for rank, place in enumerate(wrong):
-        value = float(gradients[rank][0 if place is None else place])
-        asked = max(wanted[rank].values()) or Fraction(1, plan.ranks)
-        found.append(read(value, codes, asked, _digits(case, plan)))
-    if any(counts is None for counts in found):
-        rank = next(rank for rank, counts in enumerate(found) if counts is None)
-        place = wrong[rank] or 0
-        exact = float(exact_value(codes, wanted[rank]))
-        return [
-            f"the gradient of step {number} is {float(gradients[rank][place]):.9g} on rank {rank}, exactly {exact:.9g}"
-        ]
-    counted = [counts for counts in found if counts is not None]
-    if _own_only(counted, codes, plan.ranks):
+    return [where + text for text in ([unread] if unread else counted_findings(plan, counted, wanted))]
+
+
+def counted_findings(plan: Plan, counted: Sequence[Counts], wanted: Sequence[Counts]) -> list[str]:
+    """What is said of the counts of each rank."""
+    if _own_only(counted, plan.ranks):
         return ["the ranks are not synchronised: each has its own gradient alone" + _divided_alone(counted)]
     if all(counts == counted[0] for counts in counted):
         return [counted_text(counted[0], wanted[0], plan)]
@@ -79,14 +95,14 @@ def digits_findings(case: Case, plan: Plan, number: int, name: str, gradients: S
     return [f"on rank {rank}: {text}" for rank, text in enumerate(texts) if text]
 
 
+def _span(places: Array) -> str:
+    """The elements from the first to the last."""
+    first, last = int(places[0]), int(places[-1])
+    return f"element {first}" if first == last else f"elements {first} to {last}"
+
+
 def _digits(case: Case, plan: Plan) -> int:
     return min(FORMATS[name or case.dtype].digits for name in (plan.asked.local, plan.asked.wire, case.dtype))
-
-
-def _first_wrong(gradient: Array, exact: Fraction) -> int | None:
-    """The first element that is not its exact value, or None."""
-    wrong = np.flatnonzero(gradient != float(exact))
-    return int(wrong[0]) if len(wrong) else None
 
 
 def _earlier(plan: Plan, number: int, name: str, gradients: Sequence[Array]) -> str | None:
@@ -97,6 +113,8 @@ def _earlier(plan: Plan, number: int, name: str, gradients: Sequence[Array]) -> 
         if before.kind != "digits":
             continue
         then = float(exact_value(before.codes, plan.counts(name, earlier, 0)))
+        if then == now:
+            continue
         if all(np.all(g == then) for g in gradients):
             return f"step {number} is made with the gradient of step {earlier}"
         if all(np.all(g == now + then) for g in gradients):
@@ -104,10 +122,9 @@ def _earlier(plan: Plan, number: int, name: str, gradients: Sequence[Array]) -> 
     return None
 
 
-def _own_only(counted: Sequence[Counts], codes: Mapping[Place, float], ranks: int) -> bool:
+def _own_only(counted: Sequence[Counts], ranks: int) -> bool:
     """Whether each rank counts its own places and no other."""
-    several = len({place[0] for place in codes}) > 1 and len(counted) == ranks
-    return several and all(
+    return len(counted) == ranks and all(
         (count > 0) == (place[0] == rank) for rank, counts in enumerate(counted) for place, count in counts.items()
     )
 
@@ -168,19 +185,29 @@ def _times(value: Fraction) -> str:
 # -- formats --------------------------------------------------------------------------------------------------------
 
 
-def format_findings(case: Case, plan: Plan, number: int, name: str, gradients: Sequence[Array]) -> list[str]:
-    """In which format the reduction was made, where that is narrower than asked."""
-    window: Window = plan.windows[number]
-    divisor = 1 / max(plan.counts(name, number, 0).values())
+def format_findings(case: Case, plan: Plan, records: Sequence[Record], counted: Sequence[str]) -> list[str]:
+    """In which format parameters were reduced that are counted rightly, where that is narrower than asked."""
+    number, window = next((n, w) for n, w in enumerate(plan.windows) if w.kind == "format")
+    wrong: list[str] = []
     exact: dict[Pair, bool] = {}
-    for gradient in gradients:
-        for e, number_there in enumerate(gradient):
-            pair = window.pairs[e % len(window.pairs)]
-            exact[pair] = exact.get(pair, True) and Fraction(float(number_there)) == pair.value / divisor
-    if all(exact.values()):
+    names = [name for name in counted if name not in (*plan.asked.alone, *plan.asked.unused)]
+    for name in names:
+        divisor = 1 / max(plan.counts(name, number, 0).values())
+        values = np.concatenate([np.array([]), *reduced_gradients(records, number, name)])
+        size = plan.start[name].size
+        pairs = [window.pairs[e % size % len(window.pairs)] for e in range(len(values))]
+        right = [
+            bool(np.isfinite(value)) and Fraction(float(value)) == pair.value / divisor
+            for value, pair in zip(values, pairs, strict=True)
+        ]
+        wrong += [] if all(right) else [name]
+        for pair, is_right in zip(pairs, right, strict=True) if not all(right) else ():
+            exact[pair] = exact.get(pair, True) and is_right
+    if not wrong:
         return []
-    wanted = plan.asked.wire or case.dtype
-    return [f"reduced in {format_of(exact)} instead of {wanted}"]
+    where = "" if wrong == list(plan.start) else f"in {' and '.join(wrong)}, "
+    verb = "reduced" if any(not is_right for pair, is_right in exact.items() if pair.sums) else "sent"
+    return [f"{where}{verb} in {format_of(exact)} instead of {plan.asked.wire or case.dtype}"]
 
 
 # -- weights --------------------------------------------------------------------------------------------------------

@@ -48,13 +48,14 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """One step: ``gradients[rank][micro]`` by parameter. ``codes``: of the places, in a round of digits; ``pairs``: of
-    the elements, where the format is asked for.
+    """One step: ``gradients[rank][micro]`` by parameter. ``codes``: of the places, in a round of digits; ``cycle``:
+    which time all places have their rounds. ``pairs``: of the elements, where the format is asked for.
     """
 
     kind: Literal["digits", "random", "format"]
     gradients: Sequence[Sequence[Mapping[str, Array]]]
     codes: Mapping[Place, float] = field(default_factory=dict)
+    cycle: int = 0
     pairs: Sequence[Pair] = ()
 
 
@@ -95,16 +96,16 @@ def plan_of(case: Case, asked: Asked) -> Plan:
     start = {name: _drawn(rng, shape, case.dtype) for name, shape in shapes(case).items()}
     places = [(r, j) for j in range(asked.micro) for r in range(case.ranks)]
     digits = min(FORMATS[name].digits for name in (local, wire, case.dtype))
-    windows = []
-    for scale in SCALES[:2]:
-        for own in rounds(places, case.ranks, digits):
-            windows.append(_digits(start, coded(own, scale), case.ranks, asked))
-    windows += [
-        _random(rng, start, case.ranks, asked, local),
-        _format(start, case.ranks, asked, local, wire, case.dtype),
+    cycles = [
+        [
+            _digits(start, coded(own, scale, digits), cycle, case.ranks, asked)
+            for own in rounds(places, case.ranks, digits)
+        ]
+        for cycle, scale in enumerate(SCALES)
     ]
-    windows += [_random(rng, start, case.ranks, asked, local)]
-    windows += [_digits(start, coded(own, SCALES[2]), case.ranks, asked) for own in rounds(places, case.ranks, digits)]
+    random = [_random(rng, start, case.ranks, asked, local) for _ in range(2)]
+    format = _format(start, case.ranks, asked, local, wire, case.dtype)
+    windows = [*cycles[0], *cycles[1], random[0], format, random[1], *cycles[2]]
     return Plan(asked=asked, ranks=case.ranks, start=start, windows=windows)
 
 
@@ -132,11 +133,12 @@ def _window_gradients(start: Mapping[str, Array], ranks: int, asked: Asked, of: 
     return [[given(rank, micro) for micro in range(asked.micro)] for rank in range(ranks)]
 
 
-def _digits(start: Mapping[str, Array], codes: Mapping[Place, float], ranks: int, asked: Asked) -> Window:
+def _digits(start: Mapping[str, Array], codes: Mapping[Place, float], cycle: int, ranks: int, asked: Asked) -> Window:
     def of(name: str, rank: int, micro: int) -> Array:
         return np.full(start[name].shape, codes.get((rank, micro), 0.0))
 
-    return Window(kind="digits", gradients=_window_gradients(start, ranks, asked, of), codes=codes)
+    gradients = _window_gradients(start, ranks, asked, of)
+    return Window(kind="digits", gradients=gradients, codes=codes, cycle=cycle)
 
 
 def _random(rng: np.random.Generator, start: Mapping[str, Array], ranks: int, asked: Asked, local: str) -> Window:

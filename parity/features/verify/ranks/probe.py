@@ -1,14 +1,15 @@
 """Rank-coded exact probes: which ranks and micro-batches a reduced gradient counts, and in which format it is made.
 
-Rank r's micro-batch j has a *place* p of its own, and the gradient ``s·4ᵖ``. A reduction that counts each place
-``mₚ`` times and divides by D gives::
+Rank r's micro-batch j has a *place* p of its own, and the gradient ``s·Bᵖ``. A reduction that counts each place
+``nₚ`` times and divides by D gives::
 
-    ĝ = s·Σₚ mₚ·4ᵖ / D
+    ĝ = s·Σₚ nₚ·Bᵖ / D
 
-The numbers ``4ᵖ`` have one bit each. Where D is a power of two and all places together need no more bits than the
-narrowest format has, no sum, quotient or copy in any order is rounded: a correct ĝ is equal to its exact value, with
-tolerance zero, and mₚ < 4 are the digits of ``ĝ·D/s`` in base 4. Where a format has too few bits for all places,
-several rounds have some of them each.
+The base B is 16, or 4 where the format has too few bits. The numbers ``Bᵖ`` have one bit each: where D is a power of
+two and all places together need no more bits than the narrowest format has, no sum, quotient or copy in any order is
+rounded. Then a correct ĝ is equal to its exact value, with tolerance zero, and the ``nₚ < B`` are the digits of
+``ĝ·D/s`` in base B. Where a format has too few bits for all places, several rounds have some of them each. A number may
+have digits for several D; the reading is the one whose largest digit is the smallest.
 
 The format is read from pairs of numbers that need t bits: ``1`` of one rank and ``2^(1−t)`` of another, whose *sum*
 needs t bits, and ``1 + 2^(1−t)`` of one rank, an *operand* that needs them before anything is added.
@@ -26,11 +27,12 @@ import numpy as np
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.types import Array
 
-BASE = 4
+ROOMY, NARROW = 4, 2
+"""Bits of a place: B = 2⁴, or 2² in formats of few bits."""
 SCALES = (1.0, -0.5, 2.0)
 """The factors s of the rounds, so that a gradient of another round is no multiple of this one's by a count."""
-LARGEST_DIVISOR = 64
-"""The largest divisor, as a multiple of what is asked, that is tried to read the digits."""
+LARGEST_DIVISOR = 16
+"""The largest divisor that is tried to read the digits; counts of a quarter and the like are read with it."""
 BY_DIGITS = {8: "bfloat16", 11: "float16", 24: "float32", 53: "float64"}
 """The format of so many bits."""
 
@@ -41,15 +43,16 @@ Counts: TypeAlias = Mapping[Place, Fraction]
 
 
 def rounds(places: Sequence[Place], ranks: int, digits: int) -> list[tuple[Place, ...]]:
-    """The places in rounds: those of whole micro-batches, four bits for each where ``digits`` allow, at least two."""
-    roomy, most = digits // BASE, max(1, digits // 2)
-    size = roomy // ranks * ranks if roomy >= ranks else min(ranks, most)
+    """The places in rounds: whole micro-batches with base 16 where so many ``digits`` allow, else with base 4."""
+    roomy = digits // ROOMY
+    size = roomy // ranks * ranks if roomy >= ranks else min(ranks, digits // NARROW)
     return [tuple(places[i : i + size]) for i in range(0, len(places), size)]
 
 
-def coded(own: Sequence[Place], scale: float) -> dict[Place, float]:
-    """The gradient s·4ᵖ of each place of a round."""
-    return {place: scale * BASE**p for p, place in enumerate(own)}
+def coded(own: Sequence[Place], scale: float, digits: int) -> dict[Place, float]:
+    """The gradient s·Bᵖ of each place of a round, the largest of which is ``scale``."""
+    base = 2.0 ** (ROOMY if ROOMY * len(own) <= digits else NARROW)
+    return {place: scale * base ** (p + 1 - len(own)) for p, place in enumerate(own)}
 
 
 def exact_value(codes: Mapping[Place, float], counts: Counts) -> Fraction:
@@ -57,24 +60,34 @@ def exact_value(codes: Mapping[Place, float], counts: Counts) -> Fraction:
     return sum((counts[place] * Fraction(code) for place, code in codes.items()), Fraction(0))
 
 
-def read(value: float, codes: Mapping[Place, float], asked: Fraction, digits: int) -> Counts | None:
-    """What a reduced number counts, as the smallest divisor allows that is a multiple of the one asked for.
+def read(value: float, codes: Mapping[Place, float], digits: int) -> Counts | None:
+    """What a reduced number counts; None where no divisor makes digits of it.
 
-    ``asked``: 1 ÷ that divisor. ``digits`` of the format: a divisor that is no power of two leaves a quotient that was
-    rounded. None where no digits explain the number.
+    ``digits`` of the format: a divisor that is no power of two leaves a quotient that was rounded.
     """
     if not np.isfinite(value):
         return None
-    scale = Fraction(next(iter(codes.values())))
-    number = Fraction(value) / scale
-    for multiple in range(1, LARGEST_DIVISOR + 1):
-        divisor = multiple / asked
+    scale = next(iter(codes.values()))
+    number, base = Fraction(value) / Fraction(scale), base_of(codes)
+    readings: list[tuple[int, int, list[int]]] = []
+    for divisor in range(1, LARGEST_DIVISOR + 1):
         whole = number * divisor
         nearest = round(whole)
-        rounded = 0 if is_dyadic(divisor) else 4 * abs(whole) / 2**digits
-        if 0 <= nearest < BASE ** len(codes) and abs(whole - nearest) <= min(rounded, Fraction(1, 8)):
-            return {place: Fraction(nearest // BASE**p % BASE) / divisor for p, place in enumerate(codes)}
-    return None
+        rounded = 0 if is_dyadic(Fraction(divisor)) else 4 * abs(whole) / 2**digits
+        if nearest >= 0 and abs(whole - nearest) <= min(rounded, Fraction(1, 8)):
+            figures = [nearest // base**p % base for p in range(len(codes))]
+            if nearest < base ** len(codes):
+                readings.append((max(figures), divisor, figures))
+    if not readings:
+        return None
+    _, divisor, figures = min(readings)
+    return {place: Fraction(figure, divisor) for place, figure in zip(codes, figures, strict=True)}
+
+
+def base_of(codes: Mapping[Place, float]) -> int:
+    """The ratio of neighbouring places; of one place alone, the largest base."""
+    first, *others = codes.values()
+    return int(others[0] / first) if others else 2**ROOMY
 
 
 @dataclass(frozen=True)

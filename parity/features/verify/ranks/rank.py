@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import socket
@@ -42,6 +43,8 @@ def serve(connection: Connection, rank: int, count: int, store: str, limit: floa
     try:
         timeout = timedelta(seconds=limit)
         dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=count, timeout=timeout)
+        importlib.import_module("torch._dynamo")  # it takes seconds, which the first case would pay
+        connection.send(Answer("record", None))
         while True:
             case, change = connection.recv()
             connection.send(answer(case, change, rank))
