@@ -19,8 +19,9 @@ from parity.features.verify.session import Check, measured_sums
 from parity.judge.stages import check_muon
 from parity.judge.update import Update, check
 from parity.record.reference import profile_of
+from parity.record.refusals import Vacuous
 from parity.record.snapshot import Snapshot, gradient_untouched, same
-from parity.step.expected import Expected, Quantity
+from parity.step.expected import Expected, Kind, Quantity
 from refimpl.optimizers import Muon
 from refimpl.types import Array
 
@@ -33,7 +34,7 @@ def judge(case: Case, asked: Asked, records: Sequence[Record]) -> Result:
     plan = plan_of(case, asked)
     updates: Updates = []
     pieces = [*begins(plan, records), *gradients(case, plan, records), *updated(case, plan, records, updates)]
-    pieces += ranks_equal(plan, records)
+    pieces += [*kept(plan, records), *ranks_equal(plan, records)]
     result = result_of(case, pieces, updates, len(updates))
     named = findings(case, plan, records) if result.verdict == "disagree" else []
     if not named:
@@ -81,18 +82,21 @@ def updated(case: Case, plan: Plan, records: Sequence[Record], updates: Updates)
                 if step is None or name not in step.optimizers or any(alike(name, step, other) for other in judged):
                     continue
                 judged.append(step)
-                update, checks = recorded_update(case, name, number, step)
+                update, checks = recorded_update(case, name, number, step, sharded=plan.asked.sharded)
                 updates.append((update, checks))
                 yield from checks(update)
                 yield from gradient_untouched(name, number, step.before[name], step.after[name])
+            if not judged and name not in plan.asked.frozen:
+                raise Vacuous(f"no rank made the update of {name} in step {number}")
 
 
-def recorded_update(case: Case, name: str, number: int, step: Step) -> tuple[Update, Check]:
+def recorded_update(case: Case, name: str, number: int, step: Step, *, sharded: bool) -> tuple[Update, Check]:
     """The record of a parameter's step on a rank, and its check."""
     before, after, optimizer = step.before[name], step.after[name], step.optimizers[name]
     assert before.gradient is not None
     dtype = after.formats["param"]
-    sums = measured_sums(dtype, case.size, case.device) if case.optimizer in BY_ROWS else None
+    whole = case.optimizer in BY_ROWS and not sharded  # sums over shards are rounded between
+    sums = measured_sums(dtype, case.size, case.device) if whole else None
     update = Update(
         parameter=name,
         number=number,
@@ -109,6 +113,20 @@ def recorded_update(case: Case, name: str, number: int, step: Step) -> tuple[Upd
         return update, check
     own, place = 3 * optimizer.ns_steps, list(step.optimizers).index(name)
     return update, partial(check_muon, products=step.products[place * own : (place + 1) * own])
+
+
+def kept(plan: Plan, records: Sequence[Record]) -> Iterator[Expected]:
+    """Between two steps, nothing changes; where all is saved and loaded, all is as it was."""
+    for number in range(len(plan.windows) - 1):
+        for record in records:
+            if number + 1 >= len(record.steps):
+                continue
+            for name in plan.start:
+                then, now = record.steps[number].after[name], record.steps[number + 1].before[name]
+                kind: Kind = "loaded" if number == plan.asked.reloads else "untouched"
+                yield same(Quantity(kind, name), number, then.value, now.value)
+                for key in {**then.state, **now.state}:
+                    yield same(Quantity(kind, name, key), number, then.state.get(key), now.state.get(key))
 
 
 def ranks_equal(plan: Plan, records: Sequence[Record]) -> Iterator[Expected]:

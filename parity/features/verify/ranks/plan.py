@@ -33,6 +33,8 @@ class Asked:
     parameters that are not reduced: each rank has its own gradient. ``unused``: parameters that the last rank does not
     use. ``leaves``: the step from which on the last rank has no batch any more; ``leaves_divisor``: the others are
     divided by their own number then. ``rows``: micro-batches of each rank, where they are rows that all count the same.
+    ``divisor``: what the sum is divided by, the number of ranks by default. ``sharded``: each rank has a part of each
+    parameter. ``reloads``: the step after which all is saved, and loaded into new models and optimizers.
     """
 
     micro: int = 1
@@ -44,6 +46,9 @@ class Asked:
     leaves: int | None = None
     leaves_divisor: bool = False
     rows: tuple[int, ...] = ()
+    divisor: int | None = None
+    sharded: bool = False
+    reloads: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +76,7 @@ class Plan:
     def counts(self, name: str, step: int, rank: int) -> Counts:
         """How often each place counts in what ``rank`` has after the reduction of a parameter."""
         asked, R = self.asked, self.ranks
-        some = {(r, j): Fraction(1, R) for j in range(asked.micro) for r in range(R)}
+        some = {(r, j): Fraction(1, asked.divisor or R) for j in range(asked.micro) for r in range(R)}
         if asked.rows:
             some = {(r, j): Fraction(1, sum(asked.rows)) for r, j in some}
             some = {place: (count if place[1] < asked.rows[place[0]] else Fraction(0)) for place, count in some.items()}

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from parity.features.verify.case import Case
 from parity.features.verify.options import OPTIONS
+from parity.features.verify.ranks.checkpoint import save_and_load
 from parity.features.verify.ranks.plan import Asked, Plan, plan_of
 from parity.features.verify.ranks.record import Record, Step
 from parity.record.products import Products
@@ -19,6 +20,13 @@ from parity.record.reference import REFERENCES, in_effect
 from parity.record.refusals import failing, refusing
 from parity.record.snapshot import Snapshot
 from refimpl.types import Array, Optimizer
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """The whole of a tensor that may be divided over ranks."""
+    own: Tensor = tensor.detach()
+    full: Tensor = own.full_tensor() if hasattr(own, "full_tensor") else own  # a DTensor, whose module takes a second
+    return full
 
 
 class Given(nn.Module):
@@ -45,15 +53,22 @@ class Training:
         self.case, self.rank, self.options = case, rank, options
         self.dtype: torch.dtype = getattr(torch, case.dtype)
         self.plan: Plan = plan_of(case, asked)
-        own = 1 + rank if self.broadcasts else 1  # what must not be seen of the others
-        self.model: nn.Module = Given({name: own * self.tensor(values) for name, values in self.plan.start.items()})
-        for name in asked.frozen:
+        self.make(1 + rank if self.broadcasts else 1)  # what must not be seen of the others
+
+    def make(self, times: float) -> None:
+        """Model and optimizer, from so many times the weights of the plan."""
+        self.model: nn.Module = self.new_model({n: times * self.tensor(w) for n, w in self.plan.start.items()})
+        for name in self.plan.asked.frozen:
             self.model.get_parameter(name).requires_grad_(False)
         with refusing():
             self.wrapped: Any = self.wrap()
             self.optimizer: Any = self.make_optimizer()
 
     # -- what a reduction overrides -------------------------------------------------------------------------------
+
+    def new_model(self, start: Mapping[str, Tensor]) -> nn.Module:
+        """The model before it is wrapped."""
+        return Given(start)
 
     def wrap(self) -> Any:
         """The model as the ranks share it."""
@@ -82,22 +97,14 @@ class Training:
         """The optimizer's step."""
         self.optimizer.step()
 
-    def between(self, number: int) -> None:
-        """What happens after a step."""
+    def reload(self) -> None:
+        """Save all and load it into a new model and optimizer, with :mod:`torch.distributed.checkpoint`."""
+        save_and_load(self)
 
-    def whole(self, tensor: Tensor) -> Tensor:
-        """The whole of a tensor that may be divided over ranks."""
-        return tensor.detach()
-
-    def state(self, parameter: Tensor) -> Mapping[str, Any]:
-        """The optimizer's state of a parameter, as far as this rank has it."""
-        state: Mapping[str, Any] = self.optimizer.state.get(parameter, {})
-        return state
-
-    def updates(self, name: str) -> bool:
-        """Whether this rank makes the update of a parameter."""
-        del name
-        return True
+    @property
+    def inner(self) -> Any:
+        """The optimizer that makes the updates of this rank."""
+        return self.optimizer
 
     # -- the same for all -----------------------------------------------------------------------------------------
 
@@ -132,7 +139,8 @@ class Training:
         with failing(number) if number else refusing(), recorder:
             self.step()
         after = self.snapshot()
-        self.between(number)
+        if number == self.plan.asked.reloads:
+            self.reload()
         products = recorder.made if isinstance(recorder, Products) else ()
         return Step(before=before, after=after, optimizers=optimizers, products=products)
 
@@ -140,10 +148,10 @@ class Training:
         """The reference of each parameter that has a gradient and is updated here."""
         names = {id(parameter): name for name, parameter in self.model.named_parameters()}
         references: dict[str, Optimizer] = {}
-        for group in self.optimizer.param_groups:
+        for group in self.inner.param_groups:
             for parameter in group["params"]:
                 name = names[id(parameter)]
-                if parameter.grad is not None and self.updates(name):
+                if parameter.grad is not None:
                     references[name] = in_effect(REFERENCES[self.case.optimizer], group)
         return references
 
@@ -152,9 +160,9 @@ class Training:
         taken = {}
         for name, parameter in self.model.named_parameters():
             state = {
-                key: self.whole(value) if isinstance(value, Tensor) else value
-                for key, value in self.state(parameter).items()
+                key: whole(value) if isinstance(value, Tensor) else value
+                for key, value in self.inner.state.get(parameter, {}).items()
             }
-            gradient = None if parameter.grad is None else self.whole(parameter.grad)
-            taken[name] = Snapshot.of(self.whole(parameter), state, gradient=gradient)
+            gradient = None if parameter.grad is None else whole(parameter.grad)
+            taken[name] = Snapshot.of(whole(parameter), state, gradient=gradient)
         return taken
