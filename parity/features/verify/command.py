@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from parity.completion import among, optimizers, situations
+from parity.completion import among, keys, optimizers, situations
 from parity.errors import InputError
 from parity.options import DTYPE_NAMES, IMPLEMENTATION_NAMES, Devices, Jobs, Json, Out, Resume, Scheduler, Seed, resumed
 
@@ -18,7 +18,10 @@ EXAMPLES = (
     "parity verify -k 'sgd and nesterov and float64 and not compile' --jobs 2",
     "parity verify --ranks 2 --implementation ddp",
 )
-implementations = among(lambda: (*IMPLEMENTATION_NAMES, "capturable", "differentiable", "compile", "all"))
+reductions = keys("parity/features/verify/ranks/reductions/__init__.py", "REDUCTIONS")
+implementations = among(
+    lambda: (*IMPLEMENTATION_NAMES, "capturable", "differentiable", "compile", *reductions(), "all")
+)
 dtypes = among(lambda: (*DTYPE_NAMES, "complex64", "all"))
 Expression = Annotated[
     str,
@@ -39,8 +42,8 @@ def verify_command(
         list[str] | None,
         typer.Option(
             metavar="IMPL",
-            help="for-loop, foreach, fused, capturable, differentiable or compile; default: all, of compile few. "
-            "May be repeated.",
+            help="for-loop, foreach, fused, capturable, differentiable or compile; default: all, of compile few; "
+            "of ranks: ddp, fsdp, hsdp, zero, tensor-parallel or dtensor. May be repeated.",
             autocompletion=implementations,
         ),
     ] = None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import re
 import signal
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -147,24 +148,30 @@ def run_all(cases: Sequence[Case], jobs: int) -> Iterator[Result]:
         yield from run_cases(cases)
         return
     results: queue.SimpleQueue[Result | None] = queue.SimpleQueue()
+    stops = threading.Event()
 
     def work(own: Sequence[Case]) -> None:
         try:
             for result in run_cases(own):
                 results.put(result)
+                if stops.is_set():
+                    break
         finally:
             results.put(None)
 
     with ThreadPoolExecutor(groups) as threads:
-        futures = [threads.submit(work, cases[i::groups]) for i in range(groups)]
-        running = groups
-        while running:
-            if (result := results.get()) is None:
-                running -= 1
-            else:
-                yield result
-        for future in futures:
-            future.result()
+        try:
+            futures = [threads.submit(work, cases[i::groups]) for i in range(groups)]
+            running = groups
+            while running:
+                if (result := results.get()) is None:
+                    running -= 1
+                else:
+                    yield result
+            for future in futures:
+                future.result()
+        finally:
+            stops.set()
 
 
 def run_cases(cases: Sequence[Case], limit: float = LIMIT) -> Iterator[Result]:

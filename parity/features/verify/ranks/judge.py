@@ -14,6 +14,7 @@ from parity.features.verify.ranks.bound import reduced
 from parity.features.verify.ranks.names import findings
 from parity.features.verify.ranks.plan import BY_ROWS, Asked, Plan, plan_of
 from parity.features.verify.ranks.record import Record, Step
+from parity.features.verify.ranks.whole import assembled
 from parity.features.verify.run_case import result_of
 from parity.features.verify.session import Check, measured_sums
 from parity.judge.stages import check_muon
@@ -31,7 +32,7 @@ Updates = list[tuple[Update, Check]]
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def judge(case: Case, asked: Asked, records: Sequence[Record]) -> Result:
     """The verdict of a case; what is wrong with its reduction is named first."""
-    plan = plan_of(case, asked)
+    plan, records = plan_of(case, asked), assembled(records)
     updates: Updates = []
     pieces = [*begins(plan, records), *gradients(case, plan, records), *updated(case, plan, records, updates)]
     pieces += [*kept(plan, records), *ranks_equal(plan, records)]

@@ -32,8 +32,8 @@ class Asked:
     ``wire``: the format of the reduction, by default the same. ``frozen``: parameters that have no gradient. ``alone``:
     parameters that are not reduced: each rank has its own gradient. ``unused``: parameters that the last rank does not
     use. ``leaves``: the step from which on the last rank has no batch any more; ``leaves_divisor``: the others are
-    divided by their own number then. ``rows``: micro-batches of each rank, where they are rows that all count the same.
-    ``divisor``: what the sum is divided by, the number of ranks by default. ``sharded``: each rank has a part of each
+    divided by their own number then. ``rows``: micro-batches of each rank in turn, where they are rows that all count
+    the same. ``divisor``: what the sum is divided by, the number of ranks by default. ``sharded``: each rank has a part of each
     parameter. ``reloads``: the step after which all is saved, and loaded into new models and optimizers.
     """
 
@@ -78,8 +78,8 @@ class Plan:
         asked, R = self.asked, self.ranks
         some = {(r, j): Fraction(1, asked.divisor or R) for j in range(asked.micro) for r in range(R)}
         if asked.rows:
-            some = {(r, j): Fraction(1, sum(asked.rows)) for r, j in some}
-            some = {place: (count if place[1] < asked.rows[place[0]] else Fraction(0)) for place, count in some.items()}
+            total = sum(self.rows)
+            some = {(r, j): Fraction(j < self.rows[r], total) for r, j in some}
         if name in asked.alone:
             return {place: Fraction(place[0] == rank) for place in some}
         if name in asked.unused:
@@ -88,6 +88,11 @@ class Plan:
             divisor = R - 1 if asked.leaves_divisor else R
             return {place: Fraction(0) if place[0] == R - 1 else Fraction(1, divisor) for place in some}
         return some
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """The number of rows of each rank."""
+        return tuple(self.asked.rows[rank % len(self.asked.rows)] for rank in range(self.ranks))
 
     def left(self, step: int) -> bool:
         """Whether the last rank has no batch any more."""

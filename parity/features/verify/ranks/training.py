@@ -14,7 +14,7 @@ from parity.features.verify.case import Case
 from parity.features.verify.options import OPTIONS
 from parity.features.verify.ranks.checkpoint import save_and_load
 from parity.features.verify.ranks.plan import Asked, Plan, plan_of
-from parity.features.verify.ranks.record import Record, Step
+from parity.features.verify.ranks.record import Record, Shard, Step
 from parity.record.products import Products
 from parity.record.reference import REFERENCES, in_effect
 from parity.record.refusals import failing, refusing
@@ -22,11 +22,25 @@ from parity.record.snapshot import Snapshot
 from refimpl.types import Array, Optimizer
 
 
-def whole(tensor: Tensor) -> Tensor:
-    """The whole of a tensor that may be divided over ranks."""
-    own: Tensor = tensor.detach()
-    full: Tensor = own.full_tensor() if hasattr(own, "full_tensor") else own  # a DTensor, whose module takes a second
-    return full
+def own_part(tensor: Any) -> Tensor:
+    """What this rank has of a tensor that may be divided over ranks."""
+    from torch.distributed.tensor import DTensor  # which takes a second, and the judge's process needs none of it
+
+    plain: Tensor = tensor.detach()
+    part: Tensor = plain.to_local() if isinstance(plain, DTensor) else plain
+    return part
+
+
+def shard_of(parameter: Any, state: Mapping[str, Any]) -> Shard | None:
+    """Which rows of a parameter this rank has, where they are divided."""
+    from torch.distributed.tensor import DTensor
+    from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
+
+    if not isinstance(parameter, DTensor) or not any(placement.is_shard() for placement in parameter.placements):
+        return None
+    _, offset = compute_local_shape_and_global_offset(parameter.shape, parameter.device_mesh, parameter.placements)
+    keys = (key for key, value in state.items() if isinstance(value, DTensor) and value.shape == parameter.shape)
+    return Shard(offset[0], parameter.shape[0], frozenset(keys))
 
 
 class Given(nn.Module):
@@ -138,11 +152,11 @@ class Training:
         recorder: Any = Products() if self.case.optimizer == "Muon" else contextlib.nullcontext()
         with failing(number) if number else refusing(), recorder:
             self.step()
-        after = self.snapshot()
+        after, shards = self.snapshot(), self.shards()
         if number == self.plan.asked.reloads:
             self.reload()
         products = recorder.made if isinstance(recorder, Products) else ()
-        return Step(before=before, after=after, optimizers=optimizers, products=products)
+        return Step(before=before, after=after, optimizers=optimizers, products=products, shards=shards)
 
     def in_effect(self) -> dict[str, Optimizer]:
         """The reference of each parameter that has a gradient and is updated here."""
@@ -156,13 +170,16 @@ class Training:
         return references
 
     def snapshot(self) -> dict[str, Snapshot]:
-        """Every parameter, with gradient and state, exactly and whole."""
+        """This rank's part of every parameter, with gradient and state, exactly."""
         taken = {}
         for name, parameter in self.model.named_parameters():
-            state = {
-                key: whole(value) if isinstance(value, Tensor) else value
-                for key, value in self.inner.state.get(parameter, {}).items()
-            }
-            gradient = None if parameter.grad is None else whole(parameter.grad)
-            taken[name] = Snapshot.of(whole(parameter), state, gradient=gradient)
+            state = self.inner.state.get(parameter, {})
+            parts = {key: own_part(value) if isinstance(value, Tensor) else value for key, value in state.items()}
+            gradient = None if parameter.grad is None else own_part(parameter.grad)
+            taken[name] = Snapshot.of(own_part(parameter), parts, gradient=gradient)
         return taken
+
+    def shards(self) -> dict[str, Shard]:
+        """Which rows this rank has, of the parameters that are divided."""
+        found = {name: shard_of(p, self.inner.state.get(p, {})) for name, p in self.model.named_parameters()}
+        return {name: shard for name, shard in found.items() if shard is not None}

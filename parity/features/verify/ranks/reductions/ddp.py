@@ -47,7 +47,7 @@ class Rows(DataParallel):
     """Ranks with different numbers of rows: each rank's sum of losses is multiplied by R and divided by all rows."""
 
     def accumulate(self, own: Sequence[Mapping[str, Tensor]]) -> None:
-        rows = self.plan.asked.rows
+        rows = self.plan.rows
         self.optimizer.zero_grad()
         loss = self.wrapped(*own[: rows[self.rank]])
         (loss * self.scale(rows)).backward()

@@ -46,5 +46,5 @@ class Distributed(Training):
         if terms:
             torch.stack(terms).sum().backward()  # type: ignore[no-untyped-call]  # torch's annotation
             for parameter in self.model.parameters():  # whose gradient is a sum that is not yet made
-                gradient: Any = parameter.grad
-                parameter.grad = gradient.redistribute(self.mesh, [self.placement])
+                unmade: Any = parameter.grad
+                parameter.grad = unmade.redistribute(self.mesh, [self.placement])
