@@ -35,25 +35,33 @@ from tests.parity.faulty_reductions import (
     rank_dropped_rest_averaged,
     rank_halved,
     reduced_by_hand,
+    replica_shifted,
+    resumes_without_state,
+    resumes_without_weights,
     rows_summed,
     scaled,
     sent_in_bfloat16,
+    shards_in_bfloat16,
+    shards_never_sync,
+    shards_summed,
     stale,
     steps_on_rank_0_alone,
     summed,
     syncs_all_but_the_last,
+    zero_sends_nothing,
     zeroed_between,
 )
 
 
 @dataclass(frozen=True)
 class Fault:
-    """``change`` plants it in a ``situation`` of DDP; ``said``: words of its finding."""
+    """``change`` plants it in a ``situation`` of a ``reduction``; ``said``: words of its finding."""
 
     change: Change
     said: str
     situation: str = "plain"
     dtypes: tuple[str, ...] = ("float32", "bfloat16")
+    reduction: str = "ddp"
 
 
 def low(dtype: torch.dtype) -> Change:
@@ -127,5 +135,18 @@ FAULTS: Mapping[str, Fault] = {
     "frozen parameter moves": Fault(frozen_moves, "v has a gradient, which is frozen", "frozen"),
     "joined ranks left out of the divisor": Fault(
         divides_by_active, "the gradients are summed, not divided by 2", "join"
+    ),
+    "FSDP2 summed": Fault(shards_summed, "the gradients are summed, not divided by 2", reduction="fsdp"),
+    "FSDP2 reduces in bfloat16": Fault(
+        shards_in_bfloat16, "reduced in bfloat16 instead of float32", dtypes=WIDE, reduction="fsdp"
+    ),
+    "FSDP2 never syncs": Fault(shards_never_sync, "there is no gradient in step 0", "no-sync", reduction="fsdp"),
+    "ZeRO does not send": Fault(zero_sends_nothing, "the ranks' weights differ after step 0", reduction="zero"),
+    "replicas of HSDP part": Fault(replica_shifted, "the ranks' weights differ after step 0", reduction="hsdp"),
+    "momentum lost at resume": Fault(
+        resumes_without_state, "momentum_buffer loaded", "checkpoint", dtypes=WIDE, reduction="fsdp"
+    ),
+    "weights lost at resume": Fault(
+        resumes_without_weights, "w loaded", "checkpoint", dtypes=WIDE, reduction="dtensor"
     ),
 }

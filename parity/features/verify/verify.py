@@ -93,10 +93,10 @@ def select(
     backend = TorchBackend()
     if (named := Case.parse(expression)) is not None and not (optimizers or implementations or dtypes or situations):
         return [_existing(named, backend)]
-    for device in devices or ():
-        backend.check_device(device)
     if ranks is not None and any(device != "cpu" for device in devices or ()):
         raise OptionError(Option("ranks"), f" {ranks}: are processes on the CPU; allowed: ", Option("device"), " cpu")
+    for device in devices or ():
+        backend.check_device(device)
     chosen: dict[str, Any] = {} if ranks else {"devices": devices or backend.devices()}
     given_words = {
         "optimizers": optimizers,

@@ -39,6 +39,9 @@ def findings(case: Case, plan: Plan, records: Sequence[Record]) -> list[str]:
 
 def parameter_findings(case: Case, plan: Plan, records: Sequence[Record], name: str) -> Sentences:
     """What is wrong with the reduced gradients of one parameter, by the first cycle of probes that shows it."""
+    for number in range(len(plan.windows)):
+        if not reduced_gradients(records, number, name):
+            return {f"there is no gradient in step {number}": None}
     for cycle in sorted({window.cycle for window in plan.windows if window.kind == "digits"}):
         if sentences := digits_findings(case, plan, records, name, cycle):
             return dict.fromkeys(sentences)

@@ -33,8 +33,8 @@ class Asked:
     parameters that are not reduced: each rank has its own gradient. ``unused``: parameters that the last rank does not
     use. ``leaves``: the step from which on the last rank has no batch any more; ``leaves_divisor``: the others are
     divided by their own number then. ``rows``: micro-batches of each rank in turn, where they are rows that all count
-    the same. ``divisor``: what the sum is divided by, the number of ranks by default. ``sharded``: each rank has a part of each
-    parameter. ``reloads``: the step after which all is saved, and loaded into new models and optimizers.
+    the same. ``divisor``: what the sum is divided by, the number of ranks by default. ``sharded``: each rank has a part
+    of each parameter. ``reloads``: the step after which all is saved, and loaded into new models and optimizers.
     """
 
     micro: int = 1

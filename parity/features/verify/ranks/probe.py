@@ -9,7 +9,7 @@ The base B is 16, or 4 where the format has too few bits. The numbers ``Bᵖ`` h
 two and all places together need no more bits than the narrowest format has, no sum, quotient or copy in any order is
 rounded. Then a correct ĝ is equal to its exact value, with tolerance zero, and the ``nₚ < B`` are the digits of
 ``ĝ·D/s`` in base B. Where a format has too few bits for all places, several rounds have some of them each. A number may
-have digits for several D; the reading is the one whose largest digit is the smallest.
+have digits for several D; the reading is the one with the smallest sum of D and its largest digit.
 
 The format is read from pairs of numbers that need t bits: ``1`` of one rank and ``2^(1−t)`` of another, whose *sum*
 needs t bits, and ``1 + 2^(1−t)`` of one rank, an *operand* that needs them before anything is added.
@@ -77,7 +77,7 @@ def read(value: float, codes: Mapping[Place, float], digits: int) -> Counts | No
         if nearest >= 0 and abs(whole - nearest) <= min(rounded, Fraction(1, 8)):
             figures = [nearest // base**p % base for p in range(len(codes))]
             if nearest < base ** len(codes):
-                readings.append((max(figures), divisor, figures))
+                readings.append((max(figures) + divisor, divisor, figures))
     if not readings:
         return None
     _, divisor, figures = min(readings)
