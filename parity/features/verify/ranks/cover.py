@@ -40,9 +40,22 @@ def cases(
     for k, optimizer in enumerate(optimizers):
         cells = list(_cells(k, optimizer, count, implementations, dtypes, situations))
         if quick:
-            cells = cells[k :: len(optimizers)]
+            own = _sample(optimizers, count)[optimizer]
+            cells = [cell for cell in cells if (cell[0], cell[2]) in own]
         chosen += [replace(case, ranks=count) for case in dealt(optimizer, cells, "cpu", seed, complete=False)]
     return list(dict.fromkeys(chosen))
+
+
+def _sample(optimizers: Sequence[str], count: int) -> dict[str, list[tuple[str, str]]]:
+    """Each situation of each reduction once, with the optimizers in turn, by optimizer."""
+    sample: dict[str, list[tuple[str, str]]] = {name: [] for name in optimizers}
+    every = [(r, s, how) for r, some in REDUCTIONS.items() for s, how in some.items() if how.possible(count)]
+    for n, (reduction, situation, how) in enumerate(every):
+        in_turn = [*optimizers[n % len(optimizers) :], *optimizers[: n % len(optimizers)]]
+        name = next((name for name in in_turn if name not in how.without), None)
+        if name is not None:
+            sample[name].append((reduction, situation))
+    return sample
 
 
 def _cells(
