@@ -101,7 +101,8 @@ def main(
     took = time.perf_counter() - start
     together = f"{reduced_steps(correct):,} reduced steps, " if ranks else ""
     sentence = (
-        f"{len(correct):,} cases of correct code, {together}{counted:,} steps of a parameter: {len(wrong)} false alarms "
+        f"{len(correct):,} cases of correct code, {together}{counted:,} steps of a parameter: "
+        f"{len(wrong)} false alarms "
         f"(verdicts: {', '.join(f'{count:,} {name}' for name, count in verdicts.most_common())}); "
         f"seeds {first_seed} to {seed - 1}; took {took:.0f} s"
     )

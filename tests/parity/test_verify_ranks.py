@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import time
 from collections.abc import Iterator
@@ -253,3 +255,28 @@ def is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+# -- the page -------------------------------------------------------------------------------------------------------
+
+WHOLE_PAGE = (Path(__file__).parents[2] / "docs" / "verify.md").read_text(encoding="utf-8")
+PAGE = WHOLE_PAGE.split("## Reductions over ranks")[1].split("\n## ")[0]
+COMMANDS = re.findall(r"^(parity verify .*?) *(?:#.*)?$", PAGE.split("```")[1], re.MULTILINE)
+
+
+def test_the_page_names_every_reduction_and_situation() -> None:
+    rows = {row.split("|")[1].split()[0]: row for row in PAGE.splitlines() if row.startswith("| ") and "`--" not in row}
+    assert list(rows) == list(REDUCTIONS)
+    for reduction, situations in REDUCTIONS.items():
+        named = set(re.findall(r"[\w-]+", re.sub(r"\([^)]*\)", "", rows[reduction].split("|")[2])))
+        assert named - {"and"} == set(situations), reduction
+
+
+def test_the_page_counts_the_planted_faults() -> None:
+    assert f"plant {len(FAULTS)} faults" in PAGE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_of_the_page_runs(command: str, tmp_path: Path) -> None:
+    assert len(COMMANDS) == 4 and main([*shlex.split(command)[1:], "--out", str(tmp_path)]) == 0
