@@ -263,6 +263,16 @@ def frozen_moves(training: Any) -> None:
     training.accumulate = accumulate
 
 
+def frozen_decays(training: Any) -> None:
+    """The step moves a frozen parameter, though it has no gradient."""
+
+    def step() -> None:
+        training.optimizer.step()
+        training.model.v.data.mul_(0.5)
+
+    training.step = step
+
+
 def accumulated_in_bfloat16(training: Any) -> None:
     """A rank's own gradient is kept in bfloat16 before it is reduced."""
 

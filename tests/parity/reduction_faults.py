@@ -18,6 +18,7 @@ from tests.parity.faulty_reductions import (
     divided_twice,
     divides_by_active,
     forgets_zero_grad,
+    frozen_decays,
     frozen_moves,
     hooked,
     in_format,
@@ -133,6 +134,7 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "micro-batches averaged": Fault(scaled(None, None, 0.5), "divided by 4 instead of 2", "no-sync"),
     "frozen parameter moves": Fault(frozen_moves, "v has a gradient, which is frozen", "frozen"),
+    "frozen parameter decays": Fault(frozen_decays, "v untouched[0] at step 0", "frozen"),
     "joined ranks left out of the divisor": Fault(
         divides_by_active, "the gradients are summed, not divided by 2", "join"
     ),

@@ -35,7 +35,7 @@ def judge(case: Case, asked: Asked, records: Sequence[Record]) -> Result:
     plan, records = plan_of(case, asked), assembled(records)
     updates: Updates = []
     pieces = [*begins(plan, records), *gradients(case, plan, records), *updated(case, plan, records, updates)]
-    pieces += [*kept(plan, records), *ranks_equal(plan, records)]
+    pieces += [*kept(plan, records), *still(plan, records), *ranks_equal(plan, records)]
     result = result_of(case, pieces, updates, len(updates))
     named = findings(case, plan, records) if result.verdict == "disagree" else []
     if not named:
@@ -129,6 +129,17 @@ def kept(plan: Plan, records: Sequence[Record]) -> Iterator[Expected]:
                 yield same(Quantity(kind, name), number, then.value, now.value)
                 for key in {**then.state, **now.state}:
                     yield same(Quantity(kind, name, key), number, then.state.get(key), now.state.get(key))
+
+
+def still(plan: Plan, records: Sequence[Record]) -> Iterator[Expected]:
+    """A parameter without a gradient keeps its values and its state in a step."""
+    for record in records:
+        for number, step in enumerate(record.steps):
+            for name in plan.asked.frozen:
+                before, after = step.before[name], step.after[name]
+                yield same(Quantity("untouched", name), number, before.value, after.value)
+                for key in {**before.state, **after.state}:
+                    yield same(Quantity("untouched", name, key), number, before.state.get(key), after.state.get(key))
 
 
 def ranks_equal(plan: Plan, records: Sequence[Record]) -> Iterator[Expected]:
