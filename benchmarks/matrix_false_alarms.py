@@ -127,6 +127,7 @@ def main(
         data,
         "Reductions over ranks: false alarms" if ranks else "The matrix: false alarms",
         [f"{sentence}.", *([*alarms] and ["\n".join(f"* {a}" for a in alarms)]), grid],
+        f"python -m benchmarks.matrix_false_alarms --ranks {ranks}" if ranks else "",
     )
 
 

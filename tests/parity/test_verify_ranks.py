@@ -126,6 +126,9 @@ def test_dtypes_that_are_asked_for_are_all_run() -> None:
         ({"situations": ["groups"]}, "groups: unknown; allowed: plain"),
         ({"devices": ["cuda"]}, "are processes on the CPU"),
         ({"expression": "SGD/momentum/ddp/float32/cpu/colwise/7/ranks2"}, "no situation colwise; allowed: plain"),
+        ({"expression": "SGD/momentum/hsdp/float32/cpu/plain/7/ranks3"}, "no ranks 3; allowed: 2, 4, 6"),
+        ({"expression": "SGD/momentum/ddp/float32/cpu/plain/7/ranks999"}, "no ranks 999; allowed: 2, 3, 4"),
+        ({"expression": "Muon/defaults/fsdp/float32/cpu/plain/7/ranks2"}, "no optimizer Muon; allowed: SGD, Adam"),
     ],
 )
 def test_what_ranks_do_not_have_is_refused_in_one_line(words: dict[str, Any], said: str) -> None:

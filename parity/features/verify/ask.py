@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from parity.errors import InputError, check_number
 from parity.features.verify import verify as cases
+from parity.features.verify.case import MOST_RANKS
 from parity.shown import Documented
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ def verify(
     check_number("seed", seed, 0, whole=True)
     check_number("jobs", 1 if jobs is None else jobs, 1, whole=True)
     check_number("ranks", 2 if ranks is None else ranks, 2, whole=True)
+    if ranks is not None and ranks > MOST_RANKS:
+        raise InputError(f"ranks: given {ranks}; allowed: 2 to {MOST_RANKS}")
     if ranks is not None and executor is not None:
         raise InputError("ranks: are processes of this machine, which an executor does not run; leave executor out")
     if resume and out is None:

@@ -11,6 +11,8 @@ from typing import Any
 
 DTYPES = ("float64", "float32", "bfloat16", "float16", "complex64")
 IMPLEMENTATIONS = ("for-loop", "foreach", "fused", "capturable", "differentiable", "compile")
+MOST_RANKS = 64
+"""Processes of one group, all on this machine."""
 SIZES = (1, 3, 7, 8, 15, 16, 17, 31, 33, 100, 1000)
 """Number of elements: around the edges of vector registers and of the blocks of kernels."""
 

@@ -70,6 +70,7 @@ def verify_command(
         typer.Option(
             metavar="N",
             min=2,
+            max=64,
             help="Hold reductions over N processes (DDP, FSDP2 …) to what they must be, in place of implementations.",
         ),
     ] = None,

@@ -18,7 +18,7 @@ import torch
 from parity.backends.torch_backend import TorchBackend
 from parity.backends.torch_device import device_name
 from parity.errors import InputError, Option, OptionError, nearest, spelled
-from parity.features.verify.case import DTYPES, IMPLEMENTATIONS, SIZES, Case, Result
+from parity.features.verify.case import DTYPES, IMPLEMENTATIONS, MOST_RANKS, SIZES, Case, Result
 from parity.features.verify.cover import cases, matches, offered
 from parity.features.verify.known import as_known, with_fixed
 from parity.features.verify.options import OPTIONS
@@ -36,6 +36,7 @@ from parity.processes import work_all
 RESULTS, EARLIER = "results.jsonl", "results-earlier.jsonl"
 VERDICTS = ("agree", "known", "undecidable", "unsupported", "disagree", "fixed", "error")
 FAILURES = ("disagree", "fixed")
+LIKE, LIKE_RANKS = "SGD/momentum/fused/float32/cpu/plain/33", "SGD/momentum/ddp/float32/cpu/plain/33/ranks2"
 
 Progress = Callable[[Counter[str], int], None]
 """Called with the counts of verdicts so far and the number of cases."""
@@ -91,7 +92,8 @@ def select(
 ) -> list[Case]:
     """The cases that the command line asks for. Raises :class:`InputError` for an unknown word, or if none is left."""
     backend = TorchBackend()
-    if (named := Case.parse(expression)) is not None and not (optimizers or implementations or dtypes or situations):
+    named, narrowed = Case.parse(expression), bool(optimizers or implementations or dtypes or situations)
+    if named is not None and not narrowed and ranks in (None, named.ranks):
         return [_existing(named, backend)]
     if ranks is not None and any(device != "cpu" for device in devices or ()):
         raise OptionError(Option("ranks"), f" {ranks}: are processes on the CPU; allowed: ", Option("device"), " cpu")
@@ -119,7 +121,10 @@ def select(
     except ValueError as error:
         raise InputError(f"-k {expression}: is no expression; allowed: words with and, or, not, parentheses") from error
     if not selected:
-        raise InputError("no case is left; an id looks like SGD/momentum/fused/float32/cpu/plain/33")
+        raise InputError(
+            "no case is left; an id looks like "
+            + ("SGD/momentum/ddp/float32/cpu/plain/33/ranks2" if ranks else "SGD/momentum/fused/float32/cpu/plain/33")
+        )
     return selected
 
 
@@ -152,8 +157,13 @@ def _existing(case: Case, backend: TorchBackend) -> Case:
         "size": (case.size, SIZES),
     }
     if case.ranks > 1:
-        axes["situation"] = (case.situation, REDUCTIONS.get(case.implementation, ()))
+        situations = REDUCTIONS.get(case.implementation, {})
+        how = situations.get(case.situation)
+        axes["situation"] = (case.situation, situations)
         axes["device"] = (case.device, ("cpu",))
+        if how is not None:
+            axes["optimizer"] = (case.optimizer, [o for o in reduced.OPTIMIZERS if o not in how.without])
+            axes["ranks"] = (case.ranks, [n for n in range(2, MOST_RANKS + 1) if how.possible(n)])
     for axis, (given, known) in axes.items():
         if given not in known:
             names = [str(name) for name in known]
