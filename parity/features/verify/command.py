@@ -27,6 +27,32 @@ Expression = Annotated[
     str,
     typer.Option("-k", metavar="EXPR", help="Cases whose id has these words (with and, or, not); or the id of a case."),
 ]
+Implementations = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="IMPL",
+        help="for-loop, foreach, fused, capturable, differentiable or compile; default: all, of compile few; "
+        "of ranks: ddp, fsdp, hsdp, zero, tensor-parallel or dtensor. May be repeated.",
+        autocompletion=implementations,
+    ),
+]
+Situations = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="SITUATION",
+        help="What training meets (plain, groups …); default: all. May be repeated.",
+        autocompletion=situations,
+    ),
+]
+Ranks = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=2,
+        max=64,
+        help="Hold reductions over N processes (DDP, FSDP2 …) to what they must be, in place of implementations.",
+    ),
+]
 
 
 def verify_command(
@@ -38,15 +64,7 @@ def verify_command(
             autocompletion=optimizers,
         ),
     ] = None,
-    implementation: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="IMPL",
-            help="for-loop, foreach, fused, capturable, differentiable or compile; default: all, of compile few; "
-            "of ranks: ddp, fsdp, hsdp, zero, tensor-parallel or dtensor. May be repeated.",
-            autocompletion=implementations,
-        ),
-    ] = None,
+    implementation: Implementations = None,
     dtype: Annotated[
         list[str] | None,
         typer.Option(
@@ -56,24 +74,9 @@ def verify_command(
         ),
     ] = None,
     device: Devices = None,
-    situation: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="SITUATION",
-            help="What training meets (plain, groups …); default: all. May be repeated.",
-            autocompletion=situations,
-        ),
-    ] = None,
+    situation: Situations = None,
     k: Expression = "",
-    ranks: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=2,
-            max=64,
-            help="Hold reductions over N processes (DDP, FSDP2 …) to what they must be, in place of implementations.",
-        ),
-    ] = None,
+    ranks: Ranks = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="A sample of every optimizer and situation, in seconds.")
     ] = False,

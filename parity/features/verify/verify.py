@@ -121,10 +121,7 @@ def select(
     except ValueError as error:
         raise InputError(f"-k {expression}: is no expression; allowed: words with and, or, not, parentheses") from error
     if not selected:
-        raise InputError(
-            "no case is left; an id looks like "
-            + ("SGD/momentum/ddp/float32/cpu/plain/33/ranks2" if ranks else "SGD/momentum/fused/float32/cpu/plain/33")
-        )
+        raise InputError(f"no case is left; an id looks like {LIKE_RANKS if ranks else LIKE}")
     return selected
 
 
