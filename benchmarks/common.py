@@ -127,11 +127,14 @@ class Grid:
         return f"### {self.title}\n\n" + "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
-def write(name: str, data: Mapping[str, Any], title: str, parts: Sequence[Grid | str]) -> None:
-    """``results/NAME.json`` with everything and ``results/NAME.md`` for readers; each appears whole or not at all."""
+def write(name: str, data: Mapping[str, Any], title: str, parts: Sequence[Grid | str], command: str = "") -> None:
+    """``results/NAME.json`` with everything and ``results/NAME.md`` for readers; each appears whole or not at all.
+
+    ``command``: what was run, where that is no script of this name.
+    """
     where = data["environment"]
     machine = ", ".join(f"{key} {value}" for key, value in where.items() if value is not None)
-    text = [f"# {title}\n", f"Measured by `benchmarks/{name}.py`. {machine}.\n"]
+    text = [f"# {title}\n", f"Measured by `{command or f'benchmarks/{name}.py'}`. {machine}.\n"]
     text += [part.markdown() if isinstance(part, Grid) else part.strip() + "\n" for part in parts]
     RESULTS.mkdir(exist_ok=True)
     _replace(RESULTS / f"{name}.json", json.dumps(data, indent=1, ensure_ascii=False) + "\n")

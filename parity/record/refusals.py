@@ -23,6 +23,7 @@ WORDS = re.compile(
             r"only supports 2D parameters",
             r"not compatible with sparse gradients",
             r"view size is not compatible",
+            r"communication hook required",
             r"[Cc]ompiler",
         )
     )

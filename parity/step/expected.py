@@ -17,7 +17,7 @@ OfRun = Literal["data", "initial", "initial state", "train loss", "validation lo
 OfBatch = Literal["loss", "objective", "objective as asked", "gradient", "gradient off span"]
 OfStep = Literal["untouched gradient", "untouched input", "state", "update", "whole step", "average"]
 OfTensor = Literal["value", "start value", "loaded", "untouched", "version", "gradient untouched", "clipped"]
-OfTensors = Literal["accumulated", "storage", "count"]
+OfTensors = Literal["accumulated", "reduced", "ranks", "storage", "count"]
 OfStage = Literal["start", "gram", "polynomial", "iterate", "products"]
 Kind = Literal[OfRun, OfBatch, OfStep, OfTensor, OfTensors, OfStage]
 """The kinds in the order of the computation; ``"value"``, of a tensor after a step, is named by the tensor alone."""
@@ -34,6 +34,7 @@ TEXTS: dict[Kind, str] = {
     "start value": "{tensor} initial",
     "version": "{tensor} version untouched",
     "gradient untouched": "{tensor} grad untouched",
+    "ranks": "{tensor} equal on all ranks",
     "count": "number of {tensor}",
     "products": "{tensor} number of products",
 }

@@ -103,12 +103,17 @@ class Pass:
         return {name: self._reduced(g) for name, g in total.items()} if self.window.world > 1 else total
 
     def _reduced(self, total: Any) -> Any:
-        """The sum ÷ R. Where parts are divided before they are added, each quotient may underflow by τ."""
-        reduced = total / self.window.world
-        if not isinstance(reduced, Bounded):
-            return reduced
-        underflows = len(self.window.sizes) * reduced.profile.tau(reduced.profile.compute)
-        return Bounded(reduced.value, reduced.error + underflows, reduced.profile)
+        """The sum ÷ R."""
+        return divided_by_ranks(total, self.window.world, len(self.window.sizes))
+
+
+def divided_by_ranks(total: Any, divisor: Any, parts: int) -> Any:
+    """A sum of so many parts ÷ R. Where they are divided before they are added, each quotient may underflow by τ."""
+    reduced = total / divisor
+    if not isinstance(reduced, Bounded):
+        return reduced
+    underflows = parts * reduced.profile.tau(reduced.profile.compute)
+    return Bounded(reduced.value, reduced.error + underflows, reduced.profile)
 
 
 class Passes:

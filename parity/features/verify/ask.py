@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from parity.errors import InputError, check_number
 from parity.features.verify import verify as cases
+from parity.features.verify.case import MOST_RANKS
 from parity.shown import Documented
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def verify(
     devices: str | Sequence[str] = (),
     situations: str | Sequence[str] = (),
     expression: str = "",
+    ranks: int | None = None,
     quick: bool = False,
     seed: int = 0,
     jobs: int | None = None,
@@ -78,7 +80,8 @@ def verify(
     """Hold torch's optimizers to their references: implementations, dtypes, and the situations of real training.
 
     Each of the first five is one word or several, all where none is given. ``expression``: words of a case's id, with
-    and, or, not. ``quick``: a sample, in seconds. ``seed``: of all numbers that are drawn. ``jobs``: processes, by
+    and, or, not. ``ranks``: reductions over so many processes, two or more, in place of
+    implementations. ``quick``: a sample, in seconds. ``seed``: of all numbers that are drawn. ``jobs``: processes, by
     default one for each core; or ``executor``: one of ``concurrent.futures``, which runs the cases where it wants.
     ``out``: a folder to which every result is appended as it comes, and ``resume`` goes on with what it lacks. A script
     that calls this needs ``if __name__ == "__main__"``, since processes are started.
@@ -86,6 +89,11 @@ def verify(
     """
     check_number("seed", seed, 0, whole=True)
     check_number("jobs", 1 if jobs is None else jobs, 1, whole=True)
+    check_number("ranks", 2 if ranks is None else ranks, 2, whole=True)
+    if ranks is not None and ranks > MOST_RANKS:
+        raise InputError(f"ranks: given {ranks}; allowed: 2 to {MOST_RANKS}")
+    if ranks is not None and executor is not None:
+        raise InputError("ranks: are processes of this machine, which an executor does not run; leave executor out")
     if resume and out is None:
         raise InputError("resume: needs the folder of the run to go on with; give out")
     wanted = cases.select(
@@ -97,6 +105,7 @@ def verify(
         expression,
         seed=seed,
         quick=quick,
+        ranks=ranks,
     )
     folder = None if out is None else Path(out)
     return Verified(

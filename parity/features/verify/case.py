@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,15 +11,20 @@ from typing import Any
 
 DTYPES = ("float64", "float32", "bfloat16", "float16", "complex64")
 IMPLEMENTATIONS = ("for-loop", "foreach", "fused", "capturable", "differentiable", "compile")
+MOST_RANKS = 64
+"""Processes of one group, all on this machine."""
 SIZES = (1, 3, 7, 8, 15, 16, 17, 31, 33, 100, 1000)
 """Number of elements: around the edges of vector registers and of the blocks of kernels."""
+
+ID = re.compile("/".join(["([^/]+)"] * 6) + r"/(\d{1,9})(?:/ranks(\d{1,4}))?(?:/seed(\d+))?", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
     """``optimizer``: torch's class. ``options``: the name of a set in :mod:`parity.features.verify.options`.
 
-    ``size``: elements of the main parameter. ``seed``: of all numbers that are drawn.
+    ``size``: elements of the main parameter. ``seed``: of all numbers that are drawn. ``ranks``: where there are
+    several, ``implementation`` is the reduction of their gradients, and ``situation`` a situation of that.
     """
 
     optimizer: str
@@ -29,23 +35,22 @@ class Case:
     situation: str
     size: int
     seed: int = 0
+    ranks: int = 1
 
     @property
     def id(self) -> str:
         """The id of the case, by which ``-k`` finds it."""
         parts = (self.optimizer, self.options, self.implementation, self.dtype, self.device, self.situation, self.size)
-        return "/".join(map(str, parts)) + (f"/seed{self.seed}" if self.seed else "")
+        own = (f"/ranks{self.ranks}" if self.ranks > 1 else "") + (f"/seed{self.seed}" if self.seed else "")
+        return "/".join(map(str, parts)) + own
 
     @classmethod
     def parse(cls, id: str) -> Case | None:
         """The case that an id names; None where it is no id."""
-        parts = id.split("/")
-        if len(parts) not in (7, 8) or not parts[6].isdecimal():
+        named = ID.fullmatch(id)
+        if named is None:
             return None
-        seed = parts[7].removeprefix("seed") if len(parts) == 8 else "0"
-        optimizer, options, implementation, dtype, device, situation, size = parts[:7]
-        if not seed.isdecimal():
-            return None
+        optimizer, options, implementation, dtype, device, situation, size, ranks, seed = named.groups()
         return cls(
             optimizer=optimizer,
             options=options,
@@ -54,7 +59,8 @@ class Case:
             device=device,
             situation=situation,
             size=int(size),
-            seed=int(seed),
+            seed=int(seed or 0),
+            ranks=int(ranks or 1),
         )
 
     @property

@@ -8,19 +8,50 @@ from typing import Annotated
 
 import typer
 
-from parity.completion import among, optimizers, situations
+from parity.completion import among, keys, optimizers, situations
+from parity.errors import InputError
 from parity.options import DTYPE_NAMES, IMPLEMENTATION_NAMES, Devices, Jobs, Json, Out, Resume, Scheduler, Seed, resumed
 
 EXAMPLES = (
     "parity verify --quick",
     "parity verify --optimizer AdamW --dtype bfloat16 --implementation fused",
     "parity verify -k 'sgd and nesterov and float64 and not compile' --jobs 2",
+    "parity verify --ranks 2 --implementation ddp",
 )
-implementations = among(lambda: (*IMPLEMENTATION_NAMES, "capturable", "differentiable", "compile", "all"))
+reductions = keys("parity/features/verify/ranks/reductions/__init__.py", "REDUCTIONS")
+implementations = among(
+    lambda: (*IMPLEMENTATION_NAMES, "capturable", "differentiable", "compile", *reductions(), "all")
+)
 dtypes = among(lambda: (*DTYPE_NAMES, "complex64", "all"))
 Expression = Annotated[
     str,
     typer.Option("-k", metavar="EXPR", help="Cases whose id has these words (with and, or, not); or the id of a case."),
+]
+Implementations = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="IMPL",
+        help="for-loop, foreach, fused, capturable, differentiable or compile; default: all, of compile few; "
+        "of ranks: ddp, fsdp, hsdp, zero, tensor-parallel or dtensor. May be repeated.",
+        autocompletion=implementations,
+    ),
+]
+Situations = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="SITUATION",
+        help="What training meets (plain, groups …); default: all. May be repeated.",
+        autocompletion=situations,
+    ),
+]
+Ranks = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=2,
+        max=64,
+        help="Hold reductions over N processes (DDP, FSDP2 …) to what they must be, in place of implementations.",
+    ),
 ]
 
 
@@ -33,15 +64,7 @@ def verify_command(
             autocompletion=optimizers,
         ),
     ] = None,
-    implementation: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="IMPL",
-            help="for-loop, foreach, fused, capturable, differentiable or compile; default: all, of compile few. "
-            "May be repeated.",
-            autocompletion=implementations,
-        ),
-    ] = None,
+    implementation: Implementations = None,
     dtype: Annotated[
         list[str] | None,
         typer.Option(
@@ -51,15 +74,9 @@ def verify_command(
         ),
     ] = None,
     device: Devices = None,
-    situation: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="SITUATION",
-            help="What training meets (plain, groups …); default: all. May be repeated.",
-            autocompletion=situations,
-        ),
-    ] = None,
+    situation: Situations = None,
     k: Expression = "",
+    ranks: Ranks = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="A sample of every optimizer and situation, in seconds.")
     ] = False,
@@ -74,6 +91,8 @@ def verify_command(
 ) -> None:
     """Hold every torch optimizer to its reference: implementations, dtypes, and the situations of real training."""
     resumed(resume, out)
+    if ranks is not None and scheduler is not None:
+        raise InputError("--ranks: are processes of this machine, which a cluster does not run; leave --scheduler out")
 
     from parity.cluster import executor_of
     from parity.features.verify import files
@@ -82,7 +101,7 @@ def verify_command(
     from parity.output import RESUMABLE, Output, interruptible, progress_of_counts, write_whole
 
     output = Output(json, out, junit, html)
-    cases = select(optimizer, implementation, dtype, device, situation, k, seed=seed, quick=quick)
+    cases = select(optimizer, implementation, dtype, device, situation, k, seed=seed, quick=quick, ranks=ranks)
     folder = output.folder
     processes = jobs or os.cpu_count() or 1
     with (

@@ -54,11 +54,11 @@ def cases(
         cells = list(_cells(optimizer, plain, dtypes, situations, device))
         if quick:
             cells = _sample(cells, seed)
-        chosen += _dealt(optimizer, cells, device, seed, complete=not quick)
+        chosen += dealt(optimizer, cells, device, seed, complete=not quick)
         if "compile" in implementations:
             wanted = [s for s in situations if s in COMPILED_SITUATIONS]
             compiled = itertools.product(["compile"], [d for d in dtypes if d != "complex64"], wanted)
-            chosen += _dealt(optimizer, list(compiled), device, seed, complete=False)
+            chosen += dealt(optimizer, list(compiled), device, seed, complete=False)
     if not implementations and not quick:
         for (optimizer, options), device in itertools.product(COMPILED_SAMPLE, devices):
             if optimizer in optimizers and "plain" in situations and "float32" in dtypes:
@@ -91,7 +91,7 @@ def _sample(cells: list[tuple[str, str, str]], seed: int) -> list[tuple[str, str
     return kept
 
 
-def _dealt(
+def dealt(
     optimizer: str, cells: Sequence[tuple[str, str, str]], device: str, seed: int, *, complete: bool
 ) -> Iterator[Case]:
     """An option set and a size for each cell, those that meet the most values for the first time; then what is left."""

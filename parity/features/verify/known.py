@@ -21,6 +21,9 @@ from parity.features.verify.situations.reload import other_implementation
 LOW = ("bfloat16", "float16")
 STRIDED = ("strided", "transposed", "strided-gradient")
 LATE = ("unfrozen-late", "added-later", "frozen-midway")
+RELOADED = ("reload", "reload-other", "checkpoint")
+DIVIDED = ("fsdp", "hsdp", "dtensor")
+"""Reductions in which each rank has a part of each parameter."""
 STATE = ("weight", "exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "sum", "untouched")
 
 
@@ -96,9 +99,7 @@ SHOWS: Mapping[str, Shows] = {
         lambda case: case.implementation == "differentiable" and option(case, "weight_decay"), ("grad untouched",)
     ),
     "checkpoint-rounds-scalars": Shows(
-        lambda case: (
-            case.optimizer in ("NAdam", "ASGD") and case.situation in ("reload", "reload-other") and case.dtype in LOW
-        ),
+        lambda case: case.optimizer in ("NAdam", "ASGD") and case.situation in RELOADED and case.dtype in LOW,
         ("mu_product", "mu_product loaded", "mu loaded", "eta loaded"),
     ),
     "adafactor-empty-parameter": Shows(
@@ -106,6 +107,9 @@ SHOWS: Mapping[str, Shows] = {
     ),
     "adafactor-eps-of-first-dtype": Shows(
         lambda case: case.optimizer == "Adafactor" and case.situation == "dtypes", ("weight",)
+    ),
+    "adafactor-norms-of-shards": Shows(
+        lambda case: case.optimizer == "Adafactor" and case.implementation in DIVIDED, ("weight",)
     ),
     "muon-overwrites-buffer": Shows(
         lambda case: (

@@ -16,7 +16,7 @@ from parity.features.verify.session import Check, Session
 from parity.features.verify.situations import SITUATIONS
 from parity.judge.update import Update, with_other
 from parity.record.refusals import Broken, Vacuous
-from parity.step.expected import Comparison, Quantity, compare, in_use
+from parity.step.expected import Comparison, Expected, Quantity, compare, in_use
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.stepping import is_zero
 
@@ -46,6 +46,11 @@ def _judged(case: Case) -> Result:
     session = Session(case)
     with path_must_run(case):
         pieces = list(SITUATIONS[case.situation](session))
+    return result_of(case, pieces, session.updates, session.judged)
+
+
+def result_of(case: Case, pieces: list[Expected], updates: list[tuple[Update, Check]], steps: int) -> Result:
+    """What the checks of a case come to. Raises :class:`Vacuous` where there is none."""
     if not any(piece.candidate.size for piece in pieces):
         raise Vacuous("nothing was compared")
     comparisons = compare(pieces)
@@ -56,7 +61,7 @@ def _judged(case: Case) -> Result:
             shares[kind] = max(comparison.used, shares.get(kind, 0.0))
     worst = max(comparisons, key=lambda c: c.used)
     used = max(float(np.max(c.share, initial=0)) for c in comparisons)
-    result = partial(Result, case=case, used=used, shares=shares, steps=session.judged)
+    result = partial(Result, case=case, used=used, shares=shares, steps=steps)
     disagreements = sorted((c.disagreement for c in comparisons if c.disagreement is not None), key=lambda d: d.step)
     if disagreements:
         wrong = tuple({kind_of(d.quantity): str(d) for d in reversed(disagreements)}.items())
@@ -64,7 +69,7 @@ def _judged(case: Case) -> Result:
             verdict="disagree", text=str(disagreements[0]), check=kind_of(disagreements[0].quantity), wrong=wrong
         )
     check = kind_of(worst.quantity)
-    if reason := unseen_decay(session.updates):
+    if reason := unseen_decay(updates):
         return result(verdict="undecidable", text=reason, check=check)
     unseen = sorted({kind_of(c.quantity) for c in comparisons if c.elements and c.unknown == c.elements})
     if "weight" in unseen:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,15 @@ import torch
 from parity.backends.torch_backend import TorchBackend
 from parity.backends.torch_device import device_name
 from parity.errors import InputError, Option, OptionError, nearest, spelled
-from parity.features.verify.case import DTYPES, IMPLEMENTATIONS, SIZES, Case, Result
+from parity.features.verify.case import DTYPES, IMPLEMENTATIONS, MOST_RANKS, SIZES, Case, Result
 from parity.features.verify.cover import cases, matches, offered
 from parity.features.verify.known import as_known, with_fixed
 from parity.features.verify.options import OPTIONS
+from parity.features.verify.ranks import cover as reduced
+from parity.features.verify.ranks.cover import cases as rank_cases
+from parity.features.verify.ranks.group import run_all as run_ranks
+from parity.features.verify.ranks.reductions import REDUCTIONS
+from parity.features.verify.ranks.reductions import SITUATIONS as SITUATIONS_OF_RANKS
 from parity.features.verify.run_case import run_case
 from parity.features.verify.situations import SITUATIONS
 from parity.installed import __version__
@@ -30,6 +36,7 @@ from parity.processes import work_all
 RESULTS, EARLIER = "results.jsonl", "results-earlier.jsonl"
 VERDICTS = ("agree", "known", "undecidable", "unsupported", "disagree", "fixed", "error")
 FAILURES = ("disagree", "fixed")
+LIKE, LIKE_RANKS = "SGD/momentum/fused/float32/cpu/plain/33", "SGD/momentum/ddp/float32/cpu/plain/33/ranks2"
 
 Progress = Callable[[Counter[str], int], None]
 """Called with the counts of verdicts so far and the number of cases."""
@@ -58,7 +65,11 @@ def verify(
     counts = Counter(result.verdict for result in results.values())
     progress(counts, len(wanted))
     with _Appending(folder, keep=resume) as keep:
-        for judged in run_all([case for case in wanted if case.id not in results], jobs, executor=executor):
+        missing = [case for case in wanted if case.id not in results]
+        for judged in chain(
+            run_all([case for case in missing if case.ranks == 1], jobs, executor=executor),
+            run_ranks([case for case in missing if case.ranks > 1], jobs),
+        ):
             keep(judged)  # as it was judged: what is known may be another thing when it is read again
             result = as_known(judged)
             results[result.case.id] = result
@@ -77,21 +88,26 @@ def select(
     *,
     seed: int = 0,
     quick: bool = False,
+    ranks: int | None = None,
 ) -> list[Case]:
     """The cases that the command line asks for. Raises :class:`InputError` for an unknown word, or if none is left."""
     backend = TorchBackend()
-    if (named := Case.parse(expression)) is not None and not (optimizers or implementations or dtypes or situations):
+    named, narrowed = Case.parse(expression), bool(optimizers or implementations or dtypes or situations)
+    if named is not None and not narrowed and ranks in (None, named.ranks):
         return [_existing(named, backend)]
+    if ranks is not None and any(device != "cpu" for device in devices or ()):
+        raise OptionError(Option("ranks"), f" {ranks}: are processes on the CPU; allowed: ", Option("device"), " cpu")
     for device in devices or ():
         backend.check_device(device)
-    chosen: dict[str, Any] = {"devices": devices or backend.devices()}
-    asked = {
-        "optimizers": (optimizers, OPTIONS),
-        "implementations": (implementations, IMPLEMENTATIONS),
-        "dtypes": (dtypes, DTYPES),
-        "situations": (situations, SITUATIONS),
+    chosen: dict[str, Any] = {} if ranks else {"devices": devices or backend.devices()}
+    given_words = {
+        "optimizers": optimizers,
+        "implementations": implementations,
+        "dtypes": dtypes,
+        "situations": situations,
     }
-    for what, (given, known) in asked.items():
+    for what, known in words(ranks or 1).items():
+        given = given_words[what]
         names = [spelled(name, (*known, "all")) for name in given or ()]
         for name in names:
             if name not in (*known, "all"):
@@ -99,26 +115,52 @@ def select(
                 raise InputError(f"{option}: unknown; allowed: {', '.join(known)}{nearest(name, known)}")
         if names:
             chosen[what] = list(known) if "all" in names else list(dict.fromkeys(names))
-    selected = cases(**chosen, seed=seed, quick=quick)
+    selected = rank_cases(ranks, **chosen, seed=seed, quick=quick) if ranks else cases(**chosen, seed=seed, quick=quick)
     try:
         selected = [case for case in selected if not expression or matches(expression, case)]
     except ValueError as error:
         raise InputError(f"-k {expression}: is no expression; allowed: words with and, or, not, parentheses") from error
     if not selected:
-        raise InputError("no case is left; an id looks like SGD/momentum/fused/float32/cpu/plain/33")
+        raise InputError(f"no case is left; an id looks like {LIKE_RANKS if ranks else LIKE}")
     return selected
+
+
+def words(ranks: int) -> dict[str, Collection[str]]:
+    """The words that cases of so many ranks are made of, by axis."""
+    if ranks == 1:
+        return {
+            "optimizers": OPTIONS,
+            "implementations": IMPLEMENTATIONS,
+            "dtypes": DTYPES,
+            "situations": SITUATIONS,
+        }
+    return {
+        "optimizers": reduced.OPTIMIZERS,
+        "implementations": REDUCTIONS,
+        "dtypes": reduced.DTYPES,
+        "situations": SITUATIONS_OF_RANKS,
+    }
 
 
 def _existing(case: Case, backend: TorchBackend) -> Case:
     """The case, if all that it names exists. Raises :class:`InputError`."""
+    known_words = words(case.ranks)
     axes: dict[str, tuple[Any, Iterable[Any]]] = {
-        "optimizer": (case.optimizer, OPTIONS),
+        "optimizer": (case.optimizer, known_words["optimizers"]),
         "options": (case.options, OPTIONS.get(case.optimizer, ())),
-        "implementation": (case.implementation, IMPLEMENTATIONS),
-        "dtype": (case.dtype, DTYPES),
-        "situation": (case.situation, SITUATIONS),
+        "implementation": (case.implementation, known_words["implementations"]),
+        "dtype": (case.dtype, known_words["dtypes"]),
+        "situation": (case.situation, known_words["situations"]),
         "size": (case.size, SIZES),
     }
+    if case.ranks > 1:
+        situations = REDUCTIONS.get(case.implementation, {})
+        how = situations.get(case.situation)
+        axes["situation"] = (case.situation, situations)
+        axes["device"] = (case.device, ("cpu",))
+        if how is not None:
+            axes["optimizer"] = (case.optimizer, [o for o in reduced.OPTIMIZERS if o not in how.without])
+            axes["ranks"] = (case.ranks, [n for n in range(2, MOST_RANKS + 1) if how.possible(n)])
     for axis, (given, known) in axes.items():
         if given not in known:
             names = [str(name) for name in known]
@@ -156,7 +198,7 @@ def document(results: Sequence[Result]) -> dict[str, Any]:
         "counts": {verdict: n for verdict in VERDICTS if (n := sum(result.verdict == verdict for result in results))},
         "cases": [result.to_dict(OPTIONS[result.case.optimizer][result.case.options]) for result in results],
         "coverage": {"rows": list(coverage(results))},
-        "environment": environment({result.case.device for result in results}),
+        "environment": environment({result.case.device for result in results}) | on_ranks(results),
     }
 
 
@@ -194,6 +236,12 @@ def environment(devices: Iterable[str]) -> dict[str, str]:
         if name := device_name(device):
             versions[device] = name
     return versions
+
+
+def on_ranks(results: Iterable[Result]) -> dict[str, str]:
+    """How many ranks there were, and what they spoke through."""
+    counts = sorted({result.case.ranks for result in results} - {1})
+    return {"ranks": f"{', '.join(map(str, counts))} (gloo)"} if counts else {}
 
 
 class _Appending:

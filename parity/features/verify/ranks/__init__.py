@@ -1,0 +1,1 @@
+"""``parity verify --ranks N``: reductions over ranks, held to what they must be."""

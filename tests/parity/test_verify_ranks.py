@@ -1,0 +1,285 @@
+"""Reductions over ranks: correct ones agree, and what a faulty one does is named."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from parity.cli import main
+from parity.errors import InputError, Unsupported
+from parity.features.verify.case import Case
+from parity.features.verify.known import as_known
+from parity.features.verify.ranks.bound import reduced
+from parity.features.verify.ranks.cover import OPTIMIZERS, cases
+from parity.features.verify.ranks.group import Group, run_cases
+from parity.features.verify.ranks.probe import coded, format_of, pairs, read, rounds
+from parity.features.verify.ranks.reductions import REDUCTIONS
+from parity.features.verify.ranks.whole import replicas
+from parity.features.verify.verify import select
+from refimpl.arithmetic.formats import FORMATS
+from tests.parity.reduction_faults import FAULTS
+
+
+def case(**changes: Any) -> Case:
+    base = {
+        "optimizer": "SGD",
+        "options": "momentum+decay",
+        "implementation": "ddp",
+        "dtype": "float32",
+        "device": "cpu",
+        "situation": "plain",
+        "size": 17,
+        "ranks": 2,
+    }
+    return Case(**{**base, **changes})
+
+
+@pytest.fixture(scope="module")
+def group() -> Iterator[Group]:
+    """Two ranks, kept for all tests of this file."""
+    ranks = Group(2)
+    yield ranks
+    ranks.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "dtype"), [(name, dtype) for name, fault in FAULTS.items() for dtype in fault.dtypes])
+def test_a_planted_fault_is_named(group: Group, name: str, dtype: str) -> None:
+    fault = FAULTS[name]
+    result = group.run(case(dtype=dtype, implementation=fault.reduction, situation=fault.situation), fault.change)
+    assert result.verdict == "disagree" and fault.said in result.text, result.text
+
+
+@pytest.mark.slow
+def test_correct_reductions_of_a_sample_agree_or_are_known_or_refused() -> None:
+    results = list(map(as_known, run_cases(cases(2, quick=True))))
+    strange = [f"{result.case.id}: {result.text}" for result in results if result.verdict in ("disagree", "error")]
+    assert results and not strange
+    assert {result.text[:30] for result in results if result.verdict == "unsupported"} <= REFUSALS
+
+
+REFUSALS = {"BF16 all reduce communication ", "aten.index_put_.default: in-pl", "aten.pow_.Scalar: in-place ope"}
+"""What this torch refuses on the CPU, in its words: a hook, Rprop and Adafactor's matrices where they are divided."""
+
+
+@pytest.mark.slow
+def test_a_sum_is_named_under_an_optimizer_that_hides_it(group: Group) -> None:
+    """Adam takes the same steps of a mean and of a sum, but for ε."""
+    result = group.run(case(optimizer="Adam", options="defaults"), FAULTS["sum instead of mean"].change)
+    assert "the gradients are summed, not divided by 2" in result.text
+
+
+@pytest.mark.slow
+def test_the_command_runs_a_case_by_its_id_and_writes_its_document(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    id = "AdamW/decay/ddp/float32/cpu/no-sync/7/ranks2"
+    assert main(["verify", "-k", id, "--out", str(tmp_path), "--json", str(tmp_path / "again.json")]) == 0
+    document = json.loads((tmp_path / "again.json").read_text(encoding="utf-8"))
+    assert [one["id"] for one in document["cases"]] == [id] and document["environment"]["ranks"] == "2 (gloo)"
+    assert document["cases"][0]["rerun"] == f"parity verify -k {id}" and "1 agree" in capsys.readouterr().out
+
+
+# -- what is run, without processes ---------------------------------------------------------------------------------
+
+
+def test_every_optimizer_meets_every_situation_and_every_situation_every_dtype() -> None:
+    chosen = cases(2)
+    assert len(chosen) >= 300 and len({one.id for one in chosen}) == len(chosen)
+    for reduction, situations in REDUCTIONS.items():
+        for situation, how in situations.items():
+            mine = [one for one in chosen if (one.implementation, one.situation) == (reduction, situation)]
+            assert {one.optimizer for one in mine} == set(OPTIMIZERS) - set(how.without)
+            assert {one.dtype for one in mine} == {"float64", "float32", "bfloat16"}
+    assert all(Case.parse(one.id) == one for one in chosen)
+    assert "hsdp" not in {one.implementation for one in cases(3)}
+
+
+def test_a_sample_has_each_situation_once() -> None:
+    sample = [(one.implementation, one.situation) for one in cases(2, quick=True)]
+    every = [(reduction, situation) for reduction, some in REDUCTIONS.items() for situation in some]
+    assert sorted(sample) == sorted(every)
+
+
+def test_dtypes_that_are_asked_for_are_all_run() -> None:
+    some = cases(2, optimizers=["SGD"], dtypes=["float32", "bfloat16"])
+    assert len(some) == 2 * len(cases(2, optimizers=["SGD"]))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"optimizers": ["LBFGS"]}, "LBFGS: unknown; allowed: SGD"),
+        ({"implementations": ["fused"]}, "fused: unknown; allowed: ddp"),
+        ({"dtypes": ["float16"]}, "float16: unknown; allowed: float64"),
+        ({"situations": ["groups"]}, "groups: unknown; allowed: plain"),
+        ({"devices": ["cuda"]}, "are processes on the CPU"),
+        ({"expression": "SGD/momentum/ddp/float32/cpu/colwise/7/ranks2"}, "no situation colwise; allowed: plain"),
+        ({"expression": "SGD/momentum/hsdp/float32/cpu/plain/7/ranks3"}, "no ranks 3; allowed: 2, 4, 6"),
+        ({"expression": "SGD/momentum/ddp/float32/cpu/plain/7/ranks999"}, "no ranks 999; allowed: 2, 3, 4"),
+        ({"expression": "Muon/defaults/fsdp/float32/cpu/plain/7/ranks2"}, "no optimizer Muon; allowed: SGD, Adam"),
+    ],
+)
+def test_what_ranks_do_not_have_is_refused_in_one_line(words: dict[str, Any], said: str) -> None:
+    asked = {"optimizers": None, "implementations": None, "dtypes": None, "devices": None, "situations": None}
+    expression = words.pop("expression", "")
+    with pytest.raises(InputError) as refusal:
+        select(**{**asked, **words}, expression=expression, ranks=None if expression else 2)
+    assert said in str(refusal.value) and "\n" not in str(refusal.value)
+
+
+# -- the probes -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ranks", [2, 4, 8])
+@pytest.mark.parametrize("format", ["float64", "float32", "float16", "bfloat16"])
+def test_no_order_of_adding_and_dividing_rounds_a_probe(format: str, ranks: int) -> None:
+    digits = FORMATS[format].digits
+    places = [(rank, micro) for micro in range(2) for rank in range(ranks)]
+    own_rounds = rounds(places, ranks, digits)
+    assert [place for own in own_rounds for place in own] == places
+    rng = np.random.default_rng(0)
+    for own in own_rounds:
+        codes = coded(own, 1.0, digits)
+        exact = sum(codes.values()) / ranks
+        for order in (list(codes), list(reversed(codes)), *(list(rng.permutation(own)) for _ in range(8))):
+            for before in (ranks, 1):
+                total = np.longdouble(0)
+                for place in order:
+                    total = FORMATS[format].round(total + FORMATS[format].round(codes[tuple(place)] / before))
+                assert FORMATS[format].round(total / (ranks // before)) == exact
+
+
+@pytest.mark.parametrize("counts", [(1, 1, 1, 1), (2, 2, 0, 0), (1, 0, 1, 1), (1, 2, 1, 0), (3, 1, 0, 2)])
+@pytest.mark.parametrize("divisor", [1, 2, 3, 4, 6])
+def test_counts_and_divisor_are_read_from_the_number(counts: tuple[int, ...], divisor: int) -> None:
+    places = [(0, 0), (1, 0), (0, 1), (1, 1)]
+    codes = coded(places, -0.5, 24)
+    number = sum(n * codes[place] for n, place in zip(counts, places, strict=True)) / divisor
+    reading = read(float(FORMATS["float32"].round(number)), codes, 24)
+    assert reading == {place: Fraction(n, divisor) for n, place in zip(counts, places, strict=True)}
+
+
+@pytest.mark.parametrize("dropped", ["float32", "float16", "bfloat16"])
+def test_the_format_of_a_sum_is_read_from_the_pairs(dropped: str) -> None:
+    wide = pairs("float64", "float64")
+    rounded = FORMATS[dropped].round
+    made = {pair: Fraction(float(rounded(pair.of(True) + pair.of(False)))) == pair.value for pair in wide}
+    assert format_of(made) == dropped and format_of(dict.fromkeys(wide, True)) == "float64"
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 7])
+@pytest.mark.parametrize("format", ["float64", "float32", "bfloat16"])
+def test_the_bound_holds_for_any_order_and_place_of_the_division(format: str, ranks: int) -> None:
+    rng, places = np.random.default_rng(ranks), [(rank, 0) for rank in range(ranks)]
+    rounded = FORMATS[format].round
+    gradients = {place: np.asarray(rounded(rng.standard_normal((1, 200))), float) for place in places}
+    counts = dict.fromkeys(places, Fraction(1, ranks))
+    for _ in range(10):
+        before = np.zeros((1, 200))
+        after = np.zeros((1, 200))
+        for i in rng.permutation(ranks):
+            g = gradients[places[i]]
+            before = rounded(before + rounded(g * rounded(np.longdouble(1) / ranks)))
+            after = rounded(after + g)
+        for candidate in (before, rounded(after / ranks)):
+            piece = reduced("w", 0, gradients, counts, np.asarray(candidate, float), [format], fits=False)
+            assert np.all(piece.share <= 1)
+    missing = gradients | {places[0]: 0 * gradients[places[0]]}
+    wrong = np.asarray(rounded(sum(missing.values()) / ranks), float)
+    assert np.any(reduced("w", 0, gradients, counts, wrong, [format], fits=False).share > 1)
+
+
+def test_rows_of_divided_parameters_are_put_together_by_replica() -> None:
+    assert replicas([0, 2]) == [[0, 1]] and replicas([0, 0]) == [[0], [1]]
+    assert replicas([0, 2, 0, 2]) == [[0, 1], [2, 3]]
+
+
+# -- ranks that fail ------------------------------------------------------------------------------------------------
+
+
+def dies(training: Any) -> None:
+    if training.rank == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def hangs(training: Any) -> None:
+    if training.rank == 1:
+        time.sleep(600)
+
+
+def raises(training: Any) -> None:
+    if training.rank == 1:
+        raise ArithmeticError("of this rank alone")
+
+
+def refuses_alone(training: Any) -> None:
+    if training.rank == 1:
+        raise Unsupported("not on this rank")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (dies, "rank 1: the process was killed by SIGKILL"),
+        (hangs, "rank 1 gave no result in 4 s"),
+        (raises, "rank 1: ArithmeticError: of this rank alone"),
+        (refuses_alone, "rank 0"),
+    ],
+)
+def test_a_rank_that_fails_is_named_none_survives_and_the_next_case_has_new_ranks(change: Any, said: str) -> None:
+    group = Group(2, limit=8.0)
+    try:
+        assert group.run(case()).verdict == "agree"
+        before = [process.pid for process in group.processes]
+        result = group.run(case(), change)
+        assert result.verdict == "error" and said in result.text, result.text
+        assert not group.processes and not [pid for pid in before if is_alive(pid)]
+        assert group.run(case()).verdict == "agree"
+    finally:
+        group.stop()
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+# -- the page -------------------------------------------------------------------------------------------------------
+
+WHOLE_PAGE = (Path(__file__).parents[2] / "docs" / "verify.md").read_text(encoding="utf-8")
+PAGE = WHOLE_PAGE.split("## Reductions over ranks")[1].split("\n## ")[0]
+COMMANDS = re.findall(r"^(parity verify .*?) *(?:#.*)?$", PAGE.split("```")[1], re.MULTILINE)
+
+
+def test_the_page_names_every_reduction_and_situation() -> None:
+    rows = {row.split("|")[1].split()[0]: row for row in PAGE.splitlines() if row.startswith("| ") and "`--" not in row}
+    assert list(rows) == list(REDUCTIONS)
+    for reduction, situations in REDUCTIONS.items():
+        named = set(re.findall(r"[\w-]+", re.sub(r"\([^)]*\)", "", rows[reduction].split("|")[2])))
+        assert named - {"and"} == set(situations), reduction
+
+
+def test_the_page_counts_the_planted_faults() -> None:
+    assert f"plant {len(FAULTS)} faults" in PAGE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_of_the_page_runs(command: str, tmp_path: Path) -> None:
+    assert len(COMMANDS) == 4 and main([*shlex.split(command)[1:], "--out", str(tmp_path)]) == 0
