@@ -19,6 +19,7 @@ from parity.errors import InputError
 from parity.experiment import Experiment
 from parity.experiment_file import from_dict, to_toml
 from parity.explain.diagnosis import diagnose
+from parity.explain.observed import Observed
 from parity.features.check.in_process import trajectory_here
 from parity.features.check.log import check_log
 from parity.formulation import realise
@@ -184,6 +185,12 @@ def loop(
                     torch.nn.utils.clip_grad_norm_(some, task.max_norm)
                 if clip == "value":
                     torch.nn.utils.clip_grad_value_(net.parameters(), task.max_norm)
+                if clip == "scaled":
+                    for parameter in net.parameters():
+                        parameter.grad *= 64  # as a loss would be that was scaled
+                    torch.nn.utils.clip_grad_norm_(net.parameters(), task.max_norm)
+                    for parameter in net.parameters():
+                        parameter.grad /= 64
                 if clip == "shorter":
                     torch.nn.utils.clip_grad_norm_(net.parameters(), 0.25)
                 optimizer.step()
@@ -209,6 +216,7 @@ LOOPS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "clip-other-norm": (CLIPPED, {"clip": "each"}),
     "clip-by-value": (CLIPPED, {"clip": "value"}),
     "clip-other-limit": (CLIPPED, {"clip": "shorter"}),
+    "clip-before-unscale": (CLIPPED, {"clip": "scaled"}),
     "freeze-missing": (FROZEN, {}),
     "accumulation-by-epoch": ({"accumulation": Accumulation(micro=4, across_epochs=True)}, {}),
     "freeze-other-steps": ({"freeze": (Freeze(parameters=("bias",), from_step=2, to_step=3),)}, {"freeze": "none"}),
@@ -315,6 +323,13 @@ def test_a_loss_is_read_as_trainers_that_accumulate_print_it(asks: Any, bench: A
     else:
         assert diagnosis.verdict in ("agree", "undecidable"), diagnosis.text
         assert any(note.startswith(f"loss is read as {LOGGED[how]}") for note in diagnosis.notes)
+
+
+def test_a_run_without_clipping_whose_gradients_no_optimizer_showed_is_named(asks: Any, bench: Any) -> None:
+    """As a trainer leaves it whose optimizers are not torch's."""
+    asked = asks(clip=Clip(norm=0.1))
+    diagnosis = diagnose(asked, bench.torch(asks()), observed=Observed())
+    assert [finding.id for finding in diagnosis.findings] == ["clip-missing"]
 
 
 # -- bad input -------------------------------------------------------------------------------------------------------
