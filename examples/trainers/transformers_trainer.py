@@ -8,10 +8,9 @@ from transformers import Trainer, TrainingArguments
 
 
 class Regression(torch.nn.Module):
-    def __init__(self, task):
+    def __init__(self, net):
         super().__init__()
-        self.net = torch.nn.Linear(task.features, 1, dtype=task.dtype)
-        self.net.load_state_dict(task.initial)
+        self.net = net
 
     def forward(self, X, y):
         return {"loss": torch.nn.functional.mse_loss(self.net(X), y)}
@@ -22,18 +21,11 @@ def collate(rows):
     return {"X": X, "y": y}
 
 
-class InOrder(Trainer):
-    def __init__(self, task, **options):
-        self.task = task
-        super().__init__(**options)
-
-    def get_train_dataloader(self):
-        loader = DataLoader(self.task.dataset, batch_sampler=self.task.batch_sampler, collate_fn=collate)
-        return self.accelerator.prepare(loader)
-
-
 def train(task):
-    model = Regression(task)
+    net = torch.nn.Linear(task.features, 1, dtype=task.dtype)
+    net.load_state_dict(task.initial)
+    loader = DataLoader(task.dataset, batch_sampler=task.batch_sampler, collate_fn=collate)
+    optimizer = torch.optim.SGD(task.param_groups(net), momentum=0.9)
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
             output_dir=folder,
@@ -46,5 +38,6 @@ def train(task):
             report_to="none",
             disable_tqdm=True,
         )
-        optimizer = torch.optim.SGD(task.param_groups(model), momentum=0.9)
-        InOrder(task, model=model, args=arguments, optimizers=(optimizer, None)).train()
+        trainer = Trainer(model=Regression(net), args=arguments, optimizers=(optimizer, None))
+        trainer.get_train_dataloader = lambda: trainer.accelerator.prepare(loader)
+        trainer.train()

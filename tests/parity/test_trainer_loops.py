@@ -55,6 +55,12 @@ def loop(
                     torch.nn.utils.clip_grad_norm_(some, task.max_norm)
                 if clip == "value":
                     torch.nn.utils.clip_grad_value_(net.parameters(), task.max_norm)
+                if clip == "scaled":
+                    for parameter in net.parameters():
+                        parameter.grad *= 64  # as a loss would be that was scaled
+                    torch.nn.utils.clip_grad_norm_(net.parameters(), task.max_norm)
+                    for parameter in net.parameters():
+                        parameter.grad /= 64
                 if clip == "shorter":
                     torch.nn.utils.clip_grad_norm_(net.parameters(), 0.25)
                 optimizer.step()
@@ -80,6 +86,7 @@ LOOPS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "clip-other-norm": (CLIPPED, {"clip": "each"}),
     "clip-by-value": (CLIPPED, {"clip": "value"}),
     "clip-other-limit": (CLIPPED, {"clip": "shorter"}),
+    "clip-before-unscale": (CLIPPED, {"clip": "scaled"}),
     "freeze-missing": (FROZEN, {}),
     "accumulation-by-epoch": ({"accumulation": Accumulation(micro=4, across_epochs=True)}, {}),
     "freeze-other-steps": ({"freeze": (Freeze(parameters=("bias",), from_step=2, to_step=3),)}, {"freeze": "none"}),

@@ -16,6 +16,7 @@ from parity.backends.reference import run_reference
 from parity.errors import InputError
 from parity.experiment_file import from_dict, to_toml
 from parity.explain.diagnosis import diagnose
+from parity.explain.observed import Observed
 from parity.features.check.in_process import trajectory_here
 from parity.features.check.log import check_log
 from parity.formulation import realise
@@ -190,6 +191,13 @@ def test_a_loss_is_read_as_trainers_that_accumulate_print_it(asks: Any, bench: A
     else:
         assert diagnosis.verdict in ("agree", "undecidable"), diagnosis.text
         assert any(note.startswith(f"loss is read as {LOGGED[how]}") for note in diagnosis.notes)
+
+
+def test_a_run_without_clipping_whose_gradients_no_optimizer_showed_is_named(asks: Any, bench: Any) -> None:
+    """As a trainer leaves it whose optimizers are not torch's."""
+    asked = asks(clip=Clip(norm=0.1))
+    diagnosis = diagnose(asked, bench.torch(asks()), observed=Observed())
+    assert [finding.id for finding in diagnosis.findings] == ["clip-missing"]
 
 
 # -- bad input -------------------------------------------------------------------------------------------------------

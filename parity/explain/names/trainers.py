@@ -20,6 +20,9 @@ from parity.step.engine import Engine
 from refimpl.clipping import Clip
 from refimpl.freezing import Freeze
 
+LEAST_SCALE = 16.0
+"""The least loss scale that is thought of; a limit that is an eighth of the asked one is a limit."""
+
 
 def groups(chain: Chain, design: Design) -> Iterator[Iterator[Cause]]:
     """The causes of each part that is asked for, in groups that are tried one after the other."""
@@ -48,12 +51,23 @@ def _clipped(chain: Chain, clip: Clip) -> Iterator[Cause]:
     words = {"all": "of all parameters together", "each": "of each parameter for itself"}
     yield cause("clip-other-norm", partial(_with_clip, clip=other), executed=words[other.of], asked=words[clip.of])
     yield cause("clip-by-value", _by_value, limit=float(clip.norm))
-    if chain.observed is not None and clip.of == "all":
+    if chain.observed is not None and chain.observed.seen and clip.of == "all":
         given = np.concatenate([each.reshape(len(each), -1) for each in chain.observed.seen.values()], axis=1)
         limit = float(f"{np.nan_to_num(np.linalg.norm(given, axis=1)).max(initial=0.0):.3g}")
-        if limit and limit != clip.norm:
+        asked = float(clip.norm)
+        if limit and (scale := _loss_scale(asked, limit)):
+            to = partial(_with_clip, clip=replace(clip, norm=clip.norm / scale, eps=clip.eps / scale))
+            yield cause("clip-before-unscale", to, numbers=1, limit=asked / scale, asked=asked, scale=scale)
+        if limit and limit != asked:
             to = partial(_with_clip, clip=replace(clip, norm=limit))
-            yield cause("clip-other-limit", to, numbers=1, limit=limit, asked=float(clip.norm))
+            yield cause("clip-other-limit", to, numbers=1, limit=limit, asked=asked)
+
+
+def _loss_scale(asked: float, limit: float) -> float:
+    """The power of two S nearest to c ÷ the limit seen, by which gradients were divided after their clipping,
+    g·min(1, c/(S‖g‖ + ε)); 0 where it is less than any that is used."""
+    scale = 2.0 ** round(np.log2(asked / limit)) if asked > limit else 1.0
+    return scale if scale >= LEAST_SCALE else 0.0
 
 
 def _with_clip(design: Design, clip: Clip | None) -> Design:

@@ -182,6 +182,15 @@ class Task:
         """Report a moving average of the weights after a step, as :meth:`record` takes them."""
         self.averages.append(self._arrays("record_average", parameters, by_name)[1])
 
+    def callback(self, trainer: str) -> Any:
+        """A callback for ``"keras"``, ``"lightning"`` or ``"transformers"``: it calls :meth:`record` after each step.
+
+        Raises :class:`InputError` for a trainer that is unknown, has no callbacks or is not installed.
+        """
+        from parity.features.check.callbacks import callback
+
+        return callback(trainer, self)
+
     def _arrays(
         self, call: str, parameters: tuple[Any, ...], by_name: Mapping[str, Any]
     ) -> tuple[dict[str, Tensor], dict[str, Array]]:
