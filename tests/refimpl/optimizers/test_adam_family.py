@@ -17,6 +17,7 @@ from refimpl.optimizers import Adam, Adamax, AdamW, NAdam, RAdam, SparseAdam
 from tests.refimpl.optimizers.adam_family import AMSGRAD, GRADIENTS, OPTIONS, name_of, run, same
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("cls", [Adam, AdamW, Adamax])
 def test_without_averages_it_is_descent_by_the_sign(cls: Any) -> None:
     decay = {"weight_decay": 0} if cls is AdamW else {}
@@ -32,6 +33,7 @@ def test_adamw_without_decay_is_adam_and_with_it_is_adam_decoupled(options: dict
     assert not same(run(decoupled, GRADIENTS), run(replace(decoupled, decoupled_weight_decay=False), GRADIENTS))
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("cls", [Adam, AdamW, NAdam, RAdam])
 def test_decoupled_decay_alone_shrinks_the_weights_by_1_minus_lr_times_decay(cls: Any) -> None:
     decoupled = {} if cls is AdamW else {"decoupled_weight_decay": True}
@@ -39,6 +41,7 @@ def test_decoupled_decay_alone_shrinks_the_weights_by_1_minus_lr_times_decay(cls
     assert np.all(ended[0] == 0.75**9) and np.all(ended[1]["exp_avg"] == 0)
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("cls", [Adam, AdamW])
 def test_amsgrads_largest_average_never_falls_and_the_plain_one_does(cls: Any) -> None:
     gradients = GRADIENTS / np.arange(1, 21).reshape(-1, 1, 1)
@@ -58,6 +61,7 @@ FIRST_STEP: Mapping[Any, Any] = {
 }
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("cls", FIRST_STEP, ids=name_of)
 def test_the_first_step_is_as_long_as_its_corrections_say(cls: Any) -> None:
     options = {AdamW: {"weight_decay": 0}, NAdam: {"momentum_decay": 0}}.get(cls, {})
@@ -65,11 +69,13 @@ def test_the_first_step_is_as_long_as_its_corrections_say(cls: Any) -> None:
     np.testing.assert_allclose(after, -0.1 * FIRST_STEP[cls](GRADIENTS[0], 0.01), rtol=1e-13)  # 1 − 0.999 has 13 digits
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("cls", OPTIONS, ids=name_of)
 def test_to_maximize_is_to_minimize_with_the_gradient_reversed(cls: Any) -> None:
     assert same(run(cls(maximize=True), GRADIENTS), run(cls(), -GRADIENTS))
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("cls", [Adam, AdamW, NAdam, Adamax, SparseAdam])
 def test_without_eps_the_scale_of_the_gradient_does_not_matter(cls: Any) -> None:
     small, large = (run(cls(eps=0), GRADIENTS * scale) for scale in (2.0**-20, 2.0**20))

@@ -62,6 +62,7 @@ def unrolled(optimizer: Any, w: Any, gradients: list[Any], context: Any) -> Any:
     return w
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize(
     ("cls", "options"), [(cls, options) for cls in OPTIONS for options in OPTIONS[cls]], ids=name_of
 )

@@ -40,6 +40,7 @@ def interpolation(optimizer: Any) -> Any:
     return optimizer.momentum if isinstance(optimizer, ScheduleFreeSGD) else optimizer.betas[0]
 
 
+@pytest.mark.every_case
 @any_of_them
 def test_it_is_the_papers_three_sequences_in_fifty_digits(optimizer: Any, high_precision: Any) -> None:
     lifted = high_precision.hyper(optimizer)
@@ -72,6 +73,7 @@ def test_the_average_is_the_plain_mean_of_the_moving_weights() -> None:
         np.testing.assert_allclose(OPTIMIZERS["sgd"].average(after, state), np.mean(moved, axis=0), rtol=0, atol=1e-14)
 
 
+@pytest.mark.every_case
 @any_of_them
 def test_before_the_first_step_the_average_is_the_parameter(optimizer: Any) -> None:
     param, _ = material()
@@ -100,6 +102,7 @@ def test_the_moving_weights_of_adamw_take_rmsprops_steps() -> None:
         z = state["z"]
 
 
+@pytest.mark.every_case
 @any_of_them
 def test_a_rate_of_0_moves_nothing_at_the_start_and_only_averages_later(optimizer: Any) -> None:
     param, gradients = material()

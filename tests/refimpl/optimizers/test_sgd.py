@@ -42,6 +42,7 @@ OPTIONS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.every_case
 @given(seed=st.integers(0, 2**32), lr=st.sampled_from([0.01, 0.1, 0.5]))
 @settings(max_examples=3)
 @pytest.mark.parametrize("options", OPTIONS, ids=str)

@@ -30,6 +30,7 @@ def run(optimizer: Any, gradients: Array) -> tuple[Array, Any]:
     return param, state
 
 
+@pytest.mark.every_case
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=10)
 @pytest.mark.parametrize("options", MOMENTUM, ids=str)
@@ -46,6 +47,7 @@ def test_it_is_torchs_sgd_after_the_shrinkage_that_torchs_adamw_makes(options: d
     np.testing.assert_allclose(found, param.detach().numpy(), rtol=0, atol=2e-14)
 
 
+@pytest.mark.every_case
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=100)
 @pytest.mark.parametrize("options", MOMENTUM, ids=str)
@@ -59,6 +61,7 @@ def test_it_is_coupled_decay_just_where_there_is_no_momentum(options: dict[str, 
         np.testing.assert_allclose(decoupled, coupled, rtol=0, atol=1e-14)
 
 
+@pytest.mark.every_case
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=100)
 @pytest.mark.parametrize("options", MOMENTUM[1:], ids=str)

@@ -41,6 +41,7 @@ def lengths(x: Array) -> Any:
     return np.linalg.norm(x.reshape(len(x), -1), axis=1)
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("optimizer", LAMBS, ids=repr)
 def test_every_step_of_lamb_is_as_long_as_the_rate_times_the_weights_of_its_run(optimizer: LAMB) -> None:
     param, gradients = material()
@@ -84,6 +85,7 @@ def test_lambs_direction_is_adamws() -> None:
         param = after
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize(
     "optimizer", [*(replace(each, eps=0.0) for each in LAMBS), FREE, replace(FREE, momentum=0.9)], ids=repr
 )
