@@ -43,7 +43,7 @@ def diagnose(experiment: Experiment, trajectory: Trajectory, *, observed: Observ
     if trajectory.steps < design.steps:
         seldom = reported_seldom(experiment.name, design, said)
         if seldom is None:
-            design, read_as = as_far_as(design, said, read_as)
+            design, read_as = as_far_as(design, said, read_as, 0 if observed is None else observed.others)
         elif seldom.verdict != "disagree" or seldom.findings or not explain(design, Engine(said)):
             return seldom  # else there are fewer steps, such as those of the full batch
     diagnosing = _Diagnosing(experiment, design, trajectory, missing, said, observed)

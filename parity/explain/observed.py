@@ -25,6 +25,7 @@ class Observed:
     ``before``, ``after``   (K, 1, …): the value right before and after the last optimizer step; nan without one
     ``averaged``    (K, 1, …): the mean of the values right after the last steps of all tensors of its shape that were
                     stepped; nan where there is no other one
+    ``others``      how many optimizer steps another tensor of the weight's shape made after the last one of the weight
     ``trouble``     an exception at which recording was given up; what came before it is there
     ``ranks_equal`` whether all ranks had the same weights and state in each step; None of a single process
 
@@ -39,6 +40,7 @@ class Observed:
     before: Mapping[str, Array] = field(default_factory=dict)
     after: Mapping[str, Array] = field(default_factory=dict)
     averaged: Mapping[str, Array] = field(default_factory=dict)
+    others: int = 0
     trouble: str = ""
     ranks_equal: bool | None = None
 

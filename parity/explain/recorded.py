@@ -99,8 +99,12 @@ def _stacked(losses: Sequence[Any]) -> Bounded:
     return Bounded(value, error, losses[0].profile)
 
 
-def as_far_as(design: Design, recording: Recording, notes: tuple[str, ...]) -> tuple[Design, tuple[str, ...]]:
+def as_far_as(
+    design: Design, recording: Recording, notes: tuple[str, ...], others: int = 0
+) -> tuple[Design, tuple[str, ...]]:
     """Correct code that stops where the reports do, and ``notes`` with one more that says so.
+
+    ``others``: how many steps another layer of this shape made after the last one that was recorded.
 
     The design itself where all was reported, and where a known fault explains the run, which makes so few steps.
     """
@@ -111,10 +115,13 @@ def as_far_as(design: Design, recording: Recording, notes: tuple[str, ...]) -> t
         return design, notes  # where it stops is one of the causes
     if notes and recording.steps == design.steps - 1:  # it is the last one that was not reported
         return cut, notes
-    return cut, (
-        *notes,
-        f"stopped after {recording.steps} of {design.steps} steps: what was recorded is judged",
-    )
+    judged = f"stopped after {recording.steps} of {design.steps} steps: what was recorded is judged"
+    if others:
+        judged = (
+            f"{recording.steps} of {design.steps} steps are judged; another layer of this shape made {others} more, "
+            "which are not: it does not begin with the weights that this one ended with"
+        )
+    return cut, (*notes, judged)
 
 
 def reported_seldom(name: str, design: Design, recording: Recording) -> Diagnosis | None:

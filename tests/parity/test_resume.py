@@ -43,7 +43,7 @@ def resumed(bench: Any) -> Experiment:
     return experiment
 
 
-def training(task: Any, forget: str = "") -> None:
+def training(task: Any, forget: str = "", *, report: bool = True, scale: float = 1.0) -> None:
     """A loop that saves all, and forgets to load the ``optimizer``, its ``state`` alone, the ``scheduler`` or the place
     in the order of ``batches``."""
 
@@ -62,6 +62,7 @@ def training(task: Any, forget: str = "") -> None:
             saved = {name: part.state_dict() for name, part in parts.items() if name != forget}
             if forget == "state":
                 saved["optimizer"]["state"] = {}
+            saved["net"] = {name: scale * values for name, values in saved["net"].items()}
             parts = made()
             for name, state in saved.items():
                 parts[name].load_state_dict(state)
@@ -72,7 +73,8 @@ def training(task: Any, forget: str = "") -> None:
         torch.nn.functional.mse_loss(parts["net"](X), y).backward()  # type: ignore[no-untyped-call]
         parts["optimizer"].step()
         parts["scheduler"].step()
-        task.record(parts["net"])
+        if report:
+            task.record(parts["net"])
 
 
 def checked(experiment: Experiment, dtype: str, **how: Any) -> Any:
@@ -84,6 +86,20 @@ def checked(experiment: Experiment, dtype: str, **how: Any) -> Any:
 def test_a_loop_that_loads_all_it_saved_agrees(resumed: Experiment, dtype: str) -> None:
     diagnosis = checked(resumed, dtype)
     assert not diagnosis.findings and not any("resumed" in note for note in diagnosis.notes), diagnosis.text
+
+
+def test_a_new_model_that_begins_where_the_old_one_ended_goes_on_with_its_steps(resumed: Experiment) -> None:
+    """Nothing is reported: what is seen are the optimizers of two models."""
+    trajectory, observed = trajectory_here(lambda task: training(task, report=False), resumed, "float64")
+    diagnosis = diagnose(resumed, trajectory, observed=observed)
+    assert trajectory.steps == 20 and not diagnosis.findings, diagnosis.text
+
+
+def test_a_new_model_that_begins_elsewhere_is_said_not_to_be_judged(resumed: Experiment) -> None:
+    trajectory, observed = trajectory_here(lambda task: training(task, report=False, scale=0.5), resumed, "float64")
+    diagnosis = diagnose(resumed, trajectory, observed=observed)
+    assert trajectory.steps == AT
+    assert any(note.startswith("7 of 20 steps are judged; another layer of this") for note in diagnosis.notes)
 
 
 FORGOTTEN: dict[str, list[str]] = {

@@ -95,6 +95,42 @@ def roles_by_start(history: History, start: Params) -> dict[int, str]:
     return roles
 
 
+def going_on(history: History, roles: Roles) -> dict[int, str]:
+    """The roles, and those of tensors in which a parameter goes on, as where a training is resumed in a new model.
+
+    Such a tensor has the parameter's shape, is stepped only after the last step of the one before, and begins with the
+    values that this one ended with.
+    """
+    first: dict[int, Array] = {}
+    last: dict[int, Array] = {}
+    begins: dict[int, int] = {}
+    ends: dict[int, int] = {}
+    for place, event in enumerate(history.events):
+        for n, value in _values(event).items():
+            first.setdefault(n, value)
+        if isinstance(event, Step):
+            for n, value in event.after.items():
+                begins.setdefault(n, place)
+                ends[n], last[n] = place, value
+    joined = dict(roles)
+    for role, name in roles.items():
+        now: int | None = role
+        while now is not None and now in ends:
+            joined[now] = name
+            now = next(
+                (
+                    n
+                    for n in sorted(begins, key=lambda n: begins[n])
+                    if n not in joined
+                    and begins[n] > ends[now]
+                    and history.tensors[n].shape == history.tensors[now].shape
+                    and np.array_equal(first[n], last[now])
+                ),
+                None,
+            )
+    return joined
+
+
 def steps_of(history: History, roles: Roles) -> list[list[Event]]:
     """The events of each step, told by the optimizers.
 
@@ -127,14 +163,20 @@ def reports_of(history: History, groups: Rows, roles: Roles, start: Params) -> l
     anything, such as the best weights of the run.
     """
     reports: list[dict[str, Array]] = [{} for _ in range(len(groups) + 1)]
-    for n, name in roles.items():
-        begins = [next((_values(e)[n] for e in group if n in _values(e)), None) for group in groups]
+    for name in dict.fromkeys(roles.values()):
+        own = [n for n, its in roles.items() if its == name]
+        at_work = [[n for n in own if _is_stepped(n, group)] or own for group in groups]
+        begins = [
+            next((_values(e)[n] for e in group for n in some if n in _values(e)), None)
+            for some, group in zip(at_work, groups, strict=True)
+        ]
         ends = [
-            next((e.after[n] for e in group[::-1] if isinstance(e, Step) and n in e.after), None) for group in groups
+            next((e.after[n] for e in group[::-1] if isinstance(e, Step) for n in own if n in e.after), None)
+            for group in groups
         ]
         pairs = zip(ends[:-1], begins[1:], strict=True)
         written = any(a is not None and b is not None and not np.array_equal(a, b) for a, b in pairs)
-        last = history.last.get(n) if written or ends[-1] is None else ends[-1]
+        last = history.last.get(own[-1]) if written or ends[-1] is None else ends[-1]
         moments = [*begins, last]
         for k, value in enumerate(moments):
             if value is None and k and name in reports[k - 1]:
@@ -144,11 +186,15 @@ def reports_of(history: History, groups: Rows, roles: Roles, start: Params) -> l
     return list(reports)
 
 
+def _is_stepped(n: int, group: Sequence[Event]) -> bool:
+    return any(isinstance(event, Step) and n in event.after for event in group)
+
+
 def moments_of(history: History, start: Params, reports: Sequence[Params]) -> Moments:
     """The weights before the first step, and in each step the numbers of the groups, and the weights and the state that
     it left; the weights that were reported where no step is seen, and none where there are no reports, either."""
     try:
-        roles = roles_by_start(history, start)
+        roles = going_on(history, roles_by_start(history, start))
     except InputError:
         return _moments_reported(start, reports)
     groups = steps_of(history, roles)
@@ -207,8 +253,21 @@ def observed_in(history: History, rows: Rows, roles: Roles, start: Params) -> Ob
         before=of_steps("before"),
         after=of_steps("after"),
         averaged={name: arrays(name, (_averaged(row, name, roles, history) for row in rows)) for name in steps},
+        others=_others(history, roles),
         trouble=history.trouble,
     )
+
+
+def _others(history: History, roles: Roles) -> int:
+    """The steps that other tensors of the weight's shape made after its last one."""
+    shapes = {history.tensors[n].shape for n, name in roles.items() if name == "weight"}
+    others = 0
+    for event in history.events:
+        if isinstance(event, Step) and any(roles.get(n) == "weight" for n in event.after):
+            others = 0
+        elif isinstance(event, Step):
+            others += any(history.tensors[n].shape in shapes for n in event.after)
+    return others
 
 
 Stepped = Sequence[Sequence[tuple[int, Step]]]

@@ -11,7 +11,15 @@ from torch import Tensor, nn
 
 from parity.errors import InputError
 from parity.explain.observed import Observed
-from parity.features.check.align import moments_of, observed_in, reports_of, roles_by_report, roles_by_start, steps_of
+from parity.features.check.align import (
+    going_on,
+    moments_of,
+    observed_in,
+    reports_of,
+    roles_by_report,
+    roles_by_start,
+    steps_of,
+)
 from parity.features.check.events import History, RankRun, RecordedRun, Records, Step
 from parity.features.check.groups import keep_groups
 from parity.features.check.hooks import EventLog, recording
@@ -140,7 +148,7 @@ def _reported(task: Task, history: History, start: Start, *, late: bool) -> Reco
 
 def _unreported(task: Task, history: History, start: Start, *, given: bool) -> RecordedRun:
     """From the steps of the optimizers alone; data and dtype are the code's own where it has no task."""
-    roles = roles_by_start(history, start)
+    roles = going_on(history, roles_by_start(history, start))
     steps = steps_of(history, roles)
     records: Records = [(dict(params), None) for params in reports_of(history, steps, roles, start)]
     own = next(history.tensors[n].dtype for n, name in roles.items() if name == "weight")
