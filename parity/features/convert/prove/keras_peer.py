@@ -33,7 +33,7 @@ def run(convention: Keras, facts: Facts, sample: Sample) -> PeerRun:
         model.compile(optimizer=keras.optimizers.SGD(1.0), loss=loss)
         layer.set_weights([weight[:, None], np.array([bias])])
         model.train_on_batch(sample.X, sample.y[:, None])
-        kernel, offset = map(keras.ops.convert_to_numpy, layer.weights)
+        kernel, offset = (np.asarray(keras.ops.stop_gradient(variable.value)) for variable in layer.weights)
         return kernel[:, 0], float(offset[0])
 
     return rest(convention.name, TEXT, convention.ours(facts), sample, step, unit=SINGLE)
