@@ -7,6 +7,7 @@ import shlex
 import shutil
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,6 +23,7 @@ from parity.explain.diagnosis import diagnose
 from parity.features.check import held
 from parity.features.check.in_process import trajectory_here
 from parity.pytest_plugin import assert_optimizer, assert_parity
+from refimpl.clipping import Clip
 from refimpl.datasets import Gaussian
 from refimpl.initial_weights import Normal
 from refimpl.losses import SquaredError
@@ -166,8 +168,9 @@ def test_the_added_backend_agrees_and_a_fault_in_it_is_found(
     def run() -> Any:
         return parity.run(experiment, backend=backend, dtypes=["float32", "float64"], formulations=["loss"])
 
-    for other in ("check-momentum", "check-l1", "check-schedule"):
-        assert {one.verdict.name for one in parity.run(parity.load(other), backend=backend).runs} == {"unsupported"}
+    others = [parity.load(name) for name in ("check-momentum", "check-l1", "check-schedule")]
+    for other in (*others, replace(experiment, clip=Clip(norm=0.1))):
+        assert {one.verdict.name for one in parity.run(other, backend=backend).runs} == {"unsupported"}
     report = run()
     assert [one.verdict.name for one in report.runs] == ["agree", "agree"]
     assert [one.setting.dtype for one in report.runs] == ["float32", "float64"]

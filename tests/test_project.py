@@ -103,6 +103,14 @@ def test_every_pytest_command_for_contributors_finds_tests(command: str) -> None
     assert done.returncode == 0, done.stdout + done.stderr  # 5 where no test is left
 
 
+def test_no_file_is_longer_than_contributors_are_asked_for() -> None:
+    limit = int(re.findall(r"One idea in one file, of (\d+) lines at most", text("CONTRIBUTING.md"))[0])
+    files = [path for name in ("refimpl", "parity", "benchmarks", "tests") for path in (ROOT / name).rglob("*.py")]
+    assert len(files) > 500
+    lengths = {path.relative_to(ROOT).as_posix(): path.read_bytes().count(b"\n") for path in files}
+    assert not {name: length for name, length in lengths.items() if length > limit}
+
+
 # -- what runs on GitHub ------------------------------------------------------------------------------------------
 
 
