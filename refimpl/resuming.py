@@ -11,6 +11,7 @@ nothing to compute here: a resumed run is held to the same numbers, step by step
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from refimpl.errors import ParameterError
@@ -23,8 +24,10 @@ class Resume:
     at: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        whole = all(isinstance(step, int) and not isinstance(step, bool) for step in self.at)
-        if not self.at or not whole or self.at[0] < 1 or list(self.at) != sorted(set(self.at)):
+        steps = list(self.at) if isinstance(self.at, Sequence) else []
+        whole = all(isinstance(step, int) and not isinstance(step, bool) for step in steps)
+        object.__setattr__(self, "at", tuple(steps) or self.at)
+        if not steps or not whole or steps[0] < 1 or steps != sorted(set(steps)):
             raise ParameterError(
                 "at", given=self.at, allowed="steps ≥ 1, each larger than the one before", remedy="change them"
             )

@@ -153,8 +153,9 @@ def main(
     ):
         for done, (entry, row) in enumerate(checked(wanted, limit, cluster, here), 1):
             rows[entry.command] = row
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-            file.flush()
+            if row["seconds"]:  # of a check that was lost with its worker, nothing is kept: it is tried again
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+                file.flush()
             text = f"{done}/{len(wanted)} {entry.target} {row['verdict']} ({row['seconds']} s): {row['text']}"
             print(text if only else text[:150], flush=True)
     if only:

@@ -27,6 +27,13 @@ FLAGS = {
     "fused": {"foreach": False, "fused": True},
 }
 
+
+def flags_of(kind: type, implementation: str) -> dict[str, bool]:
+    """The options that choose an implementation, as far as a class of optimizers has them: some have a loop only."""
+    known = inspect.signature(kind).parameters
+    return {flag: on for flag, on in FLAGS[implementation].items() if on or flag in known}
+
+
 TORCH_EPS = 1e-6
 """The number that torch adds to a norm before it divides by it."""
 
@@ -59,8 +66,7 @@ class Autograd(Run):
             raise Unsupported(f"one torch optimizer cannot be {' and '.join(sorted(kinds))} at once")
         with in_torchs_words((RuntimeError, TypeError, ValueError, AttributeError)):
             kind = getattr(torch.optim, kinds.pop())
-            known = inspect.signature(kind).parameters  # an optimizer may have the for-loop only
-            flags = {flag: on for flag, on in FLAGS[setting.implementation].items() if on or flag in known}
+            flags = flags_of(kind, setting.implementation)
             start = {name: value for name, value in groups[0].items() if name == "initial_accumulator_value"}
             self.optimizer: torch.optim.Optimizer = kind(groups, **flags, **start)  # Adagrad reads it of no group
             self.scheduler = torch_schedule(self.schedule, self.optimizer)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
+import parity
+from parity import stability, trace
 from parity.backends import torch_autograd
 from parity.errors import InputError
 from parity.experiment import Experiment
@@ -141,6 +144,19 @@ def test_steps_that_are_none_are_refused_in_one_line(resumed: Experiment, at: An
     with pytest.raises(InputError, match=re.escape(said)) as raised:
         from_dict(document)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("at", [7, None, "7"])
+def test_what_is_no_list_of_steps_is_refused_in_python_too(at: Any) -> None:
+    with pytest.raises(ParameterError, match="at: given"):
+        Resume(at=at)
+    assert Resume(at=[2, 5]) == Resume(at=(2, 5))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("tool", [trace, stability])
+def test_a_training_that_is_resumed_has_the_steps_and_the_limit_of_any_other(tool: Any) -> None:
+    asked = parity.load("check-plain")
+    assert str(tool(replace(asked, resume=Resume(at=(9,))))) == str(tool(asked))
 
 
 def test_a_step_that_the_run_does_not_have_is_refused(bench: Any) -> None:

@@ -12,7 +12,7 @@ from parity.explain.catalogue import NAMES, Name
 from parity.explain.cause import Cause, cause_of
 from parity.explain.measure.chain import Chain
 from parity.explain.names.option import PARTS, Option
-from parity.explain.names.weights import still_scaled
+from parity.explain.names.weights import dealt, still_scaled
 from refimpl.types import Array
 
 GRADIENT = ("loss", "penalty", "gradient", "data")
@@ -22,7 +22,7 @@ GRADIENT = ("loss", "penalty", "gradient", "data")
 def options(chain: Chain) -> Iterator[Option]:
     """Every name whose gradient is the measured one wherever it is not the asked one."""
     every = frozenset(PARTS)
-    for cause in causes(chain):
+    for cause in (*dealt(chain), *causes(chain)):
         design = cause.to(chain.design)
         if design is None or not design.consistent:
             continue

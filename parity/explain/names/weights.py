@@ -15,6 +15,9 @@ from parity.explain.measure.chain import Chain
 from parity.explain.measure.series import Series, compounding, laws, listed, shortest, steps_text
 from refimpl.types import Array
 
+RANKS = 4
+"""Ranks at most that rows are tried to be dealt to, whatever was measured."""
+
 
 def causes(chain: Chain) -> Iterator[Cause]:
     """The first pattern that holds: a number for each step, for each place in the batch, for each row; else all."""
@@ -27,6 +30,24 @@ def causes(chain: Chain) -> Iterator[Cause]:
     off = [k for k, (times, bar) in enumerate(zip(q, bars, strict=True)) if np.any(np.abs(times - 1) > bar)][:2]
     times = ", ".join(f"in step {k} {_numbers(q[k])} times" for k in off or [0])
     yield counted(q, "rows-as-measured", numbers=sum(map(len, q)), named=False, times=times)
+
+
+def dealt(chain: Chain) -> Iterator[Cause]:
+    """The mean of the means of ranks with unequal shares of a batch: in few bits, rows are not measured so well."""
+    sizes = [len(rows) for rows in chain.design.rows]
+    for ranks in range(2, min(min(sizes), RANKS) + 1):
+        shards = {n: _shards(n, ranks) for n in sizes}
+        full = shards[max(sizes)]
+        if np.ptp(full):
+            q = [n / (ranks * shards[n][np.arange(n) % ranks]) for n in sizes]
+            most = q[sizes.index(max(sizes))]
+            words = {"ranks": ranks, "shards": listed(full), "n": max(sizes), "times": _numbers(most)}
+            yield counted(q, "rows-ranks-unequal", **words)
+
+
+def _shards(n: int, ranks: int) -> Array:
+    """How many of n rows each rank has, where every so-manieth is its own."""
+    return np.array([len(range(r, n, ranks)) for r in range(ranks)])
 
 
 def counted(q: Sequence[Array], id: str, **words: Any) -> Cause:
@@ -194,7 +215,7 @@ def _of_places(q: Array, low: Array, high: Array) -> tuple[str, dict[str, Any]]:
     if m > 1 and _within(expected, low, high):
         return "rows-mean-of-means", {"sizes": ", ".join(str(size) for size, _ in groups)}
     for ranks in range(2, n):
-        shards = np.array([len(range(r, n, ranks)) for r in range(ranks)])
+        shards = _shards(n, ranks)
         if np.ptp(shards) and _within(n / (ranks * shards[np.arange(n) % ranks]), low, high):
             return "rows-ranks-unequal", {"ranks": ranks, "shards": listed(shards)}
     doubled = np.flatnonzero(q > 1.5 * np.min(q))

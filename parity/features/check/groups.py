@@ -5,9 +5,6 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from torch import distributed
-from torch.distributed import distributed_c10d
-
 
 def keep_groups() -> list[Any]:
     """Hold the groups that user code destroys; they are closed as they would be. Returns the list that holds them.
@@ -16,6 +13,9 @@ def keep_groups() -> list[Any]:
     the end of the group waits for a thread of gloo while it holds Python's lock; the thread may need the lock to drop
     what it has left, and then neither goes on (torch 2.13.0).
     """
+    from torch import distributed
+    from torch.distributed import distributed_c10d
+
     kept: list[Any] = []
     original = distributed_c10d.destroy_process_group
 

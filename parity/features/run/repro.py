@@ -77,7 +77,11 @@ def _step(one: Run, trajectory: Trajectory, quantity: Quantity) -> dict[str, Any
         "untouched": quantity.kind == "untouched gradient",
     }
     if one.setting.formulation != "manual":
-        flags = {"foreach": one.setting.implementation == "foreach", "fused": one.setting.implementation == "fused"}
+        import torch
+
+        from parity.backends.torch_autograd import flags_of
+
+        flags = flags_of(getattr(torch.optim, type(optimizer).__name__), one.setting.implementation)
         return context | {
             "kind": "torch.optim",
             "optimizer": type(optimizer).__name__,

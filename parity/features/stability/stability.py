@@ -174,7 +174,7 @@ class _Asked:
         anew = experiment.batches.order == "shuffled" and experiment.batches.size  # else all epochs are the same
         try:
             check_plain(experiment, "a limit in closed form")
-            material = replace(experiment, epochs=DRAWN if anew else 1).draw()
+            material = replace(experiment, epochs=DRAWN if anew else 1, resume=None).draw()
             problem = Problem(model=experiment.model, loss=experiment.loss, penalties=kept)
             _check_size(experiment, material.order)
             asked = cls(

@@ -22,7 +22,7 @@ def shortened(experiment: Experiment, material: Material, steps: int) -> Experim
     ends = np.cumsum([len(batches) for batches in material.order])
     if not (isinstance(steps, Integral) and 1 <= steps <= ends[-1]):
         raise OptionError(Option("steps"), f" {steps}: {experiment.name} has {ends[-1]} steps; give 1 to {ends[-1]}")
-    return replace(experiment, epochs=int(np.searchsorted(ends, steps)) + 1)
+    return replace(experiment, epochs=int(np.searchsorted(ends, steps)) + 1, resume=None)
 
 
 def check_row(row: int, batches: list[Array]) -> None:

@@ -45,8 +45,6 @@ WITH_DDP: Mapping[str, tuple[str, ...]] = {
     "other rate": ("ranks-part",),
 }
 """The same of those that wrap their model, which imports half of torch once more."""
-CAUGHT_IN_BFLOAT16 = ("unequal",)
-"""Faults that are caught in bfloat16 and have another name there: the bound of centred targets is wide."""
 SAID = {
     "sum": "the gradient is 2 times their mean",
     "sum by hand": "the gradient is 2 times their mean",
@@ -83,9 +81,8 @@ def test_correct_ranks_agree_and_each_fault_is_named(dtype: str, named: Mapping[
         assert (diagnosis.verdict == "disagree") == bool(ids), (what, diagnosis.text)
         equal = any("2 ranks hold the same" in note for note in diagnosis.notes)
         assert equal != ("ranks-part" in ids), (what, diagnosis.notes)
-        if dtype != "bfloat16" or what not in CAUGHT_IN_BFLOAT16:
-            found = tuple(one.id for one in diagnosis.findings)
-            assert found[: len(ids)] == ids and SAID.get(what, "") in diagnosis.text, (what, diagnosis.text)
+        found = tuple(one.id for one in diagnosis.findings)
+        assert found[: len(ids)] == ids and SAID.get(what, "") in diagnosis.text, (what, diagnosis.text)
 
 
 @pytest.mark.slow
