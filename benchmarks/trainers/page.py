@@ -33,7 +33,7 @@ python -m benchmarks.trainers --only lightning    # the rows of one trainer, pri
 The script of a row is `python benchmarks/trainers/programs/PROGRAM.py PROBE`; the programs are linked below, the probe
 is named in each section. [`probe.py`](../benchmarks/trainers/programs/probe.py) has the data and
 [`reading.py`](../benchmarks/trainers/programs/reading.py) reads the numbers. The experiments are in
-[`benchmarks/trainers/experiments`](../benchmarks/trainers/experiments).
+`benchmarks/trainers/experiments`.
 """
 Run = Mapping[str, Any]
 
