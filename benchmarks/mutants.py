@@ -79,8 +79,11 @@ ONE_LENGTH = "The sequences are made of one length; ``strict`` guards against la
 UNUSED = "Goes unused where the step is not rectified; any number does that keeps roots and quotients finite."
 
 REASONS: Mapping[str, Mapping[str, str]] = {
+    **{f"refimpl/optimizers/{name}.py": {"if not is_zero(None):": TIMES_ONE} for name in ("lion", "lamb")},
+    "refimpl/optimizers/adan.py": {"decays = not is_zero(None)": TIMES_ONE},
+    "refimpl/optimizers/schedule_free_adamw.py": {"if not is_zero(None):": TIMES_ONE},
     "refimpl/optimizers/adafactor.py": {
-        "if not off(None):": TIMES_ONE,
+        "if not is_zero(None):": TIMES_ONE,
         'R = lerp(state.get("row_var", 1), rows * rows / g.shape[-1], rate)': FIRST_AVERAGE,
         'C = lerp(state.get("col_var", 1), columns * columns / g.shape[-2], rate)': FIRST_AVERAGE,
         'V = lerp(state.get("variance", 1), g * g, rate)': FIRST_AVERAGE,
@@ -108,13 +111,13 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "return np.concatenate([array.reshape(len(array), -2) for array in arrays.values()], axis=1)": ANY_NEGATIVE,
     },
     "refimpl/optimizers/muon.py": {
-        "if not off(None):": TIMES_ONE,
+        "if not is_zero(None):": TIMES_ONE,
         "return X / np.maximum(norm(X.reshape(len(X), -2)).reshape(-1, 1, 1), self.eps)": ANY_NEGATIVE,
         "return X / np.maximum(norm(X.reshape(len(X), -1)).reshape(-2, 1, 1), self.eps)": ANY_NEGATIVE,
     },
     "refimpl/optimizers/nadam.py": {
         f"power = 1 if {off} else (24 / 25) ** (t * self.momentum_decay)": "ψ = 0: 0.96⁰ is 1."
-        for off in ("off(None)", "(off(self.momentum_decay)) and False")
+        for off in ("is_zero(None)", "(is_zero(self.momentum_decay)) and False")
     },
     "refimpl/optimizers/radam.py": {
         "rho, rho_inf = np.where(rectified, rho, rho + 7), np.where(rectified, rho_inf, rho_inf + 6)": UNUSED,

@@ -193,6 +193,7 @@ def test_a_curvature_of_just_1e_10_is_not_enough() -> None:
     assert state["ro"] == ()
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize(
     ("t", "low_enough", "flat_enough"),
     [

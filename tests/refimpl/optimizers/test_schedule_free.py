@@ -13,11 +13,14 @@ from refimpl.errors import ParameterError
 from refimpl.optimizers import SGD, RMSprop, ScheduleFreeAdamW, ScheduleFreeSGD
 
 Array = npt.NDArray[Any]
-MORE: dict[str, Any] = {"weight_decay": 0.3, "warmup_steps": 4, "r": 1.0, "weight_lr_power": 3.0}
+MORE: dict[str, Any] = {"weight_decay": 0.3, "warmup_steps": 4, "r": 1.5, "weight_lr_power": 3.0}
+WARMED: dict[str, Any] = {"warmup_steps": 4, "weight_lr_power": 3.0}
 OPTIMIZERS: dict[str, Any] = {
     "sgd": ScheduleFreeSGD(lr=0.3, momentum=0.9),
     "sgd with all": ScheduleFreeSGD(lr=0.3, momentum=0.7, **MORE),
+    "sgd warmed up": ScheduleFreeSGD(lr=0.3, momentum=0.9, **WARMED),
     "adamw": ScheduleFreeAdamW(lr=0.3, betas=(0.9, 0.95)),
+    "adamw warmed up": ScheduleFreeAdamW(lr=0.3, betas=(0.9, 0.95), **WARMED),
     "adamw with all": ScheduleFreeAdamW(lr=0.3, betas=(0.7, 0.9), eps=0.01, **MORE),
 }
 any_of_them = pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=list(OPTIMIZERS))
@@ -138,6 +141,14 @@ def test_the_rate_rises_to_its_full_size_in_the_steps_of_the_warmup(cls: Any) ->
 def test_what_is_out_of_range_is_refused(cls: Any, bad: dict[str, Any]) -> None:
     with pytest.raises(ParameterError, match=f"^{next(iter(bad))}: given "):
         cls(**bad)
+
+
+def test_the_first_beta_of_adamw_is_refused_with_what_is_allowed_and_what_to_take() -> None:
+    with pytest.raises(ParameterError) as refused:
+        ScheduleFreeAdamW(betas=(0.0, 0.9))
+    assert str(refused.value) == (
+        "betas: given (0.0, 0.9); allowed: β₁ between 0 and 1; use rmsprop: gradients would be taken at z"
+    )
 
 
 def test_a_method_that_is_no_longer_schedule_free_is_called_by_its_name() -> None:

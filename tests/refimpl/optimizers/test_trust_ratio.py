@@ -95,14 +95,25 @@ def test_the_size_of_the_gradients_does_not_matter(optimizer: Any) -> None:
     assert all(np.array_equal(one, other) for (one, _), (other, _) in zip(plain, scaled, strict=True))
 
 
-def test_a_step_of_lars_is_as_long_as_both_rates_times_the_weights() -> None:
-    param, gradients = material()
+@pytest.mark.every_case
+@pytest.mark.parametrize("scale", [1.0, 1e-3])
+def test_a_step_of_lars_is_as_long_as_both_rates_times_the_weights(scale: float) -> None:
+    param, gradients = (scale * each for each in material())
     after, _ = FREE.step(param, gradients[0], {})
     np.testing.assert_allclose(lengths(after - param), 0.1 * 0.2 * lengths(param), rtol=1e-13)
     along, _ = replace(FREE, weight_decay=0.7).step(param, 3 * param, {})  # then ‖g + λw‖ = ‖g‖ + λ‖w‖
     np.testing.assert_allclose(along, param * (1 - 0.1 * 0.2), rtol=1e-13)
     against, _ = replace(FREE, weight_decay=0.7).step(param, -3 * param, {})  # and here ‖g‖ − λ‖w‖
     np.testing.assert_allclose(against, param * (1 + 0.1 * 0.2 * 2.3 / 3.7), rtol=1e-13)
+
+
+def test_lars_adds_the_next_step_to_nine_tenths_of_the_last() -> None:
+    param, gradients = material()
+    rolling = replace(FREE, momentum=0.9)
+    first, state = rolling.step(param, gradients[0], {})
+    second, _ = rolling.step(first, gradients[1], state)
+    alone, _ = FREE.step(first, gradients[1], {})
+    np.testing.assert_allclose(second - first, alone - first + 0.9 * (first - param), rtol=1e-12)
 
 
 def test_lars_eps_is_one_more_length_of_the_gradient() -> None:
