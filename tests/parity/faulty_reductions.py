@@ -175,6 +175,23 @@ def other_rate(training: Any) -> None:
         group["lr"] *= 1 + training.rank
 
 
+def doubled_rate(training: Any) -> None:
+    """The rate of all ranks is twice what is asked."""
+    for group in training.optimizer.param_groups:
+        group["lr"] *= 2
+
+
+def resumes_with_doubled_rate(training: Any) -> None:
+    """What is loaded has twice the rate."""
+    reload = training.reload
+
+    def reload_and_double() -> None:
+        reload()
+        doubled_rate(training)
+
+    training.reload = reload_and_double
+
+
 def other_start(training: Any) -> None:
     """The other rank begins with weights of its own."""
     if training.rank:

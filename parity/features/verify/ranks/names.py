@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from parity.features.verify.case import Case
+from parity.features.verify.ranks.hypers import hyper_findings
 from parity.features.verify.ranks.plan import Plan
 from parity.features.verify.ranks.probe import Counts, Pair, Place, exact_value, format_of, read
 from parity.features.verify.ranks.record import Record
@@ -34,7 +35,7 @@ def findings(case: Case, plan: Plan, records: Sequence[Record]) -> list[str]:
             said[sentence if everywhere else f"in {name}, {sentence}"] = None
     counted = [name for name, sentences in by_parameter.items() if not sentences]
     said |= dict.fromkeys(format_findings(case, plan, records, counted))
-    return [*said, *weights_findings(plan, records)][:4]
+    return [*hyper_findings(case, records), *said, *weights_findings(plan, records)][:4]
 
 
 def parameter_findings(case: Case, plan: Plan, records: Sequence[Record], name: str) -> Sentences:
