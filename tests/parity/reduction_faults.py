@@ -37,22 +37,24 @@ from tests.parity.faulty_reductions import (
     rank_dropped_rest_averaged,
     rank_halved,
     reduced_by_hand,
-    replica_shifted,
     resumes_with_doubled_rate,
-    resumes_without_state,
-    resumes_without_weights,
     rows_summed,
     scaled,
     sent_in_bfloat16,
-    shards_in_bfloat16,
-    shards_never_sync,
-    shards_summed,
     stale,
     steps_on_rank_0_alone,
     summed,
     syncs_all_but_the_last,
-    zero_sends_nothing,
     zeroed_between,
+)
+from tests.parity.faulty_shards import (
+    replica_shifted,
+    resumes_without_state,
+    resumes_without_weights,
+    shards_in_bfloat16,
+    shards_never_sync,
+    shards_summed,
+    zero_sends_nothing,
 )
 
 

@@ -28,6 +28,7 @@ from parity.features.verify.ranks.reductions import REDUCTIONS
 from parity.features.verify.ranks.whole import replicas
 from parity.features.verify.verify import select
 from refimpl.arithmetic.formats import FORMATS
+from tests.parity.faulty_shards import halves_v, halves_weights
 from tests.parity.reduction_faults import FAULTS
 
 
@@ -78,6 +79,24 @@ def test_a_sum_is_named_under_an_optimizer_that_hides_it(group: Group) -> None:
     """Adam takes the same steps of a mean and of a sum, but for ε."""
     result = group.run(case(optimizer="Adam", options="defaults"), FAULTS["sum instead of mean"].change)
     assert "the gradients are summed, not divided by 2" in result.text
+
+
+DIVIDED = ("fsdp/plain", "fsdp/ignored", "dtensor/shard", "dtensor/replicate", "dtensor/rows", "hsdp/plain")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", DIVIDED)
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
+def test_what_adafactor_does_to_divided_rows_is_known_and_hides_no_fault(group: Group, place: str, dtype: str) -> None:
+    reduction, situation = place.split("/")
+    asked = case(
+        optimizer="Adafactor", options="decay", dtype=dtype, implementation=reduction, situation=situation, size=7
+    )
+    whole = place in ("dtensor/replicate", "dtensor/rows", "hsdp/plain")
+    assert as_known(group.run(asked)).verdict == ("agree" if whole else "known")
+    assert as_known(group.run(asked, halves_weights)).verdict == "disagree"
+    only_v = as_known(group.run(asked, halves_v))
+    assert only_v.verdict == "disagree", only_v.text
 
 
 @pytest.mark.slow

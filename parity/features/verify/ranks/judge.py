@@ -13,6 +13,7 @@ from parity.features.verify.case import Case, Result
 from parity.features.verify.ranks.bound import reduced
 from parity.features.verify.ranks.hypers import asked_optimizer, hypers
 from parity.features.verify.ranks.names import findings
+from parity.features.verify.ranks.own_rows import explained_by_own_rows
 from parity.features.verify.ranks.plan import BY_ROWS, Asked, Plan, plan_of
 from parity.features.verify.ranks.record import Record, Step
 from parity.features.verify.ranks.whole import assembled
@@ -38,6 +39,7 @@ def judge(case: Case, asked: Asked, records: Sequence[Record]) -> Result:
     pieces = [*begins(plan, records), *gradients(case, plan, records), *updated(case, plan, records, updates)]
     pieces += [*kept(plan, records), *still(plan, records), *ranks_equal(plan, records), *as_asked(case, records)]
     result = result_of(case, pieces, updates, len(updates))
+    result = explained_by_own_rows(result, [update for update, _ in updates], records)
     named = findings(case, plan, records) if result.verdict == "disagree" else []
     if not named:
         return result
