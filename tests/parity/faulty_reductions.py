@@ -63,7 +63,7 @@ def multiplied(buffer: Tensor) -> Tensor:
 
 
 def rank_dropped(buffer: Tensor) -> Tensor:
-    return total(buffer * (dist.get_rank() == 0)) / 2
+    return total(buffer * (dist.get_rank() == 0)) / dist.get_world_size()
 
 
 def rank_dropped_rest_averaged(buffer: Tensor) -> Tensor:
@@ -101,7 +101,7 @@ def sent_in_bfloat16(buffer: Tensor) -> Tensor:
 
 def last_element_forgotten(buffer: Tensor) -> Tensor:
     own = buffer.clone()
-    result = total(buffer) / 2
+    result = total(buffer) / dist.get_world_size()
     result[-1] = own[-1]
     return result
 
@@ -111,7 +111,7 @@ def stale(training: Any) -> None:
     kept: list[Tensor] = []
 
     def reduce(buffer: Tensor) -> Tensor:
-        kept.append((total(buffer.clone()) / 2).clone())
+        kept.append((total(buffer.clone()) / dist.get_world_size()).clone())
         return kept[max(0, len(kept) - 2)].clone()
 
     register(reduce, training)

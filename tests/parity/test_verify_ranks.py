@@ -23,7 +23,7 @@ from parity.features.verify.known import as_known
 from parity.features.verify.ranks.bound import reduced
 from parity.features.verify.ranks.cover import OPTIMIZERS, cases
 from parity.features.verify.ranks.group import Group, run_cases
-from parity.features.verify.ranks.probe import coded, format_of, pairs, read, rounds
+from parity.features.verify.ranks.probe import coded, divisors, format_of, pairs, read, rounds
 from parity.features.verify.ranks.reductions import REDUCTIONS
 from parity.features.verify.ranks.whole import replicas
 from parity.features.verify.verify import select
@@ -60,6 +60,35 @@ def test_a_planted_fault_is_named(group: Group, name: str, dtype: str) -> None:
     fault = FAULTS[name]
     result = group.run(case(dtype=dtype, implementation=fault.reduction, situation=fault.situation), fault.change)
     assert result.verdict == "disagree" and fault.said in result.text, result.text
+
+
+@pytest.fixture(scope="module")
+def three() -> Iterator[Group]:
+    """Three ranks, whose mean is rounded."""
+    ranks = Group(3)
+    yield ranks
+    ranks.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("sum instead of mean", "the gradients are summed, not divided by 3 ("),
+        ("rank dropped", "rank 1 is not counted, rank 2 is not counted ("),
+        ("bias not reduced", "in b, the ranks are not synchronised: each has its own gradient alone; "),
+        ("last element forgotten", "the ranks are not synchronised: each has its own gradient alone; "),
+        ("stale", "step 1 is made with the gradient of step 0 ("),
+        ("another rate", "lr is 0.06 in step 0 on rank 1, asked 0.03; the ranks' weights differ after step 0"),
+    ],
+)
+def test_on_three_ranks_a_fault_is_named_and_what_is_rounded_is_none(
+    three: Group, name: str, said: str, dtype: str
+) -> None:
+    result = three.run(case(ranks=3, dtype=dtype), FAULTS[name].change)
+    assert result.verdict == "disagree" and said in result.text, result.text
+    assert "reduced in" not in result.text and not re.search("[,:] +[;(]", result.text), result.text
 
 
 @pytest.mark.slow
@@ -178,6 +207,14 @@ def test_no_order_of_adding_and_dividing_rounds_a_probe(format: str, ranks: int)
                 for place in order:
                     total = FORMATS[format].round(total + FORMATS[format].round(codes[tuple(place)] / before))
                 assert FORMATS[format].round(total / (ranks // before)) == exact
+
+
+def test_the_divisors_of_the_digits_have_the_ranks_and_their_square() -> None:
+    codes = coded([(0, 0), (1, 0)], 1.0, 53)
+    for divisor in (32, 32**2):
+        number = sum(codes.values()) / divisor
+        assert read(number, codes, 53, divisors(32)) == dict.fromkeys(codes, Fraction(1, divisor))
+        assert read(number, codes, 53) is None
 
 
 @pytest.mark.parametrize("counts", [(1, 1, 1, 1), (2, 2, 0, 0), (1, 0, 1, 1), (1, 2, 1, 0), (3, 1, 0, 2)])
