@@ -168,7 +168,10 @@ def test_dtypes_that_are_asked_for_are_all_run() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ({"optimizers": ["LBFGS"]}, "LBFGS: unknown; allowed: SGD"),
+        ({"optimizers": ["lbfgs"]}, "LBFGS: is not run on ranks, since its step is made in a closure; allowed: SGD"),
+        ({"optimizers": ["SparseAdam"]}, "SparseAdam: is not run on ranks, since its gradients are sparse"),
+        ({"optimizers": ["Adan"]}, "Adan: unknown; allowed: SGD"),
+        ({"expression": "LBFGS/rate/ddp/float32/cpu/plain/7/ranks2"}, "LBFGS: is not run on ranks, since its step"),
         ({"implementations": ["fused"]}, "fused: unknown; allowed: ddp"),
         ({"dtypes": ["float16"]}, "float16: unknown; allowed: float64"),
         ({"situations": ["groups"]}, "groups: unknown; allowed: plain"),
@@ -176,14 +179,25 @@ def test_dtypes_that_are_asked_for_are_all_run() -> None:
         ({"expression": "SGD/momentum/ddp/float32/cpu/colwise/7/ranks2"}, "no situation colwise; allowed: plain"),
         ({"expression": "SGD/momentum/hsdp/float32/cpu/plain/7/ranks3"}, "no ranks 3; allowed: 2, 4, 6"),
         ({"expression": "SGD/momentum/ddp/float32/cpu/plain/7/ranks999"}, "no ranks 999; allowed: 2, 3, 4"),
+        ({"expression": "SGD/momentum/ddp/float32/cpu/plain/7/ranks0"}, "no ranks 0; allowed: 2, 3, 4"),
+        ({"expression": "SGD/momentum/ddp/float32/cpu/plain/7/ranks65"}, "no ranks 65; allowed: 2, 3, 4"),
+        ({"expression": "SGD/momentum/for-loop/float32/cpu/plain/7/ranks1"}, "no case is left"),
+        (
+            {"expression": "SGD/momentum/ddp/float32/cpu/plain/7/ranks2", "ranks": 3},
+            "-k SGD/momentum/ddp/float32/cpu/plain/7/ranks2: is a case of 2 ranks, given 3; leave ranks out",
+        ),
+        (
+            {"expression": "SGD/momentum/for-loop/float32/cpu/plain/7", "ranks": 3},
+            "-k SGD/momentum/for-loop/float32/cpu/plain/7: is a case of one rank, given 3; leave ranks out",
+        ),
         ({"expression": "Muon/defaults/fsdp/float32/cpu/plain/7/ranks2"}, "no optimizer Muon; allowed: SGD, Adam"),
     ],
 )
 def test_what_ranks_do_not_have_is_refused_in_one_line(words: dict[str, Any], said: str) -> None:
     asked = {"optimizers": None, "implementations": None, "dtypes": None, "devices": None, "situations": None}
-    expression = words.pop("expression", "")
+    given = {"ranks": None if "expression" in words else 2, **asked, **words}
     with pytest.raises(InputError) as refusal:
-        select(**{**asked, **words}, expression=expression, ranks=None if expression else 2)
+        select(**given)
     assert said in str(refusal.value) and "\n" not in str(refusal.value)
 
 
