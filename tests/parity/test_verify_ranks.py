@@ -22,8 +22,9 @@ from parity.features.verify.case import Case
 from parity.features.verify.known import as_known
 from parity.features.verify.ranks.bound import reduced
 from parity.features.verify.ranks.cover import OPTIMIZERS, cases
-from parity.features.verify.ranks.group import Group, run_cases
+from parity.features.verify.ranks.group import Group, run_all, run_cases
 from parity.features.verify.ranks.probe import coded, divisors, format_of, pairs, read, rounds
+from parity.features.verify.ranks.rank import Answer
 from parity.features.verify.ranks.reductions import REDUCTIONS
 from parity.features.verify.ranks.whole import replicas
 from parity.features.verify.verify import select
@@ -320,6 +321,47 @@ def test_a_rank_that_fails_is_named_none_survives_and_the_next_case_has_new_rank
         assert group.run(case()).verdict == "agree"
     finally:
         group.stop()
+
+
+def refuses_at_the_end(training: Any) -> None:
+    """The last rank refuses when nothing is left that the others wait for."""
+    run = training.run
+
+    def and_refuse() -> Any:
+        record = run()
+        if training.rank == 1:
+            raise Unsupported("not on this rank")
+        return record
+
+    training.run = and_refuse
+
+
+@pytest.mark.slow
+def test_a_refusal_by_one_rank_is_an_error_that_names_it() -> None:
+    group = Group(2, limit=8.0)
+    try:
+        result = group.run(case(), refuses_at_the_end)
+        assert (result.verdict, result.text) == ("error", "rank 1 refused what others did: not on this rank")
+        assert not group.processes
+    finally:
+        group.stop()
+
+
+def cannot_meet(connection: Any, rank: int, *_: object) -> None:
+    connection.send(Answer("error", f"RuntimeError: no route from {rank}"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [2, 4])
+def test_ranks_that_cannot_meet_end_the_run_after_the_first_case(monkeypatch: pytest.MonkeyPatch, jobs: int) -> None:
+    begun: list[int] = []
+    start = Group.start
+    monkeypatch.setattr("parity.features.verify.ranks.group.serve", cannot_meet)
+    monkeypatch.setattr(Group, "start", lambda group: (begun.append(1), start(group))[1])
+    some = [case(size=size) for size in (7, 8, 15, 16, 17, 31)]
+    with pytest.raises(InputError, match=r"^ranks 2: the ranks cannot meet \(rank 0: RuntimeError: no route from 0\)"):
+        list(run_all(some, jobs))
+    assert len(begun) <= jobs // 2  # each group once
 
 
 def is_alive(pid: int) -> bool:
