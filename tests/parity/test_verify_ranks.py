@@ -7,6 +7,8 @@ import os
 import re
 import shlex
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from fractions import Fraction
@@ -200,6 +202,25 @@ def test_what_ranks_do_not_have_is_refused_in_one_line(words: dict[str, Any], sa
     with pytest.raises(InputError) as refusal:
         select(**given)
     assert said in str(refusal.value) and "\n" not in str(refusal.value)
+
+
+WITHOUT_DISTRIBUTED = """
+import sys
+import torch
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith("torch.distributed."):
+            raise ImportError(name)
+
+sys.meta_path.insert(0, Missing())
+import parity.features.verify.verify
+"""
+
+
+@pytest.mark.slow
+def test_verify_needs_no_part_of_torch_distributed_until_ranks_are_started() -> None:
+    subprocess.run([sys.executable, "-c", WITHOUT_DISTRIBUTED], check=True)
 
 
 # -- the probes -----------------------------------------------------------------------------------------------------
