@@ -16,7 +16,9 @@ from refimpl.types import Array
 OfRun = Literal["data", "initial", "initial state", "train loss", "validation loss", "norm"]
 OfBatch = Literal["loss", "objective", "objective as asked", "gradient", "gradient off span"]
 OfStep = Literal["untouched gradient", "untouched input", "state", "update", "whole step", "average"]
-OfTensor = Literal["value", "start value", "loaded", "untouched", "version", "gradient untouched", "clipped"]
+OfTensor = Literal[
+    "value", "start value", "loaded", "untouched", "version", "gradient untouched", "clipped", "as asked"
+]
 OfTensors = Literal["accumulated", "reduced", "ranks", "storage", "count"]
 OfStage = Literal["start", "gram", "polynomial", "iterate", "products"]
 Kind = Literal[OfRun, OfBatch, OfStep, OfTensor, OfTensors, OfStage]

@@ -63,7 +63,7 @@ def multiplied(buffer: Tensor) -> Tensor:
 
 
 def rank_dropped(buffer: Tensor) -> Tensor:
-    return total(buffer * (dist.get_rank() == 0)) / 2
+    return total(buffer * (dist.get_rank() == 0)) / dist.get_world_size()
 
 
 def rank_dropped_rest_averaged(buffer: Tensor) -> Tensor:
@@ -101,7 +101,7 @@ def sent_in_bfloat16(buffer: Tensor) -> Tensor:
 
 def last_element_forgotten(buffer: Tensor) -> Tensor:
     own = buffer.clone()
-    result = total(buffer) / 2
+    result = total(buffer) / dist.get_world_size()
     result[-1] = own[-1]
     return result
 
@@ -111,7 +111,7 @@ def stale(training: Any) -> None:
     kept: list[Tensor] = []
 
     def reduce(buffer: Tensor) -> Tensor:
-        kept.append((total(buffer.clone()) / 2).clone())
+        kept.append((total(buffer.clone()) / dist.get_world_size()).clone())
         return kept[max(0, len(kept) - 2)].clone()
 
     register(reduce, training)
@@ -173,6 +173,23 @@ def other_rate(training: Any) -> None:
     """The rate of the other rank is another one."""
     for group in training.optimizer.param_groups:
         group["lr"] *= 1 + training.rank
+
+
+def doubled_rate(training: Any) -> None:
+    """The rate of all ranks is twice what is asked."""
+    for group in training.optimizer.param_groups:
+        group["lr"] *= 2
+
+
+def resumes_with_doubled_rate(training: Any) -> None:
+    """What is loaded has twice the rate."""
+    reload = training.reload
+
+    def reload_and_double() -> None:
+        reload()
+        doubled_rate(training)
+
+    training.reload = reload_and_double
 
 
 def other_start(training: Any) -> None:
@@ -286,53 +303,3 @@ def accumulated_in_bfloat16(training: Any) -> None:
 def divides_by_active(training: Any) -> None:
     """``Join`` divides by the ranks that still have batches."""
     training.options = {"divide_by_initial_world_size": False}
-
-
-# -- parameters that are divided ------------------------------------------------------------------------------------
-
-
-def shards_summed(training: Any) -> None:
-    """The sum over ranks is multiplied, so that no mean is left."""
-    micro_batches(training, partial(times, None, None, 2.0))
-
-
-def shards_in_bfloat16(training: Any) -> None:
-    """The mixed precision of another run."""
-    training.options = {"reduce_dtype": "bfloat16"}
-    training.make(1.0)
-
-
-def shards_never_sync(training: Any) -> None:
-    """The gradients of all micro-batches stay on their ranks, and the step has none."""
-    training.wrapped.set_requires_gradient_sync(False)
-    training.syncing = lambda _: contextlib.nullcontext()
-
-
-def zero_sends_nothing(training: Any) -> None:
-    """Each rank steps its own parameters, and no other rank hears of it."""
-    training.step = training.optimizer.optim.step
-
-
-def replica_shifted(training: Any) -> None:
-    """The replicas have other rates."""
-    other_rate(training)
-
-
-def resumes_without_state(training: Any) -> None:
-    """The optimizer begins anew where all is loaded."""
-
-    def reload() -> None:
-        for state in training.optimizer.state.values():
-            state["momentum_buffer"].zero_()
-
-    training.reload = reload
-
-
-def resumes_without_weights(training: Any) -> None:
-    """The weights are not loaded."""
-
-    def reload() -> None:
-        for parameter in training.model.parameters():
-            parameter.data.mul_(3.0)
-
-    training.reload = reload

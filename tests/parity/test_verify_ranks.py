@@ -7,6 +7,8 @@ import os
 import re
 import shlex
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from fractions import Fraction
@@ -22,12 +24,14 @@ from parity.features.verify.case import Case
 from parity.features.verify.known import as_known
 from parity.features.verify.ranks.bound import reduced
 from parity.features.verify.ranks.cover import OPTIMIZERS, cases
-from parity.features.verify.ranks.group import Group, run_cases
-from parity.features.verify.ranks.probe import coded, format_of, pairs, read, rounds
+from parity.features.verify.ranks.group import Group, run_all, run_cases
+from parity.features.verify.ranks.probe import coded, divisors, format_of, pairs, read, rounds
+from parity.features.verify.ranks.rank import Answer
 from parity.features.verify.ranks.reductions import REDUCTIONS
 from parity.features.verify.ranks.whole import replicas
 from parity.features.verify.verify import select
 from refimpl.arithmetic.formats import FORMATS
+from tests.parity.faulty_shards import halves_v, halves_weights
 from tests.parity.reduction_faults import FAULTS
 
 
@@ -61,6 +65,35 @@ def test_a_planted_fault_is_named(group: Group, name: str, dtype: str) -> None:
     assert result.verdict == "disagree" and fault.said in result.text, result.text
 
 
+@pytest.fixture(scope="module")
+def three() -> Iterator[Group]:
+    """Three ranks, whose mean is rounded."""
+    ranks = Group(3)
+    yield ranks
+    ranks.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("sum instead of mean", "the gradients are summed, not divided by 3 ("),
+        ("rank dropped", "rank 1 is not counted, rank 2 is not counted ("),
+        ("bias not reduced", "in b, the ranks are not synchronised: each has its own gradient alone; "),
+        ("last element forgotten", "the ranks are not synchronised: each has its own gradient alone; "),
+        ("stale", "step 1 is made with the gradient of step 0 ("),
+        ("another rate", "lr is 0.06 in step 0 on rank 1, asked 0.03; the ranks' weights differ after step 0"),
+    ],
+)
+def test_on_three_ranks_a_fault_is_named_and_what_is_rounded_is_none(
+    three: Group, name: str, said: str, dtype: str
+) -> None:
+    result = three.run(case(ranks=3, dtype=dtype), FAULTS[name].change)
+    assert result.verdict == "disagree" and said in result.text, result.text
+    assert "reduced in" not in result.text and not re.search("[,:] +[;(]", result.text), result.text
+
+
 @pytest.mark.slow
 def test_correct_reductions_of_a_sample_agree_or_are_known_or_refused() -> None:
     results = list(map(as_known, run_cases(cases(2, quick=True))))
@@ -78,6 +111,24 @@ def test_a_sum_is_named_under_an_optimizer_that_hides_it(group: Group) -> None:
     """Adam takes the same steps of a mean and of a sum, but for ε."""
     result = group.run(case(optimizer="Adam", options="defaults"), FAULTS["sum instead of mean"].change)
     assert "the gradients are summed, not divided by 2" in result.text
+
+
+DIVIDED = ("fsdp/plain", "fsdp/ignored", "dtensor/shard", "dtensor/replicate", "dtensor/rows", "hsdp/plain")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", DIVIDED)
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
+def test_what_adafactor_does_to_divided_rows_is_known_and_hides_no_fault(group: Group, place: str, dtype: str) -> None:
+    reduction, situation = place.split("/")
+    asked = case(
+        optimizer="Adafactor", options="decay", dtype=dtype, implementation=reduction, situation=situation, size=7
+    )
+    whole = place in ("dtensor/replicate", "dtensor/rows", "hsdp/plain")
+    assert as_known(group.run(asked)).verdict == ("agree" if whole else "known")
+    assert as_known(group.run(asked, halves_weights)).verdict == "disagree"
+    only_v = as_known(group.run(asked, halves_v))
+    assert only_v.verdict == "disagree", only_v.text
 
 
 @pytest.mark.slow
@@ -120,7 +171,10 @@ def test_dtypes_that_are_asked_for_are_all_run() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ({"optimizers": ["LBFGS"]}, "LBFGS: unknown; allowed: SGD"),
+        ({"optimizers": ["lbfgs"]}, "LBFGS: is not run on ranks, since its step is made in a closure; allowed: SGD"),
+        ({"optimizers": ["SparseAdam"]}, "SparseAdam: is not run on ranks, since its gradients are sparse"),
+        ({"optimizers": ["Adan"]}, "Adan: unknown; allowed: SGD"),
+        ({"expression": "LBFGS/rate/ddp/float32/cpu/plain/7/ranks2"}, "LBFGS: is not run on ranks, since its step"),
         ({"implementations": ["fused"]}, "fused: unknown; allowed: ddp"),
         ({"dtypes": ["float16"]}, "float16: unknown; allowed: float64"),
         ({"situations": ["groups"]}, "groups: unknown; allowed: plain"),
@@ -128,15 +182,45 @@ def test_dtypes_that_are_asked_for_are_all_run() -> None:
         ({"expression": "SGD/momentum/ddp/float32/cpu/colwise/7/ranks2"}, "no situation colwise; allowed: plain"),
         ({"expression": "SGD/momentum/hsdp/float32/cpu/plain/7/ranks3"}, "no ranks 3; allowed: 2, 4, 6"),
         ({"expression": "SGD/momentum/ddp/float32/cpu/plain/7/ranks999"}, "no ranks 999; allowed: 2, 3, 4"),
+        ({"expression": "SGD/momentum/ddp/float32/cpu/plain/7/ranks0"}, "no ranks 0; allowed: 2, 3, 4"),
+        ({"expression": "SGD/momentum/ddp/float32/cpu/plain/7/ranks65"}, "no ranks 65; allowed: 2, 3, 4"),
+        ({"expression": "SGD/momentum/for-loop/float32/cpu/plain/7/ranks1"}, "no case is left"),
+        (
+            {"expression": "SGD/momentum/ddp/float32/cpu/plain/7/ranks2", "ranks": 3},
+            "-k SGD/momentum/ddp/float32/cpu/plain/7/ranks2: is a case of 2 ranks, given 3; leave ranks out",
+        ),
+        (
+            {"expression": "SGD/momentum/for-loop/float32/cpu/plain/7", "ranks": 3},
+            "-k SGD/momentum/for-loop/float32/cpu/plain/7: is a case of one rank, given 3; leave ranks out",
+        ),
         ({"expression": "Muon/defaults/fsdp/float32/cpu/plain/7/ranks2"}, "no optimizer Muon; allowed: SGD, Adam"),
     ],
 )
 def test_what_ranks_do_not_have_is_refused_in_one_line(words: dict[str, Any], said: str) -> None:
     asked = {"optimizers": None, "implementations": None, "dtypes": None, "devices": None, "situations": None}
-    expression = words.pop("expression", "")
+    given = {"ranks": None if "expression" in words else 2, **asked, **words}
     with pytest.raises(InputError) as refusal:
-        select(**{**asked, **words}, expression=expression, ranks=None if expression else 2)
+        select(**given)
     assert said in str(refusal.value) and "\n" not in str(refusal.value)
+
+
+WITHOUT_DISTRIBUTED = """
+import sys
+import torch
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith("torch.distributed."):
+            raise ImportError(name)
+
+sys.meta_path.insert(0, Missing())
+import parity.features.verify.verify
+"""
+
+
+@pytest.mark.slow
+def test_verify_needs_no_part_of_torch_distributed_until_ranks_are_started() -> None:
+    subprocess.run([sys.executable, "-c", WITHOUT_DISTRIBUTED], check=True)
 
 
 # -- the probes -----------------------------------------------------------------------------------------------------
@@ -159,6 +243,14 @@ def test_no_order_of_adding_and_dividing_rounds_a_probe(format: str, ranks: int)
                 for place in order:
                     total = FORMATS[format].round(total + FORMATS[format].round(codes[tuple(place)] / before))
                 assert FORMATS[format].round(total / (ranks // before)) == exact
+
+
+def test_the_divisors_of_the_digits_have_the_ranks_and_their_square() -> None:
+    codes = coded([(0, 0), (1, 0)], 1.0, 53)
+    for divisor in (32, 32**2):
+        number = sum(codes.values()) / divisor
+        assert read(number, codes, 53, divisors(32)) == dict.fromkeys(codes, Fraction(1, divisor))
+        assert read(number, codes, 53) is None
 
 
 @pytest.mark.parametrize("counts", [(1, 1, 1, 1), (2, 2, 0, 0), (1, 0, 1, 1), (1, 2, 1, 0), (3, 1, 0, 2)])
@@ -250,6 +342,47 @@ def test_a_rank_that_fails_is_named_none_survives_and_the_next_case_has_new_rank
         assert group.run(case()).verdict == "agree"
     finally:
         group.stop()
+
+
+def refuses_at_the_end(training: Any) -> None:
+    """The last rank refuses when nothing is left that the others wait for."""
+    run = training.run
+
+    def and_refuse() -> Any:
+        record = run()
+        if training.rank == 1:
+            raise Unsupported("not on this rank")
+        return record
+
+    training.run = and_refuse
+
+
+@pytest.mark.slow
+def test_a_refusal_by_one_rank_is_an_error_that_names_it() -> None:
+    group = Group(2, limit=8.0)
+    try:
+        result = group.run(case(), refuses_at_the_end)
+        assert (result.verdict, result.text) == ("error", "rank 1 refused what others did: not on this rank")
+        assert not group.processes
+    finally:
+        group.stop()
+
+
+def cannot_meet(connection: Any, rank: int, *_: object) -> None:
+    connection.send(Answer("error", f"RuntimeError: no route from {rank}"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [2, 4])
+def test_ranks_that_cannot_meet_end_the_run_after_the_first_case(monkeypatch: pytest.MonkeyPatch, jobs: int) -> None:
+    begun: list[int] = []
+    start = Group.start
+    monkeypatch.setattr("parity.features.verify.ranks.group.serve", cannot_meet)
+    monkeypatch.setattr(Group, "start", lambda group: (begun.append(1), start(group))[1])
+    some = [case(size=size) for size in (7, 8, 15, 16, 17, 31)]
+    with pytest.raises(InputError, match=r"^ranks 2: the ranks cannot meet \(rank 0: RuntimeError: no route from 0\)"):
+        list(run_all(some, jobs))
+    assert len(begun) <= jobs // 2  # each group once
 
 
 def is_alive(pid: int) -> bool:

@@ -16,7 +16,8 @@ MOST_RANKS = 64
 SIZES = (1, 3, 7, 8, 15, 16, 17, 31, 33, 100, 1000)
 """Number of elements: around the edges of vector registers and of the blocks of kernels."""
 
-ID = re.compile("/".join(["([^/]+)"] * 6) + r"/(\d{1,9})(?:/ranks(\d{1,4}))?(?:/seed(\d+))?", re.ASCII)
+# one rank is no part of an id; other numbers that are not allowed are refused by what they are
+ID = re.compile("/".join(["([^/]+)"] * 6) + r"/(\d{1,9})(?:/ranks(0|[2-9]|[1-9]\d{1,3}))?(?:/seed(\d+))?", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,7 @@ class Case:
     def id(self) -> str:
         """The id of the case, by which ``-k`` finds it."""
         parts = (self.optimizer, self.options, self.implementation, self.dtype, self.device, self.situation, self.size)
-        own = (f"/ranks{self.ranks}" if self.ranks > 1 else "") + (f"/seed{self.seed}" if self.seed else "")
+        own = (f"/ranks{self.ranks}" if self.ranks != 1 else "") + (f"/seed{self.seed}" if self.seed else "")
         return "/".join(map(str, parts)) + own
 
     @classmethod
@@ -60,7 +61,7 @@ class Case:
             situation=situation,
             size=int(size),
             seed=int(seed or 0),
-            ranks=int(ranks or 1),
+            ranks=1 if ranks is None else int(ranks),
         )
 
     @property

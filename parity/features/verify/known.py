@@ -16,14 +16,16 @@ from parity.features.known.fact import STATES
 from parity.features.known.known import KNOWN
 from parity.features.verify.case import Case, Result
 from parity.features.verify.options import OPTIONS
+from parity.features.verify.ranks.own_rows import SAID as OWN_ROWS
+from parity.features.verify.ranks.reductions import REDUCTIONS
 from parity.features.verify.situations.reload import other_implementation
 
 LOW = ("bfloat16", "float16")
 STRIDED = ("strided", "transposed", "strided-gradient")
 LATE = ("unfrozen-late", "added-later", "frozen-midway")
 RELOADED = ("reload", "reload-other", "checkpoint")
-DIVIDED = ("fsdp", "hsdp", "dtensor")
-"""Reductions in which each rank has a part of each parameter."""
+REPLICAS = {"hsdp": 2}
+"""How many groups of ranks have a whole parameter each, where it is not one."""
 STATE = ("weight", "exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "sum", "untouched")
 
 
@@ -59,6 +61,14 @@ def low(case: Case) -> bool:
 
 def sgd(implementation: str) -> Callable[[Case], bool]:
     return lambda case: case.optimizer == "SGD" and implementation in running(case)
+
+
+def divided(case: Case) -> bool:
+    """Whether each rank has a part of each parameter."""
+    if case.ranks == 1:
+        return False
+    asked = REDUCTIONS[case.implementation][case.situation].asked
+    return asked.sharded and case.ranks > REPLICAS.get(case.implementation, 1)
 
 
 SHOWS: Mapping[str, Shows] = {
@@ -109,7 +119,7 @@ SHOWS: Mapping[str, Shows] = {
         lambda case: case.optimizer == "Adafactor" and case.situation == "dtypes", ("weight",)
     ),
     "adafactor-norms-of-shards": Shows(
-        lambda case: case.optimizer == "Adafactor" and case.implementation in DIVIDED, ("weight",)
+        lambda case: case.optimizer == "Adafactor" and divided(case), ("weight",), OWN_ROWS
     ),
     "muon-overwrites-buffer": Shows(
         lambda case: (

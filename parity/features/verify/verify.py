@@ -93,7 +93,10 @@ def select(
     """The cases that the command line asks for. Raises :class:`InputError` for an unknown word, or if none is left."""
     backend = TorchBackend()
     named, narrowed = Case.parse(expression), bool(optimizers or implementations or dtypes or situations)
-    if named is not None and not narrowed and ranks in (None, named.ranks):
+    if named is not None and ranks not in (None, named.ranks):
+        whose = "one rank" if named.ranks == 1 else f"{named.ranks} ranks"
+        raise OptionError(f"-k {named.id}: is a case of {whose}, given {ranks}; leave ", Option("ranks"), " out")
+    if named is not None and not narrowed:
         return [_existing(named, backend)]
     if ranks is not None and any(device != "cpu" for device in devices or ()):
         raise OptionError(Option("ranks"), f" {ranks}: are processes on the CPU; allowed: ", Option("device"), " cpu")
@@ -110,6 +113,8 @@ def select(
         given = given_words[what]
         names = [spelled(name, (*known, "all")) for name in given or ()]
         for name in names:
+            if ranks and what == "optimizers":
+                reduced.check_reduced(spelled(name, reduced.NOT_ON_RANKS), "--optimizer")
             if name not in (*known, "all"):
                 option = f"--{what[:-1]} {name}"
                 raise InputError(f"{option}: unknown; allowed: {', '.join(known)}{nearest(name, known)}")
@@ -153,7 +158,8 @@ def _existing(case: Case, backend: TorchBackend) -> Case:
         "situation": (case.situation, known_words["situations"]),
         "size": (case.size, SIZES),
     }
-    if case.ranks > 1:
+    if case.ranks != 1:
+        reduced.check_reduced(case.optimizer, f"-k {case.id}:")
         situations = REDUCTIONS.get(case.implementation, {})
         how = situations.get(case.situation)
         axes["situation"] = (case.situation, situations)

@@ -39,8 +39,6 @@ def reduced(
     """The expectation of a reduced gradient ``(1, …)``; ``fits``: no number on the way to it needs to be rounded."""
     quantity = Quantity("reduced", name)
     counted = {place: g for place, g in gradients.items() if counts[place]}
-    if not counted:
-        return equal(quantity, step, _there(candidate), np.zeros((1, 1)))
     if len({counts[place] for place in counted}) > 1:
         raise ValueError("the places that count have one divisor")
     divisor = 1 / counts[next(iter(counted))]
@@ -64,7 +62,3 @@ def narrowest(names: Iterable[str]) -> Format:
     some = [FORMATS[name] for name in names]
     digits, emin = min(format.digits for format in some), max(format.emin for format in some)
     return next((f for f in some if (f.digits, f.emin) == (digits, emin)), Format("narrowest", digits, emin))
-
-
-def _there(candidate: Array | None) -> Array:
-    return np.full((1, 1), np.nan) if candidate is None else candidate

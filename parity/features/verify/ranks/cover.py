@@ -13,9 +13,15 @@ from parity.features.verify.options import OPTIONS
 from parity.features.verify.ranks.reductions import REDUCTIONS, SITUATIONS
 
 DTYPES = ("float64", "float32", "bfloat16")
-NOT_ON_RANKS = ("LBFGS", "SparseAdam")
-"""The first makes its step in a closure, and the gradients of the second are sparse: neither is reduced here."""
+NOT_ON_RANKS = {"LBFGS": "its step is made in a closure", "SparseAdam": "its gradients are sparse"}
+"""Optimizers whose gradients are not reduced here, and why."""
 OPTIMIZERS = tuple(name for name in OPTIONS if name not in NOT_ON_RANKS)
+
+
+def check_reduced(optimizer: str, given: str) -> None:
+    """Raise :class:`InputError` where an optimizer is not reduced here; ``given``: the words before its name."""
+    if why := NOT_ON_RANKS.get(optimizer):
+        raise InputError(f"{given} {optimizer}: is not run on ranks, since {why}; allowed: {', '.join(OPTIMIZERS)}")
 
 
 def cases(
@@ -34,8 +40,7 @@ def cases(
     situation once. Raises :class:`InputError` where an optimizer is not reduced here.
     """
     for name in optimizers:
-        if name in NOT_ON_RANKS:
-            raise InputError(f"--optimizer {name}: is not run on ranks; allowed: {', '.join(OPTIMIZERS)}")
+        check_reduced(name, "--optimizer")
     chosen: list[Case] = []
     for k, optimizer in enumerate(optimizers):
         cells = list(_cells(k, optimizer, count, implementations, dtypes, situations))

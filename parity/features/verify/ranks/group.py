@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from parity.errors import Option, OptionError
 from parity.features.verify.case import Case, Result
 from parity.features.verify.ranks.judge import judge
 from parity.features.verify.ranks.rank import Answer, Change, serve
@@ -82,10 +83,19 @@ class Group:
     def take(self) -> list[Answer] | str:
         """What each rank says of the case; or why not all of them have an answer, and which has none.
 
-        Where anything is said but a record, or a refusal by all, the group is ended.
+        Where anything is said but a record by all, or a refusal by all, the group is ended. Raises :class:`InputError`
+        where the processes cannot meet, as they could not in any other case.
         """
-        answers, ended = ({}, {}) if self.unready else self._wait(self.limit)
-        said = self.unready or self._failure(answers, ended, self.limit)
+        if self.unready:
+            self.stop()
+            raise OptionError(
+                Option("ranks"),
+                f" {self.count}: the ranks cannot meet ({self.unready}); what was judged is kept: see that processes "
+                "of this machine reach each other, and go on with ",
+                Option("resume"),
+            )
+        answers, ended = self._wait(self.limit)
+        said = self._failure(answers, ended, self.limit)
         if said is None:
             return [answers[rank] for rank in range(self.count)]
         self.stop()
@@ -129,6 +139,10 @@ class Group:
             return f"{names} gave no result in {limit * PATIENCE if failed else limit:.0f} s"
         if failed:
             return f"the ranks wait for each other: rank {min(failed)}: {failed[min(failed)].said}"
+        refused = {rank: answer for rank, answer in answers.items() if answer.kind == "unsupported"}
+        if 0 < len(refused) < self.count:
+            rank = min(refused)
+            return f"rank {rank} refused what others did: {refused[rank].said}"
         return None
 
 
@@ -156,6 +170,9 @@ def run_all(cases: Sequence[Case], jobs: int) -> Iterator[Result]:
                 results.put(result)
                 if stops.is_set():
                     break
+        except BaseException:
+            stops.set()  # the other groups end, too
+            raise
         finally:
             results.put(None)
 

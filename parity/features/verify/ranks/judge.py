@@ -11,7 +11,9 @@ import numpy as np
 
 from parity.features.verify.case import Case, Result
 from parity.features.verify.ranks.bound import reduced
+from parity.features.verify.ranks.hypers import asked_optimizer, hypers
 from parity.features.verify.ranks.names import findings
+from parity.features.verify.ranks.own_rows import explained_by_own_rows
 from parity.features.verify.ranks.plan import BY_ROWS, Asked, Plan, plan_of
 from parity.features.verify.ranks.record import Record, Step
 from parity.features.verify.ranks.whole import assembled
@@ -35,8 +37,9 @@ def judge(case: Case, asked: Asked, records: Sequence[Record]) -> Result:
     plan, records = plan_of(case, asked), assembled(records)
     updates: Updates = []
     pieces = [*begins(plan, records), *gradients(case, plan, records), *updated(case, plan, records, updates)]
-    pieces += [*kept(plan, records), *still(plan, records), *ranks_equal(plan, records)]
+    pieces += [*kept(plan, records), *still(plan, records), *ranks_equal(plan, records), *as_asked(case, records)]
     result = result_of(case, pieces, updates, len(updates))
+    result = explained_by_own_rows(result, [update for update, _ in updates], records)
     named = findings(case, plan, records) if result.verdict == "disagree" else []
     if not named:
         return result
@@ -115,6 +118,17 @@ def recorded_update(case: Case, name: str, number: int, step: Step, *, sharded: 
         return update, check
     own, place = 3 * optimizer.ns_steps, list(step.optimizers).index(name)
     return update, partial(check_muon, products=step.products[place * own : (place + 1) * own])
+
+
+def as_asked(case: Case, records: Sequence[Record]) -> Iterator[Expected]:
+    """In every step, the hyper-parameters in effect are those that the case asks for."""
+    asked = hypers(asked_optimizer(case))
+    for record in records:
+        for number, step in enumerate(record.steps):
+            for name, optimizer in step.optimizers.items():
+                for hyper, value in hypers(optimizer).items():
+                    equals = np.array([[float(value == asked[hyper])]])
+                    yield same(Quantity("as asked", name, hyper), number, np.ones((1, 1)), equals)
 
 
 def kept(plan: Plan, records: Sequence[Record]) -> Iterator[Expected]:

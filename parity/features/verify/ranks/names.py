@@ -8,8 +8,19 @@ from fractions import Fraction
 import numpy as np
 
 from parity.features.verify.case import Case
+from parity.features.verify.ranks.hypers import hyper_findings
 from parity.features.verify.ranks.plan import Plan
-from parity.features.verify.ranks.probe import Counts, Pair, Place, exact_value, format_of, read
+from parity.features.verify.ranks.probe import (
+    Counts,
+    Pair,
+    Place,
+    divisors,
+    exact_value,
+    format_of,
+    is_dyadic,
+    read,
+    roundings,
+)
 from parity.features.verify.ranks.record import Record
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.types import Array
@@ -34,7 +45,7 @@ def findings(case: Case, plan: Plan, records: Sequence[Record]) -> list[str]:
             said[sentence if everywhere else f"in {name}, {sentence}"] = None
     counted = [name for name, sentences in by_parameter.items() if not sentences]
     said |= dict.fromkeys(format_findings(case, plan, records, counted))
-    return [*said, *weights_findings(plan, records)][:4]
+    return [*hyper_findings(case, records), *said, *weights_findings(plan, records)][:4]
 
 
 def parameter_findings(case: Case, plan: Plan, records: Sequence[Record], name: str) -> Sentences:
@@ -62,30 +73,30 @@ def digits_findings(case: Case, plan: Plan, records: Sequence[Record], name: str
     rounds = [n for n, w in enumerate(plan.windows) if w.kind == "digits" and w.cycle == cycle]
     counted: list[dict[Place, Fraction]] = []
     wanted: list[dict[Place, Fraction]] = []
-    unread, wrong, where = "", False, ""
+    unread, wrong, where, digits = "", False, "", _digits(case, plan)
     for number in rounds:
         codes = plan.windows[number].codes
         gradients = reduced_gradients(records, number, name)
-        if (text := _earlier(plan, number, name, gradients)) is not None:
+        if (text := _earlier(plan, number, name, gradients, digits)) is not None:
             return [text]
         for rank, gradient in enumerate(gradients):
             if rank == len(counted):
                 counted, wanted = [*counted, {}], [*wanted, {}]
             counts = plan.counts(name, number, rank)
             exact = float(exact_value(codes, counts))
-            places = np.flatnonzero(gradient != exact)
+            places = np.flatnonzero(~_is_value(gradient, exact, counts, digits))
             value = float(gradient[places[0] if len(places) else 0])
             wrong = wrong or len(places) > 0
             if 0 < len(places) < len(gradient):
                 where = f"{_span(places)} of {len(gradient)}: "
             wanted[rank] |= {place: counts[place] for place in codes}
-            if (these := read(value, codes, _digits(case, plan))) is not None:
+            if (these := read(value, codes, digits, divisors(plan.ranks))) is not None:
                 counted[rank] |= these
             elif not unread:
                 unread = f"the gradient of step {number} is {value:.9g} on rank {rank}, exactly {exact:.9g}"
     if not wrong:
         return []
-    return [where + text for text in ([unread] if unread else counted_findings(plan, counted, wanted))]
+    return [where + text for text in ([unread] if unread else counted_findings(plan, counted, wanted)) if text]
 
 
 def counted_findings(plan: Plan, counted: Sequence[Counts], wanted: Sequence[Counts]) -> list[str]:
@@ -104,13 +115,21 @@ def _span(places: Array) -> str:
     return f"element {first}" if first == last else f"elements {first} to {last}"
 
 
+def _is_value(gradient: Array, value: float, counts: Counts, digits: int) -> Array:
+    """Where a gradient is this value; up to the roundings of a reduction, where the divisor is no power of two."""
+    dyadic = all(is_dyadic(count) for count in counts.values() if count)
+    allowed = 0.0 if dyadic else roundings(len(counts), digits) * abs(value)
+    return np.asarray(np.abs(gradient - value) <= allowed)
+
+
 def _digits(case: Case, plan: Plan) -> int:
     return min(FORMATS[name or case.dtype].digits for name in (plan.asked.local, plan.asked.wire, case.dtype))
 
 
-def _earlier(plan: Plan, number: int, name: str, gradients: Sequence[Array]) -> str | None:
+def _earlier(plan: Plan, number: int, name: str, gradients: Sequence[Array], digits: int) -> str | None:
     """Whether what came out is the gradient of an earlier step, or has it in it."""
-    now = float(exact_value(plan.windows[number].codes, plan.counts(name, number, 0)))
+    counts = plan.counts(name, number, 0)
+    now = float(exact_value(plan.windows[number].codes, counts))
     for earlier in range(number - 1, -1, -1):
         before = plan.windows[earlier]
         if before.kind != "digits":
@@ -118,9 +137,9 @@ def _earlier(plan: Plan, number: int, name: str, gradients: Sequence[Array]) -> 
         then = float(exact_value(before.codes, plan.counts(name, earlier, 0)))
         if then == now:
             continue
-        if all(np.all(g == then) for g in gradients):
+        if all(np.all(_is_value(g, then, counts, digits)) for g in gradients):
             return f"step {number} is made with the gradient of step {earlier}"
-        if all(np.all(g == now + then) for g in gradients):
+        if all(np.all(_is_value(g, now + then, counts, digits)) for g in gradients):
             return f"the gradient of step {earlier} is still in that of step {number}"
     return None
 
@@ -196,6 +215,8 @@ def format_findings(case: Case, plan: Plan, records: Sequence[Record], counted: 
     names = [name for name in counted if name not in (*plan.asked.alone, *plan.asked.unused)]
     for name in names:
         divisor = 1 / max(plan.counts(name, number, 0).values())
+        if not is_dyadic(divisor):  # no format holds the quotient
+            continue
         values = np.concatenate([np.array([]), *reduced_gradients(records, number, name)])
         size = plan.start[name].size
         pairs = [window.pairs[e % size % len(window.pairs)] for e in range(len(values))]

@@ -17,6 +17,7 @@ needs t bits, and ``1 + 2^(1−t)`` of one rank, an *operand* that needs them be
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -24,6 +25,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from parity.step.design import REDUCTION
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.types import Array
 
@@ -31,8 +33,8 @@ ROOMY, NARROW = 4, 2
 """Bits of a place: B = 2⁴, or 2² in formats of few bits."""
 SCALES = (1.0, -0.5, 2.0)
 """The factors s of the rounds, so that a gradient of another round is no multiple of this one's by a count."""
-LARGEST_DIVISOR = 16
-"""The largest divisor that is tried to read the digits; counts of a quarter and the like are read with it."""
+SMALL_DIVISORS = range(1, 17)
+"""Divisors that are tried to read the digits; counts of a quarter and the like are read with them."""
 BY_DIGITS = {8: "bfloat16", 11: "float16", 24: "float32", 53: "float64"}
 """The format of so many bits."""
 
@@ -60,8 +62,20 @@ def exact_value(codes: Mapping[Place, float], counts: Counts) -> Fraction:
     return sum((counts[place] * Fraction(code) for place, code in codes.items()), Fraction(0))
 
 
-def read(value: float, codes: Mapping[Place, float], digits: int) -> Counts | None:
-    """What a reduced number counts; None where no divisor makes digits of it.
+def roundings(places: int, digits: int) -> float:
+    """The largest relative error of a sum of so many places of one sign, its divisions and its copies."""
+    return math.expm1((places + REDUCTION) * math.log1p(2.0**-digits))  # (1 + u)ⁿ − 1
+
+
+def divisors(ranks: int) -> list[int]:
+    """The divisors that are tried to read the digits: small ones, the number of ranks and its square."""
+    return sorted({*SMALL_DIVISORS, ranks, ranks**2})
+
+
+def read(
+    value: float, codes: Mapping[Place, float], digits: int, divisors: Sequence[int] = SMALL_DIVISORS
+) -> Counts | None:
+    """What a reduced number counts; None where none of the divisors makes digits of it.
 
     ``digits`` of the format: a divisor that is no power of two leaves a quotient that was rounded.
     """
@@ -70,10 +84,10 @@ def read(value: float, codes: Mapping[Place, float], digits: int) -> Counts | No
     scale = next(iter(codes.values()))
     number, base = Fraction(value) / Fraction(scale), base_of(codes)
     readings: list[tuple[int, int, list[int]]] = []
-    for divisor in range(1, LARGEST_DIVISOR + 1):
+    for divisor in divisors:
         whole = number * divisor
         nearest = round(whole)
-        rounded = 0 if is_dyadic(Fraction(divisor)) else 4 * abs(whole) / 2**digits
+        rounded = 0 if is_dyadic(Fraction(divisor)) else abs(whole) * Fraction(roundings(len(codes), digits))
         if nearest >= 0 and abs(whole - nearest) <= min(rounded, Fraction(1, 8)):
             figures = [nearest // base**p % base for p in range(len(codes))]
             if nearest < base ** len(codes):

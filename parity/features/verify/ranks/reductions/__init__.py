@@ -56,7 +56,7 @@ DDP: Mapping[str, Reduction] = {
     "checkpoint": Reduction(DataParallel, Asked(reloads=1)),
 }
 MATRICES = ("Muon",)
-"""Optimizers that multiply whole matrices: of divided ones, no product is recorded."""
+"""Optimizers that multiply whole matrices: of divided ones, and of ``DTensor``, no product is recorded."""
 
 
 def sharded(training: type[Training], options: Mapping[str, Any] | None = None, **asked: Any) -> Reduction:
@@ -94,9 +94,9 @@ TENSOR_PARALLEL: Mapping[str, Reduction] = {
 }
 DTENSOR: Mapping[str, Reduction] = {
     "shard": sharded(Distributed, {"shard": True, "reduce": "avg"}),
-    "replicate": sharded(Distributed, {"reduce": "avg"}),
+    "replicate": Reduction(Distributed, options={"reduce": "avg"}, without=MATRICES),
     "sum": sharded(Distributed, {"shard": True, "reduce": "sum"}, divisor=1),
-    "rows": sharded(Distributed, divisor=1),
+    "rows": Reduction(Distributed, Asked(divisor=1), without=MATRICES),
     "checkpoint": sharded(Distributed, {"shard": True, "reduce": "avg"}, reloads=1),
 }
 REDUCTIONS: Mapping[str, Mapping[str, Reduction]] = {

@@ -11,17 +11,12 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from torch import Tensor
-from torch.distributed.algorithms.ddp_comm_hooks import default_hooks
-from torch.nn.parallel import DistributedDataParallel
 
 from parity.features.verify.ranks.record import Record
 from parity.features.verify.ranks.training import Training
 
-HOOKS = {
-    "allreduce": default_hooks.allreduce_hook,
-    "fp16": default_hooks.fp16_compress_hook,
-    "bf16": default_hooks.bf16_compress_hook,
-}
+HOOKS = {"allreduce": "allreduce_hook", "fp16": "fp16_compress_hook", "bf16": "bf16_compress_hook"}
+"""torch's names of the communication hooks."""
 
 
 class DataParallel(Training):
@@ -32,10 +27,14 @@ class DataParallel(Training):
     broadcasts = True
 
     def wrap(self) -> Any:
+        from torch.nn.parallel import DistributedDataParallel
+
         options = {name: value for name, value in self.options.items() if name not in ("hook", "sync_each")}
         wrapped = DistributedDataParallel(self.model, **options)
         if hook := self.options.get("hook"):
-            wrapped.register_comm_hook(None, HOOKS[hook])
+            from torch.distributed.algorithms.ddp_comm_hooks import default_hooks
+
+            wrapped.register_comm_hook(None, getattr(default_hooks, HOOKS[hook]))
         return wrapped
 
     def syncing(self, last: bool) -> AbstractContextManager[Any]:
@@ -61,6 +60,8 @@ class Joined(DataParallel):
     """The last rank has fewer batches, and joins in the reductions of the others."""
 
     def wrap(self) -> Any:
+        from torch.nn.parallel import DistributedDataParallel
+
         return DistributedDataParallel(self.model)
 
     def run(self) -> Record:
