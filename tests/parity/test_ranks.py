@@ -181,7 +181,7 @@ def test_a_penalty_in_the_loss_is_reduced_with_it(bench: Any) -> None:
 
 def test_the_loop_of_the_page_agrees(bench: Any) -> None:
     text = (Path(__file__).parents[2] / "docs" / "trainers.md").read_text(encoding="utf-8")
-    toml, shown = re.findall(
+    toml, shown, *_ = re.findall(
         r"^```\w+\n(.*?)^```", text.split("## Ranks")[1].split("\n## ")[0], flags=re.DOTALL | re.MULTILINE
     )
     document = tomllib.loads(to_toml(experiment(bench, ranks=None)) + toml)
