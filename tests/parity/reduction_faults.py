@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 
+from parity.features.verify.case import Case
 from tests.parity.faulty_reductions import (
     Change,
     accumulated_in_bfloat16,
@@ -56,6 +58,21 @@ from tests.parity.faulty_shards import (
     shards_summed,
     zero_sends_nothing,
 )
+
+
+def case(**changes: Any) -> Case:
+    """A case of two ranks, with other words than the usual ones."""
+    base = {
+        "optimizer": "SGD",
+        "options": "momentum+decay",
+        "implementation": "ddp",
+        "dtype": "float32",
+        "device": "cpu",
+        "situation": "plain",
+        "size": 17,
+        "ranks": 2,
+    }
+    return Case(**{**base, **changes})
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,30 +14,15 @@ from typing import Any
 import pytest
 
 from parity.cli import main
-from parity.errors import InputError, Unsupported
+from parity.errors import InputError
 from parity.features.verify.case import Case
 from parity.features.verify.known import as_known
 from parity.features.verify.ranks.cover import OPTIMIZERS, cases
-from parity.features.verify.ranks.group import Group, run_all, run_cases
-from parity.features.verify.ranks.rank import Answer
+from parity.features.verify.ranks.group import Group, run_cases
 from parity.features.verify.ranks.reductions import REDUCTIONS
 from parity.features.verify.verify import select
 from tests.parity.faulty_shards import halves_v, halves_weights
-from tests.parity.reduction_faults import FAULTS
-
-
-def case(**changes: Any) -> Case:
-    base = {
-        "optimizer": "SGD",
-        "options": "momentum+decay",
-        "implementation": "ddp",
-        "dtype": "float32",
-        "device": "cpu",
-        "situation": "plain",
-        "size": 17,
-        "ranks": 2,
-    }
-    return Case(**{**base, **changes})
+from tests.parity.reduction_faults import FAULTS, case
 
 
 @pytest.fixture(scope="module")
@@ -215,101 +197,6 @@ import parity.features.verify.verify
 @pytest.mark.slow
 def test_verify_needs_no_part_of_torch_distributed_until_ranks_are_started() -> None:
     subprocess.run([sys.executable, "-c", WITHOUT_DISTRIBUTED], check=True)
-
-
-# -- ranks that fail ------------------------------------------------------------------------------------------------
-
-
-def dies(training: Any) -> None:
-    if training.rank == 1:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-def hangs(training: Any) -> None:
-    if training.rank == 1:
-        time.sleep(600)
-
-
-def raises(training: Any) -> None:
-    if training.rank == 1:
-        raise ArithmeticError("of this rank alone")
-
-
-def refuses_alone(training: Any) -> None:
-    if training.rank == 1:
-        raise Unsupported("not on this rank")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (dies, "rank 1: the process was killed by SIGKILL"),
-        (hangs, "rank 1 gave no result in 4 s"),
-        (raises, "rank 1: ArithmeticError: of this rank alone"),
-        (refuses_alone, "rank 0"),
-    ],
-)
-def test_a_rank_that_fails_is_named_none_survives_and_the_next_case_has_new_ranks(change: Any, said: str) -> None:
-    group = Group(2, limit=8.0)
-    try:
-        assert group.run(case()).verdict == "agree"
-        before = [process.pid for process in group.processes]
-        result = group.run(case(), change)
-        assert result.verdict == "error" and said in result.text, result.text
-        assert not group.processes and not [pid for pid in before if is_alive(pid)]
-        assert group.run(case()).verdict == "agree"
-    finally:
-        group.stop()
-
-
-def refuses_at_the_end(training: Any) -> None:
-    """The last rank refuses when nothing is left that the others wait for."""
-    run = training.run
-
-    def and_refuse() -> Any:
-        record = run()
-        if training.rank == 1:
-            raise Unsupported("not on this rank")
-        return record
-
-    training.run = and_refuse
-
-
-@pytest.mark.slow
-def test_a_refusal_by_one_rank_is_an_error_that_names_it() -> None:
-    group = Group(2, limit=8.0)
-    try:
-        result = group.run(case(), refuses_at_the_end)
-        assert (result.verdict, result.text) == ("error", "rank 1 refused what others did: not on this rank")
-        assert not group.processes
-    finally:
-        group.stop()
-
-
-def cannot_meet(connection: Any, rank: int, *_: object) -> None:
-    connection.send(Answer("error", f"RuntimeError: no route from {rank}"))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("jobs", [2, 4])
-def test_ranks_that_cannot_meet_end_the_run_after_the_first_case(monkeypatch: pytest.MonkeyPatch, jobs: int) -> None:
-    begun: list[int] = []
-    start = Group.start
-    monkeypatch.setattr("parity.features.verify.ranks.group.serve", cannot_meet)
-    monkeypatch.setattr(Group, "start", lambda group: (begun.append(1), start(group))[1])
-    some = [case(size=size) for size in (7, 8, 15, 16, 17, 31)]
-    with pytest.raises(InputError, match=r"^ranks 2: the ranks cannot meet \(rank 0: RuntimeError: no route from 0\)"):
-        list(run_all(some, jobs))
-    assert len(begun) <= jobs // 2  # each group once
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 # -- the page -------------------------------------------------------------------------------------------------------

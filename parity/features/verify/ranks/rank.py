@@ -41,9 +41,13 @@ def serve(connection: Connection, rank: int, count: int, store: str, limit: floa
         os.environ["GLOO_SOCKET_IFNAME"] = own
     silence()
     try:
-        timeout = timedelta(seconds=limit)
-        dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=count, timeout=timeout)
-        importlib.import_module("torch._dynamo")  # it takes seconds, which the first case would pay
+        try:
+            timeout = timedelta(seconds=limit)
+            dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=count, timeout=timeout)
+            importlib.import_module("torch._dynamo")  # it takes seconds, which the first case would pay
+        except Exception as error:
+            connection.send(Answer("error", in_a_line(error)))
+            return
         connection.send(Answer("record", None))
         while True:
             case, change = connection.recv()
