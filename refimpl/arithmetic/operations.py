@@ -158,7 +158,10 @@ def matmul(a: Bounded, b: Bounded) -> Bounded:
     return a._accumulated(a.value @ b.value, error + n * profile.tau(profile.accumulate), reach)
 
 
-EPSILON, TINY = np.finfo(np.float64).eps, np.finfo(np.float64).smallest_subnormal
+EPSILON = np.finfo(np.float64).eps
+"""2v: the distance from 1 to the next number of float64."""
+TINY = np.finfo(np.float64).smallest_subnormal
+"""t: the smallest number of float64 above 0."""
 
 
 def _largest(a: Array, b: Array) -> Array:
