@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -248,6 +251,12 @@ def _environment(runs: Sequence[Run]) -> dict[str, str]:
     return environment
 
 
+def _import_pictures() -> None:
+    """Import what draws, which takes half a second, while NumPy and torch compute and leave Python to others."""
+    with suppress(Exception):  # whoever draws meets it again
+        import_module("parity.features.run.pictures")
+
+
 class _Folder:
     """The results folder: every file appears whole or not at all, and earlier files stay until replaced."""
 
@@ -262,6 +271,7 @@ class _Folder:
             raise OptionError(
                 f"{path}: cannot be written ({error.strerror}); choose another folder with ", Option("out")
             ) from error
+        Thread(target=_import_pictures).start()
 
     def save(self, trajectory: Trajectory, experiment: str, name: str) -> None:
         try:
