@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +19,8 @@ def test_a_number_between_0_and_1_is_off_by_no_more_than_the_way_to_the_farther_
     true: float, computed: float
 ) -> None:
     known = Bounded(np.array([true]), np.inf, PROFILE).within(0, 1)
-    assert abs(computed - true) <= known.error[0] <= 1 + 1e-15
+    bound = Fraction(*known.error[0].as_integer_ratio())
+    assert abs(Fraction(computed) - Fraction(true)) <= bound <= 1 + Fraction(1, 10**15)
 
 
 def test_a_smaller_bound_stays_and_nan_has_none() -> None:
