@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from parity.backends.base import Setting
+from parity.backends.torch_autograd import flags_of
 from parity.backends.torch_manual import UPDATES, TensorState
 from parity.experiment import Experiment
 from parity.features.run.repro import write_repro
@@ -265,6 +266,14 @@ def test_a_faulty_update_by_hand_is_reproduced(scripts: Scripts, bench: Any, mon
     results = scripts.run()
     assert {name: code for name, (code, _) in results.items()} == dict.fromkeys(results, 1)
     assert all("outside the allowance: reproduced" in out for _, out in results.values())
+
+
+@pytest.mark.every_case
+@pytest.mark.parametrize("name", ["SGD", "NAdam", "Rprop"])
+def test_the_flags_of_a_for_loop_are_those_that_the_class_has(name: str) -> None:
+    kind = getattr(torch.optim, name)
+    optimizer = kind([torch.ones(1, requires_grad=True)], **flags_of(kind, "for-loop"))
+    assert not optimizer.defaults.get("fused") and optimizer.defaults["foreach"] is False
 
 
 @pytest.mark.slow

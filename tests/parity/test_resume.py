@@ -105,6 +105,17 @@ def test_a_new_model_that_begins_elsewhere_is_said_not_to_be_judged(resumed: Exp
     assert any(note.startswith("7 of 20 steps are judged; another layer of this") for note in diagnosis.notes)
 
 
+def test_steps_of_another_layer_between_those_of_the_model_are_not_counted_after_it(resumed: Experiment) -> None:
+    def beside(task: Any) -> None:
+        other = torch.nn.Linear(task.features, 1, dtype=task.dtype)
+        optimizer = torch.optim.SGD(other.parameters(), lr=0.1)
+        other.weight.grad = torch.ones_like(other.weight)
+        optimizer.step()
+        training(task, report=False)
+
+    assert trajectory_here(beside, resumed, "float64")[1].others == 0
+
+
 FORGOTTEN: dict[str, list[str]] = {
     "state": ["state-lost"],
     "scheduler": ["schedule-restarted"],

@@ -39,6 +39,20 @@ def test_a_bound_is_wider_than_what_computing_it_in_53_bits_rounds_away(high_pre
         assert np.all(away + reach + rounding <= high_precision.array(result.error))
 
 
+@pytest.mark.parametrize("carrier", [np.longdouble, np.float64])
+def test_the_bound_of_a_product_is_wider_than_what_computing_it_in_float64_rounds_away(
+    carrier: Any, high_precision: Any
+) -> None:
+    rng, profile, n = np.random.default_rng(0), profile_of("float64", carrier=carrier), 3
+    (va, ea), (vb, eb) = rng.uniform(1, 2, (2, 40, n)), rng.uniform(1, 2, (2, n, 40))
+    a, b, error_a, error_b = map(high_precision.array, (va, vb, ea, eb))
+    spread = a @ error_b + error_a @ (b + error_b)
+    nu = n * high_precision.number(2) ** -53
+    exact = spread + nu / (1 - nu) * (a @ b + spread)
+    bounded: Any = Bounded(va, ea, profile) @ Bounded(vb, eb, profile)
+    assert np.all(exact <= high_precision.array(bounded.error))
+
+
 @pytest.mark.parametrize(
     ("left", "right"), [((1, 4), (4, 5)), ((3, 2, 4), (3, 4, 5)), ((2, 4), (4, 1)), ((4,), (4, 3))]
 )
