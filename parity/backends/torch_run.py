@@ -212,7 +212,7 @@ def record(tensors: Mapping[str, Any]) -> dict[str, Array]:
 
 
 def saved(state: Any) -> Any:
-    """What comes back of a checkpoint that was written and read."""
+    """The state as it comes back from a checkpoint that is written and read."""
     checkpoint = BytesIO()
     torch.save(state, checkpoint)
     checkpoint.seek(0)

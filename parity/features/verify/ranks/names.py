@@ -27,7 +27,7 @@ from refimpl.types import Array
 
 TIMES = {Fraction(0): "is not counted", Fraction(2): "counts twice", Fraction(1, 2): "counts half"}
 Sentences = dict[str, None]
-"""What was said, once each, in order."""
+"""Sentences in their order, each once."""
 
 
 def findings(case: Case, plan: Plan, records: Sequence[Record]) -> list[str]:
@@ -100,7 +100,7 @@ def digits_findings(case: Case, plan: Plan, records: Sequence[Record], name: str
 
 
 def counted_findings(plan: Plan, counted: Sequence[Counts], wanted: Sequence[Counts]) -> list[str]:
-    """What is said of the counts of each rank."""
+    """A sentence on the counts of each rank that has other ones than are asked."""
     if _own_only(counted, plan.ranks):
         return ["the ranks are not synchronised: each has its own gradient alone" + _divided_alone(counted)]
     if all(counts == counted[0] for counts in counted):
@@ -238,7 +238,7 @@ def format_findings(case: Case, plan: Plan, records: Sequence[Record], counted: 
 
 
 def weights_findings(plan: Plan, records: Sequence[Record]) -> list[str]:
-    """Where the ranks' weights part, and which rank was not stepped."""
+    """A sentence on the step after which the ranks hold other weights, and on the rank that was not stepped."""
     for record in records[1:]:
         if any(
             not _same(records[0].steps[0].before[name].value, record.steps[0].before[name].value) for name in plan.start

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -23,7 +24,7 @@ from refimpl.types import Array, Optimizer
 
 
 def own_part(tensor: Any) -> Tensor:
-    """What this rank has of a tensor that may be divided over ranks."""
+    """The part on this rank of a tensor that may be divided over ranks."""
     from torch.distributed.tensor import DTensor  # which takes a second, and the judge's process needs none of it
 
     plain: Tensor = tensor.detach()
@@ -57,7 +58,7 @@ class Given(nn.Module):
         return torch.stack(terms).sum()
 
 
-class Training:
+class Training(ABC):
     """A case on one rank. A reduction overrides how the model is wrapped and how a step's gradients are made."""
 
     broadcasts = False
@@ -84,17 +85,18 @@ class Training:
         """The model before it is wrapped."""
         return Given(start)
 
+    @abstractmethod
     def wrap(self) -> Any:
         """The model as the ranks share it."""
-        raise NotImplementedError
 
     def make_optimizer(self) -> Any:
         """torch's optimizer over the model's parameters."""
         return self.kind(self.model.parameters(), **OPTIONS[self.case.optimizer][self.case.options])
 
     def syncing(self, last: bool) -> AbstractContextManager[Any]:
-        """Around a micro-batch: nothing is sent before the last one."""
-        raise NotImplementedError
+        """A context around a micro-batch, in which nothing is sent before the last one; none where that needs none."""
+        del last
+        return contextlib.nullcontext()
 
     def micro_batch(self, gradients: Mapping[str, Tensor], last: bool) -> None:
         """One forward and backward pass."""
