@@ -24,9 +24,9 @@ from benchmarks.common import Grid, environment, run_all, say, significant, writ
 from parity.features.verify.case import Case
 from parity.features.verify.options import OPTIONS
 from parity.features.verify.session import Check, Session
-from parity.features.verify.situations import SITUATIONS
 from parity.judge.update import Update, reference_step
 from parity.record.reference import REFERENCES
+from parity.situations import SITUATIONS
 from parity.step.expected import Expected
 from refimpl.arithmetic.bounded import Bounded
 from refimpl.arithmetic.formats import FORMATS

@@ -25,7 +25,7 @@ from parity.features.answers.answers import ANSWERS
 from parity.features.bridges.bridges import BRIDGES
 from parity.features.known.known import KNOWN
 from parity.features.verify.options import OPTIONS
-from parity.features.verify.situations import SITUATIONS
+from parity.situations import SITUATIONS
 from refimpl.conventions import CONVENTIONS
 from refimpl.optimizers import OPTIMIZERS
 

@@ -17,7 +17,7 @@ import torch
 
 from parity.features.verify.case import DTYPES, IMPLEMENTATIONS, SIZES, Case
 from parity.features.verify.options import OPTIONS
-from parity.features.verify.situations import SITUATIONS
+from parity.situations import SITUATIONS
 
 FLAG = {"foreach": "foreach", "fused": "fused", "capturable": "capturable", "differentiable": "differentiable"}
 ELSEWHERE = ("cuda", "xpu", "hpu")

@@ -18,7 +18,7 @@ from parity.features.verify.case import Case, Result
 from parity.features.verify.options import OPTIONS
 from parity.features.verify.ranks.own_rows import SAID as OWN_ROWS
 from parity.features.verify.ranks.reductions import REDUCTIONS
-from parity.features.verify.situations.reload import other_implementation
+from parity.situations.reload import other_implementation
 
 LOW = ("bfloat16", "float16")
 STRIDED = ("strided", "transposed", "strided-gradient")

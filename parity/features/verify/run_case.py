@@ -13,9 +13,9 @@ from parity.errors import Unsupported
 from parity.features.verify.case import Case, Result
 from parity.features.verify.paths import path_must_run
 from parity.features.verify.session import Check, Session
-from parity.features.verify.situations import SITUATIONS
 from parity.judge.update import Update, with_other
 from parity.record.refusals import Broken, Vacuous
+from parity.situations import SITUATIONS
 from parity.step.expected import Comparison, Expected, Quantity, compare, in_use
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.stepping import is_zero

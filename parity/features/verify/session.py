@@ -1,6 +1,6 @@
 """A torch optimizer at work: its parameters, its steps, and what each step did to everything in reach.
 
-A situation (:mod:`parity.features.verify.situations`) is a script over this class. Every step is recorded
+A situation (:mod:`parity.situations`) is a script over a session. Every step is recorded
 exactly and yields its checks: the update of each parameter that has a gradient, held to the reference, and that
 nothing else has moved.
 """
@@ -8,6 +8,7 @@ nothing else has moved.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -69,6 +70,27 @@ class Session:
         self.scalar = "float32" if case.implementation in WITH_TENSOR_COUNT else "float64"
 
     # -- making ---------------------------------------------------------------------------------------------------
+
+    @property
+    def kind(self) -> str:
+        return self.case.optimizer
+
+    @property
+    def implementation(self) -> str:
+        return self.case.implementation
+
+    @property
+    def device(self) -> str:
+        return self.case.device
+
+    @property
+    def size(self) -> int:
+        return self.case.size
+
+    def hyper(self, name: str) -> Any:
+        """What the case or else torch's class has for it; None where there is none."""
+        usual = inspect.signature(getattr(torch.optim, self.case.optimizer)).parameters
+        return self.options.get(name, usual[name].default) if name in usual else None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -133,14 +155,28 @@ class Session:
 
     def step(self, gradients: Mapping[str, Tensor] | None = None) -> Iterator[Expected]:
         """One step with these gradients, drawn ones by default; parameters without one must stay as they are."""
-        given = dict(self.gradients() if gradients is None else gradients)
+        yield from self.watched(self.act, moved=self.given(self.gradients() if gradients is None else gradients))
+
+    def advance(self, steps: int) -> None:
+        """As many steps that are not judged."""
+        for _ in range(steps):
+            self.given(self.gradients())
+            with failing(self.number) if self.works else refusing():
+                self.optimizer.step()
+            self.works = True
+            self.number += 1
+        self.started.update(self.parameters)
+
+    def given(self, gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The gradients as the parameters have them from now on; a parameter without one has none."""
+        given = dict(gradients)
         if self.case.optimizer == "SparseAdam":  # which takes no others
             given = {name: self.sparse(gradient) for name, gradient in given.items()}
         for name, parameter in self.parameters.items():
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of a gradient on what is no leaf
                 parameter.grad = given.get(name)
-        yield from self.watched(self.act, moved=given)
+        return given
 
     def sparse(self, gradient: Tensor) -> Tensor:
         """Half the rows of a gradient, chosen anew each time, as embeddings have them."""

@@ -28,10 +28,10 @@ from parity.features.verify.ranks.group import run_all as run_ranks
 from parity.features.verify.ranks.reductions import REDUCTIONS
 from parity.features.verify.ranks.reductions import SITUATIONS as SITUATIONS_OF_RANKS
 from parity.features.verify.run_case import run_case
-from parity.features.verify.situations import SITUATIONS
 from parity.installed import __version__
 from parity.output import write_whole
 from parity.processes import work_all
+from parity.situations import SITUATIONS
 
 RESULTS, EARLIER = "results.jsonl", "results-earlier.jsonl"
 VERDICTS = ("agree", "known", "undecidable", "unsupported", "disagree", "fixed", "error")

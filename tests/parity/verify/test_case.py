@@ -11,8 +11,8 @@ import torch
 from parity.features.verify import session as session_module
 from parity.features.verify.options import OPTIONS
 from parity.features.verify.run_case import run_case
-from parity.features.verify.situations import SITUATIONS
 from parity.record.reference import REFERENCES
+from parity.situations import SITUATIONS
 from tests.parity.verify.cases import (
     broken,
     case,

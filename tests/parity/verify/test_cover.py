@@ -10,9 +10,9 @@ import torch
 from parity.features.verify.case import DTYPES, SIZES, Case
 from parity.features.verify.cover import cases, matches, offered
 from parity.features.verify.options import OPTIONS
-from parity.features.verify.situations import SITUATIONS
 from parity.features.verify.verify import select
 from parity.record.reference import REFERENCES
+from parity.situations import SITUATIONS
 from tests.parity.verify.cases import case
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 
 from parity.errors import Unsupported
-from parity.features.verify.session import Session
 from parity.record.refusals import refusing
 from parity.record.snapshot import exact, same
+from parity.situations.session import Session
 from parity.step.expected import Expected, Quantity
 
 FLAGS = {"foreach", "fused", "capturable", "differentiable"}
@@ -27,12 +27,12 @@ def saved(session: Session) -> Any:
 
 def reload(session: Session) -> Iterator[Expected]:
     """Into a new optimizer of the same kind: everything goes on as if nothing had happened."""
-    yield from around(session, session.case.implementation)
+    yield from around(session, session.implementation)
 
 
 def reload_other(session: Session) -> Iterator[Expected]:
     """Saved by another implementation: one optimizer's state is the other's."""
-    yield from around(session, other_implementation(session.case.implementation))
+    yield from around(session, other_implementation(session.implementation))
 
 
 def other_implementation(implementation: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 
 from parity.errors import Unsupported
-from parity.features.verify.session import Session
+from parity.situations.session import Session
 from parity.step.expected import Expected
 
 
@@ -64,7 +64,7 @@ def unfrozen_late(session: Session) -> Iterator[Expected]:
 
 def added_later(session: Session) -> Iterator[Expected]:
     """A group is added after two steps (``add_param_group``)."""
-    if session.case.optimizer == "LBFGS":
+    if session.kind == "LBFGS":
         raise Unsupported("This optimizer doesn't support per-parameter options and parameter groups")
     session.parameter("w")
     session.start()

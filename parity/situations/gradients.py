@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from parity.errors import Unsupported
-from parity.features.verify.session import Session
 from parity.record.refusals import Vacuous, refusing
 from parity.record.snapshot import exact, real_name
+from parity.situations.session import Session
 from parity.step.expected import Expected, Quantity, expect
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
@@ -93,7 +93,7 @@ def accumulated(session: Session) -> Iterator[Expected]:
 
 def sparse(session: Session) -> Iterator[Expected]:
     """Gradients that name some rows only, as embeddings have."""
-    w = session.parameter("w", (session.case.size, 2))
+    w = session.parameter("w", (session.size, 2))
     session.start()
     for _ in range(3):
         yield from session.step({"w": session.sparse(session.values(w.shape))})

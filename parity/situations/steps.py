@@ -1,4 +1,4 @@
-"""Ordinary training: several steps, several parameters, groups, rates that change."""
+"""Ordinary training: several steps, several parameters."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import torch
 
-from parity.features.verify.session import Session
+from parity.errors import Unsupported
 from parity.record.refusals import Vacuous
 from parity.record.snapshot import exact, same
+from parity.situations.session import Session
 from parity.step.expected import Expected, Quantity
 
 STEPS = 7
@@ -33,6 +34,28 @@ def several(session: Session) -> Iterator[Expected]:
         yield from session.step()
 
 
+def twins(session: Session) -> Iterator[Expected]:
+    """Two parameters of one shape, and two of one element: each has a state of its own."""
+    for name in ("w", "twin"):
+        session.parameter(name)
+    for name in ("one", "other"):
+        session.parameter(name, session.other_shape(1))
+    session.start()
+    for _ in range(4):
+        yield from session.step()
+
+
+def thousand(session: Session) -> Iterator[Expected]:
+    """A thousand steps and some more: counters go on, and corrections come to their end."""
+    if session.kind == "LBFGS":
+        raise Unsupported("its history has an end, and no counter")
+    session.parameter("w", session.other_shape(3))
+    session.start()
+    session.advance(1000)
+    for _ in range(3):
+        yield from session.step()
+
+
 def dtypes(session: Session) -> Iterator[Expected]:
     """Parameters of different dtypes in one group, which a kernel over lists must take apart."""
     session.parameter("w")
@@ -44,40 +67,11 @@ def dtypes(session: Session) -> Iterator[Expected]:
         yield from session.step()
 
 
-def groups(session: Session) -> Iterator[Expected]:
-    """Groups with rates and decays of their own: each parameter follows its own group."""
-    session.parameter("w")
-    session.parameter("half", session.other_shape(9))
-    session.parameter("free", session.other_shape(5))
-    half = {"lr": 0.5 * session.options.get("lr", 0.01)}
-    decay = [{"weight_decay": value} for value in (0.4, 0.0)] if has_decay(session) else [{}, {}]
-    session.start([{"params": ["w"]}, {"params": ["half"], **half, **decay[0]}, {"params": ["free"], **decay[1]}])
-    for _ in range(3):
-        yield from session.step()
-
-
-def has_decay(session: Session) -> bool:
-    return session.case.optimizer not in ("Rprop", "SparseAdam", "LBFGS")
-
-
-def scheduled(session: Session) -> Iterator[Expected]:
-    """A scheduler changes the rate after every second step, and the decay with it."""
-    session.parameter("w")
-    session.start()
-    scheduler = torch.optim.lr_scheduler.StepLR(session.optimizer, 2, gamma=0.3)
-    for number in range(5):
-        before = session.optimizer.param_groups[0]["lr"]
-        yield from session.step()
-        scheduler.step()
-        if (session.optimizer.param_groups[0]["lr"] != before) != (number % 2 == 1):
-            raise Vacuous("the rate did not change when it should")
-
-
 def tensor_rate(session: Session) -> Iterator[Expected]:
     """The learning rate is a tensor, and stays as it is."""
     session.scalar = "float32"
     session.parameter("w")
-    rate = torch.tensor(session.options.get("lr", 0.01), device=session.case.device)
+    rate = torch.tensor(session.hyper("lr"), device=session.device)
     before = rate.clone()
     session.start(lr=rate)
     for _ in range(3):

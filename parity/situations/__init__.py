@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
-from parity.features.verify.session import Session
-from parity.features.verify.situations import gradients, layouts, mixed, presence, reload, steps
+from parity.situations import closures, gradients, layouts, mixed, numbers, presence, reload, steps
+from parity.situations.session import Session
 from parity.step.expected import Expected
 
 Situation: TypeAlias = Callable[[Session], Iterator[Expected]]
@@ -13,8 +13,15 @@ SITUATIONS: Mapping[str, Situation] = {
     "plain": steps.plain,
     "several": steps.several,
     "dtypes": steps.dtypes,
-    "groups": steps.groups,
-    "scheduled": steps.scheduled,
+    "twins": steps.twins,
+    "thousand": steps.thousand,
+    "groups": numbers.groups,
+    "groups-of-momenta": numbers.groups_of_momenta,
+    "scheduled": numbers.scheduled,
+    "scheduled-decay": numbers.scheduled_decay,
+    "scheduled-momentum": numbers.scheduled_momentum,
+    "maximize": numbers.maximize,
+    "closure": closures.closure,
     "tensor-rate": steps.tensor_rate,
     "poisoned": steps.poisoned,
     "tiny": steps.tiny,

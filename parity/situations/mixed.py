@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from parity.errors import Unsupported
-from parity.features.verify.session import Session
 from parity.record.refusals import Vacuous, refusing
 from parity.record.snapshot import same
+from parity.situations.session import Session
 from parity.step.expected import Expected, Quantity
 from refimpl.types import Array
 
@@ -29,7 +29,7 @@ def autocast(session: Session) -> Iterator[Expected]:
         x = session.values((4, *w.shape))
         for parameter in session.parameters.values():
             parameter.grad = None
-        with refusing(), torch.autocast(session.case.device.split(":")[0], torch.bfloat16):
+        with refusing(), torch.autocast(session.device.split(":")[0], torch.bfloat16):
             leaf = w if w.is_leaf else w.detach().requires_grad_()  # what a differentiable step made is no leaf
             outputs = x.reshape(4, -1) @ leaf.reshape(-1, 1)
             if outputs.dtype != torch.bfloat16 and session.dtype in (torch.float32, torch.float16):
@@ -54,15 +54,15 @@ def scaler_skips_later(session: Session) -> Iterator[Expected]:
 
 def scaled(session: Session, overflows: tuple[bool, ...]) -> Iterator[Expected]:
     """Steps of which some have an infinite gradient, through ``torch.amp.GradScaler``."""
-    if session.case.optimizer == "LBFGS":
+    if session.kind == "LBFGS":
         raise Unsupported("GradScaler takes no optimizer with a closure")
     session.parameter("w")
     session.parameter("v", session.other_shape(9))
     session.start()
-    device = session.case.device.split(":")[0]
+    device = session.device.split(":")[0]
     scaler = torch.amp.GradScaler(device, init_scale=SCALE, growth_interval=1000)
     for overflow in overflows:
-        scale = scaler.scale(torch.ones((), device=session.case.device)).item()
+        scale = scaler.scale(torch.ones((), device=session.device)).item()
         true = session.gradients()
         if overflow:
             true["v"].view(-1)[-1] = torch.inf

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from parity.features.verify.session import Session
 from parity.record.refusals import Vacuous
 from parity.record.snapshot import exact, same
+from parity.situations.session import Session
 from parity.step.expected import Expected, Quantity
 
 
@@ -35,7 +35,7 @@ def strided(session: Session) -> Iterator[Expected]:
     """Every second element of a longer row: what lies between them must stay as it is."""
     shape = session.shape
     whole = session.values((*shape[:-1], 2 * shape[-1]))
-    if session.case.implementation == "differentiable":  # a view of what is no leaf
+    if session.implementation == "differentiable":  # a view of what is no leaf
         whole = whole.requires_grad_() * 1
     before = whole.detach().clone()
     parameter = session.parameter("w", whole[..., ::2])
@@ -50,12 +50,12 @@ def strided(session: Session) -> Iterator[Expected]:
 
 def transposed(session: Session) -> Iterator[Expected]:
     """A matrix stored by columns, with a gradient stored by rows."""
-    shape = session.shape if len(session.shape) == 2 and min(session.shape) > 1 else (session.case.size, 2)
+    shape = session.shape if len(session.shape) == 2 and min(session.shape) > 1 else (session.size, 2)
     whole = session.values(shape[::-1])
-    if session.case.implementation == "differentiable":  # a view of what is no leaf
+    if session.implementation == "differentiable":  # a view of what is no leaf
         whole = whole.requires_grad_() * 1
     parameter = session.parameter("w", whole.T)
-    if session.case.size > 1 and parameter.is_contiguous():
+    if session.size > 1 and parameter.is_contiguous():
         raise Vacuous("the parameter is contiguous")
     session.start()
     for _ in range(3):
