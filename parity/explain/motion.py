@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,8 @@ class Motion:
 
     ``weights`` ``(K + 1, …)``: before each step and at the end, exact. ``gradient`` ``(K, …)``: what the optimizer was
     given, :class:`~refimpl.arithmetic.bounded.Bounded`. ``factor`` ``(K,)``: η_k/η₀ as the schedule has it. ``format``:
-    in which the weights are stored. ``profile``: of the update's arithmetic.
+    in which the weights are stored. ``profile``: of the update's arithmetic. ``changes``: of each step, the
+    hyper-parameters by name that are others than the optimizer's; nothing where none are.
     """
 
     parameter: str
@@ -29,6 +31,7 @@ class Motion:
     format: Format
     profile: Profile
     factor: Array
+    changes: tuple[Mapping[str, Any], ...] = ()
 
 
 def rate_factor(design: Design, name: str) -> Array:

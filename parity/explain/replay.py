@@ -74,7 +74,10 @@ def replay(optimizer: Optimizer, motion: Motion) -> Iterator[Expected]:
     lifted = arithmetic.hyper(optimizer, weights.ndim)
 
     def step(_: str, k: int, param: Any, given: Any, state: Any) -> tuple[Any, Any]:
-        param, state = after(_at_bounded_rate(lifted, motion, k), param, given, state)
+        in_effect = lifted
+        if motion.changes and motion.changes[k]:
+            in_effect = arithmetic.hyper(replace(optimizer, **motion.changes[k]), weights.ndim)  # type: ignore[type-var]
+        param, state = after(_at_bounded_rate(in_effect, motion, k), param, given, state)
         return param, _kept(state, motion)
 
     start: Any = _kept(lifted.init(arithmetic.tensor(weights[:1])), motion)

@@ -56,7 +56,7 @@ def scheduled(session: Session) -> Iterator[Expected]:
 def scheduled_decay(session: Session) -> Iterator[Expected]:
     """The weight decay changes between the steps."""
     if session.hyper("weight_decay") is None:
-        raise Unsupported("it has no weight_decay")
+        raise Unsupported("it has no weight decay")
     yield from _changed(session, "weight_decay", (0.4, 0.0, 0.1))
 
 

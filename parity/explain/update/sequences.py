@@ -50,7 +50,7 @@ def _counters(base: Base, wrong: Sequence[UpdateRecord], times: int) -> Iterator
             rules[record.name] = counted(t)
             every.append(np.array(t))
             if t != tuple(range(1, record.steps + 1)):
-                said.append(f"{record.name}: t = {listed(np.array(t))}")
+                said.append(f"{record.name}: {_counted(np.array(t))}")
         else:
             of = wanted.removeprefix("correction-frozen").replace("-of-", " of ")
             text = f"the step counter of the bias correction{of} is another one ({'; '.join(said)}"
@@ -61,6 +61,14 @@ def _counters(base: Base, wrong: Sequence[UpdateRecord], times: int) -> Iterator
                 right="as asked: t = 1, 2, 3, … steps of each parameter",
             )
             yield base.with_part(part, rules)
+
+
+def _counted(t: Array) -> str:
+    """A counter in words, from where it is not that of the steps."""
+    first = int(np.argmax(t != np.arange(1, len(t) + 1)))
+    if first and len(t) - first > 1 and np.all(t[first:] == first):
+        return f"it goes up to t = {first} and stays there"
+    return f"t = {listed(t)}" if first < ENOUGH else f"t = {listed(t[first:])} from step {first} on"
 
 
 def _without(of: str, counts: Sequence[Array]) -> str:

@@ -80,7 +80,7 @@ class Driver:
             else:
                 optimizer.step()
 
-    def _elsewhere(self, parameter: Tensor) -> tuple[Array, Array] | None:
+    def elsewhere(self, parameter: Tensor) -> tuple[Array, Array] | None:
         """How far away the last gradient of a step was taken, and that gradient; None where all were taken at w."""
         last = self.evaluated[-1].get(parameter) if len(self.evaluated) > 1 else None
         return last if last is not None and any(moved.any() for moved, _ in self.evaluated[-1].values()) else None
@@ -115,7 +115,7 @@ class Driver:
             for name, parameter in parameters.items():
                 weights[name].append(exact(parameter))
                 given[name].append(exact(self.tensor(feed.gradients[name][k])))
-                elsewhere[name].append(self._elsewhere(parameter))
+                elsewhere[name].append(self.elsewhere(parameter))
             kept.append({name: _state(optimizer, parameter) for name, parameter in parameters.items()})
         self.keeps_float32 |= any(tensor.dtype == torch.float32 for tensor in _numbers(optimizer))
         return Played(

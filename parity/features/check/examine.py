@@ -16,6 +16,7 @@ from parity.features.check.drive import REFUSALS, Driver
 from parity.features.check.examined import Examined
 from parity.features.check.feeds import SHAPES, Feed, drawn, feeds, judged
 from parity.features.check.kind import as_class, kind_of
+from parity.features.check.life.live import live
 from parity.features.check.put_off import put_off_dynamo
 from parity.features.check.target import Target, load
 
@@ -92,6 +93,7 @@ def examine(
         raised=raised,
         keeps_float32=driver.keeps_float32,
         faults=(*broken, *faults(driver, shapes)),
+        lives=tuple(live(driver, "vector" in shapes, given)),
         notes=tuple(notes),
         bases=tuple(base.__name__.lower() for base in cls.__mro__[1:]),
     )

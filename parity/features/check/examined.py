@@ -8,6 +8,7 @@ from typing import Any
 
 from parity.explain.finding import Finding
 from parity.features.check.feeds import Played
+from parity.features.check.life.lived import Lived
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +17,7 @@ class Examined:
     float64; ``dtypes``: of the drawn one in each dtype, or what it ``raised`` there. ``refusal``: its words, where it
     takes no dense gradients. ``shapes``: of the parameters that it takes. ``keeps_float32``: a number of that format,
     although the parameters are float64. ``faults``: rules of conduct that were broken.
+    ``lives``: what it did in each situation.
     ``bases``: the names of the classes that it is derived from, in small letters.
     """
 
@@ -29,6 +31,7 @@ class Examined:
     raised: Mapping[str, str] = field(default_factory=dict)
     keeps_float32: bool = False
     faults: tuple[Finding, ...] = ()
+    lives: tuple[Lived, ...] = ()
     notes: tuple[str, ...] = ()
     bases: tuple[str, ...] = ()
 

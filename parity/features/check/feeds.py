@@ -55,7 +55,8 @@ class Played:
     ``factor``: of the rate in each step, where there was one to be changed. ``late``: as in the feed. ``state``: of
     each parameter, the tensors that the optimizer kept after each step, ``(K, …)`` by key; NaN before they were there.
     ``elsewhere``: of each parameter and step, where a closure was last called at other weights than those that the step
-    began with: how far away, and the gradient there.
+    began with: how far away, and the gradient there. ``changes``: of each parameter and step, the hyper-parameters that
+    were others than at the start.
     """
 
     weights: Mapping[str, Array]
@@ -64,6 +65,7 @@ class Played:
     late: Mapping[str, int] = field(default_factory=dict)
     state: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
     elsewhere: Mapping[str, tuple[tuple[Array, Array] | None, ...]] = field(default_factory=dict)
+    changes: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
 
     def moves(self, name: str) -> Array:
         """Δw_k ``(K, …)``."""

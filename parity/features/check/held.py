@@ -107,6 +107,7 @@ def motions(played: Played, dtype: str, *, scalar: str = "float64") -> list[Moti
             format=format,
             profile=profile,
             factor=np.array(played.factor or [1.0] * (len(weights) - 1))[played.late.get(name, 0) :],
+            changes=played.changes.get(name, ()),
         )
         for name, weights in played.weights.items()
     ]

@@ -163,7 +163,7 @@ def judge_with(held: Held, played: Played, dtype: str, scalar: str) -> Judgement
             bounded += int(np.isfinite(piece.allowance).sum())
             count, replayed = count + piece.share.size, k + 1
             if worst > 1:
-                disagreements.append((k, _first(piece, k)))
+                disagreements.append((k, first_of(piece, k)))
         if replayed < len(motion.gradient.value):
             share[replayed:] = np.inf
             disagreements.append((replayed, f"{motion.parameter} is not finite before step {replayed}"))
@@ -173,7 +173,7 @@ def judge_with(held: Held, played: Played, dtype: str, scalar: str) -> Judgement
     return Judgement(share=total, steps=share, first=first, scalar=scalar, count=count)
 
 
-def _first(piece: Expected, step: int) -> str:
+def first_of(piece: Expected, step: int) -> str:
     """``weight[0, 3] at step 2: 0.25, expected 0.5 ± 1e-16``."""
     index = np.unravel_index(np.argmax(piece.share > 1), piece.share.shape)
     at = ", ".join(str(int(i)) for i in index[1:])

@@ -23,6 +23,7 @@ from parity.features.check.feeds import decay_of, rate_of
 from parity.features.check.held import BY_NAME, demanded, known_numbers, motions, parse_against
 from parity.features.check.identify import Held, Identification, Judgement, identify, judge
 from parity.features.check.invariance import facts
+from parity.features.check.life.judged import LifeVerdict, judge_life
 from parity.features.check.target import Target
 from parity.features.check.worker import TheirError, run
 from parity.judge.undecidable import variants
@@ -111,6 +112,9 @@ def _held_to(
         of_numbers = findings.of_numbers(identity, examined.given) if identity and wide.share <= 1 else ()
         all_findings = [*of_numbers, *findings.of_dtypes(judged, examined.raised, label)]
     all_findings += examined.faults
+    agreeing = ["float64", *(dtype for dtype, one in judged.items() if one.share <= 1)]
+    life = judge_life(examined, held, agreeing) if wide.share <= 1 else None
+    all_findings += life.findings if life else ()
     decayed = _when_decayed(examined, held) if wide.share <= 1 else []
     if left_open and decayed:
         change = "give a weight_decay to compare the decay alone, or weight_decay = 0 to leave it out"
@@ -123,12 +127,13 @@ def _held_to(
         *examined.notes,
         *(_beyond(label, wide) if share <= 1 < wide.share else ()),
         *(decayed if share <= 1 and not left_open else ()),
+        *(life.notes if life else ()),
         *_scalars(judged),
         *(_defaults(examined, reference) if reference else ()),
     ]
     return Diagnosis(
         verdict=verdict,
-        text=_text(verdict, label, judged, all_findings, unseen),
+        text=_text(verdict, label, judged, all_findings, unseen, life),
         against=label,
         share=share,
         family=label if share <= 1 else "",
@@ -218,7 +223,12 @@ def _beyond(label: str, wide: Judgement) -> list[str]:
 
 
 def _text(
-    verdict: str, label: str, judged: Mapping[str, Judgement], all_findings: Sequence[Finding], unseen: Sequence[str]
+    verdict: str,
+    label: str,
+    judged: Mapping[str, Judgement],
+    all_findings: Sequence[Finding],
+    unseen: Sequence[str],
+    life: LifeVerdict | None,
 ) -> str:
     if all_findings:
         return "; ".join(finding.short or finding.text for finding in all_findings)
@@ -228,7 +238,8 @@ def _text(
     count, share = sum(one.count for one in judged.values()), max(one.share for one in judged.values())
     within = f"{count:,} numbers in {' and '.join(judged)} within tolerance, {in_use(share)}"
     unsaid = f"; {', '.join(unseen)} cannot be seen in these steps" if unseen else ""
-    return f"it is {label}: {within}{unsaid}"
+    lived = f"; so it is in {life.situations} situations of training" if life and life.situations else ""
+    return f"it is {label}: {within}{lived}{unsaid}"
 
 
 def _scalars(judged: Mapping[str, Judgement]) -> list[str]:

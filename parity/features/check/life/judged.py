@@ -1,0 +1,256 @@
+"""What a class did in each situation, beside the reference that it is held to elsewhere.
+
+A situation is judged where the class follows its reference in the run that it is recognised by. Its numbers then are
+those of the reference, and a hyper-parameter that a situation changes is changed in the reference as well::
+
+    value asked for in the group → the same value                       where both have the same one at the start
+    lr, weight_decay             → its own × (value ÷ value at the start)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from parity.explain.finding import Finding
+from parity.explain.replay import replay, steps_of
+from parity.features.check import findings
+from parity.features.check.examined import Examined
+from parity.features.check.feeds import Played
+from parity.features.check.held import motions
+from parity.features.check.identify import Held, Judgement, first_of
+from parity.features.check.life.lived import Lived
+from refimpl.types import Optimizer
+
+LIKE: Mapping[str, str] = {
+    "groups": "group-ignored",
+    "no-gradient": "moved-without-gradient",
+    "frozen-midway": "moved-frozen",
+    "requires-no-grad": "moved-not-required",
+    "reload": "state-not-restored",
+    "strided": "layout",
+    "transposed": "layout",
+    "zero-gradient-first": "not-finite",
+}
+"""The rule of conduct that says the same of a situation, without a reference; its words are better where it speaks."""
+WHERE: Mapping[str, str] = {
+    "twins": "where two parameters have one shape",
+    "groups": "where each group has a rate and a decay of its own",
+    "groups-of-momenta": "where each group has a momentum of its own",
+    "scheduled": "where the rate changes between the steps",
+    "scheduled-decay": "where the weight decay changes between the steps",
+    "scheduled-momentum": "where the momentum changes between the steps",
+    "zero-gradient": "where a gradient is zero",
+    "zero-gradient-first": "where the first gradient is zero",
+    "no-gradient": "where a parameter never has a gradient",
+    "no-gradients": "where a step has no gradient at all",
+    "requires-no-grad": "where a parameter requires no gradient",
+    "unfrozen-late": "where the first gradient of a parameter comes late",
+    "frozen-midway": "where a parameter has no gradient for some steps",
+    "added-later": "where a group is added after some steps",
+    "zero-dim": "where a parameter has no axes",
+    "empty": "where a parameter has no elements",
+    "strided": "where a parameter is every second element of a row",
+    "transposed": "where a parameter is stored by columns",
+    "strided-gradient": "where a gradient is not contiguous",
+    "maximize": "with maximize",
+    "closure": "where step() is given a closure",
+    "reload": "after its state was saved and loaded",
+    "reload-wider": "after its state was loaded for float64 parameters",
+    "thousand": "in a thousand steps",
+}
+"""Each situation in words that go on or begin a sentence."""
+CHANGE = "make the step right in this situation, too"
+PROPORTIONAL = ("lr", "weight_decay")
+EXPLAINED = 2
+"""Situations whose steps are explained; of the others it is said that they are not those of the reference."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LifeVerdict:
+    """``findings``: what is not as it should be. ``situations``: how many agree, with ``count`` numbers, of which
+    ``share`` is the largest error ÷ allowance."""
+
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+    count: int
+    share: float
+    situations: int
+
+
+def judge_life(examined: Examined, held: Held, dtypes: Collection[str]) -> LifeVerdict:
+    """All situations, beside the references that each parameter follows in the run that was judged first.
+
+    ``dtypes``: in which that run agrees; a situation in another one is passed over.
+    """
+    faults = {fault.id for fault in examined.faults}
+    of_life: list[Finding] = []
+    refused: dict[str, list[str]] = {}
+    open_: list[str] = []
+    count, share, agreeing = 0, 0.0, 0
+    for lived in examined.lives:
+        if LIKE.get(lived.name) in faults or lived.dtype not in dtypes or lived.absent:
+            continue
+        if lived.refused:
+            refused.setdefault(lived.refused, []).append(lived.name)
+            continue
+        if lived.raised or lived.unequal:
+            of_life.append(_broken(lived))
+            continue
+        assert lived.played is not None
+        case = _beside(lived.played, held, examined.given)
+        if case is None:
+            open_.append(lived.name)
+            continue
+        judged, bounded = _judge(*case, lived.dtype, float32=examined.keeps_float32)
+        if not bounded:
+            open_.append(lived.name)
+        elif judged.share <= 1:
+            count, share, agreeing = count + judged.count, max(share, judged.share), agreeing + 1
+        else:
+            of_life.append(_wrong(lived, *case, judged, explain=len(of_life) < EXPLAINED))
+    notes = [f"not lived through: {', '.join(names)} ({words})" for words, names in refused.items()]
+    if open_:
+        notes.append(f"not judged: {', '.join(open_)}: the reference has no bound there, or no such number")
+    return LifeVerdict(
+        findings=tuple(_once(of_life)), notes=tuple(notes), count=count, share=share, situations=agreeing
+    )
+
+
+def _beside(played: Played, held: Held, given: Mapping[str, Any]) -> tuple[Held, Played] | None:
+    """The reference of each parameter, and the run with its changes as changes of the reference.
+
+    None where a hyper-parameter was changed that the reference has not, or has with another meaning.
+    """
+    own = {name: _of_shape(held, weights.shape[1:]) for name, weights in played.weights.items()}
+    changes: dict[str, tuple[Mapping[str, Any], ...]] = {}
+    for name, steps in played.changes.items():
+        resolved = [_resolved(own[name], change, given) for change in steps]
+        if any(one is None for one in resolved):
+            return None
+        changes[name] = tuple(one for one in resolved if one is not None)
+    constant = [name for name, steps in changes.items() if all(step == steps[0] for step in steps)]
+    own |= {name: replace(own[name], **changes[name][0]) for name in constant}  # type: ignore[type-var]
+    changes = {name: steps for name, steps in changes.items() if name not in constant}
+    factor = _factor(own, changes)
+    if factor is not None:
+        return own, replace(played, changes={}, factor=factor)
+    return own, replace(played, changes=changes)
+
+
+def _of_shape(held: Held, shape: tuple[int, ...]) -> Optimizer:
+    """The reference of the parameter of the first run that has as many axes; of one element, the bias's."""
+    first = next(iter(held.values()))
+    if len(shape) >= 2:
+        return first
+    return held.get("bias" if np.prod(shape) == 1 else "vector", first)
+
+
+def _resolved(optimizer: Any, change: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The numbers of the reference under a change of those of the class."""
+    resolved = {}
+    for field, value in change.items():
+        if not hasattr(optimizer, field):
+            return None
+        own, start = getattr(optimizer, field), given.get(field)
+        if own == (tuple(start) if isinstance(start, list) else start):
+            resolved[field] = value
+        elif field in PROPORTIONAL and start:
+            resolved[field] = own * (value / start)
+        else:
+            return None
+    return resolved
+
+
+def _factor(own: Held, changes: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[float, ...] | None:
+    """η_k/η₀, where one parameter has a rate that changes, by powers of two, and nothing else does."""
+    if len(own) != 1 or len(changes) != 1:
+        return None
+    steps, lr = next(iter(changes.values())), getattr(next(iter(own.values())), "lr", 0.0)
+    if not lr or any(set(step) - {"lr"} for step in steps):
+        return None
+    return tuple(step.get("lr", lr) / lr for step in steps)
+
+
+def _judge(held: Held, played: Played, dtype: str, *, float32: bool) -> tuple[Judgement, bool]:
+    """The verdict of the replay, and whether most of its numbers had a bound."""
+    judged, bounded = _replayed(held, played, dtype, "float64")
+    if judged.share > 1 and float32:
+        other, _ = _replayed(held, played, dtype, "float32")
+        judged = other if other.share <= 1 else judged
+    return judged, bounded
+
+
+def _replayed(held: Held, played: Played, dtype: str, scalar: str) -> tuple[Judgement, bool]:
+    share, count, bounded = np.zeros(max(map(len, played.gradients.values()))), 0, 0
+    disagreements: list[tuple[int, str]] = []
+    for motion in motions(played, dtype, scalar=scalar):
+        late = played.late.get(motion.parameter, 0)
+        for k, piece in enumerate(replay(held[motion.parameter], motion), start=late):
+            worst = float(np.max(piece.share, initial=0))
+            share[k] = max(share[k], worst)
+            count, bounded = count + piece.share.size, bounded + int(np.isfinite(piece.allowance).sum())
+            if worst > 1:
+                disagreements.append((k, first_of(piece, k)))
+                break
+        if steps_of(motion) < len(motion.gradient.value):
+            share[-1] = np.inf
+            disagreements.append((len(share), f"{motion.parameter} is not finite"))
+    first = min(disagreements)[1] if disagreements else ""
+    judged = Judgement(share=float(np.max(share)), steps=share, first=first, scalar=scalar, count=count)
+    return judged, 2 * bounded > count or judged.share > 1
+
+
+# -- words -------------------------------------------------------------------------------------------------------------
+
+
+def _broken(lived: Lived) -> Finding:
+    """It raises, or changes what must stay."""
+    return Finding(
+        id=f"situation-{lived.name}",
+        text=f"{WHERE[lived.name]} it raises {lived.raised}"
+        if lived.raised
+        else f"{WHERE[lived.name]} {lived.unequal}",
+        evidence="it follows its reference elsewhere" if lived.raised else "these must be equal, and are not",
+        change=CHANGE,
+    )
+
+
+def _wrong(lived: Lived, held: Held, played: Played, judged: Judgement, *, explain: bool) -> Finding:
+    """Its steps are not those of the reference: what is executed there, if that was proven."""
+    where, first = WHERE[lived.name], f"first disagreement: {judged.first}"
+    plain = Finding(
+        id=f"situation-{lived.name}",
+        text=f"{where}, it does not step as its reference",
+        evidence=f"{first}; it follows its reference elsewhere",
+        change=CHANGE,
+    )
+    if still := " and ".join(name for name, weights in played.weights.items() if not np.diff(weights, axis=0).any()):
+        return replace(plain, text=f"{where}, {still} is not moved")
+    if unread := _unread(held, played):
+        text = f"{unread} of the group is not read in each step: another value of it has no effect"
+        evidence = f"with the value at the start, all numbers lie within their bounds; {first}"
+        return Finding(id="number-not-read", text=text, evidence=evidence, change=f'read group["{unread}"] in step()')
+    explained = next(iter(findings.of_update(held, played, judged)), None) if explain and not played.changes else None
+    if explained is None or explained.id == "update":
+        return plain
+    return replace(explained, text=f"{explained.text}, {where}")
+
+
+def _unread(held: Held, played: Played) -> str:
+    """The hyper-parameter whose changes the class does not follow: it steps as if there were none."""
+    names = sorted({field for steps in played.changes.values() for step in steps for field in step})
+    still = replace(played, changes={})
+    return names[0] if len(names) == 1 and _replayed(held, still, "float64", "float64")[0].share <= 1 else ""
+
+
+def _once(all_findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Each cause once, with the situations in which it was seen."""
+    by_cause: dict[tuple[str, str], list[Finding]] = {}
+    for one in all_findings:
+        by_cause.setdefault((one.id, one.text), []).append(one)
+    for same in by_cause.values():
+        yield same[0]

@@ -1,0 +1,34 @@
+"""A class is led through the situations of training: each finds the fault that shows there alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from parity.explain.finding import Diagnosis
+from parity.features.check.examine import examine
+from parity.features.check.life.judged import LIKE, WHERE
+from parity.features.check.life.live import LIFE
+from parity.features.check.optimizer import conclude
+from tests.parity.check.lives import FAULTS, Faulty, faulty
+
+
+def checked(cls: type[Faulty]) -> Diagnosis:
+    return conclude(examine(cls, {}), {}, "adamw")
+
+
+def test_each_situation_has_its_words_and_a_class_that_fails_there() -> None:
+    assert set(LIFE) == set(WHERE) == set(FAULTS)
+    assert set(LIKE) <= set(LIFE)
+
+
+def test_a_right_class_is_said_to_be_so_in_all_situations() -> None:
+    right = checked(Faulty)
+    assert right.verdict == "agree", right.text
+    assert f"so it is in {len(LIFE)} situations of training" in right.text
+
+
+@pytest.mark.parametrize(("situation", "id"), FAULTS.items())
+def test_a_fault_that_shows_in_one_situation_is_found_there(situation: str, id: str) -> None:
+    diagnosis = checked(faulty(situation))
+    assert diagnosis.verdict == "disagree"
+    assert id in [finding.id for finding in diagnosis.findings], diagnosis.findings
