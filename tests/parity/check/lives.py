@@ -61,12 +61,8 @@ class Faulty(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
         loss = None
-        if closure is not None and self.fault != "closure":
-            with torch.enable_grad():
-                loss = closure()
-        elif closure is not None:
-            with torch.enable_grad():
-                closure()
+        if closure is not None:
+            with torch.set_grad_enabled(self.fault != "closure"):
                 loss = closure()
         self.calls += 1
         if self.fault == "no-gradients" and not any(p.grad is not None for g in self.param_groups for p in g["params"]):
