@@ -95,6 +95,7 @@ def examine(
         faults=(*broken, *faults(driver, shapes)),
         lives=tuple(live(driver, "vector" in shapes, given)),
         notes=tuple(notes),
+        torchs=cls.step.__module__.startswith("torch.optim"),
         bases=tuple(base.__name__.lower() for base in cls.__mro__[1:]),
     )
 

@@ -18,7 +18,8 @@ class Examined:
     takes no dense gradients. ``shapes``: of the parameters that it takes. ``keeps_float32``: a number of that format,
     although the parameters are float64. ``faults``: rules of conduct that were broken.
     ``lives``: what it did in each situation.
-    ``bases``: the names of the classes that it is derived from, in small letters.
+    ``torchs``: its step is that of a class of torch. ``bases``: the names of the classes that it is derived from, in
+    small letters.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Examined:
     faults: tuple[Finding, ...] = ()
     lives: tuple[Lived, ...] = ()
     notes: tuple[str, ...] = ()
+    torchs: bool = False
     bases: tuple[str, ...] = ()
 
     @property

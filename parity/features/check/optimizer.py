@@ -24,6 +24,7 @@ from parity.features.check.held import BY_NAME, demanded, known_numbers, motions
 from parity.features.check.identify import Held, Identification, Judgement, identify, judge
 from parity.features.check.invariance import facts
 from parity.features.check.life.judged import LifeVerdict, judge_life
+from parity.features.check.narrow import of_float64
 from parity.features.check.target import Target
 from parity.features.check.worker import TheirError, run
 from parity.judge.undecidable import variants
@@ -106,7 +107,10 @@ def _held_to(
         for dtype, played in examined.dtypes.items()
     }
     share = max((one.share for one in judged.values()), default=math.inf)
-    if wide.share > 1 and share > 1:
+    narrow = of_float64(held, examined.runs["drawn"], wide, torchs=examined.torchs) if "float64" in judged else None
+    if narrow is not None:
+        all_findings = [narrow]
+    elif wide.share > 1 and share > 1:
         all_findings = findings.of_update(held, examined.runs["drawn"], wide)
     else:
         of_numbers = findings.of_numbers(identity, examined.given) if identity and wide.share <= 1 else ()
@@ -128,7 +132,7 @@ def _held_to(
         *(_beyond(label, wide) if share <= 1 < wide.share else ()),
         *(decayed if share <= 1 and not left_open else ()),
         *(life.notes if life else ()),
-        *_scalars(judged),
+        *(_scalars(judged) if narrow is None else ()),
         *(_defaults(examined, reference) if reference else ()),
     ]
     return Diagnosis(

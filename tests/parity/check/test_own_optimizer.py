@@ -219,3 +219,34 @@ def test_a_step_that_demands_a_closure_gets_one() -> None:
             return loss
 
     assert conclude(examine(WithClosure, {}, ("float64",)), {}).family == "SGD(lr=0.01)"
+
+
+# -- float64 -----------------------------------------------------------------------------------------------------------
+
+
+def _rounds(param: Tensor, grad: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
+    _heavy(param, grad, group, state)
+    param.copy_(param.float())
+
+
+def _moves_narrowly(param: Tensor, grad: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
+    b = state["b"] = 0.9 * state.get("b", 0) + grad
+    param.sub_((group["lr"] * b.float()).to(param.dtype))
+
+
+def _rate_of_float32(param: Tensor, grad: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
+    b = state["b"] = 0.9 * state.get("b", 0) + grad
+    state["rate"] = torch.tensor(group["lr"], dtype=torch.float32)
+    param.sub_(state["rate"].double() * b)
+
+
+@pytest.mark.every_case
+@pytest.mark.usefixtures("few_references")
+@pytest.mark.parametrize(
+    ("step", "id"),
+    [(_rounds, "float32-weights"), (_moves_narrowly, "float32-moves"), (_rate_of_float32, "float32-numbers")],
+)
+def test_a_float64_step_that_is_rounded_to_float32_is_a_finding(step: Step, id: str) -> None:
+    found = own(step, {"lr": 0.01}, "sgd(momentum=0.9)")
+    assert found.verdict == "disagree"
+    assert found.findings[0].id == id

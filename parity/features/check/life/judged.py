@@ -99,7 +99,8 @@ def judge_life(examined: Examined, held: Held, dtypes: Collection[str]) -> LifeV
             refused.setdefault(lived.refused, []).append(lived.name)
             continue
         if lived.name == "closure" and lived.unequal:  # what a class that is not torch's own is free to do
-            notes.append(f"given a closure it does not do what torch's optimizers do: {lived.unequal}")
+            said = "is not called once" if "calls" in lived.unequal else "is called and its loss is not returned"
+            notes.append(f"a closure that step() is given {said}, as torch's optimizers do")
             continue
         if lived.raised or lived.unequal:
             of_life.append(_broken(lived))
