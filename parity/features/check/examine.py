@@ -66,6 +66,8 @@ def examine(
         return Examined(name=cls.__name__, given=given, defaults=defaults, refusal=refusal)
     drawn_feed, broken = _judged(driver, shapes)
     runs, notes = {"drawn": driver.play(drawn_feed)}, [refusal] if refusal else []
+    if wrapper := getattr(cls, "__wrapped_by__", ""):
+        notes.append(f"{wrapper} wraps {cls.__name__}, which was checked; what the wrapper itself does was not")
     for name, feed in feeds(shapes, given, drawn_feed.late["late"]):
         if name in runs:
             continue

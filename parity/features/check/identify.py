@@ -56,14 +56,14 @@ class Judgement:
     count: int
 
 
-def identify(examined: Examined) -> tuple[Identification | None, str]:
-    """The reference that fits, else the nearest one in words.
+def identify(examined: Examined, families: Mapping[str, Any] = OPTIMIZERS) -> tuple[Identification | None, str]:
+    """The reference that fits, of some ``families``, else the nearest one in words.
 
     It is looked for on the first parameter, a matrix. Others may follow it, or do so without decay, or be of a second
     reference, as a trust ratio is for matrices only in some code.
     """
     matrix, *others = examined.parameters
-    fits, nearest = _find(examined, [matrix])
+    fits, nearest = _find(examined, [matrix], families)
     if fits is None:
         return None, nearest
     assert fits.optimizer is not None
@@ -74,26 +74,26 @@ def identify(examined: Examined) -> tuple[Identification | None, str]:
                 held[name] = way
     left = [name for name in others if name not in held]
     if left:
-        second, nearest = _find(examined, left)
+        second, nearest = _find(examined, left, OPTIMIZERS)
         if second is None or second.optimizer is None:
             return None, f"{matrix} is that of {shown(fits.optimizer)}; of {' and '.join(left)} {nearest}"
         held |= dict.fromkeys(left, second.optimizer)
     return Identification(fit=fits, held=held), ""
 
 
-def _find(examined: Examined, names: Sequence[str]) -> tuple[ReferenceFit | None, str]:
+def _find(examined: Examined, names: Sequence[str], families: Mapping[str, Any]) -> tuple[ReferenceFit | None, str]:
     """The reference of the class's own name, if it fits as asked, else the best of all; and else the nearest."""
     asked = known_numbers(examined)
     recorded = [motion for motion in motions(examined.runs["drawn"], "float64") if motion.parameter in names]
     key = BY_NAME.get(examined.name.lower())
-    if key is not None:
+    if key is not None and key in families:
         own = fit(recorded, asked, {key: OPTIMIZERS[key]}, FORM)[0]
         if own.fits and not own.changed:
             return own, ""
-    best = fit(recorded, asked, OPTIMIZERS, FORM)[0]
+    best = fit(recorded, asked, families, FORM)[0]
     if best.fits:
         return best, ""
-    for optimizer in _as_asked(asked, key) if examined.keeps_float32 else ():
+    for optimizer in _as_asked(asked, key, families) if examined.keeps_float32 else ():
         if _is(examined, dict.fromkeys(names, optimizer)):
             return ReferenceFit(name=key_of(optimizer), optimizer=optimizer, fits=True), ""
     return None, _near(best)
@@ -119,9 +119,9 @@ def _stays(held: Held, played: Played, scalar: str) -> bool:
     return not any(np.max(piece.share, initial=0) > 1 for piece in pieces)
 
 
-def _as_asked(asked: Mapping[str, Any], first: str | None) -> Iterator[Optimizer]:
+def _as_asked(asked: Mapping[str, Any], first: str | None, families: Mapping[str, Any]) -> Iterator[Optimizer]:
     """Each reference with the numbers asked for, that of the class's own name first."""
-    for key in sorted([name for name in OPTIMIZERS if name not in BEYOND], key=lambda name: name != first):
+    for key in sorted([name for name in families if name not in BEYOND], key=lambda name: name != first):
         with contextlib.suppress(InputError):
             yield demanded(key, {}, {}, asked)
 

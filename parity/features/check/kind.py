@@ -23,6 +23,11 @@ from parity.errors import InputError, Option, OptionError, nearest
 from parity.features.check.align import WATCH
 
 Kind = Literal["optimizer", "training function"]
+FUNCTIONS = (FunctionType, MethodType, partial)
+INNER = ("optimizer", "base_optimizer", "inner_optimizer", "_optimizer", "optim", "opt")
+"""Names under which a wrapper keeps the optimizer that it wraps."""
+DEPTH = 3
+"""Wrappers around wrappers that are looked into."""
 MODELS = ("model", "net", "network", "module")
 """Names that people give to an argument that is a model."""
 
@@ -40,7 +45,7 @@ def kind_of(name: str, code: Any, hyper: Mapping[str, Any] | None = None) -> Kin
         made = type(code).__name__
         raise InputError(f"{name}: is an {made} that was made already; give its class, or a function that makes one")
     if isinstance(code, type):
-        if not issubclass(code, Optimizer):
+        if not issubclass(code, Optimizer) and not _makes_optimizer(code, ["params"], hyper or {}, surely=True):
             raise InputError(
                 f"class {code.__name__}: is no torch.optim.Optimizer; give a class that is derived from it"
             )
@@ -50,7 +55,7 @@ def kind_of(name: str, code: Any, hyper: Mapping[str, Any] | None = None) -> Kin
     demanded = arguments(code)
     if not demanded or demanded[0] == "task":
         return "training function"
-    if _makes_optimizer(code, demanded, hyper):
+    if _makes_optimizer(code, demanded, hyper, surely=hyper is None):
         return "optimizer"
     if demanded[0] in MODELS:
         raise InputError(
@@ -75,17 +80,29 @@ def arguments(code: Callable[..., Any]) -> list[str]:
     return [one.name for one in parameters if one.default is one.empty and one.kind in positional]
 
 
-def _makes_optimizer(code: Callable[..., Any], demanded: list[str], hyper: Mapping[str, Any] | None) -> bool:
+def _makes_optimizer(
+    code: Callable[..., Any], demanded: list[str], hyper: Mapping[str, Any] | None, *, surely: bool
+) -> bool:
     """Whether a function whose first argument is called as parameters are returns an optimizer of them.
 
-    Any function is tried where ``hyper`` says that an optimizer is meant, but one of a model.
+    Any function is tried where ``hyper`` says that an optimizer is meant, but one of a model. What raises is none where
+    it must be one ``surely``.
     """
     if not ("param" in demanded[0] or (hyper is not None and demanded[0] not in MODELS)):
         return False
     try:
-        return isinstance(code([nn.Parameter(torch.zeros(1))], **(hyper or {})), Optimizer)
+        return unwrapped(code([nn.Parameter(torch.zeros(1))], **(hyper or {}))) is not None
     except Exception:  # a training function, which has no use for a list; an optimizer says so again when it is fed
-        return hyper is not None
+        return not surely
+
+
+def unwrapped(made: Any) -> Optimizer | None:
+    """An optimizer, or the one that an object keeps under a name that people give to it; None where there is none."""
+    for _ in range(DEPTH):
+        if isinstance(made, Optimizer):
+            return made
+        made = next((getattr(made, name) for name in INNER if hasattr(made, name)), None)
+    return None
 
 
 def _check_names(code: Callable[..., Any], hyper: Mapping[str, Any]) -> None:
@@ -104,21 +121,22 @@ def _check_names(code: Callable[..., Any], hyper: Mapping[str, Any]) -> None:
 def as_class(code: Any, hyper: Mapping[str, Any]) -> type[Optimizer]:
     """An optimizer class; of a function that returns an optimizer, the class that makes what the function does.
 
-    Its defaults are the numbers that the function chose. Raises :class:`InputError` where no optimizer is returned, and
-    for a hyper-parameter that neither takes.
+    Of a wrapper it is the class of what is wrapped. Its defaults are the numbers that the function chose. Raises
+    :class:`InputError` where no optimizer is returned, and for a hyper-parameter that neither takes.
     """
     if callable(code):
         _check_names(code, hyper)
-    if isinstance(code, type):
-        if issubclass(code, Optimizer):
-            return code
-        raise InputError(f"class {code.__name__}: is no torch.optim.Optimizer; give a class that is derived from it")
-    if not isinstance(code, FunctionType | MethodType | partial):
-        raise InputError(f"{type(code).__name__}: is no torch.optim.Optimizer; give a class that is derived from it")
-    made = code([nn.Parameter(torch.zeros(1))], **hyper)
-    if not isinstance(made, Optimizer):
+    if isinstance(code, type) and issubclass(code, Optimizer):
+        return code
+    a_class = isinstance(code, type)
+    if not (_makes_optimizer(code, ["params"], hyper, surely=True) if a_class else isinstance(code, FUNCTIONS)):
+        what = f"class {code.__name__}" if a_class else type(code).__name__
+        raise InputError(f"{what}: is no torch.optim.Optimizer; give a class that is derived from it")
+    outer = code([nn.Parameter(torch.zeros(1))], **hyper)
+    made = unwrapped(outer)
+    if made is None:
         raise InputError(
-            f"{type(made).__name__}: was returned, which is no torch.optim.Optimizer; give an optimizer class, or a "
+            f"{type(outer).__name__}: was returned, which is no torch.optim.Optimizer; give an optimizer class, or a "
             "function of the parameters that returns an optimizer"
         )
     accepted, own = inspect.signature(code).parameters, inspect.signature(type(made)).parameters
@@ -132,11 +150,13 @@ def as_class(code: Any, hyper: Mapping[str, Any]) -> type[Optimizer]:
 
     def new(_: type, params: Any, **options: Any) -> Any:
         taken = {name: value for name, value in options.items() if every or name in accepted or name in hyper}
-        optimizer = code(params, **taken)
+        optimizer = unwrapped(code(params, **taken))
+        assert optimizer is not None
         for group in optimizer.param_groups:  # what the function does not take is an option of every group
             group.update({name: value for name, value in options.items() if name not in taken})
         return optimizer
 
     params = inspect.Parameter("params", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    body = {"__new__": new, "__signature__": inspect.Signature([params, *numbers])}
+    wrapper = "" if made is outer else type(outer).__name__
+    body = {"__new__": new, "__signature__": inspect.Signature([params, *numbers]), "__wrapped_by__": wrapper}
     return type(type(made).__name__, (type(made),), body)

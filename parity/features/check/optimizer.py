@@ -13,14 +13,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, replace
 from typing import Any
 
-from parity.errors import InputError
 from parity.explain.finding import CheckVerdict, Diagnosis, Finding, JudgedDtype
 from parity.explain.replay import share_of
 from parity.explain.update.references import shown
 from parity.features.check import findings
+from parity.features.check.assumed import ANY, as_assumed, assumed, why_assumed
 from parity.features.check.examined import Examined
 from parity.features.check.feeds import decay_of, rate_of
-from parity.features.check.held import BY_NAME, demanded, known_numbers, motions, parse_against
+from parity.features.check.held import demanded, motions, parse_against
 from parity.features.check.identify import Held, Identification, Judgement, identify, judge
 from parity.features.check.invariance import facts
 from parity.features.check.life.judged import LifeVerdict, judge_life
@@ -50,11 +50,12 @@ def check_optimizer(
     """Run an optimizer in a process of its own and say what it is; None of a training function.
 
     ``against``: the reference that it must be, ``"adamw"`` or ``"sgd(nesterov=False)"``; hyper-parameters that both
-    know go to both. ``dtypes``: in which it is judged; it runs in float64, too, by which it is recognised and
-    explained. Raises :class:`InputError` for what is no optimizer class, or no reference.
+    know go to both; ``"any"``: whichever fits; by default that of its name or its base, where these say one.
+    ``dtypes``: in which it is judged; it runs in float64, too, by which it is recognised and explained. Raises
+    :class:`InputError` for what is no optimizer class, or no reference.
     """
-    if against is not None:
-        parse_against(against)
+    if against not in (None, ANY):
+        parse_against(str(against))
     if progress:
         progress(0, STAGES, "running the class on drawn gradients")
     try:
@@ -74,18 +75,32 @@ def conclude(
     if not examined.shapes:
         text = f"it does not take what every optimizer is fed here: {examined.refusal}"
         return Diagnosis(verdict="unsupported", text=text, against=against or "", share=math.inf)
-    key, own = parse_against(against) if against is not None else ("", {})
+    key, own = parse_against(against) if against not in (None, ANY) else ("", {})
+    of_name, why = assumed(examined) if against is None else ("", "")
     if progress:
-        progress(1, STAGES, f"holding its steps to {key}" if key else "looking for the reference that steps so")
+        name = key or of_name
+        progress(1, STAGES, f"holding its steps to {name}" if name else "looking for the reference that steps so")
     if key:
         reference = demanded(key, own, hyper, examined.given)
-        held = dict.fromkeys(examined.parameters, reference)
-        left_open = "weight_decay" not in {**own, **hyper}
-        return _held_to(examined, held, shown(reference), reference=reference, left_open=left_open)
+        return _against(examined, reference, left_open="weight_decay" not in {**own, **hyper})
+    held = as_assumed(examined, of_name) if of_name else None
+    if held is not None:
+        of = (
+            _held_to(examined, held.held, held.text, identity=held)
+            if isinstance(held, Identification)
+            else _against(examined, held)
+        )
+        return replace(of, notes=(why_assumed(of_name, why, held), *of.notes))
     identity, nearest = identify(examined)
     if identity is not None:
         return _held_to(examined, identity.held, identity.text, identity=identity)
     return _unknown(examined, nearest)
+
+
+def _against(examined: Examined, reference: Optimizer, *, left_open: bool = False) -> Diagnosis:
+    """All parameters held to one reference."""
+    held = dict.fromkeys(examined.parameters, reference)
+    return _held_to(examined, held, shown(reference), reference=reference, left_open=left_open)
 
 
 def _held_to(
@@ -153,10 +168,12 @@ def _unknown(examined: Examined, nearest: str) -> Diagnosis:
     """No reference fits: what was measured, and what it must not do."""
     all_findings = [*examined.faults, *findings.of_dtypes({}, examined.raised, "")]
     known = facts(examined.runs, rate_of(examined.given), decay_of(examined.given))
-    base = next((BY_NAME[name] for name in examined.bases if name in BY_NAME), "")
-    derived = f"it is derived from {base}: --against {base} says what it does instead" if base else ""
-    hint = derived or "--against NAME holds it to one reference and says what it does instead"
-    notes = [*examined.notes, *known, *(_beside_its_name(examined) or [hint])]
+    key, _ = assumed(examined)
+    notes = [
+        *examined.notes,
+        *known,
+        f"--against {key or 'NAME'} holds it to one reference and says what it does instead",
+    ]
     return Diagnosis(
         verdict="disagree" if all_findings else "undecidable",
         text="; ".join([f"no reference steps so: {nearest}", *(finding.text for finding in all_findings)]),
@@ -165,19 +182,6 @@ def _unknown(examined: Examined, nearest: str) -> Diagnosis:
         findings=tuple(all_findings),
         notes=tuple(notes),
     )
-
-
-def _beside_its_name(examined: Examined) -> list[str]:
-    """The differences of a class from the reference whose name it has."""
-    key = BY_NAME.get(examined.name.lower().replace("_", ""))
-    if key is None:
-        return []
-    try:
-        reference = demanded(key, {}, {}, known_numbers(examined))
-    except InputError:
-        return []
-    differences = _off(examined, dict.fromkeys(examined.parameters, reference), "drawn")
-    return [f"beside {key}, as which it is called: {text}" for text in differences]
 
 
 def _off(examined: Examined, held: Held, feed: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -218,3 +218,58 @@ def test_what_its_constructor_raises_is_an_error_in_its_own_words(tmp_path: Path
     found = check_optimizer(Target(str(file), "Own"), {"lr": 2.0})
     assert (found.verdict, found.share) == ("error", math.inf)
     assert "ValueError: lr 2.0 is too large" in found.text
+
+
+# -- what a class is held to where nothing is asked --------------------------------------------------------------------
+
+
+class MyAdamW_8bit(torch.optim.Optimizer):  # noqa: N801  # names as people write them
+    """Called AdamW, and SGD."""
+
+    def __init__(self, params: Any, lr: float = 0.01) -> None:
+        super().__init__(params, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self) -> None:
+        for group in self.param_groups:
+            for param in group["params"]:
+                if param.grad is not None:
+                    param.sub_(group["lr"] * param.grad)
+
+
+class Renamed(torch.optim.RMSprop):
+    """Derived from RMSprop, and that."""
+
+
+class Wrapper:
+    """No optimizer, but around one."""
+
+    def __init__(self, params: Any, lr: float = 0.01) -> None:
+        self.base_optimizer = torch.optim.AdamW(params, lr=lr)
+
+
+@pytest.mark.parametrize(
+    ("cls", "key", "why"),
+    [
+        (MyAdamW_8bit, "adamw", "it is called MyAdamW_8bit"),
+        (Renamed, "rmsprop", "it is derived from rmsprop"),
+        (partial(torch.optim.AdamW, lr=0.02), "adamw", "it is called AdamW"),
+        (Wrapper, "adamw", "it is called AdamW"),
+    ],
+)
+def test_what_is_assumed_of_a_class_is_said_with_how_to_change_it(cls: Any, key: str, why: str) -> None:
+    found = conclude(examine(cls, {}, ("float64",)), {})
+    assert found.notes[0].startswith(f"held to {key}, because {why}")
+    assert "--against NAME" in found.notes[0] and "--against any" in found.notes[0]
+    assert found.verdict == ("disagree" if cls is MyAdamW_8bit else "agree")
+
+
+@pytest.mark.slow
+def test_any_reference_is_looked_for_where_that_is_asked() -> None:
+    found = conclude(examine(MyAdamW_8bit, {}, ("float64",)), {}, "any")
+    assert (found.verdict, found.family) == ("agree", "SGD(lr=0.01)")
+
+
+def test_a_wrapper_is_said_not_to_be_checked_itself() -> None:
+    found = conclude(examine(Wrapper, {}, ("float64",)), {}, "adamw")
+    assert any("Wrapper wraps AdamW" in note for note in found.notes)

@@ -1,0 +1,88 @@
+"""The reference that a class is held to where none was asked for: that of its name, or else of what it is derived from.
+
+``MyAdamW``, ``adamw_8bit`` and ``FusedAdamW`` are held to AdamW. Options that the reference has and the class has not,
+such as ``decoupled_weight_decay``, are those that fit.
+"""
+
+from __future__ import annotations
+
+import re
+
+from parity.errors import InputError
+from parity.features.check.examined import Examined
+from parity.features.check.held import BY_NAME, demanded
+from parity.features.check.identify import Identification, identify
+from refimpl.optimizers import OPTIMIZERS
+from refimpl.types import Optimizer
+
+ANY = "any"
+"""What is asked for in the place of a reference where any may fit."""
+AFFIXES = (
+    *(
+        "my",
+        "own",
+        "custom",
+        "naive",
+        "simple",
+        "plain",
+        "pure",
+        "fused",
+        "foreach",
+        "torch",
+        "base",
+        "faulty",
+        "right",
+    ),
+    *("optimizer", "optim", "legacy", "mine", "impl", "reference", "4bit", "8bit", "16bit", "32bit", "64bit"),
+)
+"""What people write before or after the name of a rule."""
+AFFIX = re.compile(f"^(?:{'|'.join(AFFIXES)})|(?:{'|'.join(AFFIXES)}|v\\d+)$")
+
+
+def key_in(name: str) -> str:
+    """The reference that a name says, ``MyAdamW_8bit`` → ``adamw``; "" where it says none."""
+    words = name.lower().replace("_", "")
+    while words not in BY_NAME:
+        shorter = AFFIX.sub("", words)
+        if shorter == words:
+            return ""
+        words = shorter
+    return BY_NAME[words]
+
+
+def assumed(examined: Examined) -> tuple[str, str]:
+    """The key of the reference, and why it is that; empty where neither the name nor a base says one."""
+    if key := key_in(examined.name):
+        return key, f"it is called {examined.name}"
+    for base in examined.bases:
+        if key := key_in(base):
+            return key, f"it is derived from {base}"
+    return "", ""
+
+
+def as_assumed(examined: Examined, key: str) -> Identification | Optimizer | None:
+    """How the class is that reference, with the options that fit; else the reference as asked, which it is not.
+
+    None where the reference does not take what was asked, so that nothing can be assumed.
+    """
+    identity, _ = identify(examined, {key: OPTIMIZERS[key]})
+    if identity is not None and not set(_changed(identity)) & set(examined.given):
+        return identity
+    try:
+        return demanded(key, {}, {}, examined.given)
+    except InputError:
+        return None
+
+
+def why_assumed(key: str, why: str, held: Identification | Optimizer) -> str:
+    """The note on what was assumed, and how to ask for something else."""
+    fits = ""
+    if isinstance(held, Identification):
+        numbers = {name: getattr(held.fit.optimizer, name) for name in _changed(held)}
+        fits = "".join(f"; {name} = {value!r} fits, and is no option of it" for name, value in numbers.items())
+    return f"held to {key}, because {why}{fits}; --against NAME asks for another reference, --against {ANY} for any"
+
+
+def _changed(identity: Identification) -> list[str]:
+    """The hyper-parameters that differ from what was asked."""
+    return [name.partition("[")[0] for name in identity.fit.changed]
