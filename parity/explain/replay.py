@@ -70,22 +70,38 @@ def replay(optimizer: Optimizer, motion: Motion) -> Iterator[Expected]:
 
     It ends where the run's own numbers were no longer finite before a step.
     """
+    for k, (param, _) in enumerate(_replayed(optimizer, motion)):
+        candidate = motion.weights[k + 1 : k + 2]
+        yield expect(Quantity("value", motion.parameter), np.array([k]), candidate, param, motion.format)
+
+
+def replay_state(optimizer: Optimizer, motion: Motion, key: str, kept: Array) -> Iterator[Expected]:
+    """The same of a tensor of the state: ``kept`` ``(K, …)``, what the run had in its place after each step."""
+    for k, (_, state) in enumerate(_replayed(optimizer, motion)):
+        quantity = Quantity("value", motion.parameter, key)
+        yield expect(quantity, np.array([k]), kept[k : k + 1], state[key], motion.format)
+
+
+def _replayed(optimizer: Optimizer, motion: Motion) -> Iterator[tuple[Any, Mapping[str, Any]]]:
+    """The weights and the state of the reference after each step."""
     arithmetic, weights, gradient = Rounding(motion.profile), motion.weights, motion.gradient
     lifted = arithmetic.hyper(optimizer, weights.ndim)
+    states: list[Mapping[str, Any]] = []
 
     def step(_: str, k: int, param: Any, given: Any, state: Any) -> tuple[Any, Any]:
         in_effect = lifted
         if motion.changes and motion.changes[k]:
             in_effect = arithmetic.hyper(replace(optimizer, **motion.changes[k]), weights.ndim)  # type: ignore[type-var]
         param, state = after(_at_bounded_rate(in_effect, motion, k), param, given, state)
-        return param, _kept(state, motion)
+        states[:] = [_kept(state, motion)]
+        return param, states[0]
 
     start: Any = _kept(lifted.init(arithmetic.tensor(weights[:1])), motion)
     given = Bounded(gradient.value, gradient.error, motion.profile)
-    made = _along(motion, lambda k: arithmetic.tensor(weights[k : k + 1]), lambda k: given[k : k + 1], step, start)
-    for k, param in enumerate(made):
-        candidate = weights[k + 1 : k + 2]
-        yield expect(Quantity("value", motion.parameter), np.array([k]), candidate, param, motion.format)
+    for param in _along(
+        motion, lambda k: arithmetic.tensor(weights[k : k + 1]), lambda k: given[k : k + 1], step, start
+    ):
+        yield param, states[0]
 
 
 def _along(

@@ -23,7 +23,8 @@ Against = Annotated[
     str | None,
     typer.Option(
         metavar="REFERENCE",
-        help="The reference that an optimizer class is held to, such as adamw or sgd(nesterov=True).",
+        help="The reference that an optimizer class is held to, such as adamw or sgd(nesterov=True); any: the "
+        "one that fits. Default: that of its name or its base.",
         autocompletion=references,
     ),
 ]
@@ -44,6 +45,14 @@ def check_command(
         typer.Option(metavar="KEY=VALUE", help="A hyper-parameter of an optimizer class. May be repeated."),
     ] = None,
     against: Against = None,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=OWN",
+            help="A tensor of the reference's state and the class's own name for it, such as exp_avg=m, which is then "
+            "held to it. May be repeated.",
+        ),
+    ] = None,
     dtype: Annotated[
         list[str] | None,
         dtype_option(
@@ -69,6 +78,7 @@ def check_command(
     """Say what an optimizer class, a training function or a log computes, and why it differs."""
     from parity.features.check.files import write_all
     from parity.features.check.run import check, exit_code, hyper_parameters
+    from parity.features.check.states import pairs
     from parity.features.check.worker import TheirError
     from parity.output import Output, progress
 
@@ -94,6 +104,7 @@ def check_command(
                 experiment=asked,
                 hyper=hyper_parameters(hyper or []),
                 against=against,
+                state=pairs(state or []),
                 dtype=dtype,
                 device=device,
                 ranks=ranks,

@@ -17,7 +17,7 @@ class Examined:
     float64; ``dtypes``: of the drawn one in each dtype, or what it ``raised`` there. ``refusal``: its words, where it
     takes no dense gradients. ``shapes``: of the parameters that it takes. ``keeps_float32``: a number of that format,
     although the parameters are float64. ``faults``: rules of conduct that were broken.
-    ``lives``: what it did in each situation.
+    ``lives``: what it did in each situation. ``state``: which tensor of its state is held to which of the reference's.
     ``torchs``: its step is that of a class of torch. ``bases``: the names of the classes that it is derived from, in
     small letters.
     """
@@ -33,6 +33,7 @@ class Examined:
     keeps_float32: bool = False
     faults: tuple[Finding, ...] = ()
     lives: tuple[Lived, ...] = ()
+    state: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     torchs: bool = False
     bases: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ from parity.experiment import Experiment
 from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis
 from parity.explain.observed import Observed
+from parity.features.check.assumed import ANY
 from parity.features.check.examine import examine
 from parity.features.check.held import parse_against
 from parity.features.check.kind import kind_of
@@ -37,14 +38,20 @@ def trajectory_here(train: Callable[..., Any], experiment: Experiment, dtype: st
     return as_trajectory(experiment, record_function(train, task_data(experiment, count), dtype))
 
 
-def check_class_here(cls: type, hyper: Mapping[str, Any], against: str | None, dtypes: Sequence[str]) -> Diagnosis:
+def check_class_here(
+    cls: type,
+    hyper: Mapping[str, Any],
+    against: str | None,
+    dtypes: Sequence[str],
+    state: Mapping[str, str] | None = None,
+) -> Diagnosis:
     """Hold an optimizer class to a reference. Raises what the class raises, and :class:`InputError` for bad input."""
-    if against is not None:
-        parse_against(against)
+    if against not in (None, ANY):
+        parse_against(str(against))
     dtypes = _known(*dtypes)
     with torch.random.fork_rng(devices=[]):  # the check seeds torch's generator, which the caller's tests may use
         examined = examine(cls, hyper, dtypes)
-    return conclude(examined, hyper, against)
+    return conclude(examined, hyper, against, state)
 
 
 def check_here(
@@ -53,17 +60,18 @@ def check_here(
     experiment: Experiment | None,
     hyper: Mapping[str, Any],
     against: str | None,
+    state: Mapping[str, str],
     dtypes: Sequence[str],
 ) -> Diagnosis:
     """Check a training function, an optimizer class or a function that makes an optimizer.
 
     Raises what it raises, and :class:`InputError` for what is none of them, or has no experiment to be held to.
     """
-    if kind_of(name, code, hyper if hyper or against else None) == "optimizer":
+    if kind_of(name, code, hyper if hyper or against or state else None) == "optimizer":
         if experiment is not None:
             raise InputError(f"{name}: is an optimizer, which is held to against; an experiment is for functions")
-        return check_class_here(code, hyper, against, of_class(dtypes))
-    dtype = single("a training function", hyper, against, dtypes)
+        return check_class_here(code, hyper, against, of_class(dtypes), state)
+    dtype = single("a training function", hyper, against, state, dtypes)
     if experiment is None:
         raise InputError(f"{name}: to what is it held? give an experiment: {NAMED}, or parity.Experiment(…)")
     trajectory, observed = trajectory_here(code, experiment, dtype or "float64")

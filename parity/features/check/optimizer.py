@@ -25,6 +25,7 @@ from parity.features.check.identify import Held, Identification, Judgement, iden
 from parity.features.check.invariance import facts
 from parity.features.check.life.judged import LifeVerdict, judge_life
 from parity.features.check.narrow import of_float64
+from parity.features.check.states import of_states
 from parity.features.check.target import Target
 from parity.features.check.worker import TheirError, run
 from parity.judge.undecidable import variants
@@ -42,6 +43,7 @@ def check_optimizer(
     hyper: Mapping[str, Any],
     *,
     against: str | None = None,
+    state: Mapping[str, str] | None = None,
     dtypes: Sequence[str] = ("float64", "float32"),
     device: str = "cpu",
     limit: float = 120.0,
@@ -51,8 +53,9 @@ def check_optimizer(
 
     ``against``: the reference that it must be, ``"adamw"`` or ``"sgd(nesterov=False)"``; hyper-parameters that both
     know go to both; ``"any"``: whichever fits; by default that of its name or its base, where these say one.
-    ``dtypes``: in which it is judged; it runs in float64, too, by which it is recognised and explained. Raises
-    :class:`InputError` for what is no optimizer class, or no reference.
+    ``state``: which tensor of its state is held to which of the reference's. ``dtypes``: in which it is judged; it runs
+    in float64, too, by which it is recognised and explained. Raises :class:`InputError` for what is no optimizer class,
+    or no reference.
     """
     if against not in (None, ANY):
         parse_against(str(against))
@@ -65,11 +68,15 @@ def check_optimizer(
         said = str(error).splitlines()[-1]
         notes = (str(error),)
         return Diagnosis(verdict="error", text=f"it raises {said}", against=against or "", share=math.inf, notes=notes)
-    return conclude(examined, hyper, against, progress) if examined is not None else None
+    return conclude(examined, hyper, against, state, progress) if examined is not None else None
 
 
 def conclude(
-    examined: Examined, hyper: Mapping[str, Any], against: str | None = None, progress: Progress | None = None
+    examined: Examined,
+    hyper: Mapping[str, Any],
+    against: str | None = None,
+    state: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
 ) -> Diagnosis:
     """What the runs of a class show. Raises :class:`InputError` for a reference that does not take what was asked."""
     if not examined.shapes:
@@ -77,6 +84,7 @@ def conclude(
         return Diagnosis(verdict="unsupported", text=text, against=against or "", share=math.inf)
     key, own = parse_against(against) if against not in (None, ANY) else ("", {})
     of_name, why = assumed(examined) if against is None else ("", "")
+    examined = replace(examined, state=state or {})
     if progress:
         name = key or of_name
         progress(1, STAGES, f"holding its steps to {name}" if name else "looking for the reference that steps so")
@@ -134,6 +142,8 @@ def _held_to(
     agreeing = ["float64", *(dtype for dtype, one in judged.items() if one.share <= 1)]
     life = judge_life(examined, held, agreeing) if wide.share <= 1 else None
     all_findings += life.findings if life else ()
+    of_state, numbers = of_states(examined, held) if share <= 1 else ([], 0)
+    all_findings += of_state
     decayed = _when_decayed(examined, held) if wide.share <= 1 else []
     if left_open and decayed:
         change = "give a weight_decay to compare the decay alone, or weight_decay = 0 to leave it out"
@@ -148,6 +158,11 @@ def _held_to(
         *(decayed if share <= 1 and not left_open else ()),
         *(life.notes if life else ()),
         *(_scalars(judged) if narrow is None else ()),
+        *(
+            [f"{numbers:,} numbers of {', '.join(examined.state.values())} were held to the reference's"]
+            if numbers
+            else []
+        ),
         *(_defaults(examined, reference) if reference else ()),
     ]
     return Diagnosis(

@@ -26,6 +26,7 @@ def check(
     *,
     hyper: Mapping[str, Any] | None = None,
     against: str | None = None,
+    state: Mapping[str, str] | None = None,
     dtype: str | Sequence[str] | None = None,
     device: str = "cpu",
     ranks: int | None = None,
@@ -38,10 +39,11 @@ def check(
     log (``.npz``, ``.csv``, ``.jsonl``), which is read, or runs, in a process of its own.
     ``experiment``: what a training function or a log is held to: a name of ``parity list``, a file or an experiment;
     without one the error says which fit the code. ``hyper``: what an optimizer is made with. ``against``: the reference
-    that it must be. ``dtype``: of tensors, float64 where none is given; of a log, which is tried in several where none
-    is given; of an optimizer also several, or ``"all"``, float64 and float32 where none is given. ``ranks``: a training
-    function runs in so many processes, as ``torchrun`` starts them. ``device`` and ``limit``, in seconds, are of a
-    process of its own. ``progress``: told what is being done.
+    that it must be, ``"any"`` for whichever fits; by default that of its name or its base. ``state``: the tensors that
+    are held to the reference's, ``{"exp_avg": "m"}``. ``dtype``: of tensors, float64 where none is given; of a log,
+    which is tried in several where none is given; of an optimizer also several, or ``"all"``, float64 and float32 where
+    none is given. ``ranks``: a training function runs in so many processes, as ``torchrun`` starts them. ``device`` and
+    ``limit``, in seconds, are of a process of its own. ``progress``: told what is being done.
 
     Raises :class:`parity.errors.InputError` for what cannot be checked, and what a function or a class raises here;
     of a process of its own that is :class:`parity.features.check.worker.TheirError`.
@@ -55,22 +57,23 @@ def check(
         check_number("ranks", ranks, 2, whole=True)
         if started_by_torchrun()[1] > 1:
             raise OptionError(Option("ranks"), " starts the ranks itself; leave torchrun out")
-    options = dict(hyper or {})
+    options, states = dict(hyper or {}), dict(state or {})
     check_hyper(options)
     progress = progress or _quiet
     if isinstance(target, str | Path):
         what = parse(str(target))
         if ranks is not None:
             return checked(
-                str(target), _check_ranks(what, experiment, options, against, dtypes, device, ranks, limit, progress)
+                str(target),
+                _check_ranks(what, experiment, options, against, states, dtypes, device, ranks, limit, progress),
             )
-        return checked(str(target), _check(what, experiment, options, against, dtypes, device, limit, progress))
+        return checked(str(target), _check(what, experiment, options, against, states, dtypes, device, limit, progress))
     if ranks is not None:
         raise OptionError(Option("ranks"), ': a function or class runs in this process; give it as "file.py:name"')
     from parity.features.check.in_process import check_here
 
     name = str(getattr(target, "__qualname__", type(target).__name__))
-    return checked(name, check_here(name, target, experiment, options, against, dtypes))
+    return checked(name, check_here(name, target, experiment, options, against, states, dtypes))
 
 
 def _quiet(done: int, total: int | None, text: str = "") -> None:
@@ -82,6 +85,7 @@ def _check_ranks(
     experiment: Experiment | None,
     options: Mapping[str, Any],
     against: str | None,
+    state: Mapping[str, str],
     dtypes: Sequence[str],
     device: str,
     ranks: int,
@@ -91,7 +95,7 @@ def _check_ranks(
     if what.is_log or what.is_class:
         kind = "a log" if what.is_log else "an optimizer"
         raise OptionError(Option("ranks"), f": is for training functions; {what} is {kind}")
-    dtype = single("a training function", options, against, dtypes) or "float64"
+    dtype = single("a training function", options, against, state, dtypes) or "float64"
     if experiment is None:
         raise OptionError(f"{what}: to what is it held? give ", Option("experiment"), f": {NAMED}")
     from parity.features.check.ranks import check_ranks
@@ -105,13 +109,14 @@ def _check(
     experiment: Experiment | None,
     options: Mapping[str, Any],
     against: str | None,
+    state: Mapping[str, str],
     dtypes: Sequence[str],
     device: str,
     limit: float,
     progress: Progress,
 ) -> Diagnosis:
     if what.is_log:
-        dtype = single("a log", options, against, dtypes)
+        dtype = single("a log", options, against, state, dtypes)
         from parity.features.check.log import check_log
 
         if experiment is None:
@@ -125,7 +130,7 @@ def _check(
 
         several = of_class(dtypes)
         checked = check_optimizer(
-            what, options, against=against, dtypes=several, device=device, limit=limit, progress=progress
+            what, options, against=against, state=state, dtypes=several, device=device, limit=limit, progress=progress
         )
         if checked is not None and experiment is not None:
             raise OptionError(
@@ -138,7 +143,7 @@ def _check(
         return checked
 
     def as_training() -> Diagnosis | None:
-        one = single("a training function", options, against, dtypes) or "float64"
+        one = single("a training function", options, against, state, dtypes) or "float64"
         if experiment is None:
             from parity.features.check.experiments import ask_for_experiment
 
@@ -151,7 +156,7 @@ def _check(
         checked = check_training(what, experiment, dtype=one, device=device, limit=limit)
         return checked[0] if checked is not None else None
 
-    likely = what.is_class or options or against or "all" in dtypes
+    likely = what.is_class or options or against or state or "all" in dtypes
     ways = (as_optimizer, as_training) if likely else (as_training, as_optimizer)
     return next(diagnosis for way in ways if (diagnosis := way()) is not None)
 
@@ -164,10 +169,12 @@ def of_class(dtypes: Sequence[str]) -> tuple[str, ...]:
     return DTYPES if "all" in dtypes else tuple(dict.fromkeys(dtypes or ("float64", "float32")))
 
 
-def single(kind: str, options: Mapping[str, Any], against: str | None, dtypes: Sequence[str]) -> str | None:
+def single(
+    kind: str, options: Mapping[str, Any], against: str | None, state: Mapping[str, str], dtypes: Sequence[str]
+) -> str | None:
     """The one dtype, if any. Raises :class:`InputError` where an option is given that is for optimizers alone."""
-    if options or against:
-        given = Option("hyper" if options else "against")
+    if options or against or state:
+        given = Option("hyper" if options else "against" if against else "state")
         raise OptionError(given, f": is for optimizers; {kind} is held to ", Option("experiment"))
     several = ", ".join(dict.fromkeys(dtypes))
     if "," in several or several == "all":

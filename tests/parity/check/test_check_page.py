@@ -27,6 +27,7 @@ from parity.explain.diagnosis import diagnose
 from parity.features.check import in_process
 from parity.features.check.log import check_log
 from parity.features.check.run import check, hyper_parameters
+from parity.features.check.states import pairs
 from parity.features.check.target import load, parse
 from parity.features.check.template import template
 from parity.features.check.terminal import print_diagnosis
@@ -48,8 +49,8 @@ def checked(command: str) -> tuple[str, Any]:
     what = parse(words[2])
     hyper, dtype = hyper_parameters(option(words, "--hyper")), next(iter(option(words, "--dtype")), None)
     if what.is_class:
-        against = option(words, "--against")[0]
-        return words[2], in_process.check_class_here(load(what), hyper, against, ("float64", "float32"))
+        against, state = next(iter(option(words, "--against")), None), pairs(option(words, "--state"))
+        return words[2], in_process.check_class_here(load(what), hyper, against, ("float64", "float32"), state)
     experiment = parity.load(option(words, "--experiment")[0])
     if ranks := option(words, "--ranks"):
         return words[2], check(words[2], experiment, ranks=int(ranks[0]), limit=600)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from parity.errors import InputError
 from parity.explain.finding import Diagnosis
 from parity.features.check.examine import examine
 from parity.features.check.life.judged import LIKE, WHERE
 from parity.features.check.life.live import LIFE
 from parity.features.check.optimizer import conclude
+from parity.features.check.states import pairs
 from tests.parity.check.lives import FAULTS, Faulty, faulty
 
 
@@ -32,3 +34,29 @@ def test_a_fault_that_shows_in_one_situation_is_found_there(situation: str, id: 
     diagnosis = checked(faulty(situation))
     assert diagnosis.verdict == "disagree"
     assert id in [finding.id for finding in diagnosis.findings], diagnosis.findings
+
+
+# -- the state ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_tensor_of_the_state_is_held_to_the_references_where_that_is_asked() -> None:
+    examined = examine(Faulty, {}, ("float64",))
+    right = conclude(examined, {}, "adamw", {"exp_avg": "m", "exp_avg_sq": "v"})
+    assert right.verdict == "agree" and "numbers of m, v were held" in " ".join(right.notes)
+    wrong = conclude(examined, {}, "adamw", {"exp_avg": "v"})
+    assert [finding.id for finding in wrong.findings] == ["state-exp_avg"]
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [({"m": "m"}, "adamw keeps step, exp_avg, exp_avg_sq"), ({"exp_avg": "q"}, "the class keeps m, v")],
+)
+def test_a_tensor_that_is_not_there_is_refused(state: dict[str, str], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        conclude(examine(Faulty, {}, ("float64",)), {}, "adamw", state)
+
+
+@pytest.mark.parametrize("word", ["exp_avg", "=m", "exp_avg="])
+def test_a_pair_that_is_none_is_refused(word: str) -> None:
+    with pytest.raises(InputError, match="allowed: name=name"):
+        pairs([word])
