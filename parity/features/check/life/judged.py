@@ -9,6 +9,7 @@ those of the reference, and a hyper-parameter that a situation changes is change
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -63,6 +64,8 @@ WHERE: Mapping[str, str] = {
     "thousand": "in a thousand steps",
 }
 """Each situation in words that go on or begin a sentence."""
+UNNAMED = re.compile(r"^update$|(^|\+)line-")
+"""Findings that are no name of a fault: so few steps, of so few numbers, can be those of many other lines."""
 CHANGE = "make the step right in this situation, too"
 PROPORTIONAL = ("lr", "weight_decay")
 EXPLAINED = 2
@@ -240,7 +243,7 @@ def _wrong(lived: Lived, held: Held, played: Played, judged: Judgement, *, expla
         evidence = f"with the value at the start, all numbers lie within their bounds; {first}"
         return Finding(id="number-not-read", text=text, evidence=evidence, change=f'read group["{unread}"] in step()')
     explained = next(iter(findings.of_update(held, played, judged)), None) if explain and not played.changes else None
-    if explained is None or explained.id == "update":
+    if explained is None or UNNAMED.search(explained.id):
         return plain
     return replace(explained, text=f"{explained.text}, {where}")
 

@@ -91,6 +91,8 @@ class Recorder:
             self.refused = True
             raise Unsupported(_line(error)) from error
         self.usual = _numbers(plain.param_groups[0])
+        if unknown := {key for group in groups for key in group} - {"params", *plain.param_groups[0]}:
+            raise Unsupported(f"its groups have no {' and '.join(sorted(unknown))}")
         return made
 
     def gradients(self, names: Iterable[str] | None = None, scale: float = 1.0) -> dict[str, Tensor]:
