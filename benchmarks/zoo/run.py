@@ -30,6 +30,7 @@ import typer
 
 from benchmarks.zoo.catalogue import CATALOGUE, PACKAGES, Entry
 from parity.cluster import executor_of
+from parity.features.check.assumed import ANY
 from parity.features.check.examine import examine
 from parity.features.check.examined import Examined
 from parity.features.check.held import demanded, parse_against
@@ -79,7 +80,7 @@ def found(entry: Entry) -> dict[str, Any]:
     try:
         with redirect_stdout(StringIO()):
             examined = examine(load(parse(entry.target)), hyper)
-        diagnosis = conclude(examined, hyper, entry.against or None)
+        diagnosis = conclude(examined, hyper, entry.against or ANY)
         in_float32 = _share_in_float32(examined, entry) if entry.against else None
     except Exception as error:  # theirs: they do not import here, or refuse
         return _no_answer(f"{type(error).__name__}: {error}".splitlines()[0])

@@ -3,7 +3,7 @@
 A situation is judged where the class follows its reference in the run that it is recognised by. Its numbers then are
 those of the reference, and a hyper-parameter that a situation changes is changed in the reference as well::
 
-    value asked for in the group → the same value                       where both have the same one at the start
+    value asked for in the group → the same value                       where both have the same numbers at the start
     lr, weight_decay             → its own × (value ÷ value at the start)
 """
 
@@ -67,6 +67,8 @@ WHERE: Mapping[str, str] = {
 UNNAMED = re.compile(r"^update$|(^|\+)line-")
 """Findings that are no name of a fault: so few steps, of so few numbers, can be those of many other lines."""
 CHANGE = "make the step right in this situation, too"
+OF_FORM = ("scheduled-momentum",)
+"""Situations in which algebraic forms of one rule part: one keeps b, another b·(1 − μ)."""
 PROPORTIONAL = ("lr", "weight_decay")
 EXPLAINED = 2
 """Situations whose steps are explained; of the others it is said that they are not those of the reference."""
@@ -118,6 +120,10 @@ def judge_life(examined: Examined, held: Held, dtypes: Collection[str]) -> LifeV
             open_.append(lived.name)
         elif judged.share <= 1:
             count, share, agreeing = count + judged.count, max(share, judged.share), agreeing + 1
+        elif lived.name in OF_FORM and not _unread(*case):
+            notes.append(
+                f"{WHERE[lived.name]}, it departs from its reference, as forms of one rule may: {judged.first}"
+            )
         else:
             of_life.append(_wrong(lived, *case, judged, explain=len(of_life) < EXPLAINED))
     notes += [f"not lived through: {', '.join(names)} ({words})" for words, names in refused.items()]
@@ -164,13 +170,17 @@ def _resolved(optimizer: Any, change: Mapping[str, Any], given: Mapping[str, Any
         if not hasattr(optimizer, field):
             return None
         own, start = getattr(optimizer, field), given.get(field)
-        if own == (tuple(start) if isinstance(start, list) else start):
+        if _alike(own, start) and (field in PROPORTIONAL or _alike(getattr(optimizer, "lr", None), given.get("lr"))):
             resolved[field] = value
         elif field in PROPORTIONAL and start:
             resolved[field] = own * (value / start)
-        else:
+        else:  # another momentum may mean another rate, too
             return None
     return resolved
+
+
+def _alike(own: Any, given: Any) -> bool:
+    return bool(own == (tuple(given) if isinstance(given, list) else given))
 
 
 def _factor(own: Held, changes: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[float, ...] | None:
