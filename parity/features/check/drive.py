@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from parity.features.check.feeds import Feed, Played
+from parity.explain.feeds import Feed, Played
 from parity.features.check.task import exact
 from refimpl.types import Array
 

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 
 from parity.errors import InputError
+from parity.explain.feeds import SHAPES, Feed, drawn, feeds, judged
 from parity.explain.finding import Finding
 from parity.features.check.blame import blame
 from parity.features.check.conduct import faults
 from parity.features.check.drive import REFUSALS, Driver
 from parity.features.check.examined import Examined
-from parity.features.check.feeds import SHAPES, Feed, drawn, feeds, judged
 from parity.features.check.kind import as_class, kind_of
 from parity.features.check.life.live import live
 from parity.features.check.put_off import put_off_dynamo

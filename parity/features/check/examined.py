@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from parity.explain.feeds import Played
 from parity.explain.finding import Finding
-from parity.features.check.feeds import Played
 from parity.features.check.life.lived import Lived
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from parity.explain.feeds import Played
 from parity.explain.finding import Finding
 from parity.explain.replay import share_of
 from parity.explain.update import explain_update
 from parity.explain.update.references import shown
-from parity.features.check.feeds import Played
 from parity.features.check.held import key_of, motions
 from parity.features.check.identify import Held, Identification, Judgement
 from parity.features.check.rules import RULES

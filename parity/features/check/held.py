@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from parity.errors import Option, OptionError, nearest
+from parity.explain.feeds import Played
 from parity.explain.motion import Motion
 from parity.features.check.examined import Examined
-from parity.features.check.feeds import Played
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.errors import RefimplError

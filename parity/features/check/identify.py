@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from parity.errors import InputError
+from parity.explain.feeds import Played
 from parity.explain.replay import replay
 from parity.explain.update.references import BEYOND, ReferenceFit, fit, shown
 from parity.features.check.examined import Examined
-from parity.features.check.feeds import Played
 from parity.features.check.held import BY_NAME, FORM, demanded, key_of, known_numbers, motions
 from parity.step.expected import Expected
 from refimpl.optimizers import OPTIMIZERS

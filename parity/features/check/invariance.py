@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from parity.features.check.feeds import SCALE, Played
+from parity.explain.feeds import SCALE, Played
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.types import Array
 

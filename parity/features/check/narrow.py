@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from parity.explain.feeds import Played
 from parity.explain.finding import Finding
-from parity.features.check.feeds import Played
 from parity.features.check.identify import Held, Judgement, judge_with
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.types import Array

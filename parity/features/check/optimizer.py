@@ -1,7 +1,7 @@
 """Any optimizer class: which reference it is, what its decay is, and what else it does.
 
 The class runs in a process of its own (:mod:`parity.features.check.examine`) on a few feeds
-(:mod:`parity.features.check.feeds`); here only arrays arrive. Held to a reference by name, or to the one that fits,
+(:mod:`parity.explain.feeds`); here only arrays arrive. Held to a reference by name, or to the one that fits,
 every recorded number must lie within its tolerance, in each dtype. Where none fits, what was measured is said and
 nothing is judged.
 """
@@ -13,13 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, replace
 from typing import Any
 
+from parity.explain.feeds import decay_of, rate_of
 from parity.explain.finding import CheckVerdict, Diagnosis, Finding, JudgedDtype
 from parity.explain.replay import share_of
 from parity.explain.update.references import shown
 from parity.features.check import findings
 from parity.features.check.assumed import ANY, as_assumed, assumed, why_assumed
 from parity.features.check.examined import Examined
-from parity.features.check.feeds import decay_of, rate_of
 from parity.features.check.held import demanded, motions, parse_against
 from parity.features.check.identify import Held, Identification, Judgement, identify, judge
 from parity.features.check.invariance import facts

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from parity.errors import Option, OptionError, nearest
+from parity.explain.feeds import Played
 from parity.explain.finding import Finding
 from parity.explain.replay import replay_state
 from parity.features.check.examined import Examined
-from parity.features.check.feeds import Played
 from parity.features.check.held import key_of, motions
 from parity.features.check.identify import Held, first_of
 

@@ -15,8 +15,8 @@ from torch import Tensor
 from parity import check
 from parity.cli import main
 from parity.errors import InputError
+from parity.explain import feeds
 from parity.explain.update.trial import UpdateRecord
-from parity.features.check import feeds
 from parity.features.check.drive import Driver
 from parity.features.check.examine import examine
 from parity.features.check.held import motions

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from parity import check
 from parity.errors import InputError
-from parity.features.check import feeds
+from parity.explain import feeds
 from parity.features.check.conduct import RULES, faults
 from parity.features.check.drive import Driver
 from tests.parity.check.classes import descend, made, own

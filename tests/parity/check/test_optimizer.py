@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from parity.errors import InputError
+from parity.explain import feeds
 from parity.explain.finding import Diagnosis
 from parity.explain.update.trial import UpdateRecord
-from parity.features.check import feeds
 from parity.features.check.drive import Driver
 from parity.features.check.examine import examine
 from parity.features.check.examined import Examined

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from parity.features.check import feeds
+from parity.explain import feeds
 from parity.features.check.drive import Driver
 from parity.features.check.examine import examine
 from parity.features.check.identify import identify

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from parity.explain.feeds import drawn
 from parity.features.check.drive import Driver
-from parity.features.check.feeds import drawn
 from parity.features.check.task import exact
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.types import Array

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from parity.explain.feeds import drawn
 from parity.features.check.conduct.bench import ConductRun, Shapes, apart_from
 from parity.features.check.drive import Driver
-from parity.features.check.feeds import drawn
 from parity.features.check.task import exact
 
 SIZES = (1, 3, 7, 8, 15, 16, 17, 31, 33, 100, 1000)

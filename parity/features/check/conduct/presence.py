@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from parity.explain.feeds import drawn
 from parity.features.check.conduct.bench import ConductRun, Shapes, apart_from, largest_move
 from parity.features.check.drive import REFUSALS, Driver
-from parity.features.check.feeds import drawn
 from parity.features.check.task import exact
 from refimpl.types import Array
 

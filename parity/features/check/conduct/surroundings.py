@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from parity.explain.feeds import drawn
 from parity.features.check.conduct.bench import ConductRun, Shapes, apart_from
 from parity.features.check.drive import Driver
-from parity.features.check.feeds import drawn
 
 
 def reloaded(driver: Driver, shapes: Shapes) -> str:

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from parity.explain.feeds import Played
 from parity.explain.finding import Finding
 from parity.explain.replay import replay, steps_of
 from parity.features.check import findings
 from parity.features.check.examined import Examined
-from parity.features.check.feeds import Played
 from parity.features.check.held import motions
 from parity.features.check.identify import Held, Judgement, first_of
 from parity.features.check.life.lived import Lived

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from parity.features.check.feeds import Played
+from parity.explain.feeds import Played
 
 
 @dataclass(frozen=True, kw_only=True)

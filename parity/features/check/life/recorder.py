@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from parity.errors import Unsupported
+from parity.explain.feeds import Played
 from parity.features.check.drive import REFUSALS, Driver
-from parity.features.check.feeds import Played
 from parity.features.check.task import exact
 from parity.record.snapshot import Snapshot, same
 from parity.step.expected import Expected, Quantity
