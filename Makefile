@@ -37,5 +37,5 @@ docs: .venv/installed
 
 # What the slow tests need besides.
 .venv/extras: .venv/installed
-	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[cluster,trainers]'
+	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[cluster,frameworks,trainers]'
 	touch $@

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from parity.features.check.run import check
     from parity.features.compare.compare import compare
     from parity.features.convert.ask import convert
+    from parity.features.convert.optimizers.ask import convert_optimizer
     from parity.features.known.ask import known
     from parity.features.run.results import Report, Run
     from parity.features.run.run import run
@@ -55,6 +56,7 @@ _HOME = {
     "check": "parity.features.check.run",
     "compare": "parity.features.compare.compare",
     "convert": "parity.features.convert.ask",
+    "convert_optimizer": "parity.features.convert.optimizers.ask",
     "diagnose": "parity.features.check.checked",
     "known": "parity.features.known.ask",
     "load": "parity.loading",
@@ -82,6 +84,7 @@ __all__ = [
     "check",
     "compare",
     "convert",
+    "convert_optimizer",
     "diagnose",
     "known",
     "load",

@@ -16,8 +16,8 @@ import pytest
 
 from parity.features.check.conduct import RULES
 from parity.features.check.held import parse_against
-from parity.features.check.run import hyper_parameters
 from parity.features.check.target import parse
+from parity.hyper_words import hyper_parameters
 
 ROOT = Path(__file__).parents[1]
 ZOO = ROOT / "benchmarks" / "zoo"

@@ -36,8 +36,8 @@ from parity.features.check.examined import Examined
 from parity.features.check.held import demanded, parse_against
 from parity.features.check.identify import judge
 from parity.features.check.optimizer import conclude
-from parity.features.check.run import hyper_parameters
 from parity.features.check.target import load, parse
+from parity.hyper_words import hyper_parameters
 from parity.options import Scheduler
 
 RESULTS = Path(__file__).parents[1] / "results" / "zoo.json"

@@ -266,6 +266,7 @@ MISSING = {
     "assert_parity": "assert_parity: train is missing; allowed: a function of a task",
     "check": "check: target is missing; allowed: file.py:name, package.module:name, a log",
     "compare": "compare: a is missing; allowed: a recorded run",
+    "convert_optimizer": "convert_optimizer: source is missing; allowed: an optimizer of a library",
     "convert": "source is missing: allowed: torch, sklearn.Ridge",
     "diagnose": "diagnose: experiment is missing; allowed: the name of an experiment, see `parity list`, a file",
     "load": "load: asked is missing; allowed: the name of an experiment",

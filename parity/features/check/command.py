@@ -77,9 +77,10 @@ def check_command(
 ) -> None:
     """Say what an optimizer class, a training function or a log computes, and why it differs."""
     from parity.features.check.files import write_all
-    from parity.features.check.run import check, exit_code, hyper_parameters
+    from parity.features.check.run import check, exit_code
     from parity.features.check.states import pairs
     from parity.features.check.worker import TheirError
+    from parity.hyper_words import hyper_parameters
     from parity.output import Output, progress
 
     if template:

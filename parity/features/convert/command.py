@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from parity.completion import libraries
-from parity.errors import InputError, Option
+from parity.errors import InputError, Option, OptionError
 from parity.options import Json, Seed
+
+if TYPE_CHECKING:
+    from parity.output import Output
 
 EXAMPLES = (
     "parity convert --list",
     "parity convert --from torch --loss mse --weight-decay 3 --rows 20 --to sklearn.Ridge",
     "parity convert --from sklearn.Ridge --alpha 30 --rows 20 --to torch --to-loss mse --prove",
+    "parity convert --from optax.adamw --hyper learning_rate=0.01 --hyper weight_decay=0.1 --to torch.AdamW --prove",
 )
 
 OWN_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -26,12 +30,24 @@ def convert_command(
     source: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="LIBRARY", help="The library whose numbers are given.", autocompletion=libraries
+            "--from",
+            metavar="LIBRARY",
+            help="The library whose numbers are given, or an optimizer of one, such as torch.AdamW.",
+            autocompletion=libraries,
         ),
     ] = None,
     target: Annotated[
         str | None,
-        typer.Option("--to", metavar="LIBRARY", help="The library whose numbers are wanted.", autocompletion=libraries),
+        typer.Option(
+            "--to",
+            metavar="LIBRARY",
+            help="The library whose numbers are wanted; of an optimizer another one, a library, or all.",
+            autocompletion=libraries,
+        ),
+    ] = None,
+    hyper: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="A setting of the optimizer of --from. May be repeated."),
     ] = None,
     to_loss: Annotated[
         str | None, typer.Option(metavar="LOSS", help="The loss of the --to library; default: its first.")
@@ -49,15 +65,17 @@ def convert_command(
     show: Show = False,
     json: Json = None,
 ) -> None:
-    """Say which λ of one library is which of another.
+    """Say which λ of one library is which of another, and which settings of one optimizer are those of another.
 
     The numbers of the --from library are options by its own names, such as --alpha or --weight-decay: see --list.
+    Those of an optimizer are given by --hyper.
     """
     from parity.document import to_json
     from parity.features.convert import document
     from parity.features.convert import show as report
     from parity.features.convert.ask import Converted, proven
     from parity.features.convert.convert import convert, library, read, read_facts
+    from parity.features.convert.optimizers.library import is_optimizer
     from parity.output import Output
 
     words = own_options(context.args)
@@ -68,6 +86,11 @@ def convert_command(
         "--sd-y": sd_y,
         **{f"--{word}": value for word, value in words.items()},
     }
+    if source is not None and is_optimizer(source):
+        extra = [word for word, value in facts.items() if value is not None]
+        _optimizers(source, target, hyper or [], extra, prove=prove, output=output)
+    if hyper:
+        raise OptionError(Option("hyper"), ": is for optimizers, --from torch.AdamW; a library's numbers are options")
     one_pair = [word for word, value in {"--from": source, "--to": target, **facts}.items() if value is not None]
     if show:
         others = [*one_pair, *(["--prove"] if prove else []), *(["--seed"] if seed else [])]
@@ -91,6 +114,25 @@ def convert_command(
         text, code = converted.to_json(), converted.exit_code
     output.document(text)
     raise typer.Exit(code)
+
+
+def _optimizers(
+    source: str, target: str | None, hyper: list[str], extra: list[str], *, prove: bool, output: Output
+) -> None:
+    """The same of an optimizer of a library; ends the command."""
+    from parity.features.convert.optimizers.ask import convert_optimizer
+    from parity.hyper_words import check_hyper, hyper_parameters
+
+    if extra:
+        raise InputError(f"{extra[0]}: is for a library's λ; settings of {source} are given by --hyper")
+    if target is None:
+        raise InputError(f"{source}: to what? give --to with an optimizer such as optax.adamw, a library, or all")
+    numbers = hyper_parameters(hyper)
+    check_hyper(numbers)
+    converted = convert_optimizer(source, target, numbers, prove=prove)
+    converted._print(output.console)
+    output.document(converted.to_json())
+    raise typer.Exit(converted.exit_code)
 
 
 def own_options(words: list[str]) -> dict[str, str]:

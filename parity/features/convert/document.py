@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from parity.document import Document, Number
+from parity.explain.update.references import shown
 from parity.features.convert.convert import Conversion, condition, notes, settings, steps
+from parity.features.convert.optimizers.proof import Equivalence, Verdict
 from parity.features.convert.prove.peer_run import How, PeerRun, State
 from refimpl.conventions import CONVENTIONS
 from refimpl.conventions.table import rows
@@ -93,6 +95,42 @@ class ConventionsDocument(Document, frozen=True, kw_only=True, tag="convert-list
 
     schema: Literal[1]
     conventions: list[ConventionRecord]
+
+
+class EquivalenceRecord(msgspec.Struct, frozen=True, kw_only=True, rename={"source": "from", "target": "to"}):
+    """One pair of optimizers. ``rule``: the reference that both are held to; ``call``: the settings of ``to``, empty
+    where it has none; ``text``: why, or why not.
+    """
+
+    source: str
+    target: str
+    verdict: Verdict
+    rule: str
+    call: str
+    text: str
+
+
+class ConvertOptimizerDocument(Document, frozen=True, kw_only=True, tag="convert-optimizer"):
+    """The settings of other libraries for one optimizer: ``parity convert --from torch.AdamW --to all --prove``."""
+
+    schema: Literal[1]
+    each: list[EquivalenceRecord]
+
+
+def optimizer_document(each: Sequence[Equivalence]) -> ConvertOptimizerDocument:
+    """Every optimizer that was wanted."""
+    records = [
+        EquivalenceRecord(
+            source=one.asked,
+            target=one.wanted,
+            verdict=one.verdict,
+            rule=shown(one.reference),
+            call=one.call,
+            text=one.text,
+        )
+        for one in each
+    ]
+    return ConvertOptimizerDocument(schema=1, each=records)
 
 
 def conversion_document(conversion: Conversion, proof: Proof | None) -> ConvertDocument:

@@ -30,6 +30,7 @@ DOCUMENTS = {
     "trace": "TraceDocument of parity.features.trace.document",
     "convert": "ConvertDocument of parity.features.convert.document",
     "convert-proofs": "ProofsDocument of parity.features.convert.document",
+    "convert-optimizer": "ConvertOptimizerDocument of parity.features.convert.document",
     "convert-list": "ConventionsDocument of parity.features.convert.document",
     "bridge": "BridgeDocument of parity.features.bridges.document",
     "known": "KnownDocument of parity.features.known.document",

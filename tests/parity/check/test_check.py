@@ -21,10 +21,11 @@ from parity.explain.diagnosis import diagnose
 from parity.features.check import experiments, recorded
 from parity.features.check.in_process import trajectory_here
 from parity.features.check.log import check_log
-from parity.features.check.run import check, hyper_parameters
+from parity.features.check.run import check
 from parity.features.check.target import Target, load, parse
 from parity.features.check.task_data import TaskData, task_data
 from parity.features.check.worker import TheirError, run
+from parity.hyper_words import hyper_parameters
 from parity.step.design import as_asked
 from parity.step.free import simulate
 

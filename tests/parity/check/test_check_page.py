@@ -26,11 +26,12 @@ from parity.backends.base import Setting
 from parity.explain.diagnosis import diagnose
 from parity.features.check import in_process
 from parity.features.check.log import check_log
-from parity.features.check.run import check, hyper_parameters
+from parity.features.check.run import check
 from parity.features.check.states import pairs
 from parity.features.check.target import load, parse
 from parity.features.check.template import template
 from parity.features.check.terminal import print_diagnosis
+from parity.hyper_words import hyper_parameters
 
 ROOT = Path(__file__).parents[3]
 PAGE, README = ROOT / "docs" / "check.md", ROOT / "README.md"

@@ -21,10 +21,11 @@ from parity.features.check.examine import examine
 from parity.features.check.in_process import check_class_here, trajectory_here
 from parity.features.check.kind import kind_of
 from parity.features.check.optimizer import conclude
-from parity.features.check.run import check, hyper_parameters
+from parity.features.check.run import check
 from parity.features.check.target import load, parse
 from parity.features.check.task import Task
 from parity.features.check.template import template
+from parity.hyper_words import hyper_parameters
 from refimpl.optimizers import Lion
 
 CODE = """

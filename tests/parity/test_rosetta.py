@@ -1,0 +1,102 @@
+"""Settings of one library's optimizer for those of another: proven, refuted or absent, as in each cell of the page."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.rosetta.page import page
+from benchmarks.rosetta.rows import ROWS
+from benchmarks.rosetta.run import cells
+from parity import convert_optimizer
+from parity.errors import InputError
+from parity.features.convert.optimizers import of_torch
+from parity.features.convert.optimizers.library import LIBRARIES, library, named
+from parity.features.convert.optimizers.writing import reference_of, words_of
+from refimpl.optimizers import OPTIMIZERS
+
+ROOT = Path(__file__).parents[2]
+DOCUMENT = json.loads((ROOT / "benchmarks" / "results" / "rosetta.json").read_text(encoding="utf-8"))
+MODULES = {"torch": "torch", "optax": "optax", "keras": "keras", "mlx": "mlx.optimizers"}
+
+
+@pytest.mark.every_case
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_the_words_of_a_library_come_back_as_they_were(name: str) -> None:
+    for writing in library(name).WRITINGS:
+        reference = OPTIMIZERS[writing.family](**{"lr": 0.03, **writing.fixed})
+        words = words_of(writing, reference)
+        assert reference_of(writing, words, {}) == reference
+
+
+def test_the_same_class_is_proven_to_be_itself() -> None:
+    (one,) = convert_optimizer("torch.AdamW", "torch.adamw", {"lr": 0.03, "weight_decay": 0.3}, prove=True).each
+    assert (one.verdict, one.wanted) == ("proven", "torch.AdamW")
+    assert one.text.startswith("both make the steps of AdamW(lr=0.03, weight_decay=0.3): 6,400 numbers")
+
+
+def test_a_library_that_steps_otherwise_is_refuted_by_the_first_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = of_torch.run
+
+    def other(name: str, hyper: Any, feed: Any, dtype: str) -> Any:
+        weights = dict(right(name, {**hyper, "lr": 1.001 * hyper["lr"]}, feed, dtype))
+        return {**weights, "vector": right(name, hyper, feed, dtype)["vector"]}
+
+    monkeypatch.setattr(of_torch, "run", other)
+    found = convert_optimizer("torch.SGD", "torch.SGD", {"lr": 0.03}, prove=True)
+    assert found.exit_code == 1 and found.each[0].verdict == "refuted"
+    assert "weight[0, 0] after step 0: torch.SGD has" in found.each[0].text
+    assert "lr = 0.03003 is executed, 0.03 was asked" in found.each[0].text
+
+
+def test_what_a_library_has_no_word_for_is_absent() -> None:
+    (one,) = convert_optimizer("torch.AdamW", "optax.adamw", {"amsgrad": True}).each
+    assert (one.verdict, one.call) == ("absent", "")
+    assert one.text == "adamw has no amsgrad: it is False there, asked is True"
+
+
+def test_settings_alone_need_no_run() -> None:
+    found = convert_optimizer("torch.Adam", "mlx.Adam", {"lr": 0.03})
+    assert found.exit_code == 0 and found.each[0].verdict == "not run"
+    assert found.each[0].call == "mlx.Adam(bias_correction=True, learning_rate=0.03, betas=(0.9, 0.999), eps=1e-08)"
+
+
+@pytest.mark.every_case
+@pytest.mark.parametrize(
+    ("source", "target", "hyper", "said"),
+    [
+        ("torch.SGDx", "optax", {}, "did you mean 'SGD'"),
+        ("torchx.SGD", "optax", {}, "did you mean 'torch'"),
+        ("torch.SGD", "optaxx", {}, "did you mean 'optax'"),
+        ("torch.SGD", "optax.adam", {}, "optax.adam: is adam, and the source is SGD"),
+        ("torch.SGD", "optax", {"lrr": 1}, "SGD is known here with lr, momentum"),
+        ("torch.SGD", "optax", {"lr": -1.0}, "SGD: "),
+    ],
+)
+def test_bad_input_is_one_line(source: str, target: str, hyper: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said) as refusal:
+        convert_optimizer(source, target, hyper)
+    assert "\n" not in str(refusal.value)
+
+
+def test_the_page_is_that_of_the_results() -> None:
+    assert (ROOT / "docs" / "rosetta.md").read_text(encoding="utf-8") == page(DOCUMENT)
+    assert len(DOCUMENT["versions"]) >= 5 and len(ROWS) >= 10
+    assert all(named(row.source) for row in ROWS.values())
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Keras, of NumPy's arrays in torch
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_each_cell_is_as_the_page_has_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    top = MODULES.get(name, name).partition(".")[0]
+    if find_spec(top) is None or find_spec("pytorch_optimizer") is None:
+        pytest.skip(f"{name} or pytorch_optimizer is not installed: pip install -e '.[frameworks,zoo]'")
+    shown = [(one["row"], one["to"], one["verdict"]) for one in DOCUMENT["cells"] if one["library"] == name]
+    made = [(one["row"], one["to"], one["verdict"]) for label in ROWS for one in cells(label, name)]
+    assert made == shown
