@@ -33,7 +33,7 @@ from parity.cluster import executor_of
 from parity.features.check.assumed import ANY
 from parity.features.check.examine import examine
 from parity.features.check.examined import Examined
-from parity.features.check.held import demanded, parse_against
+from parity.features.check.held import parse_against, wanted
 from parity.features.check.identify import judge
 from parity.features.check.optimizer import conclude
 from parity.features.check.target import load, parse
@@ -94,8 +94,7 @@ def _share_in_float32(examined: Examined, entry: Entry) -> float | None:
     """The tolerance used in float32 alone: some packages compute in nothing wider."""
     if "float32" not in examined.dtypes:
         return None
-    key, own = parse_against(entry.against)
-    reference = demanded(key, own, hyper_parameters(entry.hyper), examined.given)
+    reference = wanted(parse_against(entry.against), hyper_parameters(entry.hyper), examined.given)
     share = judge(dict.fromkeys(examined.parameters, reference), examined.dtypes["float32"], "float32").share
     return float(share) if math.isfinite(share) else None
 

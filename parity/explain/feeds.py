@@ -56,7 +56,7 @@ class Played:
     each parameter, the tensors that the optimizer kept after each step, ``(K, …)`` by key; NaN before they were there.
     ``elsewhere``: of each parameter and step, where a closure was last called at other weights than those that the step
     began with: how far away, and the gradient there. ``changes``: of each parameter and step, the hyper-parameters that
-    were others than at the start.
+    were others than at the start. ``slack``: as of a :class:`~parity.explain.motion.Motion`.
     """
 
     weights: Mapping[str, Array]
@@ -66,6 +66,7 @@ class Played:
     state: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
     elsewhere: Mapping[str, tuple[tuple[Array, Array] | None, ...]] = field(default_factory=dict)
     changes: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
+    slack: Mapping[str, Array] = field(default_factory=dict)
 
     def moves(self, name: str) -> Array:
         """Δw_k ``(K, …)``."""

@@ -22,7 +22,8 @@ class Motion:
     ``weights`` ``(K + 1, …)``: before each step and at the end, exact. ``gradient`` ``(K, …)``: what the optimizer was
     given, :class:`~refimpl.arithmetic.bounded.Bounded`. ``factor`` ``(K,)``: η_k/η₀ as the schedule has it. ``format``:
     in which the weights are stored. ``profile``: of the update's arithmetic. ``changes``: of each step, the
-    hyper-parameters by name that are others than the optimizer's; nothing where none are.
+    hyper-parameters by name that are others than the optimizer's; nothing where none are. ``slack`` ``(K, …)``: how far
+    from ``weights`` a step may have begun, where code moves them and comes back.
     """
 
     parameter: str
@@ -32,6 +33,7 @@ class Motion:
     profile: Profile
     factor: Array
     changes: tuple[Mapping[str, Any], ...] = ()
+    slack: Array | None = None
 
 
 def rate_factor(design: Design, name: str) -> Array:

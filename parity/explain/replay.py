@@ -91,16 +91,21 @@ def _replayed(optimizer: Optimizer, motion: Motion) -> Iterator[tuple[Any, Mappi
     def step(_: str, k: int, param: Any, given: Any, state: Any) -> tuple[Any, Any]:
         in_effect = lifted
         if motion.changes and motion.changes[k]:
-            in_effect = arithmetic.hyper(replace(optimizer, **motion.changes[k]), weights.ndim)  # type: ignore[type-var]
+            in_effect = arithmetic.hyper(with_fields(optimizer, motion.changes[k]), weights.ndim)
         param, state = after(_at_bounded_rate(in_effect, motion, k), param, given, state)
         states[:] = [_kept(state, motion)]
         return param, states[0]
 
     start: Any = _kept(lifted.init(arithmetic.tensor(weights[:1])), motion)
     given = Bounded(gradient.value, gradient.error, motion.profile)
-    for param in _along(
-        motion, lambda k: arithmetic.tensor(weights[k : k + 1]), lambda k: given[k : k + 1], step, start
-    ):
+
+    def before(k: int) -> Any:
+        param = arithmetic.tensor(weights[k : k + 1])
+        if motion.slack is None:
+            return param
+        return Bounded(param.value, np.asarray(motion.slack[k : k + 1], param.value.dtype), motion.profile)
+
+    for param in _along(motion, before, lambda k: given[k : k + 1], step, start):
         yield param, states[0]
 
 
@@ -177,12 +182,26 @@ def steps_of(motion: Motion) -> int:
     return int(np.argmin(np.append(finite[0] & finite[1], False)))
 
 
+def with_fields(optimizer: Any, numbers: Mapping[str, Any]) -> Any:
+    """The optimizer with other numbers by name; of a wrapper those of what it wraps."""
+    if all(hasattr(optimizer, name) for name in numbers):
+        return replace(optimizer, **numbers)
+    return replace(optimizer, inner=with_fields(optimizer.inner, numbers))
+
+
+def field_of(optimizer: Any, name: str) -> Any:
+    """A number by name; of a wrapper that of what it wraps; None where there is none."""
+    if hasattr(optimizer, name):
+        return getattr(optimizer, name)
+    return field_of(optimizer.inner, name) if hasattr(optimizer, "inner") else None
+
+
 def _at_bounded_rate(lifted: Any, motion: Motion, k: int) -> Any:
     """With the rate η·(η_k/η_0), each factor as well rounded as a double is."""
-    factor = np.longdouble(motion.factor[k])
-    if factor == 1 or not isinstance(getattr(lifted, "lr", None), Bounded):
+    factor, lr = np.longdouble(motion.factor[k]), field_of(lifted, "lr")
+    if factor == 1 or not isinstance(lr, Bounded):
         return lifted
-    return replace(lifted, lr=lifted.lr * Bounded(factor, FLOAT64.u * abs(factor), motion.profile, scalar=True))
+    return with_fields(lifted, {"lr": lr * Bounded(factor, FLOAT64.u * abs(factor), motion.profile, scalar=True)})
 
 
 def _kept(state: Mapping[str, Any], motion: Motion) -> dict[str, Any]:

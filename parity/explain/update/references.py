@@ -218,4 +218,5 @@ def shown(optimizer: Any) -> str:
     """``Adam(lr=0.01, weight_decay=0.3)``: the rate, and what differs from its default."""
     given = {f.name: getattr(optimizer, f.name) for f in fields(optimizer)}
     kept = [f.name for f in fields(optimizer) if f.name == "lr" or given[f.name] != f.default]
-    return f"{type(optimizer).__name__}({', '.join(f'{name}={given[name]!r}' for name in kept)})"
+    words = [f"{name}={shown(given[name]) if name == 'inner' else repr(given[name])}" for name in kept]
+    return f"{type(optimizer).__name__}({', '.join(words)})"

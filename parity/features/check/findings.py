@@ -18,6 +18,7 @@ from parity.features.check.identify import Held, Identification, Judgement
 from parity.features.check.rules import RULES
 from refimpl.arithmetic.bounded import Bounded
 from refimpl.arithmetic.formats import FORMATS
+from refimpl.optimizers.wrappers import WRAPPERS
 from refimpl.ranges import Finite
 from refimpl.types import Array, Optimizer, State
 
@@ -32,6 +33,8 @@ def of_update(held: Held, played: Played, judged: Judgement) -> list[Finding]:
         back, stays = shares(held, played)
         if min(back, stays) <= 1:
             return [_of_gradients_elsewhere(back if back <= 1 else stays, played, first, back=back <= 1)]
+    if any(type(optimizer) in WRAPPERS.values() for optimizer in held.values()):
+        return [_of_wrapper(held, judged)]
     explained = explain_update(held, motions(played, "float64"), late=played.late)
     rule = f"compare with {'; '.join(dict.fromkeys(_line(optimizer) for optimizer in held.values()))}"
     if explained is None:  # float32 numbers that are no wider than they may be, and yet not this
@@ -60,6 +63,16 @@ def of_update(held: Held, played: Played, judged: Judgement) -> list[Finding]:
             probe="other hyper-parameters, which may make the two differ" if others else "",
         )
     ]
+
+
+def _of_wrapper(held: Held, judged: Judgement) -> Finding:
+    """A step that is not that of a wrapper: its lines are not edited, for they are those of another rule."""
+    names = " and ".join(dict.fromkeys(key_of(optimizer) for optimizer in held.values()))
+    return Finding(
+        id="update",
+        text=f"the update is not that of {names}; {judged.first}",
+        evidence="why is not known: --against the rule inside may name it",
+    )
 
 
 def _narrow_state(played: Played) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -17,34 +17,77 @@ from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.errors import RefimplError
 from refimpl.optimizers import OPTIMIZERS
+from refimpl.optimizers.wrappers import WRAPPERS
 from refimpl.types import Optimizer
 
 FORM = 2.0
 """Form factor: code of unknown form."""
 BY_NAME = {name.replace("_", ""): name for name in OPTIMIZERS}
+REFERENCES: Mapping[str, Any] = {**OPTIMIZERS, **WRAPPERS}
+KNOWN = {name.replace("_", ""): name for name in REFERENCES}
+"""All that a class may be held to; wrappers only around one of the others."""
 
 
-def parse_against(text: str) -> tuple[str, dict[str, Any]]:
-    """``adamw``, ``AdamW`` or ``sgd(nesterov=False)``: key in ``OPTIMIZERS``, and what is said of it alone."""
-    name, _, options = text.strip().partition("(")
-    key = BY_NAME.get(name.strip().lower().replace("_", ""))
+@dataclass(frozen=True)
+class Demand:
+    """A reference by its ``key``, and what is said of it alone; ``inner``: what it is put around, if anything."""
+
+    key: str
+    own: Mapping[str, Any]
+    inner: Demand | None = None
+
+
+def parse_against(text: str) -> Demand:
+    """``adamw``, ``AdamW``, ``sgd(nesterov=False)`` or ``lookahead(sgd, k=5)``. Raises :class:`InputError`."""
+    try:
+        node = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError):
+        raise _no_call(text) from None
+    return _demand(node, text)
+
+
+def _no_call(text: str) -> OptionError:
+    return OptionError(Option("against"), f" {text}: allowed: a name, or name(option=value, …)")
+
+
+def _demand(node: ast.expr, text: str) -> Demand:
+    call = node if isinstance(node, ast.Call) else ast.Call(node, [], [])
+    if not isinstance(call.func, ast.Name) or not all(isinstance(one, ast.Name | ast.Call) for one in call.args[:2]):
+        raise _no_call(text)
+    name = call.func.id
+    key = KNOWN.get(name.lower().replace("_", ""))
     if key is None:
-        known = ", ".join(OPTIMIZERS)
+        known = ", ".join(KNOWN.values())
         raise OptionError(
-            Option("against"), f" {text}: no such reference{nearest(name.lower(), OPTIMIZERS)}; known are {known}"
+            Option("against"), f" {text}: no such reference{nearest(name.lower(), KNOWN.values())}; known are {known}"
         )
     try:
-        call = ast.parse(f"f({options}" if options else "f()", mode="eval").body
-        assert isinstance(call, ast.Call) and not call.args
         own = {keyword.arg or "**": ast.literal_eval(keyword.value) for keyword in call.keywords}
-    except (SyntaxError, ValueError, AssertionError):
-        raise OptionError(Option("against"), f" {text}: allowed: a name, or name(option=value, …)") from None
-    allowed = [f.name for f in fields(OPTIMIZERS[key])]
+    except ValueError:
+        raise _no_call(text) from None
+    allowed = [f.name for f in fields(REFERENCES[key]) if f.name != "inner"]
     if wrong := next((option for option in own if option not in allowed), None):
         raise OptionError(
             Option("against"), f" {text}: {key} has no {wrong}; it has {', '.join(allowed)}{nearest(wrong, allowed)}"
         )
-    return key, own
+    if (key in WRAPPERS) + 0 != len(call.args):
+        what = f"is put around a reference: {key}(sgd)" if key in WRAPPERS else "is put around nothing"
+        raise OptionError(Option("against"), f" {text}: {key} {what}")
+    return Demand(key, own, _demand(call.args[0], text) if call.args else None)
+
+
+def wanted(demand: Demand, hyper: Mapping[str, Any], given: Mapping[str, Any]) -> Optimizer:
+    """The reference that was demanded; see :func:`demanded`."""
+    if demand.inner is None:
+        return demanded(demand.key, demand.own, hyper, given)
+    cls: Any = WRAPPERS[demand.key]
+    names = [f.name for f in fields(cls) if f.name != "inner"]
+    numbers = {name: given[name] for name in names if isinstance(given.get(name), int | float)}
+    try:
+        made: Optimizer = cls(**{**numbers, **demand.own, "inner": wanted(demand.inner, hyper, given)})
+    except RefimplError as error:
+        raise OptionError(Option("against"), f" {demand.key}: {error}") from None
+    return made
 
 
 def demanded(key: str, own: Mapping[str, Any], hyper: Mapping[str, Any], given: Mapping[str, Any]) -> Optimizer:
@@ -108,6 +151,7 @@ def motions(played: Played, dtype: str, *, scalar: str = "float64") -> list[Moti
             profile=profile,
             factor=np.array(played.factor or [1.0] * (len(weights) - 1))[played.late.get(name, 0) :],
             changes=played.changes.get(name, ()),
+            slack=played.slack[name][played.late.get(name, 0) :] if name in played.slack else None,
         )
         for name, weights in played.weights.items()
     ]
@@ -115,4 +159,4 @@ def motions(played: Played, dtype: str, *, scalar: str = "float64") -> list[Moti
 
 def key_of(optimizer: Any) -> str:
     """The name of the reference in ``OPTIMIZERS``."""
-    return next(key for key, cls in OPTIMIZERS.items() if cls is type(optimizer))
+    return next(key for key, cls in REFERENCES.items() if cls is type(optimizer))

@@ -20,11 +20,12 @@ from parity.explain.update.references import shown
 from parity.features.check import findings
 from parity.features.check.assumed import ANY, as_assumed, assumed, why_assumed
 from parity.features.check.examined import Examined
-from parity.features.check.held import demanded, motions, parse_against
+from parity.features.check.held import motions, parse_against, wanted
 from parity.features.check.identify import Held, Identification, Judgement, identify, judge
 from parity.features.check.invariance import facts
 from parity.features.check.life.judged import LifeVerdict, judge_life
 from parity.features.check.narrow import of_float64
+from parity.features.check.sam import NOT_BACK, with_second_gradients
 from parity.features.check.states import of_states
 from parity.features.check.target import Target
 from parity.features.check.worker import TheirError, run
@@ -32,6 +33,7 @@ from parity.judge.undecidable import variants
 from parity.output import Progress
 from parity.step.expected import in_use
 from refimpl.errors import RefimplError
+from refimpl.optimizers.wrappers import SAM
 from refimpl.types import Optimizer
 
 STAGES = 2
@@ -82,15 +84,18 @@ def conclude(
     if not examined.shapes:
         text = f"it does not take what every optimizer is fed here: {examined.refusal}"
         return Diagnosis(verdict="unsupported", text=text, against=against or "", share=math.inf)
-    key, own = parse_against(against) if against not in (None, ANY) else ("", {})
+    demand = parse_against(str(against)) if against not in (None, ANY) else None
     of_name, why = assumed(examined) if against is None else ("", "")
     examined = replace(examined, state=state or {})
     if progress:
-        name = key or of_name
+        name = str(against) if demand else of_name
         progress(1, STAGES, f"holding its steps to {name}" if name else "looking for the reference that steps so")
-    if key:
-        reference = demanded(key, own, hyper, examined.given)
-        return _against(examined, reference, left_open="weight_decay" not in {**own, **hyper})
+    if demand is not None:
+        reference = wanted(demand, hyper, examined.given)
+        if isinstance(reference, SAM):
+            return _sam(with_second_gradients(examined, reference), reference)
+        said = {**demand.own, **hyper, **(demand.inner.own if demand.inner else {})}
+        return _against(examined, reference, left_open="weight_decay" not in said)
     held = as_assumed(examined, of_name) if of_name else None
     if held is not None:
         of = (
@@ -103,6 +108,15 @@ def conclude(
     if identity is not None:
         return _held_to(examined, identity.held, identity.text, identity=identity)
     return _unknown(examined, nearest)
+
+
+def _sam(second: Examined, sam: SAM) -> Diagnosis:
+    """The steps with their second gradients, held to the inner optimizer."""
+    held = _held_to(second, dict.fromkeys(second.parameters, sam.inner), shown(sam))
+    if not any(one.id == NOT_BACK for one in held.findings):
+        return held
+    kept = tuple(one for one in held.findings if one.id != "update")  # which that explains
+    return replace(held, findings=kept, text="; ".join(one.short or one.text for one in kept))
 
 
 def _against(examined: Examined, reference: Optimizer, *, left_open: bool = False) -> Diagnosis:

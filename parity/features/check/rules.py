@@ -30,5 +30,8 @@ RULES: Mapping[str, str] = {
     "adabelief": "Adam with the average of (g − m)² in the place of v",
     "adan": "Adam with a third average, of the differences of gradients",
     "schedule_free_sgd": "SGD at z, gradients at y between z and the average x of z",
+    "lookahead": "every k steps of another rule the weights go back: w, s ← s + α(w − s)",
+    "cautious": "another rule's step where its sign is that of g, the rest left out, divided by the share that is left",
+    "sam": "another rule with the gradient at w + ρ·g/‖g‖",
     "schedule_free_adamw": "AdamW at z, gradients at y between z and the average x of z",
 }

@@ -19,11 +19,12 @@ from parity.explain.update.trial import UpdateRecord
 from parity.features.check.drive import Driver
 from parity.features.check.examine import examine
 from parity.features.check.examined import Examined
-from parity.features.check.held import demanded, motions, parse_against
+from parity.features.check.held import Demand, demanded, motions, parse_against
 from parity.features.check.optimizer import check_optimizer, conclude
 from parity.features.check.rules import RULES as LINES
 from parity.features.check.target import Target
 from refimpl.optimizers import OPTIMIZERS, Adam, AdamW
+from refimpl.optimizers.wrappers import WRAPPERS
 from tests.parity.check.classes import DECAYED
 
 
@@ -78,12 +79,12 @@ def test_what_torch_itself_cannot_take_is_found() -> None:
 def test_a_reference_that_is_demanded_is_built_of_what_was_asked_of_both() -> None:
     given = {"lr": 0.5, "betas": [0.8, 0.9], "eps": 1e-6, "foreach": None}
     assert demanded("adam", {"eps": 1e-7}, {"lr": 0.01}, given) == Adam(lr=0.01, betas=(0.8, 0.9), eps=1e-7)
-    assert parse_against("AdamW") == ("adamw", {})
-    assert parse_against("ScheduleFreeSGD(lr=1.0)") == ("schedule_free_sgd", {"lr": 1.0})
+    assert parse_against("AdamW") == Demand("adamw", {})
+    assert parse_against("ScheduleFreeSGD(lr=1.0)") == Demand("schedule_free_sgd", {"lr": 1.0})
 
 
 def test_every_reference_has_its_rule_in_a_line() -> None:
-    assert LINES.keys() == OPTIMIZERS.keys()
+    assert LINES.keys() == {**OPTIMIZERS, **WRAPPERS}.keys()
 
 
 def test_a_reference_driven_here_makes_the_steps_that_torch_makes() -> None:

@@ -10,9 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from parity.errors import InputError
 from parity.explain import feeds
 from parity.features.check.drive import Driver
 from parity.features.check.examine import examine
+from parity.features.check.held import parse_against
 from parity.features.check.identify import identify
 from parity.features.check.invariance import facts
 from parity.features.check.optimizer import conclude
@@ -250,3 +252,84 @@ def test_a_float64_step_that_is_rounded_to_float32_is_a_finding(step: Step, id: 
     found = own(step, {"lr": 0.01}, "sgd(momentum=0.9)")
     assert found.verdict == "disagree"
     assert found.findings[0].id == id
+
+
+# -- wrappers ----------------------------------------------------------------------------------------------------------
+
+
+class _Lookahead(torch.optim.SGD):
+    every = 5
+
+    def __init__(self, params: Any, lr: float = 0.01) -> None:
+        super().__init__(params, lr=lr)
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        own = [p for group in self.param_groups for p in group["params"] if p.grad is not None]
+        slow = {p: self.state[p].setdefault("slow", p.clone()) for p in own}
+        loss = super().step(closure)
+        for p, s in slow.items():
+            self.state[p]["count"] = self.state[p].get("count", 0) + 1
+            if self.state[p]["count"] % self.every == 0:
+                s.lerp_(p, 0.5)
+                p.copy_(s)
+        return loss
+
+
+class _SAM(torch.optim.Optimizer):
+    """As in its paper; ``back``: whether it goes back before the step."""
+
+    back, rho = True, 0.05
+
+    def __init__(self, params: Any, lr: float = 0.01) -> None:
+        super().__init__(params, {"lr": lr})
+
+    def step(self, closure: Any) -> Any:
+        loss = closure()
+        with torch.no_grad():
+            own = [p for group in self.param_groups for p in group["params"] if p.grad is not None]
+            norm = torch.stack([p.grad.norm() for p in own]).norm() + 1e-12
+            moves = [self.rho * p.grad / norm for p in own]
+            for p, e in zip(own, moves, strict=True):
+                p.add_(e)
+        closure()
+        with torch.no_grad():
+            lr = {p: group["lr"] for group in self.param_groups for p in group["params"]}
+            for p, e in zip(own, moves, strict=True):
+                p.sub_(e if self.back else 0 * e).sub_(lr[p] * p.grad)
+        return loss
+
+
+@pytest.mark.every_case
+@pytest.mark.usefixtures("few_references")
+@pytest.mark.parametrize(
+    ("cls", "against", "id"),
+    [
+        (_Lookahead, "lookahead(sgd)", ""),
+        (_Lookahead, "lookahead(sgd, k=4)", "update"),
+        (_SAM, "sam(sgd)", ""),
+        (_SAM, "sam(sgd, rho=0.1)", "sam-elsewhere"),
+        (type("NotBack", (_SAM,), {"back": False}), "sam(sgd)", "sam-not-back"),
+        (torch.optim.SGD, "sam(sgd)", "sam-absent"),
+    ],
+)
+def test_a_class_is_held_to_a_wrapper(cls: Any, against: str, id: str) -> None:
+    found = conclude(examine(cls, {"lr": 0.01}, ("float64",)), {"lr": 0.01}, against)
+    assert found.verdict == ("disagree" if id else "agree"), found.text
+    assert not id or id in [one.id for one in found.findings]
+
+
+@pytest.mark.every_case
+@pytest.mark.parametrize(
+    ("against", "said"),
+    [
+        ("lookahead", "lookahead is put around a reference: lookahead\\(sgd\\)"),
+        ("sgd(adam)", "sgd is put around nothing"),
+        ("lookahead(sdg)", "no such reference; did you mean 'sgd'"),
+        ("lookahead(sgd, q=1)", "lookahead has no q; it has k, alpha"),
+        ("lookahead(sgd, 3)", "allowed: a name"),
+    ],
+)
+def test_a_wrapper_that_is_not_asked_for_rightly_is_refused(against: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        parse_against(against)

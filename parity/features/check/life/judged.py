@@ -18,7 +18,7 @@ import numpy as np
 
 from parity.explain.feeds import Played
 from parity.explain.finding import Finding
-from parity.explain.replay import replay, steps_of
+from parity.explain.replay import field_of, replay, steps_of, with_fields
 from parity.features.check import findings
 from parity.features.check.examined import Examined
 from parity.features.check.held import motions
@@ -147,7 +147,7 @@ def _beside(played: Played, held: Held, given: Mapping[str, Any]) -> tuple[Held,
             return None
         changes[name] = tuple(one for one in resolved if one is not None)
     constant = [name for name, steps in changes.items() if all(step == steps[0] for step in steps)]
-    own |= {name: replace(own[name], **changes[name][0]) for name in constant}  # type: ignore[type-var]
+    own |= {name: with_fields(own[name], changes[name][0]) for name in constant}
     changes = {name: steps for name, steps in changes.items() if name not in constant}
     factor = _factor(own, changes)
     if factor is not None:
@@ -167,10 +167,10 @@ def _resolved(optimizer: Any, change: Mapping[str, Any], given: Mapping[str, Any
     """The numbers of the reference under a change of those of the class."""
     resolved = {}
     for field, value in change.items():
-        if not hasattr(optimizer, field):
+        own, start = field_of(optimizer, field), given.get(field)
+        if own is None:
             return None
-        own, start = getattr(optimizer, field), given.get(field)
-        if _alike(own, start) and (field in PROPORTIONAL or _alike(getattr(optimizer, "lr", None), given.get("lr"))):
+        if _alike(own, start) and (field in PROPORTIONAL or _alike(field_of(optimizer, "lr"), given.get("lr"))):
             resolved[field] = value
         elif field in PROPORTIONAL and start:
             resolved[field] = own * (value / start)
@@ -187,7 +187,7 @@ def _factor(own: Held, changes: Mapping[str, Sequence[Mapping[str, Any]]]) -> tu
     """η_k/η₀, where one parameter has a rate that changes, by powers of two, and nothing else does."""
     if len(own) != 1 or len(changes) != 1:
         return None
-    steps, lr = next(iter(changes.values())), getattr(next(iter(own.values())), "lr", 0.0)
+    steps, lr = next(iter(changes.values())), field_of(next(iter(own.values())), "lr")
     if not lr or any(set(step) - {"lr"} for step in steps):
         return None
     return tuple(step.get("lr", lr) / lr for step in steps)

@@ -52,8 +52,11 @@ def live(driver: Driver, vectors: bool, given: Mapping[str, Any]) -> Iterator[Li
     for name in LIFE:
         narrow = name in FROM_NARROW
         worker = Driver(driver.cls, driver.hyper, "float32", driver.device, driver.closure) if narrow else driver
-        lived = Lived(name=name, absent="its step() takes no closure")
-        if name != "closure" or takes_closure(driver.cls):
+        if name == "closure" and not takes_closure(driver.cls):
+            lived = Lived(name=name, absent="its step() takes no closure")
+        elif name in ("closure", "no-gradients") and driver.closure:
+            lived = Lived(name=name, absent="its step() asks a closure for gradients, as often as it wants")
+        else:
             lived = _lived(name, Recorder(worker, vectors, given))
         yield replace(lived, dtype="float32") if narrow else lived
 
