@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
@@ -23,8 +24,8 @@ from refimpl.types import Optimizer
 FORM = 2.0
 """Form factor: code of unknown form."""
 BY_NAME = {name.replace("_", ""): name for name in OPTIMIZERS}
-REFERENCES: Mapping[str, Any] = {**OPTIMIZERS, **WRAPPERS}
-KNOWN = {name.replace("_", ""): name for name in REFERENCES}
+REFERENCES: Mapping[str, Any] = ChainMap[str, Any](OPTIMIZERS, WRAPPERS)
+KNOWN = ChainMap(BY_NAME, {name: name for name in WRAPPERS})
 """All that a class may be held to; wrappers only around one of the others."""
 
 
