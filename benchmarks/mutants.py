@@ -73,6 +73,7 @@ STATUS = {0: "survived", 1: "killed", 3: "killed", 5: "no test", 33: "no test"} 
 NOTICED = ("killed", "timeout")
 
 TIMES_ONE = "With λ = 0 the factor is 1: the same weights."
+ZERO = "0 by any count of steps is 0."
 FIRST_AVERAGE = "The first step has t = 1 and so β = 0: what counted before it has no weight."
 ANY_NEGATIVE = "NumPy infers a length from any negative number."
 ONE_LENGTH = "The sequences are made of one length; ``strict`` guards against later changes."
@@ -80,6 +81,11 @@ UNUSED = "Goes unused where the step is not rectified; any number does that keep
 
 REASONS: Mapping[str, Mapping[str, str]] = {
     **{f"refimpl/optimizers/{name}.py": {"if not is_zero(None):": TIMES_ONE} for name in ("lion", "lamb")},
+    "refimpl/optimizers/laprop.py": {
+        "if not is_zero(None):": TIMES_ONE,
+        'before = item(state["exp_avg_lr_1"]).reshape(t.shape) if "exp_avg_lr_1" in state else 0 / t': ZERO,
+        "c = np.where(c > 0, c, 2)": "Where every rate so far was 0, m is 0, too.",
+    },
     "refimpl/optimizers/adan.py": {"decays = not is_zero(None)": TIMES_ONE},
     "refimpl/optimizers/schedule_free_adamw.py": {"if not is_zero(None):": TIMES_ONE},
     "refimpl/optimizers/adafactor.py": {

@@ -8,8 +8,11 @@ from refimpl.optimizers.adam import Adam
 from refimpl.optimizers.adamax import Adamax
 from refimpl.optimizers.adamw import AdamW
 from refimpl.optimizers.adan import Adan
+from refimpl.optimizers.ademamix import AdEMAMix
+from refimpl.optimizers.adopt import ADOPT
 from refimpl.optimizers.asgd import ASGD
 from refimpl.optimizers.lamb import LAMB
+from refimpl.optimizers.laprop import LaProp
 from refimpl.optimizers.lars import LARS
 from refimpl.optimizers.lbfgs import LBFGS
 from refimpl.optimizers.lion import Lion
@@ -49,9 +52,13 @@ OPTIMIZERS = {
     "adan": Adan,
     "schedule_free_sgd": ScheduleFreeSGD,
     "schedule_free_adamw": ScheduleFreeAdamW,
+    "laprop": LaProp,
+    "adopt": ADOPT,
+    "ademamix": AdEMAMix,
 }
 
 __all__ = [
+    "ADOPT",
     "ASGD",
     "LAMB",
     "LARS",
@@ -59,6 +66,7 @@ __all__ = [
     "OPTIMIZERS",
     "SGD",
     "SGDW",
+    "AdEMAMix",
     "AdaBelief",
     "Adadelta",
     "Adafactor",
@@ -67,6 +75,7 @@ __all__ = [
     "AdamW",
     "Adamax",
     "Adan",
+    "LaProp",
     "Lion",
     "Muon",
     "NAdam",

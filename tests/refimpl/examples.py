@@ -161,6 +161,28 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
                 "weight_lr_power": 1.5,
             },
         ],
+        "laprop": [
+            {"lr": 0.1},
+            {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "eps_root": 0.02, "weight_decay": 0.3},
+            {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.3, "lr_in_buffer": True},
+        ],
+        "adopt": [
+            {"lr": 0.1},
+            {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.3, "clip": False},
+            {
+                "lr": 0.1,
+                "betas": (0.8, 0.9),
+                "weight_decay": 0.3,
+                "decoupled_weight_decay": True,
+                "clip_exponent": 0.4,
+                "clip_count": "steps",
+            },
+        ],
+        "ademamix": [
+            {"lr": 0.1},
+            {"lr": 0.1, "betas": (0.8, 0.9, 0.95), "alpha": 0.7, "eps": 0.01, "weight_decay": 0.3},
+            {"lr": 0.1, "betas": (0.8, 0.9, 0.95), "weight_decay": 0.3, "decoupled_weight_decay": False},
+        ],
     },
     "schedule": {
         "constant": [{}],
@@ -231,6 +253,9 @@ WITH_ROOTS |= {
     "adan",
     "schedule_free_sgd",
     "schedule_free_adamw",
+    "laprop",
+    "adopt",
+    "ademamix",
 }
 """Entries of any registry whose formula takes a root or an exponential, and so cannot run in rationals."""
 

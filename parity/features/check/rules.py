@@ -31,4 +31,7 @@ RULES: Mapping[str, str] = {
     "adan": "Adam with a third average, of the differences of gradients",
     "schedule_free_sgd": "SGD at z, gradients at y between z and the average x of z",
     "schedule_free_adamw": "AdamW at z, gradients at y between z and the average x of z",
+    "laprop": "Adam with v first: m averages g/(√(v/c₂) + ε), w ← w − (η/c₁)·m, then decay",
+    "adopt": "m averages g/max(√v, ε) with the v of the gradients before; the first step only begins v",
+    "ademamix": "Adam with m/c₁ + α·s in the place of m/c₁, s: a slow average of g that is not corrected",
 }

@@ -21,7 +21,7 @@ Array = npt.NDArray[Any]
 RUNS, STEPS = 3, 6
 IN_FLOAT32 = {"mu_product", "eta", "mu"}
 """State that is one number for each run, and that torch keeps in float32."""
-NUMBERS = IN_FLOAT32 | {"lr_max", "weight_sum"}
+NUMBERS = IN_FLOAT32 | {"lr_max", "weight_sum", "exp_avg_lr_1"}
 """State that is one number for each run."""
 WEIGHTS = {"ax", "z"}
 """State that is weights."""
