@@ -74,6 +74,7 @@ NOTICED = ("killed", "timeout")
 
 TIMES_ONE = "With λ = 0 the factor is 1: the same weights."
 ZERO = "0 by any count of steps is 0."
+AT_THE_EDGE = "At the edge both branches are one number."
 FIRST_AVERAGE = "The first step has t = 1 and so β = 0: what counted before it has no weight."
 ANY_NEGATIVE = "NumPy infers a length from any negative number."
 ONE_LENGTH = "The sequences are made of one length; ``strict`` guards against later changes."
@@ -81,6 +82,12 @@ UNUSED = "Goes unused where the step is not rectified; any number does that keep
 
 REASONS: Mapping[str, Mapping[str, str]] = {
     **{f"refimpl/optimizers/{name}.py": {"if not is_zero(None):": TIMES_ONE} for name in ("lion", "lamb")},
+    "refimpl/optimizers/adopt.py": {"u = np.where(np.abs(u) <= c, u, c * np.sign(g))": AT_THE_EDGE},
+    "refimpl/optimizers/sophia.py": {
+        "if not is_zero(None):": TIMES_ONE,
+        "u = np.where(np.abs(m) <= d, m / np.where(d > 0, d, 1), np.sign(m))": AT_THE_EDGE,
+        "u = np.where(np.abs(m) < d, m / np.where(d > 0, d, 2), np.sign(m))": "Goes unused where d is 0.",
+    },
     "refimpl/optimizers/laprop.py": {
         "if not is_zero(None):": TIMES_ONE,
         'before = item(state["exp_avg_lr_1"]).reshape(t.shape) if "exp_avg_lr_1" in state else 0 / t': ZERO,

@@ -16,8 +16,10 @@ from refimpl.optimizers.laprop import LaProp
 from refimpl.optimizers.lars import LARS
 from refimpl.optimizers.lbfgs import LBFGS
 from refimpl.optimizers.lion import Lion
+from refimpl.optimizers.madgrad import MADGRAD
 from refimpl.optimizers.muon import Muon
 from refimpl.optimizers.nadam import NAdam
+from refimpl.optimizers.novograd import NovoGrad
 from refimpl.optimizers.proximal_sgd import ProximalSGD
 from refimpl.optimizers.radam import RAdam
 from refimpl.optimizers.rmsprop import RMSprop
@@ -26,6 +28,7 @@ from refimpl.optimizers.schedule_free_adamw import ScheduleFreeAdamW
 from refimpl.optimizers.schedule_free_sgd import ScheduleFreeSGD
 from refimpl.optimizers.sgd import SGD
 from refimpl.optimizers.sgdw import SGDW
+from refimpl.optimizers.sophia import Sophia
 from refimpl.optimizers.sparse_adam import SparseAdam
 
 OPTIMIZERS = {
@@ -55,6 +58,9 @@ OPTIMIZERS = {
     "laprop": LaProp,
     "adopt": ADOPT,
     "ademamix": AdEMAMix,
+    "madgrad": MADGRAD,
+    "novograd": NovoGrad,
+    "sophia": Sophia,
 }
 
 __all__ = [
@@ -63,6 +69,7 @@ __all__ = [
     "LAMB",
     "LARS",
     "LBFGS",
+    "MADGRAD",
     "OPTIMIZERS",
     "SGD",
     "SGDW",
@@ -79,11 +86,13 @@ __all__ = [
     "Lion",
     "Muon",
     "NAdam",
+    "NovoGrad",
     "ProximalSGD",
     "RAdam",
     "RMSprop",
     "Rprop",
     "ScheduleFreeAdamW",
     "ScheduleFreeSGD",
+    "Sophia",
     "SparseAdam",
 ]

@@ -72,7 +72,7 @@ class ADOPT:
         u = g / np.maximum(np.sqrt(state["exp_avg_sq"]), self.eps)  # g / max(√v, ε)
         if self.clip:
             c = (t - 1 if self.clip_count == "moves" else t) ** self.clip_exponent  # kᵖ
-            u = np.maximum(-c, np.minimum(u, c))  # max(−c, min(u, c))
+            u = np.where(np.abs(u) < c, u, c * np.sign(g))  # max(−c, min(u, c))
         m = beta1 * state["exp_avg"] + (1 - beta1) * u  # β₁m + (1 − β₁)u
         v = beta2 * state["exp_avg_sq"] + (1 - beta2) * g * g  # β₂v + (1 − β₂)g²
         return param - self.lr * m, {"step": count, "exp_avg": m, "exp_avg_sq": v}  # w − ηm

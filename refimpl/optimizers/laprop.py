@@ -4,19 +4,19 @@
 
     v ← β₂v + (1 − β₂)g²                c₂ = 1 − β₂ᵗ
     u = g / (√(v + ε₀)/√c₂ + ε)         ε₀ is ``eps_root``
-    m ← β₁m + (1 − β₁)u                 c = 1 − β₁ᵗ
-    w ← [w − (η/c)·m](1 − ηλ)           decoupled weight decay, after the step
-
-and with ``lr_in_buffer``::
-
     m ← β₁m + (1 − β₁)ηu                c ← β₁c + (1 − β₁)η
-    w ← [w − (η/c)·m](1 − ηλ)           where c = 0, nothing but the decay
+    w ← [w − (η/c)·m](1 − ηλ)           decoupled weight decay, after the step; where c = 0, nothing else
 
-Source: Ziyin, Wang & Ueda, "LaProp: Separating Momentum and Adaptivity in Adam", arXiv:2002.04839, Algorithm 1. As long
-as η stays, ``lr_in_buffer`` changes nothing: c is then η(1 − β₁ᵗ). Where a schedule moves η, each u keeps the rate at
-which it entered, and the sum is scaled to the rate of now.
+and without ``lr_in_buffer``::
 
-``timm`` and ``pytorch-optimizer`` compute the form of ``lr_in_buffer``. The latter has ε₀ = 1e-15, which no argument
+    m ← β₁m + (1 − β₁)u                 c = 1 − β₁ᵗ
+    w ← [w − (η/c)·m](1 − ηλ)
+
+Source: Ziyin, Wang & Ueda, "LaProp: Separating Momentum and Adaptivity in Adam", arXiv:2002.04839, Algorithm 1, which
+is the second form. As long as η stays, they are the same: c is then η(1 − β₁ᵗ). Where a schedule moves η, in the first
+each u keeps the rate at which it came, and the sum is scaled to the rate of now.
+
+``timm`` and ``pytorch-optimizer`` compute the first form. The latter has ε₀ = 1e-15, which no argument
 changes, and divides ε by √c₂ as well; its options ``centered`` and ``ams_bound`` are not here, nor is timm's
 ``caution``. ``optax`` has a LaProp without corrections as an RMSprop with momentum.
 """
@@ -48,7 +48,7 @@ class LaProp:
     eps: NonNegative = 1e-15
     eps_root: NonNegative = 0.0
     weight_decay: NonNegative = 0.0
-    lr_in_buffer: bool = False
+    lr_in_buffer: bool = True
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -198,6 +198,9 @@ OF_PAPERS = (
     "laprop",
     "adopt",
     "ademamix",
+    "madgrad",
+    "novograd",
+    "sophia",
 )
 """Optimizers that ``torch.optim`` does not have."""
 ELSEWHERE = {"sgd", "sgdw", "proximal_sgd", "sparse_adam", "muon"}

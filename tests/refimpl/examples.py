@@ -164,7 +164,7 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
         "laprop": [
             {"lr": 0.1},
             {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "eps_root": 0.02, "weight_decay": 0.3},
-            {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.3, "lr_in_buffer": True},
+            {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.3, "lr_in_buffer": False},
         ],
         "adopt": [
             {"lr": 0.1},
@@ -182,6 +182,20 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
             {"lr": 0.1},
             {"lr": 0.1, "betas": (0.8, 0.9, 0.95), "alpha": 0.7, "eps": 0.01, "weight_decay": 0.3},
             {"lr": 0.1, "betas": (0.8, 0.9, 0.95), "weight_decay": 0.3, "decoupled_weight_decay": False},
+        ],
+        "madgrad": [
+            {"lr": 0.1},
+            {"lr": 0.1, "momentum": 0.7, "eps": 0.01, "weight_decay": 0.3, "lr_plus_eps": False},
+            {"lr": 0.1, "momentum": 0.7, "weight_decay": 0.3, "decoupled_weight_decay": True},
+            {"lr": 0.1, "momentum": 0.0, "eps": 0.01, "weight_decay": 0.3},
+        ],
+        "novograd": [
+            {"lr": 0.1},
+            {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.3, "grad_averaging": True},
+        ],
+        "sophia": [
+            {"lr": 0.1},
+            {"lr": 0.1, "betas": (0.8, 0.9), "gamma": 0.7, "eps": 0.2, "weight_decay": 0.3},
         ],
     },
     "schedule": {
@@ -256,6 +270,9 @@ WITH_ROOTS |= {
     "laprop",
     "adopt",
     "ademamix",
+    "madgrad",
+    "novograd",
+    "sophia",
 }
 """Entries of any registry whose formula takes a root or an exponential, and so cannot run in rationals."""
 

@@ -34,4 +34,7 @@ RULES: Mapping[str, str] = {
     "laprop": "Adam with v first: m averages g/(√(v/c₂) + ε), w ← w − (η/c₁)·m, then decay",
     "adopt": "m averages g/max(√v, ε) with the v of the gradients before; the first step only begins v",
     "ademamix": "Adam with m/c₁ + α·s in the place of m/c₁, s: a slow average of g that is not corrected",
+    "madgrad": "w averages z = x₀ − s/(∛ν + ε), s and ν: sums of g and g² times η√t",
+    "novograd": "m adds up g/(√v + ε) + λw, v: the average of ‖g‖² of the whole parameter",
+    "sophia": "w ← w·(1 − ηλ) − η·clip(m/max(γh, ε), ±1), h: estimates of the curvature",
 }

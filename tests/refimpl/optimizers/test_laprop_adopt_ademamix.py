@@ -84,9 +84,9 @@ def test_adopt_on_a_constant_gradient_moves_by_an_average_that_fills() -> None:
     [({}, 1), ({"clip_count": "steps"}, 2**0.25), ({"clip_count": "steps", "clip_exponent": 1.0}, 2)],
 )
 def test_a_gradient_is_divided_by_the_one_before_and_clipped(options: dict[str, Any], largest: float) -> None:
-    first, second = np.array([[2.0, -1.0, 0.5, 0.5]]), np.array([[1.0, 1.25, 5.0, -5.0]])
-    ratio = np.array([[0.5, 1.25, 10.0, -10.0]])
-    param = np.zeros((1, 4))
+    first, second = np.array([[2.0, -1.0, 0.5, 0.5, 1.0]]), np.array([[1.0, 1.25, 5.0, -5.0, 0.0]])
+    ratio = np.array([[0.5, 1.25, 10.0, -10.0, 0.0]])
+    param = np.zeros((1, 5))
     whole = moves(ADOPT(lr=0.1, betas=(0.8, 0.9), clip=False), param, [first, second])
     np.testing.assert_allclose(whole[1], -0.1 * 0.2 * ratio, rtol=1e-12)
     clipped = moves(ADOPT(lr=0.1, betas=(0.8, 0.9), **options), param, [first, second])

@@ -21,9 +21,9 @@ Array = npt.NDArray[Any]
 RUNS, STEPS = 3, 6
 IN_FLOAT32 = {"mu_product", "eta", "mu"}
 """State that is one number for each run, and that torch keeps in float32."""
-NUMBERS = IN_FLOAT32 | {"lr_max", "weight_sum", "exp_avg_lr_1"}
+NUMBERS = IN_FLOAT32 | {"lr_max", "weight_sum", "exp_avg_lr_1", "grads_ema"}
 """State that is one number for each run."""
-WEIGHTS = {"ax", "z"}
+WEIGHTS = {"ax", "z", "x0"}
 """State that is weights."""
 FACTORS = {"row_var": -1, "col_var": -2}
 """State that has one number along an axis of the parameter."""
