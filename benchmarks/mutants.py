@@ -82,6 +82,14 @@ UNUSED = "Goes unused where the step is not rectified; any number does that keep
 
 REASONS: Mapping[str, Mapping[str, str]] = {
     **{f"refimpl/optimizers/{name}.py": {"if not is_zero(None):": TIMES_ONE} for name in ("lion", "lamb")},
+    "refimpl/optimizers/adabound.py": {
+        "a = np.where(a <= low, low, np.where(a > high, high, a))": AT_THE_EDGE,
+        "a = np.where(a < low, low, np.where(a >= high, high, a))": AT_THE_EDGE,
+    },
+    "refimpl/optimizers/adamod.py": {
+        "if not is_zero(None):": TIMES_ONE,
+        "param = param - np.where(a <= s, a, s) * m": AT_THE_EDGE,
+    },
     "refimpl/optimizers/adopt.py": {"u = np.where(np.abs(u) <= c, u, c * np.sign(g))": AT_THE_EDGE},
     "refimpl/optimizers/sophia.py": {
         "if not is_zero(None):": TIMES_ONE,

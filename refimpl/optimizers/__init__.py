@@ -1,16 +1,19 @@
 """Optimizers by the name that an experiment file uses; LBFGS, which takes all parameters at once, is none of them."""
 
 from refimpl.optimizers.adabelief import AdaBelief
+from refimpl.optimizers.adabound import AdaBound
 from refimpl.optimizers.adadelta import Adadelta
 from refimpl.optimizers.adafactor import Adafactor
 from refimpl.optimizers.adagrad import Adagrad
 from refimpl.optimizers.adam import Adam
 from refimpl.optimizers.adamax import Adamax
+from refimpl.optimizers.adamod import AdaMod
 from refimpl.optimizers.adamw import AdamW
 from refimpl.optimizers.adan import Adan
 from refimpl.optimizers.ademamix import AdEMAMix
 from refimpl.optimizers.adopt import ADOPT
 from refimpl.optimizers.asgd import ASGD
+from refimpl.optimizers.diffgrad import DiffGrad
 from refimpl.optimizers.lamb import LAMB
 from refimpl.optimizers.laprop import LaProp
 from refimpl.optimizers.lars import LARS
@@ -30,6 +33,7 @@ from refimpl.optimizers.sgd import SGD
 from refimpl.optimizers.sgdw import SGDW
 from refimpl.optimizers.sophia import Sophia
 from refimpl.optimizers.sparse_adam import SparseAdam
+from refimpl.optimizers.yogi import Yogi
 
 OPTIMIZERS = {
     "sgd": SGD,
@@ -61,6 +65,10 @@ OPTIMIZERS = {
     "madgrad": MADGRAD,
     "novograd": NovoGrad,
     "sophia": Sophia,
+    "yogi": Yogi,
+    "adabound": AdaBound,
+    "diffgrad": DiffGrad,
+    "adamod": AdaMod,
 }
 
 __all__ = [
@@ -75,6 +83,8 @@ __all__ = [
     "SGDW",
     "AdEMAMix",
     "AdaBelief",
+    "AdaBound",
+    "AdaMod",
     "Adadelta",
     "Adafactor",
     "Adagrad",
@@ -82,6 +92,7 @@ __all__ = [
     "AdamW",
     "Adamax",
     "Adan",
+    "DiffGrad",
     "LaProp",
     "Lion",
     "Muon",
@@ -95,4 +106,5 @@ __all__ = [
     "ScheduleFreeSGD",
     "Sophia",
     "SparseAdam",
+    "Yogi",
 ]

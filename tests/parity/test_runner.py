@@ -201,6 +201,10 @@ OF_PAPERS = (
     "madgrad",
     "novograd",
     "sophia",
+    "yogi",
+    "adabound",
+    "diffgrad",
+    "adamod",
 )
 """Optimizers that ``torch.optim`` does not have."""
 ELSEWHERE = {"sgd", "sgdw", "proximal_sgd", "sparse_adam", "muon"}

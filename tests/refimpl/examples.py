@@ -197,6 +197,34 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
             {"lr": 0.1},
             {"lr": 0.1, "betas": (0.8, 0.9), "gamma": 0.7, "eps": 0.2, "weight_decay": 0.3},
         ],
+        "yogi": [
+            {"lr": 0.1},
+            {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "initial_accumulator": 0.2, "weight_decay": 0.3},
+            {"lr": 0.1, "weight_decay": 0.3, "decoupled_weight_decay": True, "bias_correction": False},
+        ],
+        "adabound": [
+            {"lr": 0.1},
+            {
+                "lr": 0.1,
+                "betas": (0.8, 0.9),
+                "final_lr": 0.2,
+                "gamma": 0.7,
+                "eps": 0.01,
+                "eps_root": 0.02,
+                "base_lr": 0.3,
+                "weight_decay": 0.3,
+            },
+            {"lr": 0.1, "gamma": 0.3, "weight_decay": 0.3, "decoupled_weight_decay": True, "amsbound": True},
+        ],
+        "diffgrad": [
+            {"lr": 0.1},
+            {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "eps_root": 0.02, "weight_decay": 0.3},
+            {"lr": 0.1, "weight_decay": 0.3, "decoupled_weight_decay": True},
+        ],
+        "adamod": [
+            {"lr": 0.1},
+            {"lr": 0.1, "betas": (0.8, 0.9, 0.7), "eps": 0.01, "weight_decay": 0.3},
+        ],
     },
     "schedule": {
         "constant": [{}],
@@ -273,6 +301,10 @@ WITH_ROOTS |= {
     "madgrad",
     "novograd",
     "sophia",
+    "yogi",
+    "adabound",
+    "diffgrad",
+    "adamod",
 }
 """Entries of any registry whose formula takes a root or an exponential, and so cannot run in rationals."""
 

@@ -37,4 +37,8 @@ RULES: Mapping[str, str] = {
     "madgrad": "w averages z = x₀ − s/(∛ν + ε), s and ν: sums of g and g² times η√t",
     "novograd": "m adds up g/(√v + ε) + λw, v: the average of ‖g‖² of the whole parameter",
     "sophia": "w ← w·(1 − ηλ) − η·clip(m/max(γh, ε), ±1), h: estimates of the curvature",
+    "yogi": "Adam with v ← v − (1 − β₂)·sign(v − g²)·g², which begins with a small number, as m does",
+    "adabound": "Adam with the rate of each element kept between two bounds that close on final_lr",
+    "diffgrad": "Adam times 1/(1 + exp(−|g − the gradient before|))",
+    "adamod": "Adam with the rate of each element no larger than its own average",
 }
