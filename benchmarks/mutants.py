@@ -81,7 +81,7 @@ ONE_LENGTH = "The sequences are made of one length; ``strict`` guards against la
 UNUSED = "Goes unused where the step is not rectified; any number does that keeps roots and quotients finite."
 
 REASONS: Mapping[str, Mapping[str, str]] = {
-    **{f"refimpl/optimizers/{name}.py": {"if not is_zero(None):": TIMES_ONE} for name in ("lion", "lamb")},
+    **{f"refimpl/optimizers/{name}.py": {"if not is_zero(None):": TIMES_ONE} for name in ("lion", "lamb", "sign_sgd")},
     "refimpl/optimizers/adabound.py": {
         "a = np.where(a <= low, low, np.where(a > high, high, a))": AT_THE_EDGE,
         "a = np.where(a < low, low, np.where(a >= high, high, a))": AT_THE_EDGE,

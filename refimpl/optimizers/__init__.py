@@ -12,6 +12,7 @@ from refimpl.optimizers.adamw import AdamW
 from refimpl.optimizers.adan import Adan
 from refimpl.optimizers.ademamix import AdEMAMix
 from refimpl.optimizers.adopt import ADOPT
+from refimpl.optimizers.aggmo import AggMo
 from refimpl.optimizers.asgd import ASGD
 from refimpl.optimizers.diffgrad import DiffGrad
 from refimpl.optimizers.lamb import LAMB
@@ -31,6 +32,7 @@ from refimpl.optimizers.schedule_free_adamw import ScheduleFreeAdamW
 from refimpl.optimizers.schedule_free_sgd import ScheduleFreeSGD
 from refimpl.optimizers.sgd import SGD
 from refimpl.optimizers.sgdw import SGDW
+from refimpl.optimizers.sign_sgd import SignSGD
 from refimpl.optimizers.sophia import Sophia
 from refimpl.optimizers.sparse_adam import SparseAdam
 from refimpl.optimizers.yogi import Yogi
@@ -69,6 +71,8 @@ OPTIMIZERS = {
     "adabound": AdaBound,
     "diffgrad": DiffGrad,
     "adamod": AdaMod,
+    "aggmo": AggMo,
+    "sign_sgd": SignSGD,
 }
 
 __all__ = [
@@ -92,6 +96,7 @@ __all__ = [
     "AdamW",
     "Adamax",
     "Adan",
+    "AggMo",
     "DiffGrad",
     "LaProp",
     "Lion",
@@ -104,6 +109,7 @@ __all__ = [
     "Rprop",
     "ScheduleFreeAdamW",
     "ScheduleFreeSGD",
+    "SignSGD",
     "Sophia",
     "SparseAdam",
     "Yogi",

@@ -205,6 +205,8 @@ OF_PAPERS = (
     "adabound",
     "diffgrad",
     "adamod",
+    "aggmo",
+    "sign_sgd",
 )
 """Optimizers that ``torch.optim`` does not have."""
 ELSEWHERE = {"sgd", "sgdw", "proximal_sgd", "sparse_adam", "muon"}

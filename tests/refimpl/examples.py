@@ -225,6 +225,15 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
             {"lr": 0.1},
             {"lr": 0.1, "betas": (0.8, 0.9, 0.7), "eps": 0.01, "weight_decay": 0.3},
         ],
+        "aggmo": [
+            {"lr": 0.1},
+            {"lr": 0.1, "betas": (0.3, 0.7), "weight_decay": 0.3},
+        ],
+        "sign_sgd": [
+            {"lr": 0.1},
+            {"lr": 0.1, "momentum": 0.7, "weight_decay": 0.3},
+            {"lr": 0.1, "momentum": 0.0},
+        ],
     },
     "schedule": {
         "constant": [{}],

@@ -41,4 +41,6 @@ RULES: Mapping[str, str] = {
     "adabound": "Adam with the rate of each element kept between two bounds that close on final_lr",
     "diffgrad": "Adam times 1/(1 + exp(−|g − the gradient before|))",
     "adamod": "Adam with the rate of each element no larger than its own average",
+    "aggmo": "several momenta b ← βb + g + λw, w ← w − η times their mean",
+    "sign_sgd": "m ← μm + (1 − μ)·g, w ← w·(1 − ηλ) − η·sign(m)",
 }
