@@ -81,7 +81,10 @@ ONE_LENGTH = "The sequences are made of one length; ``strict`` guards against la
 UNUSED = "Goes unused where the step is not rectified; any number does that keeps roots and quotients finite."
 
 REASONS: Mapping[str, Mapping[str, str]] = {
-    **{f"refimpl/optimizers/{name}.py": {"if not is_zero(None):": TIMES_ONE} for name in ("lion", "lamb", "sign_sgd")},
+    **{
+        f"refimpl/optimizers/{name}.py": {"if not is_zero(None):": TIMES_ONE}
+        for name in ("lion", "lamb", "sign_sgd", "adamp", "sgdp")
+    },
     "refimpl/optimizers/adabound.py": {
         "a = np.where(a <= low, low, np.where(a > high, high, a))": AT_THE_EDGE,
         "a = np.where(a < low, low, np.where(a >= high, high, a))": AT_THE_EDGE,
@@ -91,6 +94,12 @@ REASONS: Mapping[str, Mapping[str, str]] = {
         "param = param - np.where(a <= s, a, s) * m": AT_THE_EDGE,
     },
     "refimpl/optimizers/adopt.py": {"u = np.where(np.abs(u) <= c, u, c * np.sign(g))": AT_THE_EDGE},
+    "refimpl/optimizers/stableadamw.py": {
+        "if not is_zero(None):": TIMES_ONE,
+        'm = b1 * state.get("exp_avg", 1) + (1 - b1) * grad': FIRST_AVERAGE,
+        'v = b2 * state.get("exp_avg_sq", 1) + (1 - b2) * grad * grad': FIRST_AVERAGE,
+        "R = np.sqrt(mean(ratio.reshape(len(param), -2))).reshape(t.shape)": ANY_NEGATIVE,
+    },
     "refimpl/optimizers/sophia.py": {
         "if not is_zero(None):": TIMES_ONE,
         "u = np.where(np.abs(m) <= d, m / np.where(d > 0, d, 1), np.sign(m))": AT_THE_EDGE,

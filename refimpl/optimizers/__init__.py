@@ -8,6 +8,7 @@ from refimpl.optimizers.adagrad import Adagrad
 from refimpl.optimizers.adam import Adam
 from refimpl.optimizers.adamax import Adamax
 from refimpl.optimizers.adamod import AdaMod
+from refimpl.optimizers.adamp import AdamP
 from refimpl.optimizers.adamw import AdamW
 from refimpl.optimizers.adan import Adan
 from refimpl.optimizers.ademamix import AdEMAMix
@@ -31,10 +32,12 @@ from refimpl.optimizers.rprop import Rprop
 from refimpl.optimizers.schedule_free_adamw import ScheduleFreeAdamW
 from refimpl.optimizers.schedule_free_sgd import ScheduleFreeSGD
 from refimpl.optimizers.sgd import SGD
+from refimpl.optimizers.sgdp import SGDP
 from refimpl.optimizers.sgdw import SGDW
 from refimpl.optimizers.sign_sgd import SignSGD
 from refimpl.optimizers.sophia import Sophia
 from refimpl.optimizers.sparse_adam import SparseAdam
+from refimpl.optimizers.stableadamw import StableAdamW
 from refimpl.optimizers.yogi import Yogi
 
 OPTIMIZERS = {
@@ -73,6 +76,9 @@ OPTIMIZERS = {
     "adamod": AdaMod,
     "aggmo": AggMo,
     "sign_sgd": SignSGD,
+    "adamp": AdamP,
+    "sgdp": SGDP,
+    "stableadamw": StableAdamW,
 }
 
 __all__ = [
@@ -84,6 +90,7 @@ __all__ = [
     "MADGRAD",
     "OPTIMIZERS",
     "SGD",
+    "SGDP",
     "SGDW",
     "AdEMAMix",
     "AdaBelief",
@@ -93,6 +100,7 @@ __all__ = [
     "Adafactor",
     "Adagrad",
     "Adam",
+    "AdamP",
     "AdamW",
     "Adamax",
     "Adan",
@@ -112,5 +120,6 @@ __all__ = [
     "SignSGD",
     "Sophia",
     "SparseAdam",
+    "StableAdamW",
     "Yogi",
 ]

@@ -207,6 +207,9 @@ OF_PAPERS = (
     "adamod",
     "aggmo",
     "sign_sgd",
+    "adamp",
+    "sgdp",
+    "stableadamw",
 )
 """Optimizers that ``torch.optim`` does not have."""
 ELSEWHERE = {"sgd", "sgdw", "proximal_sgd", "sparse_adam", "muon"}

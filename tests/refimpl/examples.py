@@ -234,6 +234,29 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
             {"lr": 0.1, "momentum": 0.7, "weight_decay": 0.3},
             {"lr": 0.1, "momentum": 0.0},
         ],
+        "adamp": [
+            {"lr": 0.1},
+            {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.3, "delta": 3.0, "wd_ratio": 0.5},
+            {"lr": 0.1, "weight_decay": 0.3, "nesterov": True},
+        ],
+        "sgdp": [
+            {"lr": 0.1, "momentum": 0.9},
+            {
+                "lr": 0.1,
+                "momentum": 0.7,
+                "dampening": 0.4,
+                "weight_decay": 0.3,
+                "eps": 0.01,
+                "delta": 3.0,
+                "wd_ratio": 0.5,
+            },
+            {"lr": 0.1, "momentum": 0.7, "weight_decay": 0.3, "nesterov": True},
+            {"lr": 0.03, "momentum": 0.2, "dampening": 0.5, "delta": 3.0, "project_buffer": True},
+        ],
+        "stableadamw": [
+            {"lr": 0.1},
+            {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.3},
+        ],
     },
     "schedule": {
         "constant": [{}],
@@ -314,6 +337,9 @@ WITH_ROOTS |= {
     "adabound",
     "diffgrad",
     "adamod",
+    "adamp",
+    "sgdp",
+    "stableadamw",
 }
 """Entries of any registry whose formula takes a root or an exponential, and so cannot run in rationals."""
 

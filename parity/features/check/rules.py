@@ -43,4 +43,7 @@ RULES: Mapping[str, str] = {
     "adamod": "Adam with the rate of each element no larger than its own average",
     "aggmo": "several momenta b ← βb + g + λw, w ← w − η times their mean",
     "sign_sgd": "m ← μm + (1 − μ)·g, w ← w·(1 − ηλ) − η·sign(m)",
+    "adamp": "AdamW without the part of the step along w, and with less decay, where g has none",
+    "sgdp": "SGD without the part of the step along w, and with less decay, where g has none",
+    "stableadamw": "AdamW with η/max(1, the root mean square of g/√v) of each parameter",
 }
