@@ -4,12 +4,12 @@ At the first step nothing moves: v ← g², m ← 0. From then on::
 
     g ← g + λw (coupled)  or  w ← w(1 − ηλ) (decoupled)
     u = g / max(√v, ε)                  v: of the gradients before
-    u ← max(−c, min(u, c))              where ``clip``, with c = kᵖ: k moves until now, this one counted
+    u ← max(−c, min(u, c))              c = kᵖ, k: the moves until now, this one counted; p is ``clip_exponent``
     m ← β₁m + (1 − β₁)u
     w ← w − ηm
     v ← β₂v + (1 − β₂)g²
 
-p is ``clip_exponent``. With ``clip_count="steps"`` k counts the first step, too, which moves nothing.
+With ``clip="steps"`` k counts the first step, too, which moves nothing; ``clip="none"``: u stays.
 
 Source: Taniguchi et al., "ADOPT: Modified Adam Can Converge with Any β₂ with the Optimal Rate", NeurIPS 2024,
 arXiv:2411.02853, Algorithm 2, and its clipped form with cₜ = t^¼. Neither has decay. That g is no part of the v which
@@ -43,9 +43,8 @@ class ADOPT:
     eps: NonNegative = 1e-6
     weight_decay: NonNegative = 0.0
     decoupled_weight_decay: bool = False
-    clip: bool = True
+    clip: Literal["moves", "steps", "none"] = "moves"
     clip_exponent: NonNegative = 0.25
-    clip_count: Literal["moves", "steps"] = "moves"
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -61,18 +60,18 @@ class ADOPT:
     def step(self, param: Array, grad: Array, state: State) -> tuple[Array, State]:
         beta1, beta2 = self.betas
         count, t = count_step(state, param)
+        begun = t > 1
         g = grad
-        decays = not is_zero(self.weight_decay)
-        if decays and not self.decoupled_weight_decay:
-            g = g + self.weight_decay * param  # g + λw
-        if "exp_avg_sq" not in state:
-            return param, {"step": count, "exp_avg": 0 * g, "exp_avg_sq": g * g}  # m ← 0, v ← g²
-        if decays and self.decoupled_weight_decay:
-            param = param * (1 - self.lr * self.weight_decay)  # w(1 − ηλ)
-        u = g / np.maximum(np.sqrt(state["exp_avg_sq"]), self.eps)  # g / max(√v, ε)
-        if self.clip:
-            c = (t - 1 if self.clip_count == "moves" else t) ** self.clip_exponent  # kᵖ
+        if not is_zero(self.weight_decay):
+            if self.decoupled_weight_decay:
+                param = np.where(begun, param * (1 - self.lr * self.weight_decay), param)  # w(1 − ηλ)
+            else:
+                g = g + self.weight_decay * param  # g + λw
+        v = state.get("exp_avg_sq", g * g)
+        u = g / np.maximum(np.sqrt(v), self.eps)  # g / max(√v, ε)
+        if self.clip != "none":
+            c = (t - 1 if self.clip == "moves" else t) ** self.clip_exponent  # kᵖ
             u = np.where(np.abs(u) < c, u, c * np.sign(g))  # max(−c, min(u, c))
-        m = beta1 * state["exp_avg"] + (1 - beta1) * u  # β₁m + (1 − β₁)u
-        v = beta2 * state["exp_avg_sq"] + (1 - beta2) * g * g  # β₂v + (1 − β₂)g²
+        m = np.where(begun, beta1 * state.get("exp_avg", 0) + (1 - beta1) * u, 0 * g)  # β₁m + (1 − β₁)u, at first 0
+        v = np.where(begun, beta2 * v + (1 - beta2) * g * g, g * g)  # β₂v + (1 − β₂)g², at first g²
         return param - self.lr * m, {"step": count, "exp_avg": m, "exp_avg_sq": v}  # w − ηm

@@ -168,14 +168,14 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
         ],
         "adopt": [
             {"lr": 0.1},
-            {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.3, "clip": False},
+            {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.3, "clip": "none"},
             {
                 "lr": 0.1,
                 "betas": (0.8, 0.9),
                 "weight_decay": 0.3,
                 "decoupled_weight_decay": True,
                 "clip_exponent": 0.4,
-                "clip_count": "steps",
+                "clip": "steps",
             },
         ],
         "ademamix": [

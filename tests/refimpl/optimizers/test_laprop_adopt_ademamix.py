@@ -81,13 +81,13 @@ def test_adopt_on_a_constant_gradient_moves_by_an_average_that_fills() -> None:
 
 @pytest.mark.parametrize(
     ("options", "largest"),
-    [({}, 1), ({"clip_count": "steps"}, 2**0.25), ({"clip_count": "steps", "clip_exponent": 1.0}, 2)],
+    [({}, 1), ({"clip": "steps"}, 2**0.25), ({"clip": "steps", "clip_exponent": 1.0}, 2)],
 )
 def test_a_gradient_is_divided_by_the_one_before_and_clipped(options: dict[str, Any], largest: float) -> None:
     first, second = np.array([[2.0, -1.0, 0.5, 0.5, 1.0]]), np.array([[1.0, 1.25, 5.0, -5.0, 0.0]])
     ratio = np.array([[0.5, 1.25, 10.0, -10.0, 0.0]])
     param = np.zeros((1, 5))
-    whole = moves(ADOPT(lr=0.1, betas=(0.8, 0.9), clip=False), param, [first, second])
+    whole = moves(ADOPT(lr=0.1, betas=(0.8, 0.9), clip="none"), param, [first, second])
     np.testing.assert_allclose(whole[1], -0.1 * 0.2 * ratio, rtol=1e-12)
     clipped = moves(ADOPT(lr=0.1, betas=(0.8, 0.9), **options), param, [first, second])
     np.testing.assert_allclose(clipped[1], -0.1 * 0.2 * np.clip(ratio, -largest, largest), rtol=1e-12)
@@ -101,7 +101,7 @@ def test_adopts_clip_widens_with_the_moves() -> None:
 
 
 def test_adopts_epsilon_is_the_least_that_it_divides_by() -> None:
-    found = moves(ADOPT(lr=0.1, betas=(0.0, 0.9), eps=0.5, clip=False), ZERO, [0.125 * G, G, G])
+    found = moves(ADOPT(lr=0.1, betas=(0.0, 0.9), eps=0.5, clip="none"), ZERO, [0.125 * G, G, G])
     np.testing.assert_allclose(found[1], -0.1 * G / [[0.5, 0.5]], rtol=1e-12)
     v = 0.9 * (0.125 * G) ** 2 + 0.1 * G * G
     np.testing.assert_allclose(found[2], -0.1 * G / np.maximum(np.sqrt(v), 0.5), rtol=1e-12)
@@ -144,7 +144,7 @@ def test_ademamixs_slow_average_fills_without_a_correction() -> None:
     ("name", "theirs", "ours"),
     [
         ("adopt", {"b1": 0.8, "b2": 0.9}, ADOPT(lr=0.1, betas=(0.8, 0.9))),
-        ("adopt", {"eps": 0.5, "use_clipping": False}, ADOPT(lr=0.1, eps=0.5, clip=False)),
+        ("adopt", {"eps": 0.5, "use_clipping": False}, ADOPT(lr=0.1, eps=0.5, clip="none")),
         (
             "ademamix",
             {"b1": 0.8, "b2": 0.9, "b3": 0.95, "alpha": 4.0, "eps": 0.01, "weight_decay": 0.3},
