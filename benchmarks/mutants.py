@@ -33,6 +33,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from benchmarks.common import RESULTS, Grid, console, environment, installed, say, write
+from benchmarks.mutants_equivalent import REASONS
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("refimpl/optimizers", "refimpl/penalties", "refimpl/losses")
@@ -71,61 +72,6 @@ STATUS = {0: "survived", 1: "killed", 3: "killed", 5: "no test", 33: "no test"} 
 )
 """By pytest's exit code, or the signal that ended it."""
 NOTICED = ("killed", "timeout")
-
-TIMES_ONE = "With λ = 0 the factor is 1: the same weights."
-FIRST_AVERAGE = "The first step has t = 1 and so β = 0: what counted before it has no weight."
-ANY_NEGATIVE = "NumPy infers a length from any negative number."
-ONE_LENGTH = "The sequences are made of one length; ``strict`` guards against later changes."
-UNUSED = "Goes unused where the step is not rectified; any number does that keeps roots and quotients finite."
-
-REASONS: Mapping[str, Mapping[str, str]] = {
-    **{f"refimpl/optimizers/{name}.py": {"if not is_zero(None):": TIMES_ONE} for name in ("lion", "lamb")},
-    "refimpl/optimizers/adan.py": {"decays = not is_zero(None)": TIMES_ONE},
-    "refimpl/optimizers/schedule_free_adamw.py": {"if not is_zero(None):": TIMES_ONE},
-    "refimpl/optimizers/adafactor.py": {
-        "if not is_zero(None):": TIMES_ONE,
-        'R = lerp(state.get("row_var", 1), rows * rows / g.shape[-1], rate)': FIRST_AVERAGE,
-        'C = lerp(state.get("col_var", 1), columns * columns / g.shape[-2], rate)': FIRST_AVERAGE,
-        'V = lerp(state.get("variance", 1), g * g, rate)': FIRST_AVERAGE,
-        "length = item(norm(x.reshape(len(x), -2)).reshape(-1, *(1,) * (x.ndim - 1)))": ANY_NEGATIVE,
-        "length = item(norm(x.reshape(len(x), -1)).reshape(-2, *(1,) * (x.ndim - 1)))": ANY_NEGATIVE,
-        "return np.sqrt(length * length / (x.size / len(x)))": "The runs divide the size: the same whole number.",
-    },
-    "refimpl/optimizers/adagrad.py": {
-        f"start = np.zeros(param.shape, {dtype}) + self.initial_accumulator_value": (
-            "Its zeros are floats, which only rationals refuse, and they have no root for Adagrad."
-        )
-        for dtype in ("None", "")
-    },
-    "refimpl/optimizers/lbfgs.py": {
-        f'pairs = tuple(zip(state["old_stps"], state["old_dirs"], state["ro"], {strict}))': ONE_LENGTH
-        for strict in ("strict=None", "strict=False", "")
-    }
-    | {f"for (s, y, rho), alpha in zip(pairs, al, {s}):": ONE_LENGTH for s in ("strict=None", "strict=False", "")}
-    | {
-        "return {name: part.reshape(array.shape) "
-        f"for (name, array), part in zip(like.items(), parts, {strict})}}": ONE_LENGTH
-        for strict in ("strict=None", "strict=False", "")
-    }
-    | {
-        "return np.concatenate([array.reshape(len(array), -2) for array in arrays.values()], axis=1)": ANY_NEGATIVE,
-    },
-    "refimpl/optimizers/muon.py": {
-        "if not is_zero(None):": TIMES_ONE,
-        "return X / np.maximum(norm(X.reshape(len(X), -2)).reshape(-1, 1, 1), self.eps)": ANY_NEGATIVE,
-        "return X / np.maximum(norm(X.reshape(len(X), -1)).reshape(-2, 1, 1), self.eps)": ANY_NEGATIVE,
-    },
-    "refimpl/optimizers/nadam.py": {
-        f"power = 1 if {off} else (24 / 25) ** (t * self.momentum_decay)": "ψ = 0: 0.96⁰ is 1."
-        for off in ("is_zero(None)", "(is_zero(self.momentum_decay)) and False")
-    },
-    "refimpl/optimizers/radam.py": {
-        "rho, rho_inf = np.where(rectified, rho, rho + 7), np.where(rectified, rho_inf, rho_inf + 6)": UNUSED,
-        "rho, rho_inf = np.where(rectified, rho, rho + 6), np.where(rectified, rho_inf, rho_inf + 7)": UNUSED,
-        "d = np.where(rectified, np.sqrt(v) + self.eps, 2)": UNUSED,
-    },
-}
-"""Why a survivor is equivalent, by file and by mutated line, without its comment (``- line`` where one is removed)."""
 
 
 @dataclass(frozen=True)

@@ -231,8 +231,9 @@ def _schema(cls: Any) -> dict[str, Any]:
     schema: dict[str, Any] = {}
     for field in fields(cls):
         if field.name in number_fields(cls):
-            count = len(get_args(hints[field.name])) if getattr(hints[field.name], "__origin__", None) is tuple else 0
-            schema[field.name] = types.GenericAlias(tuple, (float,) * count) if count else float
+            parts = get_args(hints[field.name]) if getattr(hints[field.name], "__origin__", None) is tuple else ()
+            numbers = tuple(part if part is ... else float for part in parts)
+            schema[field.name] = types.GenericAlias(tuple, numbers) if numbers else float
         else:
             hint = hints[field.name]
             if all(part in plain or isinstance(part, str) or part in (..., None) for part in _parts(hint)):

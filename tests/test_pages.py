@@ -107,10 +107,10 @@ def files() -> dict[str, ModuleType]:
 
 
 @pytest.fixture
-def signum(files: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setitem(OPTIMIZERS, "signum", files["signum"].Signum)
-    monkeypatch.setitem(held.BY_NAME, "signum", "signum")
-    return files["signum"].Signum
+def qhm(files: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setitem(OPTIMIZERS, "qhm", files["qhm"].QHM)
+    monkeypatch.setitem(held.BY_NAME, "qhm", "qhm")
+    return files["qhm"].QHM
 
 
 @pytest.fixture
@@ -132,16 +132,16 @@ def asked(**parts: Any) -> parity.Experiment:
 
 
 def test_the_added_optimizer_can_be_asked_for_and_code_is_held_to_it(
-    signum: Any, files: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch
+    qhm: Any, files: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    document = {"kind": "signum", "lr": 0.01, "momentum": 0.5}
-    assert from_dict(gallery_file() | {"optimizer": document}).optimizer == signum(lr=0.01, momentum=0.5)
-    by_hand = files["signum_by_hand"].Signum
-    assert_optimizer(by_hand, against="signum", dtypes=("float64",), lr=0.01, weight_decay=0.1)
+    document = {"kind": "qhm", "lr": 0.01, "momentum": 0.5}
+    assert from_dict(gallery_file() | {"optimizer": document}).optimizer == qhm(lr=0.01, momentum=0.5)
+    by_hand = files["qhm_by_hand"].QHM
+    assert_optimizer(by_hand, against="qhm", dtypes=("float64",), lr=0.01, weight_decay=0.1)
 
-    monkeypatch.setattr(by_hand.__init__, "__defaults__", (0.001, 0.8, 0.0))
+    monkeypatch.setattr(by_hand.__init__, "__defaults__", (0.001, 0.8, 0.7, 0.0))
     with pytest.raises(AssertionError, match="momentum"):
-        assert_optimizer(by_hand, against="signum(momentum=0.9)", dtypes=("float64",), lr=0.01)
+        assert_optimizer(by_hand, against="qhm(momentum=0.9)", dtypes=("float64",), lr=0.01)
 
 
 def test_the_added_penalty_is_what_it_says_it_is(towards: Any) -> None:

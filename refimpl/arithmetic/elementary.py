@@ -1,4 +1,4 @@
-"""What formulas in whole numbers need to run in every arithmetic: exact integers, cos πx, a choice between numbers."""
+"""What formulas in whole numbers need to run in every arithmetic: exact integers, cube roots, cos πx, choices."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ def integer(k: Any, like: Any) -> Any:
     A quotient of plain integers, such as k/T, would be rounded to float64 before a high-precision number sees it.
     """
     return Bounded(k, 0, like.profile, scalar=like.scalar) if isinstance(like, Bounded) else like**0 * k
+
+
+def cube_root(x: Any) -> Any:
+    """∛x for x ≥ 0: the power whose exponent is ⅓ as far as the arithmetic of ``x`` knows it."""
+    return x ** (integer(1, x) / 3)
 
 
 def cos_pi(x: Any) -> Any:

@@ -187,7 +187,30 @@ def test_load_takes_a_name_or_a_file(tmp_path: Path, bench: Any) -> None:
         parity.load("s1-x*")
 
 
-OF_PAPERS = ("lion", "lamb", "lars", "adabelief", "adan", "schedule_free_sgd", "schedule_free_adamw")
+OF_PAPERS = (
+    "lion",
+    "lamb",
+    "lars",
+    "adabelief",
+    "adan",
+    "schedule_free_sgd",
+    "schedule_free_adamw",
+    "laprop",
+    "adopt",
+    "ademamix",
+    "madgrad",
+    "novograd",
+    "sophia",
+    "yogi",
+    "adabound",
+    "diffgrad",
+    "adamod",
+    "aggmo",
+    "sign_sgd",
+    "adamp",
+    "sgdp",
+    "stableadamw",
+)
 """Optimizers that ``torch.optim`` does not have."""
 ELSEWHERE = {"sgd", "sgdw", "proximal_sgd", "sparse_adam", "muon"}
 """Optimizers that have tests of their own."""

@@ -161,6 +161,102 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
                 "weight_lr_power": 1.5,
             },
         ],
+        "laprop": [
+            {"lr": 0.1},
+            {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "eps_root": 0.02, "weight_decay": 0.3},
+            {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.3, "lr_in_buffer": False},
+        ],
+        "adopt": [
+            {"lr": 0.1},
+            {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.3, "clip": "none"},
+            {
+                "lr": 0.1,
+                "betas": (0.8, 0.9),
+                "weight_decay": 0.3,
+                "decoupled_weight_decay": True,
+                "clip_exponent": 0.4,
+                "clip": "steps",
+            },
+        ],
+        "ademamix": [
+            {"lr": 0.1},
+            {"lr": 0.1, "betas": (0.8, 0.9, 0.95), "alpha": 0.7, "eps": 0.01, "weight_decay": 0.3},
+            {"lr": 0.1, "betas": (0.8, 0.9, 0.95), "weight_decay": 0.3, "decoupled_weight_decay": False},
+        ],
+        "madgrad": [
+            {"lr": 0.1},
+            {"lr": 0.1, "momentum": 0.7, "eps": 0.01, "weight_decay": 0.3, "lr_plus_eps": False},
+            {"lr": 0.1, "momentum": 0.7, "weight_decay": 0.3, "decoupled_weight_decay": True},
+            {"lr": 0.1, "momentum": 0.0, "eps": 0.01, "weight_decay": 0.3},
+        ],
+        "novograd": [
+            {"lr": 0.1},
+            {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.3, "grad_averaging": True},
+        ],
+        "sophia": [
+            {"lr": 0.1},
+            {"lr": 0.1, "betas": (0.8, 0.9), "gamma": 0.7, "eps": 0.2, "weight_decay": 0.3},
+        ],
+        "yogi": [
+            {"lr": 0.1},
+            {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "initial_accumulator": 0.2, "weight_decay": 0.3},
+            {"lr": 0.1, "weight_decay": 0.3, "decoupled_weight_decay": True, "bias_correction": False},
+        ],
+        "adabound": [
+            {"lr": 0.1},
+            {
+                "lr": 0.1,
+                "betas": (0.8, 0.9),
+                "final_lr": 0.2,
+                "gamma": 0.7,
+                "eps": 0.01,
+                "eps_root": 0.02,
+                "base_lr": 0.3,
+                "weight_decay": 0.3,
+            },
+            {"lr": 0.1, "gamma": 0.3, "weight_decay": 0.3, "decoupled_weight_decay": True, "amsbound": True},
+        ],
+        "diffgrad": [
+            {"lr": 0.1},
+            {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "eps_root": 0.02, "weight_decay": 0.3},
+            {"lr": 0.1, "weight_decay": 0.3, "decoupled_weight_decay": True},
+        ],
+        "adamod": [
+            {"lr": 0.1},
+            {"lr": 0.1, "betas": (0.8, 0.9, 0.7), "eps": 0.01, "weight_decay": 0.3},
+        ],
+        "aggmo": [
+            {"lr": 0.1},
+            {"lr": 0.1, "betas": (0.3, 0.7), "weight_decay": 0.3},
+        ],
+        "sign_sgd": [
+            {"lr": 0.1},
+            {"lr": 0.1, "momentum": 0.7, "weight_decay": 0.3},
+            {"lr": 0.1, "momentum": 0.0},
+        ],
+        "adamp": [
+            {"lr": 0.1},
+            {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.3, "delta": 3.0, "wd_ratio": 0.5},
+            {"lr": 0.1, "weight_decay": 0.3, "nesterov": True},
+        ],
+        "sgdp": [
+            {"lr": 0.1, "momentum": 0.9},
+            {
+                "lr": 0.1,
+                "momentum": 0.7,
+                "dampening": 0.4,
+                "weight_decay": 0.3,
+                "eps": 0.01,
+                "delta": 3.0,
+                "wd_ratio": 0.5,
+            },
+            {"lr": 0.1, "momentum": 0.7, "weight_decay": 0.3, "nesterov": True},
+            {"lr": 0.03, "momentum": 0.2, "dampening": 0.5, "delta": 3.0, "project_buffer": True},
+        ],
+        "stableadamw": [
+            {"lr": 0.1},
+            {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.3},
+        ],
     },
     "schedule": {
         "constant": [{}],
@@ -231,6 +327,19 @@ WITH_ROOTS |= {
     "adan",
     "schedule_free_sgd",
     "schedule_free_adamw",
+    "laprop",
+    "adopt",
+    "ademamix",
+    "madgrad",
+    "novograd",
+    "sophia",
+    "yogi",
+    "adabound",
+    "diffgrad",
+    "adamod",
+    "adamp",
+    "sgdp",
+    "stableadamw",
 }
 """Entries of any registry whose formula takes a root or an exponential, and so cannot run in rationals."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from refimpl.errors import RefimplError
 from refimpl.ranges import number_fields
 from refimpl.types import Array
 
+Kind: TypeAlias = Literal["average", "eps", "plain"]
+"""What a number is, which says as what it is solved for: as log(1 − β), as log ε, or as it is."""
 ITERATIONS, HALVINGS = 15, 6
 SLOW = 5
 """Iterations after which a number that brings the record hardly nearer is given up."""
@@ -87,7 +89,7 @@ def solve(records: Sequence[UpdateRecord], rules: Mapping[str, Any], slots: Sequ
 
     def misses(tried: Array) -> Array:
         """r of several x, ``(tried, numbers)``, in one replay: ``(tried, misses)``."""
-        numbers = {slot: _out(slot.field, tried[:, i]) for i, slot in enumerate(slots)}
+        numbers = {slot: _out(kinds[i], tried[:, i]) for i, slot in enumerate(slots)}
         off = [missed(rules[record.name], [record.motion], numbers, first=steps) for record in used]
         with np.errstate(all="ignore"):
             share = (np.concatenate(off, axis=1) / scale)[:, known]
@@ -95,18 +97,19 @@ def solve(records: Sequence[UpdateRecord], rules: Mapping[str, Any], slots: Sequ
         return finite
 
     first = rules[used[0].name]
+    kinds = [_kind(first, slot) for slot in slots]
     start = [float(slot.of(first)) or (STARTS.get(slot.field, 0.1) if len(slots) == 1 else 0.0) for slot in slots]
-    x = _descend(misses, np.array([_in(slot.field, value) for slot, value in zip(slots, start, strict=True)]))
+    x = _descend(misses, np.array([_in(kind, value) for kind, value in zip(kinds, start, strict=True)]))
     if x is None:
         return []
     r, slopes = _linear(misses, x)
     if np.quantile(np.abs(r), 0.85) > WIDER and len(slots) == 1:
         return []
-    solved = [_within(slot, float(x[i]), r, slopes[:, i]) for i, slot in enumerate(slots)]
+    solved = [_within(slot, kinds[i], float(x[i]), r, slopes[:, i]) for i, slot in enumerate(slots)]
     return [one for one in solved if one is not None]
 
 
-def _within(slot: Slot, x: float, r: Array, slope: Array) -> Solved | None:
+def _within(slot: Slot, kind: Kind, x: float, r: Array, slope: Array) -> Solved | None:
     """The range that all elements allow a number while the other numbers stay as they are."""
     told = np.abs(slope) > 0
     if not told.any():
@@ -115,8 +118,8 @@ def _within(slot: Slot, x: float, r: Array, slope: Array) -> Solved | None:
     low, high = float(np.max(middle - half)), float(np.min(middle + half))
     if not low <= high:
         low = high = x
-    ends = sorted((float(_out(slot.field, low)), float(_out(slot.field, high))))
-    value = min(max(float(_out(slot.field, x)), ends[0]), ends[1])
+    ends = sorted((float(_out(kind, low)), float(_out(kind, high))))
+    value = min(max(float(_out(kind, x)), ends[0]), ends[1])
     return Solved(slot, value, *ends)
 
 
@@ -153,19 +156,22 @@ def _linear(misses: Callable[[Array], Array], x: Array) -> tuple[Array, Array]:
     return r[0], (above - below).T / (2 * widths)
 
 
-def _average(name: str) -> bool:
-    """Whether a number is a β: the weight of the past in an average."""
-    return name.startswith("beta") or name in ("alpha", "rho")
+def _kind(optimizer: Any, slot: Slot) -> Kind:
+    """A number named like a β, and no larger than 1, is the weight of the past in an average."""
+    cls: Any = type(optimizer)
+    if (slot.field.startswith("beta") or slot.field in ("alpha", "rho")) and number_fields(cls)[slot.field].high <= 1:
+        return "average"
+    return "eps" if slot.field == "eps" else "plain"
 
 
-def _in(name: str, value: float) -> float:
-    return float(np.log1p(-value)) if _average(name) else float(np.log(value)) if name == "eps" and value else value
+def _in(kind: Kind, value: float) -> float:
+    return float(np.log1p(-value)) if kind == "average" else float(np.log(value)) if kind == "eps" and value else value
 
 
-def _out(name: str, x: Any) -> Any:
-    if _average(name):
+def _out(kind: Kind, x: Any) -> Any:
+    if kind == "average":
         return -np.expm1(np.minimum(x, 3.0))  # a β below −19 is none
-    return np.exp(np.minimum(x, 300.0)) if name == "eps" else x
+    return np.exp(np.minimum(x, 300.0)) if kind == "eps" else x
 
 
 def shortest(value: float, low: float, high: float) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from torch.optim.optimizer import required
 
 from parity.errors import InputError
 from parity.explain.feeds import SHAPES, Feed, drawn, feeds, judged
@@ -155,6 +156,7 @@ def _taken(driver: Driver) -> tuple[Mapping[str, tuple[int, ...]], str]:
 
 
 def _defaults(cls: Any) -> dict[str, Any]:
-    """The default values of the constructor."""
+    """The default values of the constructor; functions among them say nothing to a reference, and cannot be sent."""
     parameters = inspect.signature(cls).parameters.values()
-    return {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
+    given = (p for p in parameters if p.default is not inspect.Parameter.empty and p.default is not required)
+    return {p.name: p.default for p in given if not callable(p.default)}

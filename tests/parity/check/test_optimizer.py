@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.optim.optimizer import required
 
 from parity.errors import InputError
 from parity.explain import feeds
@@ -81,6 +83,19 @@ def test_a_reference_that_is_demanded_is_built_of_what_was_asked_of_both() -> No
     assert demanded("adam", {"eps": 1e-7}, {"lr": 0.01}, given) == Adam(lr=0.01, betas=(0.8, 0.9), eps=1e-7)
     assert parse_against("AdamW") == Demand("adamw", {})
     assert parse_against("ScheduleFreeSGD(lr=1.0)") == Demand("schedule_free_sgd", {"lr": 1.0})
+
+
+class Scheduled(torch.optim.SGD):
+    """Has a default that cannot be sent to another process."""
+
+    def __init__(self, params: Any, lr: Any = required, clip: Any = lambda step: step**0.25) -> None:
+        del clip
+        super().__init__(params, lr=0.01 if lr is required else lr)
+
+
+def test_a_default_that_is_a_function_or_a_demand_is_none() -> None:
+    found = pickle.loads(pickle.dumps(examine(Scheduled, {}, ("float64",))))
+    assert found.defaults == found.given == {} and found.shapes
 
 
 def test_every_reference_has_its_rule_in_a_line() -> None:

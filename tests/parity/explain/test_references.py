@@ -18,7 +18,7 @@ from parity.features.verify.options import OPTIONS
 from parity.step.expected import compare
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
-from refimpl.optimizers import OPTIMIZERS, SGD, Adam, Rprop
+from refimpl.optimizers import OPTIMIZERS, SGD, Adam, AdEMAMix, Rprop
 
 TELLING = {
     "SGD": "momentum+decay",
@@ -277,3 +277,27 @@ def test_muon_is_left_out_and_that_is_said() -> None:
     motions = record(lambda params: torch.optim.SGD(params, lr=0.1), steps=2)
     muon = of(fit(motions, {"lr": 0.1}, {"sgd": SGD, "muon": OPTIMIZERS["muon"]}), "muon")
     assert not muon.fits and "left out" in muon.text
+
+
+class OfReference:
+    """A reference in the place of an optimizer of torch."""
+
+    param_groups = ()
+
+    def __init__(self, reference: Any, params: list[torch.Tensor]) -> None:
+        self.reference, self.params = reference, params
+        self.states: list[Any] = [{} for _ in params]
+
+    @torch.no_grad()
+    def step(self) -> None:
+        for i, param in enumerate(self.params):
+            after, self.states[i] = self.reference.step(param.numpy()[None], param.grad.numpy()[None], self.states[i])  # type: ignore[union-attr]  # it has one
+            param.copy_(torch.from_numpy(after[0]))
+
+
+def test_a_number_called_alpha_that_is_no_share_is_solved_for_as_it_is() -> None:
+    """1 − α has no logarithm where α is 5."""
+    motions = record(lambda params: OfReference(AdEMAMix(lr=0.01, alpha=7.0), params))
+    (found,) = fit(motions, {"lr": 0.01, "alpha": 5.0}, {"ademamix": AdEMAMix})
+    assert found.fits and found.changed == ("alpha",)
+    assert found.optimizer.alpha == pytest.approx(7.0, rel=1e-9)  # type: ignore[union-attr]

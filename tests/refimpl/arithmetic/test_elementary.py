@@ -1,4 +1,4 @@
-"""cos πx, exact integers and choices, in every arithmetic; the bounds of the cosine hold and are near."""
+"""Cube roots, cos πx, exact integers and choices, in every arithmetic; the bounds of the cosine hold and are near."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from refimpl.arithmetic.bounded import Bounded, Profile
-from refimpl.arithmetic.elementary import PI, choose, cos_pi, integer
+from refimpl.arithmetic.elementary import PI, choose, cos_pi, cube_root, integer
 from refimpl.arithmetic.formats import FORMATS
 
 
@@ -34,6 +34,36 @@ def test_the_cosine_of_whole_parts_of_pi_is_known_in_every_arithmetic(k: int, hi
     assert abs(exact - high_precision.number(1) / 2) < 1e-49
     objects = cos_pi(high_precision.array(np.array([0.0, 1.0])))
     assert objects.tolist() == [1, -1]
+
+
+def test_the_cube_of_a_cube_root_is_the_number_to_all_digits_that_the_arithmetic_has(high_precision: Any) -> None:
+    """⅓ is off by a rounding u, the root by |log x|·u/3 and u of itself, its cube three times as much and 2u."""
+    numbers = np.array([1e-30, 0.3, 27.0, 1e9])
+    roundings = np.abs(np.log(numbers)) + 5
+    wide, many = numbers.astype(np.longdouble), high_precision.array(numbers)
+    for array, u in (
+        (numbers, 2.0**-53),
+        (wide, np.finfo(np.longdouble).eps / 2),
+        (many, high_precision.number(1e-49)),
+    ):
+        root = cube_root(array)
+        assert np.all(np.abs(root * root * root - array) <= roundings * u * array)
+        assert not np.any(cube_root(0 * array))
+
+
+@pytest.mark.parametrize("name", ["float64", "float32"])
+def test_the_bound_of_a_cube_root_holds_and_is_near(name: str, high_precision: Any) -> None:
+    """A root at its own exponent ⅓, rounded to the format, is within the bound of the root that has all digits."""
+    numbers = np.array([1e-30, 0.3, 27.0, 1e9], name)
+    bound = cube_root(Bounded.tensor(numbers, profile_of(name)))
+    truth = cube_root(high_precision.array(numbers))
+    computed = np.power(numbers, numbers.dtype.type(1 / 3))
+    error = np.abs(high_precision.array(computed) - truth)
+    assert np.all(error <= high_precision.array(bound.error))
+    assert np.all(
+        bound.error <= 40 * FORMATS[name].u * bound.value
+    )  # |log x|/3 roundings of the exponent, and few more
+    assert cube_root(Bounded.tensor(np.zeros(1, name), profile_of(name))).error.item() < 3 * FORMATS[name].tiny
 
 
 @pytest.mark.parametrize("name", ["float64", "float32"])
