@@ -118,6 +118,11 @@ class Traced(NDArrayOperatorsMixin):
     def sum(self, axis: int) -> Traced:
         return Traced(self.value.sum(axis=axis), kind="sum", operands=(self,), detail=axis)
 
+    def max(self, axis: int) -> Traced:
+        """The largest along one axis, which is one of the elements."""
+        largest = np.argmax(self.value, axis=axis, keepdims=True)
+        return self._moved(lambda x: np.take_along_axis(x, largest, axis).squeeze(axis))
+
     # -- elements -------------------------------------------------------------------------------------------------
 
     @property

@@ -32,7 +32,7 @@ def evaluated(text: str) -> Any:
     text = re.sub(r"([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)", lambda m: f"**{m[1].translate(PLAIN)}", text)
     text = re.sub(r"√([0-9.e-]+)", r"√(\1)", text)
     text = re.sub(r"\|([^|]*)\|", r"abs(\1)", text)
-    names: dict[str, Any] = {"sqrt": math.sqrt, "sign": np.sign, "abs": abs, "max": max, "min": min}
+    names: dict[str, Any] = {"sqrt": math.sqrt, "sign": np.sign, "abs": abs, "max": max, "min": min, "exp": math.exp}
     python = text.replace("·", "*").replace("^", "**").replace("√", "sqrt")
     return eval(python, {"__builtins__": {}}, names | {"true": True, "false": False})
 
