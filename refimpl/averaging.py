@@ -1,12 +1,18 @@
-"""An exponential moving average of the weights, EMA, taken after each step; the training does not see it.
+"""Averages of the weights, taken after each step; the training does not see them.
 
-::
+An exponential moving average, EMA::
 
     e_1     = w_1                          the first update copies
     e_{k+1} = d·e_k + (1 − d)·w_{k+1}      d: decay
 
-with the weights w_k after step k. This is ``torch.optim.swa_utils.AveragedModel`` with ``get_ema_multi_avg_fn(d)``.
-Parameters that a step freezes are averaged as all others.
+and the equal average of stochastic weight averaging, SWA, after n weights were averaged::
+
+    a_1     = w_1
+    a_{n+1} = a_n + (w_{n+1} − a_n)/(n + 1)
+
+with the weights w_k after step k. These are ``torch.optim.swa_utils.AveragedModel`` with ``get_ema_multi_avg_fn(d)``
+and, for SWA, without it. Source of SWA: Izmailov et al., "Averaging Weights Leads to Wider Optima and Better
+Generalization", UAI 2018, arXiv:1803.05407, Algorithm 1. Parameters that a step freezes are averaged as all others.
 
 Frameworks compute the average in three forms that are equal but for rounding, the last two being torch's ``lerp`` for
 1 − d below ½ and from ½ on::
@@ -43,6 +49,23 @@ class EMA:
             return param
         after: Array = combined(average, param, self.decay, 1 - self.decay)
         return after
+
+
+@dataclass(frozen=True, kw_only=True)
+class SWA:
+    """The equal average of all weights that it was given."""
+
+    def __call__(self, average: Array | None, param: Array, count: Any) -> Array:
+        """The average of one parameter, from that of the ``count`` weights before it (an int, or one for each run)."""
+        if average is None:
+            return param
+        n = np.reshape(np.asarray(count), (-1, *(1,) * (param.ndim - 1)))
+        after: Any = average + (param - average) / (n + 1)  # a + (w − a)/(n + 1)
+        if isinstance(after, Bounded):  # where 1/(n + 1) may be a number that is multiplied with
+            share = Bounded.hyper(1, after.profile) / (n + 1)
+            others = combined(average, param, n * share, share)
+            after = Bounded(after.value, np.maximum(after.error, others.error), after.profile)
+        return after  # type: ignore[no-any-return]
 
 
 def combined(average: Any, param: Any, kept: Any, added: Any) -> Any:

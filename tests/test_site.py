@@ -24,6 +24,7 @@ from parity.markdown import as_text
 from refimpl.losses import LOSSES
 from refimpl.models import MODELS
 from refimpl.optimizers import LBFGS, OPTIMIZERS
+from refimpl.optimizers.wrappers import WRAPPERS
 from refimpl.penalties import PENALTIES
 from refimpl.schedules import PROGRAMMED, REACTIVE, SCHEDULES
 
@@ -119,6 +120,7 @@ def test_a_line_is_not_broken_before_a_comma_or_inside_of_a_name() -> None:
         ("losses-and-penalties", "value", [*LOSSES.values(), *PENALTIES.values()]),
         ("losses-and-penalties", "backward", [*MODELS.values()]),
         ("optimizers", "step", [*OPTIMIZERS.values()]),
+        ("optimizers", "step", [*WRAPPERS.values()]),
         ("optimizers", "step_group", [LBFGS]),
         ("schedules", "at", [*SCHEDULES.values(), *PROGRAMMED.values()]),
         ("schedules", "react", [*REACTIVE.values()]),

@@ -1,41 +1,42 @@
-"""SAM: the step is made with the gradient at the worst place near the weights.
+"""SAM, sharpness-aware minimisation: another optimizer's step from w, with the gradient taken where the loss is worse.
 
-::
+With g the gradient at w, and g' that at w + e, norms over all parameters together::
 
-    e = ρ·g/(‖g‖ + 10⁻¹²)               g: the gradients at w of all parameters together
-    ĝ: the gradients at w + e
-    w ← the inner optimizer's step from w with ĝ
-
-and ``adaptive``: e = ρ·w²g/(‖|w|·g‖ + 10⁻¹²). It needs two gradients, so it is no optimizer by itself: the caller asks
-:meth:`SAM.perturbation` where the second one is to be taken, and steps with the inner optimizer from w.
+    e = ρ·g / (‖g‖ + ε)                      the worst of all w + e with ‖e‖ ≤ ρ, to first order
+    e = ρ·w²g / (‖|w|g‖ + ε)                 ``adaptive``: ‖e/|w|‖ ≤ ρ, which scaling a weight does not change
+    w ← inner.step(w, g')                    g' is taken at w + e, the step is made from w
 
 Source: Foret, Kleiner, Mobahi & Neyshabur, "Sharpness-Aware Minimization for Efficiently Improving Generalization",
-ICLR 2021, arXiv:2010.01412, equations (2) and (3) with p = 2; adaptive: Kwon, Kim, Park & Choi, "ASAM", ICML 2021,
-arXiv:2102.11600.
+ICLR 2021, arXiv:2010.01412, equation (2) with p = 2 and Algorithm 1; Kwon et al., "ASAM: Adaptive Sharpness-Aware
+Minimization for Scale-Invariant Learning of Deep Neural Networks", ICML 2021, arXiv:2102.11600. Papers have no ε;
+``davda54/sam``, which most code follows, has 1e-12, as here.
+The gradient is not differentiated through e.
+
+A step needs two gradients, which are the caller's: :meth:`SAM.perturbation` says where the second one is taken, and
+:meth:`SAM.step` is given that one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from refimpl.arithmetic.kernels import norm
 from refimpl.ranges import NonNegative, check_fields
-from refimpl.reductions import norm
-from refimpl.types import Array, Decay, Optimizer, State
-
-TINY = (1, 10**12)
-"""What is added to a norm before it divides, as a quotient of whole numbers: 10⁻¹²."""
+from refimpl.types import Array, Decay, Optimizer, Params, State
 
 
 @dataclass(frozen=True, kw_only=True)
 class SAM:
-    """State: that of ``inner``, which gets the second gradient."""
+    """State: that of ``inner``. ``rho`` ρ: how far away the gradient is taken; ``eps`` ε: against a norm of 0."""
 
     inner: Optimizer
     rho: NonNegative = 0.05
     adaptive: bool = False
+    eps: NonNegative = 1e-12
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -44,25 +45,20 @@ class SAM:
     def decay(self) -> Decay:
         return self.inner.decay
 
-    def perturbation(self, params: Mapping[str, Array], grads: Mapping[str, Array]) -> dict[str, Array]:
-        """e of every parameter, ``(runs, …)``, from the weights and the gradients there."""
-        scaled = {name: np.abs(params[name]) * g if self.adaptive else g for name, g in grads.items()}
-        length = norm(*scaled.values())  # ‖g‖, or ‖|w|·g‖
-        moved = {}
-        for name, g in scaled.items():
-            size = (length + _tiny(length)).reshape(-1, *(1,) * (g.ndim - 1))
-            moved[name] = self.rho * (np.abs(params[name]) * g if self.adaptive else g) / size
-        return moved
+    def perturbation(self, params: Params, grads: Params) -> Mapping[str, Array]:
+        """e of each parameter, of its shape, from the gradients at the parameters; the norm of a run is over all."""
+        scaled = {n: np.abs(params[n]) * g if self.adaptive else g for n, g in grads.items()}  # |w|g or g
+        length = norm(np.concatenate([each.reshape(len(each), -1) for each in scaled.values()], axis=1))  # ‖g‖
+        scale = self.rho / (length + self.eps)  # ρ / (‖g‖ + ε)
+        e: dict[str, Any] = {}
+        for name, each in scaled.items():
+            direction = np.abs(params[name]) * each if self.adaptive else each  # w²g or g
+            e[name] = direction * scale.reshape(-1, *(1,) * (each.ndim - 1))
+        return e
 
     def init(self, param: Array) -> State:
         return self.inner.init(param)
 
     def step(self, param: Array, grad: Array, state: State) -> tuple[Array, State]:
-        """The inner optimizer's step from ``param``; ``grad``: at the perturbed weights."""
+        """The inner step from ``param`` with the gradient that was taken at w + e."""
         return self.inner.step(param, grad, state)
-
-
-def _tiny(length: Array) -> Array:
-    """10⁻¹² in the arithmetic of a norm."""
-    one: Array = 0 * length + TINY[0]
-    return one / TINY[1]
