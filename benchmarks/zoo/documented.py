@@ -20,6 +20,8 @@ class Documented:
     words: str
 
 
+LARS = ("situation-groups", "situation-scheduled-decay", "situation-zero-gradient", "situation-zero-gradient-first")
+
 DOCUMENTED = (
     Documented(
         package="timm",
@@ -38,7 +40,7 @@ DOCUMENTED = (
     Documented(
         package="pytorch_optimizer",
         classes=("LARS",),
-        explains=("decay", "number-lr_in_buffer"),
+        explains=("decay", "number-lr_in_buffer", "line-another"),
         what="vectors and scalars take plain SGD steps without decay",
         words="“Scalars and vectors use ordinary SGD without weight decay or rate scaling”",
     ),
@@ -59,14 +61,14 @@ DOCUMENTED = (
     Documented(
         package="adabelief-pytorch",
         classes=("AdaBelief",),
-        explains=("update", "number-rectify"),
+        explains=("update", "number-rectify", "option-rectify"),
         what="by default rectified as RAdam is; rectify=False is AdaBelief of the paper",
         words="the defaults and the change log that it prints",
     ),
     Documented(
         package="apollo-torch",
         classes=("GaLoreAdamW", "APOLLOAdamW"),
-        explains=("number-lr", "number-weight_decay"),
+        explains=("number-lr", "number-weight_decay", "decay-after"),
         what="the decay comes after the step, of the moved weights: (w + Δ)·(1 − ηλ)",
         words="a comment: “Add weight decay at the end (fixed version)”",
     ),
@@ -104,5 +106,57 @@ DOCUMENTED = (
         explains=("number-lr",),
         what="the executed rate is η times the estimated distance d",
         words="this is D-adaptation",
+    ),
+    Documented(
+        package="timm",
+        classes=("Lars",),
+        explains=LARS,
+        what="no trust ratio in a group without decay, nor where the gradient is 0",
+        words="“always_adapt (bool): always apply LARS LR adapt, otherwise only when group weight_decay != 0”",
+    ),
+    Documented(
+        package="torch-optimizer",
+        classes=("LARS",),
+        explains=LARS,
+        what="no trust ratio without decay, nor where the gradient is 0, where decay is left out, too",
+        words="by its code: `if weight_decay != 0` and `if p_norm != 0 and g_norm != 0`",
+    ),
+    Documented(
+        package="torch-optimizer",
+        classes=("SWATS",),
+        explains=("situation-thousand",),
+        what="Adam at first, and SGD later",
+        words="the title of its paper: “… by Switching from Adam to SGD”",
+    ),
+    Documented(
+        package="schedulefree",
+        classes=(
+            *("SGDScheduleFree", "SGDScheduleFreeReference", "AdamWScheduleFree", "AdamWScheduleFreeReference"),
+            "AdamWScheduleFreePaper",
+        ),
+        explains=("update",),
+        what="the count of steps and the sum of weights are of the group, also for a parameter that comes late",
+        words="by its code, which is the authors': `group['k']`, `group['weight_sum']`",
+    ),
+    Documented(
+        package="pytorch_optimizer",
+        classes=("ScheduleFreeSGD",),
+        explains=("update",),
+        what="the same",
+        words="by its code, as the authors'",
+    ),
+    Documented(
+        package="pytorch_optimizer",
+        classes=("LaProp",),
+        explains=("update",),
+        what="1e-15 is added to v inside the root, and the step sizes are a float32 tensor unless foreach=False",
+        words="by its code",
+    ),
+    Documented(
+        package="torch",
+        classes=("Adafactor",),
+        explains=("situation-empty",),
+        what="raises where a parameter has no elements",
+        words="a [known deviation](known-deviations.md)",
     ),
 )

@@ -5,28 +5,10 @@ Each names the classes and the findings (by id) of the check that it explains.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-NUMBERS = ("update", "decay")
-"""Ids of findings that say: these are not the reference's numbers."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fault:
-    """``id``: the script; ``where``: file and line in the package; ``contradicts``: what it breaks, in whose words."""
-
-    id: str
-    package: str
-    classes: tuple[str, ...]
-    explains: tuple[str, ...]
-    title: str
-    where: str
-    measured: str
-    contradicts: str
-
+from benchmarks.zoo.fault import NUMBERS, ROUNDED, Fault
+from benchmarks.zoo.life_faults import LIFE_FAULTS
 
 GRAD = "whatever reads `.grad` after the step (logging, accumulation, clipping) reads other numbers"
-ROUNDED = "the weights are float64 tensors and no document says that they are kept to float32 only"
 
 FAULTS = (
     Fault(
@@ -115,7 +97,7 @@ FAULTS = (
         id="timm_radam_rounds_float64",
         package="timm",
         classes=("RAdamLegacy",),
-        explains=NUMBERS,
+        explains=("float32-weights", *NUMBERS),
         title="RAdamLegacy rounds float64 weights to float32",
         where="`optim/radam.py:63` and `:108`",
         measured="1/3 becomes 0.3333333432674408 in a step with zero gradient and without decay",
@@ -244,8 +226,11 @@ FAULTS = (
     Fault(
         id="bitsandbytes_rounds_float64",
         package="bitsandbytes",
-        classes=("Adam32bit", "AdamW32bit", "SGD32bit", "Lion32bit", "RMSprop32bit", "Adagrad32bit", "LAMB32bit"),
-        explains=NUMBERS,
+        classes=(
+            *("Adam32bit", "AdamW32bit", "SGD32bit", "Lion32bit", "RMSprop32bit", "Adagrad32bit", "LAMB32bit"),
+            "AdEMAMix",
+        ),
+        explains=("float32-weights", *NUMBERS),
         title="float64 weights are rounded to float32 (CPU)",
         where="`backends/cpu/ops.py:366`",
         measured="1/3 becomes 0.3333333432674408 in a step with zero gradient and without decay",
@@ -335,10 +320,11 @@ FAULTS = (
         id="muon_optimizer_missing_gradient",
         package="muon-optimizer",
         classes=("SingleDeviceMuon",),
-        explains=("moved-without-gradient", "moved-frozen", "moved-not-required"),
+        explains=("moved-without-gradient", "moved-frozen", "moved-not-required", "late-gradient-raises"),
         title="step() raises where a parameter has no gradient, as a frozen one has",
         where="`muon.py:103`: `muon_update(p.grad, …)` without a look at `p.grad is None`",
         measured="TypeError: lerp_() received an invalid combination of arguments - got (NoneType, float)",
         contradicts="every optimizer of torch skips such a parameter",
     ),
+    *LIFE_FAULTS,
 )

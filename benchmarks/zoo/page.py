@@ -14,7 +14,9 @@ from typing import Any
 
 from benchmarks.zoo.catalogue import CATALOGUE, PACKAGES, Entry
 from benchmarks.zoo.documented import DOCUMENTED, Documented
-from benchmarks.zoo.package_faults import FAULTS, Fault
+from benchmarks.zoo.fault import Fault
+from benchmarks.zoo.life_faults import LIFE_FAULTS
+from benchmarks.zoo.package_faults import FAULTS
 from parity.markdown import as_text
 
 ROOT = Path(__file__).parents[2]
@@ -47,15 +49,17 @@ FACTS = (
     (r"the first step is −\S+ = (\S+·η) times the gradient", r"first step \1·g"),
 )
 """The patterns of notes of a check, and each in short."""
-INTRODUCTION = (
-    "Every class below was run by [`parity check`](check.md): 24 steps with drawn gradients on a matrix, a vector and",
-    "a scalar, in float64 and float32, each number held to a reference within a derived tolerance. Then its decay was",
-    "measured, and what no optimizer must do was tried: change `.grad`, move what has no gradient, lose its state in a",
-    "reload, ignore the rate of a group, fail on a layout, and so on. *Law only*: no reference here has that rule, so",
-    "nothing is judged and what was measured is said. Options are those with which a class should be the reference:",
-    "what a package adds to it is switched off where it can be. *Not visible*: these steps would be the same with",
-    "another value of it. A fault is a fact about the version named.",
-)
+INTRODUCTION = """\
+Every class below was run by [`parity check`](check.md): 24 steps with drawn gradients under a rate that changes, on a
+matrix and its twin, a vector, a scalar and a parameter whose first gradient comes late, in float64 and float32, each
+number held to a reference within a derived tolerance. A class that follows its reference there was led through
+[the life of an optimizer](check.md#an-optimizer-class): groups, numbers that change, zero gradients, reloads, a
+thousand steps and so on. What no optimizer must do was tried as well: change `.grad`, move what has no gradient,
+ignore the rate of a group, fail on a layout. *Equals* says so of the situations that are counted, and of no others.
+*Law only*: no reference here has that rule, so nothing is judged and what was measured is said. Options are those
+with which a class should be the reference: what a package adds to it is switched off where it can be. *Not visible*:
+these steps would be the same with another value of it. A fault is a fact about the version named.
+"""
 REFUSED = "it does not take what every optimizer is fed here: "
 CheckRow = Mapping[str, Any]
 
@@ -66,7 +70,14 @@ def page(document: Mapping[str, Any]) -> str:
     lines = [*_head(document, rows)]
     for package in PACKAGES:
         lines += _table(package, document["environment"][package], rows)
-    lines += ["## Faults", "", *_faults(document["environment"])]
+    first = [fault for fault in FAULTS if fault not in LIFE_FAULTS]
+    lines += ["## Faults", "", *_faults(first, document["environment"])]
+    lines += [
+        "## Faults that the life of an optimizer shows",
+        "",
+        "New on this page: late gradients, added groups, float64.",
+    ]
+    lines += ["", *_faults(LIFE_FAULTS, document["environment"])]
     lines += ["## Departures, as documented", "", *_documented()]
     return "\n".join(lines)
 
@@ -80,8 +91,7 @@ def _head(document: Mapping[str, Any], rows: Mapping[tuple[str, ...], CheckRow])
     yield from (
         "# The zoo: what published optimizers compute",
         "",
-        *INTRODUCTION,
-        "",
+        INTRODUCTION,
         f"{len(published)} checks of {len({e.target for e, _ in published})} classes in {len(PACKAGES) - 1} packages:"
         f" {len(judged)} are held to a reference, {equal} of them equal it, {narrow} more do in float32;",
         f"for {len(published) - len(judged)} there is none."
@@ -162,6 +172,7 @@ def verdict(entry: Entry, row: CheckRow) -> str:
         said = "law only"
     elif _equal(row):
         said = f"equals {_reference(entry)}" + (f" ({', '.join(row['unseen'])} not visible)" if row["unseen"] else "")
+        said += _lived(row)
     elif row.get("float32") is not None and row["float32"] <= 1:
         said = f"equals {_reference(entry)} in float32; in float64 it {_departs(entry, numbers, '')}"
     else:
@@ -169,6 +180,12 @@ def verdict(entry: Entry, row: CheckRow) -> str:
     said = "; ".join([said, *(_conduct(entry, one["id"]) for one in conduct)])
     others = [_anchor(fault) for fault in FAULTS if _is_of(fault, entry) and f"#{_anchor(fault)})" not in said]
     return "; ".join([said, *(f"[fault](#{anchor})" for anchor in others)])
+
+
+def _lived(row: CheckRow) -> str:
+    """In how many situations."""
+    count = re.search(r"so it is in (\d+) situations", row["text"])
+    return f" in {count[1]} situations" if count else ""
 
 
 def _conduct(entry: Entry, id: str) -> str:
@@ -216,8 +233,8 @@ def _anchor(fault: Fault) -> str:
     return fault.id.replace("_", "-")
 
 
-def _faults(environment: Mapping[str, str]) -> Iterator[str]:
-    for fault in FAULTS:
+def _faults(faults: Sequence[Fault], environment: Mapping[str, str]) -> Iterator[str]:
+    for fault in faults:
         yield from (
             f'<a id="{_anchor(fault)}"></a>',
             f"**{fault.package} {environment[fault.package]}: {fault.title}**",

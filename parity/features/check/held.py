@@ -100,6 +100,8 @@ def demanded(key: str, own: Mapping[str, Any], hyper: Mapping[str, Any], given: 
     usual = {f.name: None if f.default is MISSING else f.default for f in fields(cls)}
     defaults = {n: _plain(value) for n, value in given.items() if n not in hyper and _fits(n, value, usual)}
     asked = {name: _plain(value) for name, value in hyper.items() if name in usual}
+    if "base_lr" in usual and isinstance(given.get("lr"), int | float):  # published code keeps the rate it began with
+        defaults["base_lr"] = given["lr"]
     if wrong := next((n for n in asked if usual[n] is not None and _length(asked[n]) != _length(usual[n])), None):
         raise OptionError(
             Option("against"), f" {key}: {wrong} = {asked[wrong]!r} has another form than there, {usual[wrong]!r}"
