@@ -6,13 +6,22 @@ from typing import cast
 from parity.backends.base import Backend
 from parity.errors import InputError, nearest, spelled
 
-BACKENDS = {"torch": "parity.backends.torch_backend:TorchBackend"}
+BACKENDS = {
+    "torch": "parity.backends.torch_backend:TorchBackend",
+    "optax": "parity.backends.optax_backend:OptaxBackend",
+}
+"""Module and class; all but torch need the extra ``frameworks``."""
 
 
 def backend(name: str) -> Backend:
-    """The backend of that name. Raises :class:`parity.errors.InputError`."""
+    """The backend of that name. Raises :class:`parity.errors.InputError`, also where its framework is not installed."""
     known = spelled(name, BACKENDS)
     if known not in BACKENDS:
         raise InputError(f"backend {name!r}: unknown; allowed: {', '.join(BACKENDS)}{nearest(name, BACKENDS)}")
     module, cls = BACKENDS[known].split(":")
-    return cast("Backend", getattr(import_module(module), cls)())
+    try:
+        return cast("Backend", getattr(import_module(module), cls)())
+    except ImportError as error:
+        raise InputError(
+            f"backend {known!r}: its framework is not installed ({error}); pip install 'step-parity[frameworks]'"
+        ) from error
