@@ -9,6 +9,7 @@ from parity.errors import InputError, nearest, spelled
 BACKENDS = {
     "torch": "parity.backends.torch_backend:TorchBackend",
     "optax": "parity.backends.optax_backend:OptaxBackend",
+    "mlx": "parity.backends.mlx_backend:MlxBackend",
 }
 """Module and class; all but torch need the extra ``frameworks``."""
 

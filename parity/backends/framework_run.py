@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import platform
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
@@ -29,6 +29,8 @@ from refimpl.trajectory import Trajectory
 from refimpl.types import Array
 
 LOW = ("bfloat16", "float16")
+Kernel = tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]
+"""What a framework makes of two matrices ``(n, k)`` and ``(k, m)``, and the formula of it."""
 Numbers = Mapping[str, Any]
 """Arrays of the framework by name."""
 
@@ -207,12 +209,9 @@ def shapes_met(run: FrameworkRun) -> Iterator[tuple[int, int, int]]:
     yield from ((rows, features, outputs) for rows, (outputs, features) in product(sorted(sizes), sorted(layers)))
 
 
-def measured(run: FrameworkRun, make: Any, formula: Any, draws: int = 8) -> str:
-    """float32 where products or sums of low precision, of the shapes of the run, stay within its bound; else the dtype.
-
-    ``make(a, b)``: what the framework makes of two matrices ``(rows, features)`` and ``(features, outputs)``;
-    ``formula(a, b)``: the same of :class:`Bounded` ones.
-    """
+def measured(run: FrameworkRun, *kernels: Kernel, draws: int = 8) -> str:
+    """float32 where kernels of low precision, on matrices of the shapes of the run, stay within its bound; else the
+    dtype."""
     dtype = run.setting.dtype
     if dtype not in LOW:
         return dtype
@@ -222,7 +221,23 @@ def measured(run: FrameworkRun, make: Any, formula: Any, draws: int = 8) -> str:
         for n, inner, m in ((rows, features, outputs), (outputs, rows, features)):  # forward, backward
             for _ in range(draws):  # each has a chance of hiding low-precision sums; eight do not
                 a, b = (run.array(rng.uniform(0.5, 1, shape)) for shape in ((n, inner), (inner, m)))
-                bound = formula(*(Bounded.tensor(run.exactly(x), profile) for x in (a, b)))
-                if np.any(np.abs(run.exactly(make(a, b)) - bound.value) > bound.error):
+                exact = [Bounded.tensor(run.exactly(x), profile) for x in (a, b)]
+                bounds = [formula(*exact) for _, formula in kernels]
+                made = [run.exactly(kernel(a, b)) for kernel, _ in kernels]
+                if any(np.any(np.abs(x - y.value) > y.error) for x, y in zip(made, bounds, strict=True)):
                     return dtype
     return "float32"
+
+
+PRODUCT: Callable[[Any, Any], Any] = np.matmul
+"""The formula of a product of matrices."""
+
+
+def sum_of_rows(a: Any, _: Any) -> Any:
+    """The formula of a sum along the last axis."""
+    return a.sum(axis=1)
+
+
+def sum_over_rows(a: Any, _: Any) -> Any:
+    """The formula of the gradient of a bias."""
+    return a.sum(axis=0)

@@ -28,6 +28,8 @@ import numpy as np
 
 from parity.backends.base import Setting
 from parity.backends.framework_run import (
+    LOW,
+    PRODUCT,
     FrameworkRun,
     Numbers,
     check_asked,
@@ -35,6 +37,8 @@ from parity.backends.framework_run import (
     in_its_words,
     measured,
     rates,
+    sum_of_rows,
+    sum_over_rows,
 )
 from parity.backends.optax_rules import KEYS, rule
 from parity.backends.options import strengths
@@ -147,8 +151,10 @@ class OptaxRun(FrameworkRun):
         numbers = "float64" if dtype == "float64" else "float32"
         common: dict[str, Any] = {
             "compute": dtype,
-            "accumulate": measured(self, jax.jit(jnp.matmul), np.matmul),
-            "sums": measured(self, jax.jit(_bias_gradient), lambda a, _: a.sum(axis=0)),
+            "accumulate": measured(self, (jax.jit(jnp.matmul), PRODUCT), (jax.jit(_row_sums), sum_of_rows)),
+            "sums": measured(self, (jax.jit(_bias_gradient), sum_over_rows)),
+            "products": True,
+            "scalar": "float32" if dtype in LOW else "float64",
             "flush": flush,
         }
         own_form = all(isinstance(optimizer, SGD) for optimizer in self.form.optimizers.values())
@@ -172,6 +178,10 @@ def _rate(rates: tuple[float, ...]) -> Callable[[Any], Any]:
 def _part(state: Any, field: str) -> Any:
     """The first field of that name in a chain's states."""
     return optax.tree.get_all_with_path(state, field)[0][1]
+
+
+def _row_sums(a: Any, _: Any) -> Any:
+    return jnp.sum(a, axis=1)
 
 
 def _bias_gradient(a: Any, _: Any) -> Any:

@@ -96,6 +96,7 @@ def profile_of(trajectory: Trajectory, part: str, *, form: float = 1.0) -> Profi
         accumulate=FORMATS[declared.get("accumulate", dtype)],
         scalar=FORMATS[declared.get("scalar", "float64")],
         flush=bool(declared.get("flush", False)),
+        products=bool(declared.get("products", False)),
         form=form * float(trajectory.meta.get("form", 1.0)) * float(declared.get("form", 1.0)),
         carrier=np.float64 if many else CARRIER,
         **others,

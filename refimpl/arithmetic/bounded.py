@@ -55,7 +55,9 @@ class Profile:
     of hyper-parameters; ``power``: that of their powers, such as βᵗ, where it is another. ``operands``: the format that
     operands of matrix products are rounded to first (TF32), if any. ``form``: multiplies u, 1 for an implementation of
     the same form as the formula, 2 for an unknown algebraically equal one. ``flush``: subnormal numbers are read and
-    written as zero. ``carrier``: what values and errors are computed in, ``longdouble`` or ``float64``.
+    written as zero. ``products``: a sum of squares rounds each square before it is added, as ``(r * r).sum()`` does
+    where it is no kernel of its own. ``carrier``: what values and errors are computed in, ``longdouble`` or
+    ``float64``.
     """
 
     compute: Format
@@ -66,6 +68,7 @@ class Profile:
     operands: Format | None = None
     form: float = 1.0
     flush: bool = False
+    products: bool = False
     carrier: Any = CARRIER
 
     @cached_property

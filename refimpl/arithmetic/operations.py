@@ -180,6 +180,8 @@ def _largest(a: Array, b: Array) -> Array:
 
 def vecdot(a: Bounded, b: Bounded) -> Bounded:
     """Σ aᵢbᵢ along the last axis."""
+    if a.profile.products:
+        a, b = multiply(a, b), Bounded(np.ones(b.shape), 0, b.profile)
     return matmul(a[..., None, :], b[..., :, None])[..., 0, 0]
 
 
