@@ -9,7 +9,9 @@ from parity.errors import InputError, nearest, spelled
 BACKENDS = {
     "torch": "parity.backends.torch_backend:TorchBackend",
     "optax": "parity.backends.optax_backend:OptaxBackend",
+    "keras": "parity.backends.keras_backend:KerasBackend",
     "mlx": "parity.backends.mlx_backend:MlxBackend",
+    "sklearn": "parity.backends.sklearn_backend:SklearnBackend",
 }
 """Module and class; all but torch need the extra ``frameworks``."""
 

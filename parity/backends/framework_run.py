@@ -26,9 +26,11 @@ from refimpl.losses import CrossEntropy, SquaredError
 from refimpl.models import MLP, Linear
 from refimpl.training import hyper_parameters, scheduled, stack_states
 from refimpl.trajectory import Trajectory
-from refimpl.types import Array
+from refimpl.types import Array, Optimizer
 
 LOW = ("bfloat16", "float16")
+TINY = {"float64": 2.0**-1074, "float32": 2.0**-149, "bfloat16": 2.0**-133, "float16": 2.0**-24}
+"""The smallest subnormal number of each dtype."""
 Kernel = tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]
 """What a framework makes of two matrices ``(n, k)`` and ``(k, m)``, and the formula of it."""
 Numbers = Mapping[str, Any]
@@ -199,6 +201,16 @@ def in_its_words(refusals: tuple[type[Exception], ...]) -> Iterator[None]:
 
 
 # -- arithmetic --------------------------------------------------------------------------------------------------------
+
+
+def decay_form(optimizer: Optimizer, its_rates: Sequence[float], roundings: float) -> float:
+    """The factor on the unit roundoff of another form of ``w(1 − ηλ)``, in which so many roundings of ηλw are more.
+
+    The formula rounds 1 − ηλ once: to it they are ``roundings·ηλ/|1 − ηλ|``. At least 2, for what else is of another
+    form.
+    """
+    decays = [rate * float(getattr(optimizer, "weight_decay", 0)) for rate in its_rates]
+    return max([2.0, *(1 + roundings * d / max(abs(1 - d), 2.0**-20) for d in decays)])
 
 
 def shapes_met(run: FrameworkRun) -> Iterator[tuple[int, int, int]]:

@@ -25,6 +25,7 @@ from parity.backends.framework_run import (
     Numbers,
     check_asked,
     check_cpu,
+    decay_form,
     in_its_words,
     measured,
     rates,
@@ -153,20 +154,16 @@ class MlxRun(FrameworkRun):
             "products": True,
             "scalar": "float32" if dtype in LOW else "float64",
         }
-        form = max(_form(each) for each in self.form.optimizers.values())
+        form = max(_form(each, self.rates[name]) for name, each in self.form.optimizers.items())
         power = {"power": "float64" if dtype == "float64" else "float32"}
         return {"profile": {"loss": {**common, "form": 2}, "update": {**common, **power, "form": form}}}
 
 
-def _form(optimizer: Any) -> float:
-    """The factor on the unit roundoff that MLX's form of a step needs.
-
-    AdamW rounds η, λ, ηλ and 1 − ηλ to the dtype, where the formula's scalars round once: 1 + 3ηλ/|1 − ηλ| roundings.
-    """
-    if not isinstance(optimizer, AdamW | Lion):
-        return 1.0 if isinstance(optimizer, SGD) else 2.0
-    decay = float(optimizer.lr) * float(optimizer.weight_decay)
-    return max(2.0, 1 + 3 * decay / max(abs(1 - decay), 2.0**-20))
+def _form(optimizer: Optimizer, its_rates: tuple[float, ...]) -> float:
+    """1 for SGD, which is the formula. The others round η, λ and ηλ in the dtype before they make 1 − ηλ."""
+    if isinstance(optimizer, SGD):
+        return 1.0
+    return decay_form(optimizer, its_rates, 3) if optimizer.decay == "decoupled" else 2.0
 
 
 def made(optimizer: Optimizer) -> Any:

@@ -30,10 +30,12 @@ from parity.backends.base import Setting
 from parity.backends.framework_run import (
     LOW,
     PRODUCT,
+    TINY,
     FrameworkRun,
     Numbers,
     check_asked,
     check_cpu,
+    decay_form,
     in_its_words,
     measured,
     rates,
@@ -50,13 +52,11 @@ from refimpl.models import MLP, Linear
 from refimpl.optimizers import SGD
 from refimpl.penalties import Norm, SubtractedL1
 from refimpl.trajectory import Trajectory
-from refimpl.types import Array, Loss, Model, Penalty
+from refimpl.types import Array, Loss, Model, Optimizer, Penalty
 
 jax: Any = import_module("jax")
 jnp: Any = import_module("jax.numpy")
 optax: Any = import_module("optax")
-TINY = {"float64": 2.0**-1074, "float32": 2.0**-149, "bfloat16": 2.0**-133, "float16": 2.0**-24}
-"""The smallest subnormal number of each dtype."""
 
 
 class OptaxBackend:
@@ -96,8 +96,8 @@ class OptaxRun(FrameworkRun):
 
     def __init__(self, experiment: Experiment, form: Realised, material: Material, setting: Setting) -> None:
         super().__init__(experiment, form, material, setting)
-        every = rates(experiment, form, material)
-        self.rules = {name: rule(optax, each, _rate(every[name])) for name, each in form.optimizers.items()}
+        self.rates = rates(experiment, form, material)
+        self.rules = {name: rule(optax, each, _rate(self.rates[name])) for name, each in form.optimizers.items()}
         self.states = {name: self.rules[name].init(self.params[name]) for name in self.params}
         compile: Callable[[Any], Any] = jax.jit if setting.implementation == "fused" else lambda function: function
         self.gradient = compile(jax.value_and_grad(self.objective, has_aux=True))
@@ -157,14 +157,22 @@ class OptaxRun(FrameworkRun):
             "scalar": "float32" if dtype in LOW else "float64",
             "flush": flush,
         }
-        own_form = all(isinstance(optimizer, SGD) for optimizer in self.form.optimizers.values())
+        form = max(_form(each, self.rates[name]) for name, each in self.form.optimizers.items())
         return {
             "profile": {
                 "loss": {**common, "form": 2},
-                "update": {**common, "power": numbers, "form": 1 if own_form else 2},
+                "update": {**common, "power": numbers, "form": form},
             },
             "recomputes": self.setting.implementation == "fused",
         }
+
+
+def _form(optimizer: Optimizer, its_rates: tuple[float, ...]) -> float:
+    """1 for SGD, which is the formula. Of ``w − η(d + λw)`` η, λ, λw, the sum and the product round: 5 of ηλw, where
+    ``w(1 − ηλ)`` rounds twice."""
+    if isinstance(optimizer, SGD):
+        return 1.0
+    return decay_form(optimizer, its_rates, 2.5) if optimizer.decay == "decoupled" else 2.0
 
 
 def _rate(rates: tuple[float, ...]) -> Callable[[Any], Any]:

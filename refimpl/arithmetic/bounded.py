@@ -53,11 +53,11 @@ class Profile:
     ``compute``: the format every elementwise operation is rounded to. ``accumulate``: the format of the additions in
     matrix products and sums; ``sums``: that of plain sums, where it is another. ``scalar``: the format of expressions
     of hyper-parameters; ``power``: that of their powers, such as βᵗ, where it is another. ``operands``: the format that
-    operands of matrix products are rounded to first (TF32), if any. ``form``: multiplies u, 1 for an implementation of
-    the same form as the formula, 2 for an unknown algebraically equal one. ``flush``: subnormal numbers are read and
-    written as zero. ``products``: a sum of squares rounds each square before it is added, as ``(r * r).sum()`` does
-    where it is no kernel of its own. ``carrier``: what values and errors are computed in, ``longdouble`` or
-    ``float64``.
+    operands of matrix products are rounded to first (TF32), if any. ``form``: multiplies u and τ, 1 for an
+    implementation of the same form as the formula, 2 for an unknown algebraically equal one. ``flush``: subnormal
+    numbers are read and written as zero. ``products``: a sum of squares rounds each square before it is added, as
+    ``(r * r).sum()`` does where it is no kernel of its own. ``carrier``: what values and errors are computed in,
+    ``longdouble`` or ``float64``.
     """
 
     compute: Format
@@ -88,7 +88,7 @@ class Profile:
         """u and τ of one operation, and the largest number, in the carrier."""
         if format not in self._limits:
             u = self.carrier(self.form * format.u) + self.carrier_u
-            smallest = self.carrier(format.smallest_normal if self.flush else format.tiny)
+            smallest = self.carrier(self.form * (format.smallest_normal if self.flush else format.tiny))
             tau = smallest if smallest > 0 else np.finfo(self.carrier).smallest_subnormal
             self._limits[format] = u, tau, self.carrier(format.largest)
         return self._limits[format]
