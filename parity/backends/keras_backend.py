@@ -96,6 +96,8 @@ class KerasRun(FrameworkRun):
         super().__init__(experiment, form, material, setting)
         self.packages = PACKAGES[keras.backend.backend()]
         self.rates = rates(experiment, form, material)
+        if setting.dtype == "float16" and any(isinstance(each, RMSprop | Adagrad) for each in form.optimizers.values()):
+            raise Unsupported("keras.optimizers: ηg/√v underflows in float16 at ηg, where g/√v·η is bounded")
         self.optimizers = {name: made(each, self.rates[name]) for name, each in form.optimizers.items()}
         regularizers = regularizers_of(self.penalties)
         self.net = self.network(regularizers)

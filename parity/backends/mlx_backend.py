@@ -97,6 +97,8 @@ class MlxRun(FrameworkRun):
         self.dtype = getattr(mx, setting.dtype)
         super().__init__(experiment, form, material, setting)
         self.rates = rates(experiment, form, material)
+        if setting.dtype == "float16" and any(isinstance(each, RMSprop | Adagrad) for each in form.optimizers.values()):
+            raise Unsupported("mlx.optimizers: ηg/(√v + ε) underflows in float16 at ηg, where g/(√v + ε)·η is bounded")
         self.optimizers = {name: made(each) for name, each in form.optimizers.items()}
         for name, optimizer in self.optimizers.items():
             optimizer.init({name: self.params[name]})
