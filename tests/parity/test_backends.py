@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from benchmarks.false_alarms_of_frameworks import run_one
 from parity.backends import BACKENDS, backend
 from parity.backends.base import DTYPES, Setting
 from parity.backends.framework_run import decay_form, rates
+from parity.cli import main
 from parity.errors import InputError, Unsupported
 from parity.experiment import Experiment
 from parity.formulation import realise
@@ -28,7 +30,8 @@ from refimpl.batches import Batches
 from refimpl.optimizers import SGD, AdamW
 from refimpl.schedules import OneCycle
 
-SCRIPTS = sorted((Path(__file__).parents[2] / "benchmarks" / "frameworks").glob("*.py"))
+ROOT = Path(__file__).parents[2]
+SCRIPTS = sorted((ROOT / "benchmarks" / "frameworks").glob("*.py"))
 MODULES = {"optax": "optax", "keras": "keras", "mlx": "mlx", "sklearn": "sklearn"}
 SCRIPT_MODULES = {**MODULES, "jax": "jax"}
 SGD_RUNS = ("check-sgd", "check-momentum", "check-nesterov", "check-l1", "s0-scratch-lam3", "probe-exact")
@@ -194,3 +197,21 @@ def test_another_form_of_decay_needs_more_the_nearer_it_is_to_the_whole_weight()
     assert decay_form(SGD(lr=0.1), [0.1], 3) == 2
     assert decay_form(AdamW(weight_decay=0.1), [0.1], 3) == 2
     assert decay_form(AdamW(weight_decay=5.0), [0.01, 0.1], 3) == 1 + 3 * 0.5 / 0.5
+
+
+COMMANDS = re.findall(r"^parity (.*)$", (ROOT / "docs" / "backends.md").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_of_the_page_runs(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = command.split()
+    monkeypatch.chdir(tmp_path)
+    with installed(words[words.index("--backend") + 1]):
+        assert main(words) == 0
+
+
+def test_the_page_names_every_backend_and_every_script() -> None:
+    page = (ROOT / "docs" / "backends.md").read_text(encoding="utf-8")
+    assert {name for name in BACKENDS if f"| `{name}` |" in page} == set(BACKENDS)
+    assert len(COMMANDS) == 3 and [script.name for script in SCRIPTS if f"`{script.name}`" not in page] == []
