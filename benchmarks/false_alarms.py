@@ -13,6 +13,7 @@ and the note on sums say why.
 
     python -m benchmarks.false_alarms [--runs 4800] [--seed 0] [--jobs 2] [--quick]
     python -m benchmarks.false_alarms --only 1234        one run again: its experiment and every comparison
+    python -m benchmarks.false_alarms --backend optax    another framework, see false_alarms_of_frameworks.py
 """
 
 from __future__ import annotations
@@ -138,6 +139,16 @@ def by_family(outcomes: Sequence[Outcome]) -> dict[str, dict[str, int]]:
     return {name: dict(Counter(one.verdict for one in outcomes if one.family == name)) for name in families}
 
 
+def of_framework(name: str, runs: int, seed: int, only: int | None) -> None:
+    """The same question of another framework."""
+    from benchmarks.false_alarms_of_frameworks import measure, show
+
+    if only is None:
+        measure(name, runs, seed)
+    else:
+        show(name, seed, only)
+
+
 def main(
     runs: Annotated[int, typer.Option(min=1, help="Runs of correct code, at least.")] = 4800,
     seed: Annotated[int, typer.Option(min=0, help="Of all experiments.")] = 0,
@@ -145,8 +156,12 @@ def main(
     scheduler: Scheduler = None,
     quick: Annotated[bool, typer.Option(help="240 runs, nothing written.")] = False,
     only: Annotated[int | None, typer.Option(help="Run this case alone and show everything.")] = None,
+    backend: Annotated[str, typer.Option(help="Another framework; nothing is written.")] = "torch",
 ) -> None:
     """Run, judge, count, and write results/false_alarms.json and .md."""
+    if backend != "torch":
+        of_framework(backend, 240 if quick else runs, seed, only)
+        return
     if only is not None:
         show_one(seed, only)
         return

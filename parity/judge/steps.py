@@ -144,7 +144,8 @@ class Checks:
         for quantity, candidate in candidates.items():
             result = expect(quantity, steps, candidate[steps], expected[quantity], self.dtype)
             yield sharpen(result, exact[quantity], self._narrowest()) if exact else result
-        if self.recording.gradients and isinstance(self.form.in_gradient.model, LinearModel) and not self._changed:
+        one_upstream = not self._changed and not self.trajectory.meta.get("recomputes")
+        if self.recording.gradients and isinstance(self.form.in_gradient.model, LinearModel) and one_upstream:
             yield from self.off_span(steps)
 
     def _loss_and_gradient(self, steps: Array, arithmetic: Arithmetic) -> dict[Quantity, Any]:
@@ -161,7 +162,8 @@ class Checks:
         Whatever errors the forward pass made, the data gradient is a combination ``Σ δᵢ[xᵢ, 1]`` of the batch's rows.
         In the orthogonal complement of their span, with orthonormal basis B, only the rounding errors ``e`` of forming
         that combination remain: ``|P⊥(g − g_ref)| ≤ e + |B||B|ᵀe``, far below the bound of the whole. With the upstream
-        δ known only to ``e_δ``, ``e`` grows from its value at exact δ by at most (γₙ + u) of the whole bound.
+        δ known only to ``e_δ``, ``e`` grows from its value at exact δ by at most (γₙ + u) of the whole bound. Compiled
+        code that makes δ anew for each gradient has not one δ: its run says that it ``recomputes``.
         """
         model = self.form.in_gradient.model
         assert isinstance(model, LinearModel)
@@ -175,7 +177,7 @@ class Checks:
         profile = self.loss_arithmetic.profile
         known: Any = Bounded(upstream.value, 0, profile)
         whole, combined = made.backward(upstream), made.backward(known)
-        second_order = gamma(n, profile) + (1 + (self.design.additions or 0)) * profile.u(profile.compute)
+        second_order = gamma(n, profile, profile.sums) + (1 + (self.design.additions or 0)) * profile.u(profile.compute)
         widened: Any = {
             name: Bounded(g.value, g.error + second_order * whole[name].error, profile) for name, g in combined.items()
         }

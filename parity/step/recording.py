@@ -81,23 +81,25 @@ def profile_of(trajectory: Trajectory, part: str, *, form: float = 1.0) -> Profi
     """The arithmetic of the ``"loss"`` (forward and backward pass) or of the ``"update"``.
 
     A run that declares nothing is taken to round every operation, sums included, to its dtype. ``form`` multiplies the
-    unit roundoff, as does the form that the run itself declares: 1 for an implementation of the formula's own form, 2
-    for one of unknown form. A run of :data:`MANY` parameters is judged in a carrier of 53 bits, and so are the losses
-    and gradients of one of :data:`MANY_INPUTS` inputs: bounds of a float64 run are twice as wide for that.
+    unit roundoff, as does the form that the run itself declares, of all or of a part: 1 for an implementation of the
+    formula's own form, 2 for one of unknown form. A run of :data:`MANY` parameters is judged in a carrier of 53 bits,
+    and so are the losses and gradients of one of :data:`MANY_INPUTS` inputs: bounds of a float64 run are twice as wide
+    for that.
     """
     many = sum(values[0].size for values in trajectory.params.values()) >= MANY
     many |= part == "loss" and "X" in trajectory.inputs and trajectory.inputs["X"].size >= MANY_INPUTS
     dtype = str(trajectory.meta.get("dtype", "float64"))
     declared: Mapping[str, Any] = trajectory.meta.get("profile", {}).get(part, {})
-    operands = declared.get("operands")
+    others = {name: FORMATS[declared[name]] for name in ("sums", "power", "operands") if declared.get(name)}
     return Profile(
         compute=FORMATS[declared.get("compute", dtype)],
         accumulate=FORMATS[declared.get("accumulate", dtype)],
         scalar=FORMATS[declared.get("scalar", "float64")],
-        operands=FORMATS[operands] if operands else None,
         flush=bool(declared.get("flush", False)),
-        form=form * float(trajectory.meta.get("form", 1.0)),
+        products=bool(declared.get("products", False)),
+        form=form * float(trajectory.meta.get("form", 1.0)) * float(declared.get("form", 1.0)),
         carrier=np.float64 if many else CARRIER,
+        **others,
     )
 
 

@@ -51,18 +51,24 @@ class Profile:
     """What is known of the arithmetic of an implementation; where something is unknown, take the worse.
 
     ``compute``: the format every elementwise operation is rounded to. ``accumulate``: the format of the additions in
-    matrix products and sums. ``scalar``: the format of expressions of hyper-parameters. ``operands``: the format that
-    operands of matrix products are rounded to first (TF32), if any. ``form``: multiplies u, 1 for an implementation of
-    the same form as the formula, 2 for an unknown algebraically equal one. ``flush``: subnormal numbers are read and
-    written as zero. ``carrier``: what values and errors are computed in, ``longdouble`` or ``float64``.
+    matrix products and sums; ``sums``: that of plain sums, where it is another. ``scalar``: the format of expressions
+    of hyper-parameters; ``power``: that of their powers, such as βᵗ, where it is another. ``operands``: the format that
+    operands of matrix products are rounded to first (TF32), if any. ``form``: multiplies u and τ, 1 for an
+    implementation of the same form as the formula, 2 for an unknown algebraically equal one. ``flush``: subnormal
+    numbers are read and written as zero. ``products``: a sum of squares rounds each square before it is added, as
+    ``(r * r).sum()`` does where it is no kernel of its own. ``carrier``: what values and errors are computed in,
+    ``longdouble`` or ``float64``.
     """
 
     compute: Format
     accumulate: Format
     scalar: Format = FORMATS["float64"]
+    sums: Format | None = None
+    power: Format | None = None
     operands: Format | None = None
     form: float = 1.0
     flush: bool = False
+    products: bool = False
     carrier: Any = CARRIER
 
     @cached_property
@@ -82,7 +88,7 @@ class Profile:
         """u and τ of one operation, and the largest number, in the carrier."""
         if format not in self._limits:
             u = self.carrier(self.form * format.u) + self.carrier_u
-            smallest = self.carrier(format.smallest_normal if self.flush else format.tiny)
+            smallest = self.carrier(self.form * (format.smallest_normal if self.flush else format.tiny))
             tau = smallest if smallest > 0 else np.finfo(self.carrier).smallest_subnormal
             self._limits[format] = u, tau, self.carrier(format.largest)
         return self._limits[format]
@@ -271,23 +277,24 @@ class Bounded(NDArrayOperatorsMixin):
         n = self.shape[axis]
         magnitude = (np.abs(self.value) + self.error).sum(axis=axis)
         with np.errstate(invalid="ignore"):  # 0·∞ becomes unbounded below
-            error = self.error.sum(axis=axis) + gamma(n - 1, self.profile) * magnitude
+            error = self.error.sum(axis=axis) + gamma(n - 1, self.profile, self.profile.sums) * magnitude
             error = self.profile.widened(error, n + ROUNDINGS)
+        format = self.profile.sums or self.profile.accumulate
         if self.profile.flush:
-            error = error + n * self.profile.tau(self.profile.accumulate)
-        return self._accumulated(self.value.sum(axis=axis), error, magnitude)
+            error = error + n * self.profile.tau(format)
+        return self._accumulated(self.value.sum(axis=axis), error, magnitude, format)
 
     def max(self, axis: int) -> Bounded:
         """The largest along one axis, which moves by no more than the one that moves most."""
         return Bounded(self.value.max(axis=axis), self.error.max(axis=axis), self.profile, scalar=self.scalar)
 
-    def _accumulated(self, value: Array, error: Array, magnitude: Array) -> Bounded:
-        """A sum, rounded to the compute precision where it was accumulated in another.
+    def _accumulated(self, value: Array, error: Array, magnitude: Array, format: Format) -> Bounded:
+        """A sum that was accumulated in a ``format``, rounded to the compute precision where that is another.
 
         Its partial sums reach ``magnitude`` = Σ|terms|, whatever they cancel to: unbounded where that may overflow.
         """
-        error = np.where(magnitude + error <= self.profile.carrier(self.profile.accumulate.largest), error, np.inf)
-        if self.profile.accumulate == self.format:
+        error = np.where(magnitude + error <= self.profile.carrier(format.largest), error, np.inf)
+        if format == self.format:
             return Bounded(value, error, self.profile, scalar=self.scalar)
         return self._rounded(value, error, format=self.format, underflow=True)
 
@@ -295,7 +302,8 @@ class Bounded(NDArrayOperatorsMixin):
         return f"Bounded({self.value!r} ± {self.error!r})"
 
 
-def gamma(n: int, profile: Profile) -> Any:
-    """γₙ = nu/(1 − nu): the relative error of n roundings; unbounded where nu ≥ 1."""
-    nu = n * profile.u(profile.accumulate)
+def gamma(n: int, profile: Profile, format: Format | None = None) -> Any:
+    """γₙ = nu/(1 − nu): the relative error of n roundings to a format, by default that of accumulation; unbounded where
+    nu ≥ 1."""
+    nu = n * profile.u(format or profile.accumulate)
     return nu / (1 - nu) if nu < 1 else profile.carrier(np.inf)

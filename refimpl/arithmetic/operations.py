@@ -59,11 +59,13 @@ def power(x: Bounded, k: Any) -> Bounded:
     k = np.asarray(k)
     if k.dtype.kind not in "iu" or np.any(k < 0):
         raise TypeError(f"Bounded ** {k!r}: only integer exponents ≥ 0, and real ones that are floats or Bounded")
-    error = k * x.error * (np.abs(x.value) + x.error) ** np.maximum(k - 1, 0)  # ≥ (|x| + e)ᵏ − |x|ᵏ, no cancellation
+    own = x.profile.power if x.scalar else None  # the format of powers of scalars, where it is another
+    base = x.error if own is None else x.error + np.abs(x.value - own.round(x.value))
+    error = k * base * (np.abs(x.value) + base) ** np.maximum(k - 1, 0)  # ≥ (|x| + e)ᵏ − |x|ᵏ, no cancellation
     return x._rounded(
         x.value**k,
         error,
-        format=x.format,
+        format=own or x.format,
         underflow=bool(np.any(k > 1)),
         times=np.where(k > 1, k, 0),
     )
@@ -155,7 +157,7 @@ def matmul(a: Bounded, b: Bounded) -> Bounded:
     spread = profile.carrier(1) * spread + lost
     reach = magnitude_a @ magnitude_b + spread
     error = (spread + gamma(n, profile) * reach) * (1 + (n + ROUNDINGS) * EPSILON)
-    return a._accumulated(a.value @ b.value, error + n * profile.tau(profile.accumulate), reach)
+    return a._accumulated(a.value @ b.value, error + n * profile.tau(profile.accumulate), reach, profile.accumulate)
 
 
 EPSILON = np.finfo(np.float64).eps
@@ -178,6 +180,8 @@ def _largest(a: Array, b: Array) -> Array:
 
 def vecdot(a: Bounded, b: Bounded) -> Bounded:
     """Σ aᵢbᵢ along the last axis."""
+    if a.profile.products:
+        a, b = multiply(a, b), Bounded(np.ones(b.shape), 0, b.profile)
     return matmul(a[..., None, :], b[..., :, None])[..., 0, 0]
 
 

@@ -27,7 +27,7 @@ ONE = {"devices": ["cpu"], "dtypes": ["float64"], "formulations": ["loss"]}
         ({"dtypes": ["float23"]}, "dtype 'float23': unknown; allowed: float64, .*did you mean 'float32'"),
         ({"formulations": ["lose"]}, "formulation 'lose': unknown; allowed: loss, .*did you mean 'loss'"),
         ({"implementations": ["fuse"]}, "implementation 'fuse': unknown; .*did you mean 'fused'"),
-        ({"backend": "tarch"}, "backend 'tarch': unknown; allowed: torch; did you mean 'torch'"),
+        ({"backend": "tarch"}, "backend 'tarch': unknown; allowed: torch, optax, .*did you mean 'torch'"),
         ({"devices": ["toaster"]}, "device toaster: torch cannot use it"),
         ({"form_factor": 0.5}, "form factor 0.5: allowed: a finite number ≥ 1"),
         ({"form_factor": math.nan}, "form factor nan: allowed"),

@@ -50,7 +50,7 @@ def run_command(
         ),
     ] = ["for-loop"],
     backend: Annotated[
-        str, typer.Option(metavar="BACKEND", help="The framework that is compared with the reference.")
+        str, typer.Option(metavar="BACKEND", help="torch, optax, keras, mlx or sklearn: the framework compared.")
     ] = "torch",
     tf32: Annotated[bool, typer.Option("--tf32", help="Let float32 matrix products on CUDA use TF32.")] = False,
     form_factor: FormFactor = 1.0,
