@@ -50,6 +50,8 @@ from refimpl.types import Array, Loss, Optimizer, Penalty
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 keras: Any = import_module("keras")
+EARLY = (Adam, AdamW, RMSprop, Adagrad)
+"""Optimizers whose rate is multiplied before the division that would make up for it."""
 PACKAGES = {"torch": ("keras", "torch"), "jax": ("keras", "jax", "jaxlib")}
 
 
@@ -96,8 +98,8 @@ class KerasRun(FrameworkRun):
         super().__init__(experiment, form, material, setting)
         self.packages = PACKAGES[keras.backend.backend()]
         self.rates = rates(experiment, form, material)
-        if setting.dtype == "float16" and any(isinstance(each, RMSprop | Adagrad) for each in form.optimizers.values()):
-            raise Unsupported("keras.optimizers: ηg/√v underflows in float16 at ηg, where g/√v·η is bounded")
+        if setting.dtype == "float16" and any(isinstance(each, EARLY) for each in form.optimizers.values()):
+            raise Unsupported("keras.optimizers: η√c₂·m/√v and ηg/√v underflow in float16 before the division")
         self.optimizers = {name: made(each, self.rates[name]) for name, each in form.optimizers.items()}
         regularizers = regularizers_of(self.penalties)
         self.net = self.network(regularizers)

@@ -27,7 +27,7 @@ from parity.experiment import Experiment
 from parity.formulation import realise
 from parity.judge import judge
 from refimpl.batches import Batches
-from refimpl.optimizers import SGD, AdamW
+from refimpl.optimizers import SGD, Adam, AdamW, RMSprop
 from refimpl.schedules import OneCycle
 
 ROOT = Path(__file__).parents[2]
@@ -133,6 +133,17 @@ def test_the_state_has_torchs_names_or_is_not_compared(name: str, run: str, keys
     assert {name: set(parts) for name, parts in state.items()} == (
         dict.fromkeys(("weight", "bias"), keys) if keys else {}
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("optimizer", [Adam(lr=0.01, eps=0.0), AdamW(lr=0.01, eps=0.0), RMSprop(lr=0.01, eps=0.0)])
+def test_keras_has_torchs_rule_where_epsilon_is_0(optimizer: Any) -> None:
+    experiment = replace(parity.load("check-adam"), optimizer=optimizer)
+    with installed("keras"):
+        verdict = judge(experiment, backend("keras").run(experiment, Setting(dtype="float32")))
+        assert verdict.name == "agree", verdict.text
+        with pytest.raises(Unsupported, match="underflow in float16"):
+            backend("keras").run(experiment, Setting(dtype="float16"))
 
 
 @pytest.mark.slow
