@@ -57,6 +57,7 @@ class Played:
     ``elsewhere``: of each parameter and step, where a closure was last called at other weights than those that the step
     began with: how far away, and the gradient there. ``changes``: of each parameter and step, the hyper-parameters that
     were others than at the start. ``slack``: as of a :class:`~parity.explain.motion.Motion`.
+    ``numbers``: of each parameter and step, the number of the call of ``step()`` in which it was made.
     """
 
     weights: Mapping[str, Array]
@@ -67,6 +68,7 @@ class Played:
     elsewhere: Mapping[str, tuple[tuple[Array, Array] | None, ...]] = field(default_factory=dict)
     changes: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
     slack: Mapping[str, Array] = field(default_factory=dict)
+    numbers: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def moves(self, name: str) -> Array:
         """Δw_k ``(K, …)``."""

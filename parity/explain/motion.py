@@ -23,7 +23,8 @@ class Motion:
     given, :class:`~refimpl.arithmetic.bounded.Bounded`. ``factor`` ``(K,)``: η_k/η₀ as the schedule has it. ``format``:
     in which the weights are stored. ``profile``: of the update's arithmetic. ``changes``: of each step, the
     hyper-parameters by name that are others than the optimizer's; nothing where none are. ``slack`` ``(K, …)``: how far
-    from ``weights`` a step may have begun, where code moves them and comes back.
+    from ``weights`` a step may have begun, where code moves them and comes back. ``calls`` ``(K,)``: the number of the
+    call of ``step()`` in which each step was made, some of which were without a gradient.
     """
 
     parameter: str
@@ -34,6 +35,7 @@ class Motion:
     factor: Array
     changes: tuple[Mapping[str, Any], ...] = ()
     slack: Array | None = None
+    calls: Array | None = None
 
 
 def rate_factor(design: Design, name: str) -> Array:

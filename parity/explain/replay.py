@@ -24,6 +24,7 @@ from parity.step.engine import unchecked
 from parity.step.expected import Expected, Quantity, expect
 from refimpl.arithmetic.bounded import Bounded
 from refimpl.arithmetic.formats import FORMATS
+from refimpl.optimizers.wrappers import Lookahead
 from refimpl.types import Array, Number, Optimizer
 
 FLOAT64 = FORMATS["float64"]
@@ -90,6 +91,8 @@ def _replayed(optimizer: Optimizer, motion: Motion) -> Iterator[tuple[Any, Mappi
 
     def step(_: str, k: int, param: Any, given: Any, state: Any) -> tuple[Any, Any]:
         in_effect = lifted
+        if motion.calls is not None:
+            state = called(lifted, param, state, int(motion.calls[k]))
         if motion.changes and motion.changes[k]:
             in_effect = arithmetic.hyper(with_fields(optimizer, motion.changes[k]), weights.ndim)
         param, state = after(_at_bounded_rate(in_effect, motion, k), param, given, state)
@@ -194,6 +197,20 @@ def field_of(optimizer: Any, name: str) -> Any:
     if hasattr(optimizer, name):
         return getattr(optimizer, name)
     return field_of(optimizer.inner, name) if hasattr(optimizer, "inner") else None
+
+
+def called(optimizer: Any, param: Any, state: Mapping[str, Any], calls: int) -> Mapping[str, Any]:
+    """The state before a step, after ``calls`` calls, the last of which may have been without a gradient.
+
+    A lookahead counts them all, nothing else does. Where it pulled the weights in one of those, ``param`` is φ.
+    """
+    while hasattr(optimizer, "inner"):
+        if isinstance(optimizer, Lookahead):
+            before = int(np.max(state.get("fast_steps", 0)))
+            pulled = {"slow": param} if calls // optimizer.k > before // optimizer.k else {}
+            return {**state, **pulled, "fast_steps": np.full(len(param), calls)}
+        optimizer = optimizer.inner
+    return state
 
 
 def _at_bounded_rate(lifted: Any, motion: Motion, k: int) -> Any:

@@ -28,6 +28,8 @@ from refimpl.training import hyper_parameters
 from refimpl.types import Optimizer, Schedule
 
 VANISHING = ("weight_decay", "momentum", "strength", "l1", "l2")
+GUARDS = ("least",)
+"""Numbers that are not asked for: they act where all would otherwise be divided by almost nothing."""
 
 
 def neutral(form: Realised, material: Material) -> Iterator[tuple[str, Realised, Material]]:
@@ -126,7 +128,7 @@ def _unused(schedule: Schedule) -> set[str]:
 
 def variants(obj: Any) -> Iterator[tuple[str, Any, Any]]:
     """Name, value, and a copy with that number changed; numbers that are switched off are not asked for."""
-    for hyper in number_fields(obj.__class__):
+    for hyper in (name for name in number_fields(obj.__class__) if name not in GUARDS):
         value = getattr(obj, hyper)
         if isinstance(value, tuple):
             for index, part in enumerate(value):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from parity.explain.motion import Motion
-from parity.explain.replay import Slot, replay, steps_of, with_numbers
+from parity.explain.replay import Slot, field_of, replay, steps_of, with_fields, with_numbers
 from parity.explain.update.program import CannotRun
 from parity.explain.update.stepped import bare
 from parity.step.expected import Expected
@@ -154,8 +154,10 @@ class UpdateRecord:
 
     def _at(self, rule: Any, k: int) -> Any:
         factor = self.motion.factor[k]
-        if factor == 1 or not hasattr(rule, "lr"):
+        if factor == 1 or field_of(rule, "lr") is None:
             return rule
+        if not hasattr(rule, "lr"):  # but what it wraps has one
+            return with_fields(rule, {"lr": field_of(rule, "lr") * factor})
         return with_numbers(rule, {Slot("lr"): rule.lr * factor}, checked=False)
 
 

@@ -123,6 +123,7 @@ class Driver:
             gradients=_stacked(given),
             factor=feed.factor if rated else (),
             late=feed.late,
+            numbers={name: tuple(range(len(some))) for name, some in given.items()},
             elsewhere={name: tuple(moments) for name, moments in elsewhere.items()},
             state={name: _over_steps([moment[name] for moment in kept]) for name in parameters},
         )

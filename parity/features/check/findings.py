@@ -16,6 +16,7 @@ from parity.explain.update.references import shown
 from parity.features.check.held import key_of, motions
 from parity.features.check.identify import Held, Identification, Judgement
 from parity.features.check.rules import RULES
+from parity.features.check.wrapped import of_wrapped
 from refimpl.arithmetic.bounded import Bounded
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.optimizers.wrappers import WRAPPERS
@@ -34,7 +35,7 @@ def of_update(held: Held, played: Played, judged: Judgement) -> list[Finding]:
         if min(back, stays) <= 1:
             return [_of_gradients_elsewhere(back if back <= 1 else stays, played, first, back=back <= 1)]
     if any(type(optimizer) in WRAPPERS.values() for optimizer in held.values()):
-        return [_of_wrapper(held, judged)]
+        return [of_wrapped(held, played, first)]
     explained = explain_update(held, motions(played, "float64"), late=played.late)
     rule = f"compare with {'; '.join(dict.fromkeys(_line(optimizer) for optimizer in held.values()))}"
     if explained is None:  # float32 numbers that are no wider than they may be, and yet not this
@@ -63,16 +64,6 @@ def of_update(held: Held, played: Played, judged: Judgement) -> list[Finding]:
             probe="other hyper-parameters, which may make the two differ" if others else "",
         )
     ]
-
-
-def _of_wrapper(held: Held, judged: Judgement) -> Finding:
-    """A step that is not that of a wrapper: its lines are not edited, for they are those of another rule."""
-    names = " and ".join(dict.fromkeys(key_of(optimizer) for optimizer in held.values()))
-    return Finding(
-        id="update",
-        text=f"the update is not that of {names}; {judged.first}",
-        evidence="why is not known: --against the rule inside may name it",
-    )
 
 
 def _narrow_state(played: Played) -> Iterator[str]:

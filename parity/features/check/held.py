@@ -18,7 +18,7 @@ from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.errors import RefimplError
 from refimpl.optimizers import OPTIMIZERS
-from refimpl.optimizers.wrappers import WRAPPERS
+from refimpl.optimizers.wrappers import WRAPPERS, Lookahead
 from refimpl.types import Optimizer
 
 FORM = 2.0
@@ -154,10 +154,17 @@ def motions(played: Played, dtype: str, *, scalar: str = "float64") -> list[Moti
             profile=profile,
             factor=np.array(played.factor or [1.0] * (len(weights) - 1))[played.late.get(name, 0) :],
             changes=played.changes.get(name, ()),
+            calls=np.array(played.numbers[name][played.late.get(name, 0) :]) if name in played.numbers else None,
             slack=played.slack[name][played.late.get(name, 0) :] if name in played.slack else None,
         )
         for name, weights in played.weights.items()
     ]
+
+
+def counts_calls(held: Mapping[str, Any]) -> bool:
+    """Whether a reference has a lookahead in it, which may count calls of ``step()`` or a parameter's own steps."""
+    rules: list[Any] = list(held.values())
+    return any(isinstance(rule, Lookahead) or isinstance(getattr(rule, "inner", None), Lookahead) for rule in rules)
 
 
 def key_of(optimizer: Any) -> str:

@@ -15,7 +15,7 @@ from parity.explain.feeds import Played
 from parity.explain.replay import replay
 from parity.explain.update.references import BEYOND, ReferenceFit, fit, shown
 from parity.features.check.examined import Examined
-from parity.features.check.held import BY_NAME, FORM, demanded, key_of, known_numbers, motions
+from parity.features.check.held import BY_NAME, FORM, counts_calls, demanded, key_of, known_numbers, motions
 from parity.step.expected import Expected
 from refimpl.optimizers import OPTIMIZERS
 from refimpl.types import Array, Optimizer
@@ -144,6 +144,9 @@ def judge(held: Held, played: Played, dtype: str, *, float32: bool = False) -> J
     They are, if the error is of that size: where it is far below, something else is wrong.
     """
     judgement = judge_with(held, played, dtype, "float64")
+    if judgement.share > 1 and played.numbers and counts_calls(held):  # or it counts the steps of each parameter
+        other = judge(held, replace(played, numbers={}), dtype, float32=float32)
+        judgement = other if other.share <= 1 else judgement
     if judgement.share > 1 and float32:
         other = judge_with(held, played, dtype, "float32")
         judgement = other if np.median(other.steps) >= LEAST and other.share <= 1 else judgement

@@ -7,7 +7,7 @@ the step, with the gradient found there, to the inner optimizer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,8 @@ from parity.explain.update.references import shown
 from parity.features.check.examined import Examined
 from parity.features.check.findings import shares
 from parity.features.check.held import FORM
+from parity.features.check.life.judged import WHERE
+from parity.features.check.life.lived import Lived
 from parity.step.arithmetics import Rounding
 from refimpl.arithmetic.bounded import Profile
 from refimpl.arithmetic.formats import FORMATS
@@ -30,7 +32,8 @@ NOT_BACK = "sam-not-back"
 def with_second_gradients(examined: Examined, sam: SAM) -> Examined:
     """The record with the gradients that the steps were made with, and what is wrong with where they were taken."""
     drawn = examined.runs["drawn"]
-    wrong = (*_wrong_places(drawn, sam), *_not_back(drawn, sam))
+    places = tuple(_wrong_places(drawn, sam))
+    wrong = (*places, *(() if places else _in_training(examined.lives, sam)), *_not_back(drawn, sam))
     lives = tuple(replace(one, played=_second(one.played, one.dtype)) if one.played else one for one in examined.lives)
     return replace(
         examined,
@@ -64,26 +67,53 @@ def _not_back(played: Played, sam: SAM) -> Iterator[Finding]:
 
 
 def _wrong_places(played: Played, sam: SAM) -> Iterator[Finding]:
-    """The first element of e that no rounding explains; or that there is no second gradient."""
+    """That the place of the second gradient is wrong, with the first element; or that there is no second gradient."""
     if not any(moment is not None for moments in played.elsewhere.values() for moment in moments):
         text = "no second gradient is taken: the step is made with the gradient at w"
         yield Finding(id="sam-absent", text=text, evidence="the closure was never called at other weights", change="")
         return
-    profile = Profile(compute=FORMATS["float64"], accumulate=FORMATS["float64"], form=FORM)
-    arithmetic = Rounding(profile)
+    place = _first_wrong_place(played, sam, "float64")
+    if place:
+        text = f"the second gradient is not taken at w + e of {shown(sam)}"
+        yield Finding(id="sam-elsewhere", text=text, evidence=place, change="e = ρ·g/‖g‖, of all parameters")
+
+
+def _in_training(lives: Sequence[Lived], sam: SAM) -> Iterator[Finding]:
+    """The first situation in which the place is wrong, where it is right in the first run."""
+    for lived in lives:
+        place = _first_wrong_place(lived.played, sam, lived.dtype) if lived.played else ""
+        if place:
+            text = f"{WHERE[lived.name]}, the second gradient is not taken at w + e of {shown(sam)}"
+            yield Finding(id="sam-elsewhere", text=text, evidence=place, change="e = ρ·g/‖g‖, of all parameters")
+            return
+
+
+def _first_wrong_place(played: Played, sam: SAM, dtype: str) -> str:
+    """The first element of e that no rounding explains, in words; nothing where there is none."""
+    format = FORMATS[dtype]
+    arithmetic = Rounding(Profile(compute=format, accumulate=format, form=FORM))
     lifted: Any = arithmetic.hyper(sam)
-    for k in range(max(len(moments) for moments in played.elsewhere.values())):
-        at = {name: moment[0] for name, moments in played.elsewhere.items() if (moment := moments[k]) is not None}
-        tensors = {name: arithmetic.tensor(played.weights[name][k : k + 1]) for name in at}
-        gradients = {name: arithmetic.tensor(played.gradients[name][k : k + 1]) for name in at}
+    for call, steps in sorted(_calls(played).items()):
+        tensors = {name: arithmetic.tensor(played.weights[name][k : k + 1]) for name, k in steps.items()}
+        gradients = {name: arithmetic.tensor(played.gradients[name][k : k + 1]) for name, k in steps.items()}
         for name, e in lifted.perturbation(tensors, gradients).items():
+            moment = played.elsewhere[name][steps[name]]
+            away = np.zeros(e.value.shape[1:]) if moment is None else moment[0]
             reach = np.abs(tensors[name].value) + np.abs(e.value)  # w + e is stored, and w taken from it
-            room = e.error + 2 * FORMATS["float64"].half_ulp(reach)
-            off = np.abs(at[name][None] - e.value) > room
+            room = e.error + 2 * format.half_ulp(reach)
+            off = np.abs(away[None] - e.value) > room
             if off.any():
                 index = tuple(int(i) for i in np.argwhere(off)[0])
-                where = f"{name}[{', '.join(map(str, index[1:]))}] in step {k}"
-                evidence = f"{where}: e = {at[name][index[1:]]:.17g}, expected {float(e.value[index]):.17g}"
-                text = f"the second gradient is not taken at w + e of {shown(sam)}"
-                yield Finding(id="sam-elsewhere", text=text, evidence=evidence, change="e = ρ·g/‖g‖, of all parameters")
-                return
+                where = f"{name}[{', '.join(map(str, index[1:]))}] in step {call}"
+                return f"{where}: e = {away[index[1:]]:.17g}, expected {float(e.value[index]):.17g}"
+    return ""
+
+
+def _calls(played: Played) -> Mapping[int, Mapping[str, int]]:
+    """Of each call of ``step()`` the parameters that had a gradient, and which of their steps was made in it."""
+    calls: dict[int, dict[str, int]] = {}
+    for name, moments in played.elsewhere.items():
+        for k, call in enumerate(played.numbers.get(name, range(len(moments)))):
+            if k >= played.late.get(name, 0):
+                calls.setdefault(call, {})[name] = k
+    return calls

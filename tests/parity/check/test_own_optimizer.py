@@ -306,7 +306,7 @@ class _SAM(torch.optim.Optimizer):
     ("cls", "against", "id"),
     [
         (_Lookahead, "lookahead(sgd)", ""),
-        (_Lookahead, "lookahead(sgd, k=4)", "update"),
+        (_Lookahead, "lookahead(sgd, k=4)", "number-k"),
         (_SAM, "sam(sgd)", ""),
         (_SAM, "sam(sgd, rho=0.1)", "sam-elsewhere"),
         (type("NotBack", (_SAM,), {"back": False}), "sam(sgd)", "sam-not-back"),

@@ -21,7 +21,7 @@ from parity.explain.finding import Finding
 from parity.explain.replay import field_of, replay, steps_of, with_fields
 from parity.features.check import findings
 from parity.features.check.examined import Examined
-from parity.features.check.held import motions
+from parity.features.check.held import counts_calls, motions
 from parity.features.check.identify import Held, Judgement, first_of
 from parity.features.check.life.lived import Lived
 from refimpl.types import Optimizer
@@ -196,6 +196,9 @@ def _factor(own: Held, changes: Mapping[str, Sequence[Mapping[str, Any]]]) -> tu
 def _judge(held: Held, played: Played, dtype: str, *, float32: bool) -> tuple[Judgement, bool]:
     """The verdict of the replay, and whether most of its numbers had a bound."""
     judged, bounded = _replayed(held, played, dtype, "float64")
+    if judged.share > 1 and played.numbers and counts_calls(held):  # or it counts the steps of each parameter
+        other, bound = _judge(held, replace(played, numbers={}), dtype, float32=float32)
+        judged, bounded = (other, bound) if other.share <= 1 else (judged, bounded)
     if judged.share > 1 and float32:
         other, _ = _replayed(held, played, dtype, "float32")
         judged = other if other.share <= 1 else judged

@@ -150,14 +150,22 @@ class Recorder:
 
     def played(self) -> Played:
         """What was recorded; before its first gradient a parameter has steps of nothing."""
-        weights, gradients, late, changes, elsewhere = {}, {}, {}, {}, {}
+        weights, gradients, late, changes, elsewhere, numbers = {}, {}, {}, {}, {}, {}
         for name, steps in self.steps.items():
             wait = late[name] = steps[0].number
             weights[name] = np.stack([steps[0].before] * (wait + 1) + [step.after for step in steps])
             gradients[name] = np.stack([0 * steps[0].gradient] * wait + [step.gradient for step in steps])
             changes[name] = tuple(step.changes for step in steps)
             elsewhere[name] = (None,) * wait + tuple(step.elsewhere for step in steps)
-        return Played(weights=weights, gradients=gradients, late=late, changes=_where_any(changes), elsewhere=elsewhere)
+            numbers[name] = (*range(wait), *(step.number for step in steps))
+        return Played(
+            weights=weights,
+            gradients=gradients,
+            late=late,
+            changes=_where_any(changes),
+            elsewhere=elsewhere,
+            numbers=numbers,
+        )
 
     def _changes(self, name: str) -> dict[str, Any]:
         """The hyper-parameters of a parameter's group that are others than those of a group without options."""
