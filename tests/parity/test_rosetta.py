@@ -100,3 +100,21 @@ def test_each_cell_is_as_the_page_has_it(name: str, monkeypatch: pytest.MonkeyPa
     shown = [(one["row"], one["to"], one["verdict"]) for one in DOCUMENT["cells"] if one["library"] == name]
     made = [(one["row"], one["to"], one["verdict"]) for label in ROWS for one in cells(label, name)]
     assert made == shown
+
+
+@pytest.mark.every_case
+@pytest.mark.parametrize("betas", [0.9, (0.9, 0.99, 0.9)])
+def test_a_pair_of_another_length_is_refused(betas: Any) -> None:
+    with pytest.raises(InputError, match="allowed: 2 numbers"):
+        convert_optimizer("torch.Adam", "optax.adam", {"betas": betas})
+
+
+def test_what_moves_nothing_proves_nothing() -> None:
+    found = convert_optimizer("torch.Adam", "torch.Adam", {"lr": 0.0}, prove=True)
+    assert found.exit_code == 2 and "no weight moves" in found.each[0].text
+
+
+def test_a_source_whose_defaults_are_another_rule_is_not_taken_for_this_one() -> None:
+    (writing,) = [one for one in library("optax").WRITINGS if one.name == "rmsprop"]
+    with pytest.raises(InputError, match="is known here with eps_in_sqrt=False only"):
+        reference_of(writing, {"learning_rate": 0.01}, {"eps_in_sqrt": True, "decay": 0.9, "eps": 1e-8})

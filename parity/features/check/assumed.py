@@ -30,8 +30,6 @@ AFFIXES = (
         "foreach",
         "torch",
         "base",
-        "faulty",
-        "right",
     ),
     *("optimizer", "optim", "legacy", "mine", "impl", "reference", "4bit", "8bit", "16bit", "32bit", "64bit"),
 )

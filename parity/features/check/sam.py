@@ -101,7 +101,7 @@ def _first_wrong_place(played: Played, sam: SAM, dtype: str) -> str:
             away = np.zeros(e.value.shape[1:]) if moment is None else moment[0]
             reach = np.abs(tensors[name].value) + np.abs(e.value)  # w + e is stored, and w taken from it
             room = e.error + 2 * format.half_ulp(reach)
-            off = np.abs(away[None] - e.value) > room
+            off = ~(np.abs(away[None] - e.value) <= room)
             if off.any():
                 index = tuple(int(i) for i in np.argwhere(off)[0])
                 where = f"{name}[{', '.join(map(str, index[1:]))}] in step {call}"

@@ -105,7 +105,7 @@ def judge_life(examined: Examined, held: Held, dtypes: Collection[str]) -> LifeV
             continue
         if lived.name == "closure" and lived.unequal:  # what a class that is not torch's own is free to do
             said = "is not called once" if "calls" in lived.unequal else "is called and its loss is not returned"
-            notes.append(f"a closure that step() is given {said}, as torch's optimizers do")
+            notes.append(f"step(closure): its closure {said}, otherwise than with torch's optimizers")
             continue
         if lived.raised or lived.unequal:
             of_life.append(_broken(lived))

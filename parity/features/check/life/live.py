@@ -68,12 +68,15 @@ def takes_closure(cls: Any) -> bool:
 
 
 def _lived(name: str, session: Recorder) -> Lived:
-    """One situation. What the class raises once it has made a step there is a fault; before that it refuses."""
+    """One situation. What the class raises is a fault, but for words of refusal before its first step."""
     lived = Lived(name=name)
     try:
         unequal = [one.disagreement for one in compare(SITUATIONS[name](session)) if one.disagreement]
     except (Unsupported, Vacuous) as refusal:
         return replace(lived, refused=str(refusal)) if session.refused else replace(lived, absent=str(refusal))
+    except (NotImplementedError, ValueError) as error:  # its words for what it does not take, at the first step
+        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        return replace(lived, raised=said) if session.number else replace(lived, refused=said)
     except Exception as error:
         said = str(error) if isinstance(error, Broken) else f"{type(error).__name__}: {error}".splitlines()[0]
         return replace(lived, raised=said)

@@ -50,17 +50,6 @@ WRITINGS = (
         given={"eps_in_sqrt": False},
     ),
     Writing(
-        name="rprop",
-        family="rprop",
-        words={
-            "lr": "learning_rate",
-            "etas[0]": "eta_minus",
-            "etas[1]": "eta_plus",
-            "step_sizes[0]": "min_step_size",
-            "step_sizes[1]": "max_step_size",
-        },
-    ),
-    Writing(
         name="lion",
         family="lion",
         words={"lr": "learning_rate", "betas[0]": "b1", "betas[1]": "b2", **DECAY},

@@ -40,8 +40,9 @@ Verdict = Literal["proven", "refuted", "absent", "not run"]
 @dataclass(frozen=True, kw_only=True)
 class Side:
     """One library's run. ``words``: its settings; ``dtype``: in which; ``share``: the largest error ÷ allowance of
-    ``count`` numbers; ``first``: the first number beyond, as parameter, index and step; ``reason``: why, where that was
-    proven; ``hidden``: numbers of the rule that these steps do not show."""
+    ``count`` numbers that have a bound, 0 where most have none; ``first``: the first number beyond, as parameter, index
+    and step; ``reason``: why, where that was proven; ``hidden``: numbers of the rule that these steps do not show.
+    """
 
     library: str
     writing: Writing
@@ -163,6 +164,10 @@ def _family(writing: Writing) -> Any:
 
 def judged(result: Equivalence, here: Side, there: Side) -> Equivalence:
     """Proven where both are the reference; else the first number of the one that is not."""
+    if not any(np.ptp(weights, axis=0).any() for weights in here.weights.values()):
+        return replace(result, text="no weight moves with these numbers, so that nothing is shown")
+    if not here.count or not there.count:
+        return replace(result, text="most numbers have no bound with these settings, so that nothing is shown")
     wrong = [side for side in (there, here) if not side.holds]
     if not wrong:
         hidden = f"; {', '.join(there.hidden)} cannot be seen in these steps" if there.hidden else ""
@@ -202,11 +207,15 @@ def run_side(
     feed = life()
     weights = known.run(writing.name, words, feed, dtype)
     motions = list(_motions(weights, feed, dtype, known.SCALARS[dtype]))
-    share, count, first = 0.0, 0, None
+    share, count, total, first = 0.0, 0, 0, None
     for motion in motions:
         for k, piece in enumerate(replay(reference, motion)):
             worst = float(np.max(piece.share, initial=0))
-            share, count = max(share, worst), count + piece.share.size
+            share, count, total = (
+                max(share, worst),
+                count + int(np.isfinite(piece.allowance).sum()),
+                total + piece.share.size,
+            )
             if worst > 1:
                 if first is None or k < first[2]:
                     at = np.unravel_index(np.argmax(piece.share > 1), piece.share.shape)
@@ -216,6 +225,7 @@ def run_side(
     share = share if finite else np.inf
     explained = explain_update({motion.parameter: reference for motion in motions}, motions) if share > 1 else None
     reason = explained.best.text if explained is not None and explained.best is not None else ""
+    count = count if 2 * count > total else 0
     hidden = _hidden(reference, motions) if share <= 1 else ()
     return Side(
         library=place,

@@ -49,6 +49,12 @@ def reference_of(writing: Writing, hyper: Mapping[str, Any], defaults: Mapping[s
             known = [*dict.fromkeys(writing.words.values())]
             has = f"{writing.name} is known here with {', '.join(known)}{nearest(name, known)}"
             raise OptionError(Option("hyper"), f" {name}={value!r}: {has}")
+    for word, needed in writing.given.items():
+        has = hyper.get(word, defaults.get(word, MISSING))
+        if has is MISSING or has != needed:
+            raise OptionError(
+                Option("hyper"), f" {word}: {writing.name} is known here with {word}={needed!r} only; give it so"
+            )
     cls: Any = OPTIMIZERS[writing.family]
     usual: dict[str, Any] = {f.name: f.default for f in fields(cls)}
     numbers: dict[str, Any] = {}
@@ -61,6 +67,12 @@ def reference_of(writing: Writing, hyper: Mapping[str, Any], defaults: Mapping[s
             numbers[slot.field] = _plain(value)
         else:
             numbers.setdefault(slot.field, list(usual[slot.field]))[slot.index] = value
+    for name, value in numbers.items():
+        several = len(value) if isinstance(value, tuple | list) else 0
+        if isinstance(usual[name], tuple) and several != len(usual[name]):
+            raise OptionError(
+                Option("hyper"), f" {name}={value!r}: allowed: {len(usual[name])} numbers, as {usual[name]}"
+            )
     asked = {**writing.fixed, **{name: _as_usual(value, usual[name]) for name, value in numbers.items()}}
     try:
         made: Optimizer = cls(**{name: value for name, value in asked.items() if value is not None})
