@@ -150,7 +150,7 @@ class KerasRun(FrameworkRun):
         return keras.ops.take(array, np.asarray(rows), axis=0)
 
     def fed(self, X: Any, mask: Any) -> list[Any]:
-        """What the model is given; without a mask every unit stays."""
+        """The inputs that the model is given; without a mask every unit stays."""
         if not self.masks:
             return [X]
         assert isinstance(self.model, MLP)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -20,7 +21,7 @@ import parity.backends
 from benchmarks.false_alarms_of_frameworks import run_one
 from parity.backends import BACKENDS, backend
 from parity.backends.base import DTYPES, Setting
-from parity.backends.framework_run import decay_form, rates
+from parity.backends.framework_run import decay_form, in_its_words, rates
 from parity.cli import main
 from parity.errors import InputError, Unsupported
 from parity.experiment import Experiment
@@ -226,3 +227,10 @@ def test_the_page_names_every_backend_and_every_script() -> None:
     page = (ROOT / "docs" / "backends.md").read_text(encoding="utf-8")
     assert {name for name in BACKENDS if f"| `{name}` |" in page} == set(BACKENDS)
     assert len(COMMANDS) == 3 and [script.name for script in SCRIPTS if f"`{script.name}`" not in page] == []
+
+
+def test_what_our_own_code_raises_is_no_refusal_of_a_framework() -> None:
+    with pytest.raises(InputError), in_its_words((Exception,)):
+        backend("no such framework")  # raised in this project's code
+    with pytest.raises(Unsupported, match="JSONDecodeError"), in_its_words((Exception,)):
+        json.loads("{")  # raised in other code

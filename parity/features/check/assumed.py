@@ -16,7 +16,7 @@ from refimpl.optimizers import OPTIMIZERS
 from refimpl.types import Optimizer
 
 ANY = "any"
-"""What is asked for in the place of a reference where any may fit."""
+"""The word that is asked for in the place of a reference where any reference may fit."""
 AFFIXES = (
     *(
         "my",
@@ -33,7 +33,7 @@ AFFIXES = (
     ),
     *("optimizer", "optim", "legacy", "mine", "impl", "reference", "4bit", "8bit", "16bit", "32bit", "64bit"),
 )
-"""What people write before or after the name of a rule."""
+"""Words that people write before or after the name of a rule."""
 AFFIX = re.compile(f"^(?:{'|'.join(AFFIXES)})|(?:{'|'.join(AFFIXES)}|v\\d+)$")
 
 

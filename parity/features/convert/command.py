@@ -119,7 +119,7 @@ def convert_command(
 def _optimizers(
     source: str, target: str | None, hyper: list[str], extra: list[str], *, prove: bool, output: Output
 ) -> None:
-    """The same of an optimizer of a library; ends the command."""
+    """Convert the settings of an optimizer of a library, and end the command."""
     from parity.features.convert.optimizers.ask import convert_optimizer
     from parity.hyper_words import check_hyper, hyper_parameters
 

@@ -158,7 +158,7 @@ class Session:
         yield from self.watched(self.act, moved=self.given(self.gradients() if gradients is None else gradients))
 
     def advance(self, steps: int) -> None:
-        """As many steps that are not judged."""
+        """Make as many steps, which are not judged."""
         for _ in range(steps):
             self.given(self.gradients())
             with failing(self.number) if self.works else refusing():

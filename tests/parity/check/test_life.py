@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from torch import Tensor
 
 from parity.errors import InputError
 from parity.explain.finding import Diagnosis
@@ -60,3 +63,23 @@ def test_a_tensor_that_is_not_there_is_refused(state: dict[str, str], said: str)
 def test_a_pair_that_is_none_is_refused(word: str) -> None:
     with pytest.raises(InputError, match="allowed: name=name"):
         pairs([word])
+
+
+# -- words of refusal --------------------------------------------------------------------------------------------------
+
+
+class Refusing(Faulty):
+    """AdamW that says what it does not take, at its first step or, ``late``, at a later one."""
+
+    late = False
+
+    def _update(self, p: Tensor, g: Tensor, group: dict[str, Any], s: dict[str, Any]) -> None:
+        if p.numel() == 0 and self.calls > self.late:
+            raise NotImplementedError("no empty parameters")
+        super()._update(p, g, group, s)
+
+
+def test_words_of_refusal_are_a_note_at_the_first_step_and_a_fault_at_a_later_one() -> None:
+    first, later = checked(Refusing), checked(type("Later", (Refusing,), {"late": True}))
+    assert first.verdict == "agree" and any("no empty parameters" in note for note in first.notes)
+    assert [finding.id for finding in later.findings] == ["situation-empty"]

@@ -289,3 +289,8 @@ def test_any_reference_is_looked_for_where_that_is_asked() -> None:
 def test_a_wrapper_is_said_not_to_be_checked_itself() -> None:
     found = conclude(examine(Wrapper, {}, ("float64",)), {}, "adamw")
     assert any("Wrapper wraps AdamW" in note for note in found.notes)
+
+
+def test_adabounds_last_rate_follows_the_rate_that_the_class_began_with() -> None:
+    reference: Any = demanded("adabound", {}, {}, {"lr": 0.03})
+    assert (reference.lr, reference.base_lr) == (0.03, 0.03)

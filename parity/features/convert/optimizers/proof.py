@@ -117,7 +117,7 @@ def equivalences(source: str, hyper: Mapping[str, Any], target: str, *, prove: b
 
 
 def call_of(name: str, words: Mapping[str, Any]) -> str:
-    """As it is written in the library."""
+    """The call that one writes in the library."""
     return f"{name}({', '.join(f'{word}={value!r}' for word, value in words.items())})"
 
 
