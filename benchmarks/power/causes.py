@@ -18,8 +18,6 @@ ANSWERS: Mapping[str, str] = {
     "elements-every-fourth": "elements-not-updated",
     "precision-bfloat16-weights": "precision-bfloat16",
     "precision-float16-weights": "precision-float16",
-    "kept-bfloat16-b-only": "precision-bfloat16-state",
-    "kept-float16-b-only": "precision-float16-state",
 }
 """The right name, where it is not the fault's own, or another that is as right."""
 NUMBERS: Mapping[str, str] = {

@@ -61,14 +61,14 @@ DOCUMENTED = (
     Documented(
         package="adabelief-pytorch",
         classes=("AdaBelief",),
-        explains=("update", "number-rectify", "option-rectify"),
+        explains=("update", "option-rectify", "option-rectify"),
         what="by default rectified as RAdam is; rectify=False is AdaBelief of the paper",
         words="the defaults and the change log that it prints",
     ),
     Documented(
         package="apollo-torch",
         classes=("GaLoreAdamW", "APOLLOAdamW"),
-        explains=("number-lr", "number-weight_decay", "decay-after"),
+        explains=("lr-other", "penalty-other-strength", "decay-after-step"),
         what="the decay comes after the step, of the moved weights: (w + Δ)·(1 − ηλ)",
         words="a comment: “Add weight decay at the end (fixed version)”",
     ),
@@ -103,7 +103,7 @@ DOCUMENTED = (
     Documented(
         package="dadaptation",
         classes=("DAdaptSGD",),
-        explains=("number-lr",),
+        explains=("lr-other",),
         what="the executed rate is η times the estimated distance d",
         words="this is D-adaptation",
     ),

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
-import msgspec
-
 from parity.explain.catalogue import NAMES, Name
+from parity.explain.words import words_of
 from parity.step.design import Design
 from refimpl.errors import RefimplError
 
@@ -91,29 +88,6 @@ def named(design: Design) -> Iterator[tuple[NamedFault, Design]]:
         for value in dict.fromkeys((*name.values, *more)):
             if (changed := cause_of(name, value).to(design)) is not None and changed.consistent:
                 yield NamedFault(name, value), changed
-
-
-@dataclass(frozen=True, kw_only=True)
-class Words:
-    """``text``: what is the case, and ``change``: what to change in the code, both with places for what was measured.
-    ``probe``: what tells it from causes that look alike."""
-
-    text: str
-    change: str
-    probe: str = ""
-
-
-@cache
-def _every() -> Mapping[str, Words | Name]:
-    source = files(__package__).joinpath("words.toml").read_text(encoding="utf-8")
-    return {**NAMES, **msgspec.toml.decode(source, type=dict[str, Words])}
-
-
-def words_of(id: str, measured: Mapping[str, Any]) -> Words:
-    """The words of a name with what was measured in their places."""
-    words = _every()[id]
-    text, change = (each.format(**measured) for each in (words.text, words.change))
-    return Words(text=text, change=change, probe=words.probe)
 
 
 def cause(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from parity.explain.words import words_of
 from refimpl.types import Array
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ class Finding:
 
 def finding(id: str, evidence: str, *, of: str = "", **measured: Any) -> Finding:
     """A difference by its name; ``of``: the entry of the words where it is not the name's own."""
-    from parity.explain.cause import words_of  # here, for the process of the code that is checked needs none of it
-
     words = words_of(of or id, measured)
     return Finding(id=id, text=words.text, evidence=evidence, change=words.change, probe=words.probe)
 

@@ -81,8 +81,8 @@ def test_the_examples_fail_where_they_are_wrong_and_say_why() -> None:
     ):
         assert said in training
     for said in (
-        "MyFaultyAdamW against AdamW(lr=0.01, weight_decay=0.1)\ndisagree: the decay is coupled (L2)",
-        "1. decay-coupled",
+        "MyFaultyAdamW against AdamW(lr=0.01, weight_decay=0.1)\ndisagree: the decay is coupled, λw in the gradient",
+        "1. coupled-for-decoupled",
         "evidence: as asked, weight[",
     ):
         assert said in optimizer

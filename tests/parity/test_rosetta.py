@@ -50,7 +50,7 @@ def test_a_library_that_steps_otherwise_is_refuted_by_the_first_number(monkeypat
     found = convert_optimizer("torch.SGD", "torch.SGD", {"lr": 0.03}, prove=True)
     assert found.exit_code == 1 and found.each[0].verdict == "refuted"
     assert "weight[0, 0] after step 0: torch.SGD has" in found.each[0].text
-    assert "lr = 0.03003 is executed, 0.03 was asked" in found.each[0].text
+    assert "lr = 0.03003, asked 0.03" in found.each[0].text
 
 
 def test_what_a_library_has_no_word_for_is_absent() -> None:

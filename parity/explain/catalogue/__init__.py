@@ -13,7 +13,7 @@ import msgspec
 
 from parity.errors import InputError, nearest
 from parity.explain.catalogue import data, decays, gradients, losses, optimizers, penalties, schedules
-from parity.explain.update.named import words_of
+from parity.explain.words import raw_words
 from parity.step.design import Design
 
 Kind = Literal["loss", "penalty", "optimizer", "gradient", "data", "schedule", "precision"]
@@ -57,12 +57,9 @@ OPERATIONS: Mapping[str, Callable[..., Design | None]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A fault as it is written; see the head of ``names.toml``."""
+    """A fault as it is written, but for its words; see the head of ``names.toml``."""
 
     id: str
-    probe: str
-    text: str = ""
-    change: str = "make each line of the update as asked"
     operation: str = "edited"
     options: dict[str, Any] = field(default_factory=dict)
     values: tuple[float, ...] = (math.nan,)
@@ -75,12 +72,13 @@ class Entry:
             known = f"allowed: {', '.join(OPERATIONS)}{nearest(self.operation, OPERATIONS)}"
             raise InputError(f"names.toml: {self.id}: operation {self.operation!r}: unknown; {known}")
         options = self.options or ({"edit": self.id} if self.operation == "edited" else {})
+        words = raw_words(self.id)
         return Name(
             id=self.id,
             kind=kind,
-            text=self.text or words_of(self.id),
-            change=self.change,
-            probe=self.probe,
+            text=words.text,
+            change=words.change,
+            probe=words.probe,
             apply=partial(OPERATIONS[self.operation], **options),
             values=self.values,
             free=self.free,

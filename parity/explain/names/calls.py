@@ -46,6 +46,7 @@ def causes(chain: Chain, design: Design) -> Iterator[Cause]:
     yield cause(
         id,
         lambda d: replace(d, calls=counts, splits=_decaying(observed, d, counts)),
+        of="steps-other-count" if id == "step-twice" else id,
         evidence="the calls of optimizer.step() were counted",
         said="; ".join(said),
     )

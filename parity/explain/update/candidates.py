@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass, replace
 from itertools import pairwise
@@ -13,11 +14,12 @@ from parity.explain.motion import Motion
 from parity.explain.pattern import which
 from parity.explain.replay import Slot, with_numbers
 from parity.explain.update.edits import Base, Edits, named_edit
-from parity.explain.update.numbers import SYMBOLS, Solved, shortest, slots, solve
+from parity.explain.update.numbers import Solved, shortest, slots, solve
 from parity.explain.update.program import Program
 from parity.explain.update.proof import Candidate, Part
 from parity.explain.update.stepped import Partly, Stepped, rate_of, share_by_shape
 from parity.explain.update.trial import UpdateRecord
+from parity.explain.words import of_number, of_option, words_of
 from refimpl.errors import RefimplError
 from refimpl.optimizers import OPTIMIZERS
 from refimpl.ranges import choice_fields
@@ -26,13 +28,6 @@ LEFT_OUT = ("muon", "lbfgs")
 """References that no single bound over a step is worth having of."""
 IN_FLOAT32 = ("nadam", "asgd")
 """References that keep a number in float32."""
-OPTIONS: Mapping[tuple[str, Any], tuple[str, str]] = {
-    ("amsgrad", False): ("amsgrad-missing", "v itself is used, not its maximum, for which amsgrad asks"),
-    ("amsgrad", True): ("amsgrad-extra", "the step is divided by the largest v so far (amsgrad), which was not asked"),
-    ("nesterov", False): ("nesterov-missing", "momentum is the plain one, where Nesterov's was asked"),
-    ("nesterov", True): ("nesterov-extra", "the step is Nesterov's, g + μ·b, where the plain momentum was asked"),
-}
-"""Options that have a name."""
 
 
 def options(base: Base) -> Iterator[Candidate]:
@@ -49,9 +44,8 @@ def options(base: Base) -> Iterator[Candidate]:
             asked = next(getattr(rule, name, value) for rule in base.rules.values())
             if asked == value:
                 continue
-            usual = (f"option-{name}", f"{name}={value!r} is executed, {name}={asked!r} was asked")
-            id, text = OPTIONS.get((name, value), usual)
-            part = Part.said(id=id, text=text, right=f"set {name}={asked!r}")
+            id, words = of_option(name, asked, value)
+            part = Part.said(id=id, text=words.text, right=words.change)
             yield base.with_part(part, rules)
 
 
@@ -71,7 +65,7 @@ def other_numbers(base: Base, records: Sequence[UpdateRecord]) -> Iterator[Candi
             decayed = replace(base, rules=shrunk)
             solved = solved_for(records, decayed.rules, Slot("weight_decay"))
             if solved is not None:
-                yield from _number(decayed, wrong[0].name, solved, "decoupled")
+                yield from _number(decayed, wrong[0].name, solved, decoupled=True)
 
 
 def _decoupled(rule: Any) -> Any:
@@ -82,7 +76,7 @@ def _decoupled(rule: Any) -> Any:
         program = Program.of(replace(rule, weight_decay=0.01))  # type: ignore[type-var]
     except RefimplError:
         return None
-    edit = named_edit(program, "decay-decoupled")
+    edit = named_edit(program, "decoupled-for-coupled")
     return None if edit is None or program is None else program.edited(edit.lines)
 
 
@@ -91,21 +85,15 @@ def solved_for(records: Sequence[UpdateRecord], rules: Mapping[str, Any], slot: 
     return next(iter(solve(records, rules, [slot])), None)
 
 
-def _number(base: Base, first: str, solved: Solved, kind: str = "") -> Iterator[Candidate]:
-    """The number as it was solved for, with few digits and with all."""
+def _number(base: Base, first: str, solved: Solved, *, decoupled: bool = False) -> Iterator[Candidate]:
+    """The number as it was solved for, with few digits and with all. ``decoupled``: a decay that was not asked."""
     slot = solved.slot
-    asked = 0.0 if kind else slot.of(base.rules[first])
+    asked = 0.0 if decoupled else slot.of(base.rules[first])
+    beside = decoupled or getattr(base.rules[first], "decay", "") == "decoupled"
     for value in dict.fromkeys((solved.short, solved.value)):
-        times = f" ({kind})" if kind else ""
-        if asked:
-            ratio = shortest(value / asked, *sorted((solved.low / asked, solved.high / asked)))
-            times = f", {ratio:.6g} times that"
-        symbol = SYMBOLS.get(slot.name, slot.name)
-        part = Part.said(
-            id=f"number-{slot.name}",
-            text=f"{symbol} = {value:.10g} is executed, {asked:g} was asked{times}",
-            right=f"use {symbol} = {asked:g}",
-        )
+        times = shortest(value / asked, *sorted((solved.low / asked, solved.high / asked))) if asked else math.nan
+        id, words = of_number(slot.name, asked, value, times=times, decoupled=beside)
+        part = Part.said(id=id, text=words.text, right=words.change)
         yield base.with_part(part, {n: with_numbers(r, {slot: value}, checked=False) for n, r in base.rules.items()})
 
 
@@ -114,12 +102,12 @@ def clipped(base: Base, records: Sequence[UpdateRecord]) -> Iterator[Candidate]:
     own = {r.name: np.sqrt((r.gradients[: r.steps].reshape(r.steps, -1) ** 2).sum(axis=1)) for r in records}
     steps = max(len(norms) for norms in own.values())
     all_of = np.sqrt(sum(np.pad(norms, (steps - len(norms), 0)) ** 2 for norms in own.values()))
-    ways: list[tuple[str, str, Mapping[str, Any]]] = [
-        ("norm", "by the norm of all parameters together", {name: all_of[-len(own[name]) :] for name in own}),
-        ("norm-of-each", "by the norm of each parameter apart", own),
-        ("value", "element by element", {}),
+    ways: list[tuple[str, Mapping[str, Any]]] = [
+        ("gradient-clipped-by-norm", {name: all_of[-len(own[name]) :] for name in own}),
+        ("gradient-clipped-each", own),
+        ("gradient-clipped-by-value", {}),
     ]
-    for id, text, norms in ways:
+    for id, norms in ways:
         for tiny in (0.0, 1e-6) if norms else (0.0,):  # torch divides by ‖g‖ + 1e-6
             values = norms or {name: np.abs(record.gradients).max(axis=0) for name, record in _by_name(records).items()}
             middle = float(np.median(np.concatenate([np.ravel(value) for value in values.values()])))
@@ -136,11 +124,8 @@ def clipped(base: Base, records: Sequence[UpdateRecord]) -> Iterator[Candidate]:
             rules = {**base.rules, **rules}
             solved = solved_for(records, rules, Slot("clip"))
             if solved is not None:
-                part = Part.said(
-                    id=f"clip-{id}",
-                    text=f"the gradient is clipped to {solved.short:.6g}, {text}, before the update",
-                    right="do not clip in the optimizer, or ask for it",
-                )
+                words = words_of(id, {"value": solved.short, "limit": solved.short})
+                part = Part.said(id=id, text=words.text, right=words.change)
                 clipped = {
                     n: with_numbers(r, {Slot("clip"): solved.short}) if n in own else r for n, r in rules.items()
                 }

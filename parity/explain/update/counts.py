@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from parity.explain.words import words_of
 from refimpl.types import Array
 
 FIELDS = {"m": "first_counts", "v": "second_counts"}
@@ -48,7 +49,7 @@ class Count:
 
 
 TABLE: Mapping[str, Count] = {
-    "none": Count(lambda p: 0 * p.t, "there is no bias correction: m and v are used as they are"),
+    "none": Count(lambda p: 0 * p.t, words_of("bias-correction-missing-both").text),
     "frozen": Count(
         lambda p: 0 * p.t + 1,
         "the step counter of the bias correction never advances: it stays at t = 1, so that m is divided by 1 − β₁ and "
@@ -62,7 +63,7 @@ TABLE: Mapping[str, Count] = {
     ),
     "lagging": Count(
         lambda p: np.maximum(p.t - 1, 1),
-        "the step counter lags one step behind from the second step on: t = 1, 1, 2, 3, …",
+        words_of("bias-correction-late").text,
     ),
     "epochs": Count(lambda p: p.epochs + 1, "the bias correction counts epochs, not steps"),
     "shared": Count(
@@ -75,7 +76,10 @@ TABLE: Mapping[str, Count] = {
         "the step counter is that of the whole group: a parameter whose first gradient comes late is corrected as if "
         "its averages had been fed since the first step",
     ),
-    **{f"none-of-{one}": Count(lambda p: 0 * p.t, f"{one} is not bias-corrected", one) for one in FIELDS},
+    **{
+        f"none-of-{one}": Count(lambda p: 0 * p.t, words_of(f"bias-correction-missing-{which}").text, one)
+        for one, which in zip(FIELDS, ("first", "second"), strict=True)
+    },
     **{
         f"frozen-of-{one}": Count(
             lambda p: 0 * p.t + 1, f"the bias correction of {one} stays that of the first step", one

@@ -13,6 +13,7 @@ from parity.explain.update.counts import Place
 from parity.explain.update.program import Program
 from parity.explain.update.render import Renderer
 from parity.explain.update.rewrite import expressions, parsed, replaced
+from parity.explain.words import raw_words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,7 @@ class Edit:
         """The words for what was done, and for what was asked."""
         paper = Renderer(program.kept)
         if not self.id.startswith("line-"):
-            return self.text, f"as asked: {self.right}"
+            return self.text, f"{raw_words(self.id).change}; as asked: {self.right}"
         text = re.sub("‹(\\d+)›", lambda i: paper.line(program.lines[int(i[1])]), self.text)
         asked = "; ".join(paper.line(program.lines[i]) for i in sorted(self.lines))
         if text != self.text:

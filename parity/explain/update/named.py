@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
-from itertools import chain
 
 import msgspec
 
@@ -15,16 +15,23 @@ from parity.explain.update import counts
 from parity.explain.update.edit import Edit, Editor
 from parity.explain.update.program import Program
 from parity.explain.update.rewrite import bind, expressions, matched, parsed, replaced
+from parity.explain.words import words_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wording:
-    """``changes``: pairs of a pattern and of what takes its place. ``kind``: edits of one kind exclude one another."""
+    """``changes``: pairs of a pattern and of what takes its place. ``kind``: edits of one kind exclude one another.
+    ``value``: the number in the words of its name, where these have one."""
 
     id: str
     kind: str
-    text: str
     changes: tuple[tuple[str, str], ...]
+    value: float = math.nan
+
+    @property
+    def text(self) -> str:
+        """What is said of it."""
+        return words_of(self.id, {"value": self.value}).text
 
 
 @cache
@@ -49,13 +56,6 @@ CORRECTIONS = {
 def named_edits(program: Program, epochs: bool = False) -> tuple[Edit, ...]:
     """The edits of a program that have words of their own. ``epochs``: whether the run has several."""
     return tuple(VocabularyEditor(program).edits(epochs))
-
-
-def words_of(id: str) -> str:
-    """The words of an edit with a name."""
-    worded = (wording.text for wording in vocabulary() if wording.id == id)
-    of_counts = (count.text for name, count in counts.TABLE.items() if CORRECTIONS.get(name) == id)
-    return next(chain(worded, of_counts))
 
 
 class VocabularyEditor(Editor):
@@ -175,11 +175,11 @@ class VocabularyEditor(Editor):
             i = self._made(name)
             for format in FORMATS if i is not None and name in self.program.tensors else ():
                 assert i is not None
-                value = self.trees[i].value  # type: ignore[attr-defined]
+                value, kept = self.trees[i].value, words_of(f"precision-{format}-state").text  # type: ignore[attr-defined]
                 yield Edit(
-                    id=f"kept-{format}-{name}",
+                    id=f"precision-{format}-state",
                     kind="kept",
-                    text=f"{name} ({key}) is kept in {format}: it is rounded to that after each step",
+                    text=f"{kept}: {name} ({key}) is rounded to that after each step",
                     right=f"keep {key} in the format of the weights",
                     lines={i: self._with(i, value, f"rounded({ast.unparse(value)}, '{format}')")},
                 )
@@ -194,10 +194,11 @@ class VocabularyEditor(Editor):
                     if reads:
                         lines[j] = self._with(j, reads, f"rounded({ast.unparse(reads[0])}, '{format}')")
                 if lines:
+                    kept = words_of(f"precision-{format}-state").text
                     yield Edit(
-                        id=f"kept-{format}-{name}-only",
+                        id=f"precision-{format}-state",
                         kind="kept",
-                        text=f"{name} ({key}) is kept in {format}: the step uses it unrounded, the next one rounded",
+                        text=f"{kept}: the step uses {name} ({key}) unrounded, the next one rounded",
                         right=f"keep {key} in the format of the weights",
                         lines=lines,
                     )

@@ -32,12 +32,6 @@ WIDER = 8.0
 """The allowances are those of the asked number: the interval is drawn with several of them, and a proof decides."""
 FAR = 1e30
 """The miss of a number out of place, where the replay has no finite one."""
-SYMBOLS = {
-    "betas[0]": "β₁",
-    "betas[1]": "β₂",
-    "betas[2]": "β₃",
-    "eps": "ε",
-}
 STARTS = {"weight_decay": 0.01, "dampening": 0.5, "momentum": 0.5, "eps": 1e-8}
 
 

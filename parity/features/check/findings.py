@@ -13,6 +13,8 @@ from parity.explain.finding import Finding
 from parity.explain.replay import share_of
 from parity.explain.update import explain_update
 from parity.explain.update.references import shown
+from parity.explain.update.stepped import decoupled
+from parity.explain.words import Words, of_hyper, words_of
 from parity.features.check.held import key_of, motions
 from parity.features.check.identify import Held, Identification, Judgement
 from parity.features.check.rules import RULES
@@ -86,14 +88,15 @@ def _narrow_state(played: Played) -> Iterator[str]:
 
 def _of_gradients_elsewhere(share: float, played: Played, first: str, *, back: bool) -> Finding:
     """A step that is made with a gradient taken at other weights, and whether it goes ``back`` before it is made."""
-    text = f"the step is made with the gradient at other weights than those it starts from: {where(played)}"
+    id, words = where(played)
     not_back = "; and it does not go back to the weights it came from before it makes the step"
     evidence = f"with this, all recorded weights lie within their bounds, at most {share:.2g} of them used; {first}"
     return Finding(
-        id="gradient-elsewhere" if back else "gradient-elsewhere-not-back",
-        text=text if back else text + not_back,
+        id=id if back else f"{id}-not-back",
+        text=words.text if back else words.text + not_back,
         evidence=evidence,
-        change="ask for this rule, or step with the gradient at w" if back else "go back first (w ← w − e), then step",
+        change=words.change if back else "go back first (w ← w − e), then step",
+        probe=words.probe,
     )
 
 
@@ -103,9 +106,9 @@ def of_numbers(identity: Identification, given: Mapping[str, Any]) -> Iterator[F
     for name in dict.fromkeys(changed.partition("[")[0] for changed in fit.changed):
         if name in given and hasattr(fit.optimizer, name):
             value = getattr(fit.optimizer, name)
-            text = f"{name} = {given[name]!r} was given, {value!r} is executed"
             evidence = f"with it, all recorded numbers are those of {shown(fit.optimizer)}"
-            yield Finding(id=f"number-{name}", text=text, evidence=evidence, change=f"use {name} as it is given")
+            for id, words in of_hyper(name, given[name], value, decoupled=decoupled(fit.optimizer)):
+                yield Finding(id=id, text=words.text, evidence=evidence, change=words.change)
 
 
 def of_dtypes(judged: Mapping[str, Judgement], raised: Mapping[str, str], name: str) -> Iterator[Finding]:
@@ -160,8 +163,8 @@ def shares(held: Mapping[str, Optimizer], played: Played) -> tuple[float, float]
     return back, stays
 
 
-def where(played: Played) -> str:
-    """Say where the last gradient of a step was taken."""
+def where(played: Played) -> tuple[str, Words]:
+    """The name and the words of where the last gradient of a step was taken."""
     sizes, along = [], True
     for k in range(max(len(moments) for moments in played.elsewhere.values())):
         at = {n: moment[0] for n, moments in played.elsewhere.items() if (moment := moments[k]) is not None}
@@ -171,5 +174,7 @@ def where(played: Played) -> str:
         unit = gradient / np.linalg.norm(gradient)
         along &= bool(np.linalg.norm(moved - sizes[-1] * unit) <= ALIKE * sizes[-1])
     if along and np.ptp(sizes) <= ALIKE * max(sizes):
-        return f"w + {sizes[0]:.6g}·g/‖g‖ with ‖g‖ of all parameters, as in sharpness-aware minimisation (SAM)"
-    return f"{min(sizes):.4g} to {max(sizes):.4g} away"
+        return "gradient-sharpness-aware", words_of("gradient-sharpness-aware", {"rho": sizes[0]})
+    text = "the step is made with the gradient at other weights than those it starts from"
+    change = "ask for this rule, or step with the gradient at w"
+    return "gradient-elsewhere", Words(text=f"{text}: {min(sizes):.4g} to {max(sizes):.4g} away", change=change)

@@ -22,6 +22,7 @@ from parity.explain.motion import Motion
 from parity.explain.replay import share_of
 from parity.explain.update.references import shown
 from parity.explain.update.trial import UpdateRecord
+from parity.explain.words import of_number
 from parity.features.check.held import key_of, motions
 from refimpl.optimizers.wrappers import Lookahead
 from refimpl.types import Optimizer
@@ -56,13 +57,12 @@ def _others(rule: Any, recorded: Sequence[Motion]) -> Iterator[tuple[str, str, s
         for k in range(1, len(recorded[0].gradient.value) + 1):
             alpha = _pulled(replace(rule, k=k, alpha=1.0), recorded[0], k)
             for other in (replace(rule, k=k), *([replace(rule, k=k, alpha=alpha)] if alpha is not None else [])):
-                given = {"k": (rule.k, other.k), "alpha": (rule.alpha, other.alpha)}
-                off = {n: (asked, executed) for n, (asked, executed) in given.items() if asked != executed}
+                given: Any = {"k": (rule.k, other.k), "alpha": (rule.alpha, other.alpha)}
+                off = [of_number(n, asked, executed) for n, (asked, executed) in given.items() if asked != executed]
                 if off:
-                    said = ", ".join(
-                        f"{n} = {done!r} is executed, {asked!r} was asked" for n, (asked, done) in off.items()
-                    )
-                    yield f"number-{'-'.join(off)}", said, f"use {' and '.join(off)} as asked", other
+                    ids, words = zip(*off, strict=True)
+                    text, change = ("; and ".join(s) for s in ([w.text for w in words], [w.change for w in words]))
+                    yield "+".join(ids), text, change, other
 
 
 def _pulled(inside: Lookahead, motion: Motion, k: int) -> float | None:

@@ -10,8 +10,8 @@ from torch import Tensor
 
 FAULTS = {
     "twins": "state-shared",
-    "groups": "number-weight_decay",
-    "groups-of-momenta": "number-betas[0]",
+    "groups": "penalty-other-strength",
+    "groups-of-momenta": "beta1-other",
     "scheduled": "sequence",
     "scheduled-decay": "number-not-read",
     "scheduled-momentum": "number-not-read",

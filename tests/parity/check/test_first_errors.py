@@ -134,7 +134,7 @@ def test_a_function_that_returns_an_optimizer_is_held_to_the_numbers_that_it_cho
     found = conclude(examined, {}, "adamw")
     assert (found.verdict, found.against) == ("agree", "AdamW(lr=0.01, weight_decay=0.1)")
     assert not any("left out" in note for note in found.notes)
-    assert conclude(examined, {}, "adam").findings[0].id == "decay-decoupled"
+    assert conclude(examined, {}, "adam").findings[0].id == "decoupled-for-coupled"
 
 
 # -- the loop to begin with --------------------------------------------------------------------------------------------

@@ -116,14 +116,14 @@ def test_a_reference_driven_here_makes_the_steps_that_torch_makes() -> None:
 @pytest.mark.parametrize(
     ("name", "hyper", "against", "said"),
     [
-        ("Adam", DECAYED, "adamw", ["the decay is coupled (L2)"]),
+        ("Adam", DECAYED, "adamw", ["the decay is coupled, λw in the gradient"]),
         pytest.param("AdamW", DECAYED, "Adam", ["the decay is decoupled"], marks=pytest.mark.slow),
-        ("SGD", {"lr": 0.01, "momentum": 0.9, "nesterov": True}, "sgd(nesterov=False)", ["Nesterov's, g + μ·b"]),
+        ("SGD", {"lr": 0.01, "momentum": 0.9, "nesterov": True}, "sgd(nesterov=False)", ["momentum is Nesterov's"]),
         pytest.param(
             "SGD",
             {"lr": 0.01, "momentum": 0.9, "weight_decay": 0.1},
             "sgdw",
-            ["coupled (L2)"],
+            ["the decay is coupled"],
             marks=pytest.mark.slow,
         ),
         ("RMSprop", {"lr": 0.01}, "adagrad", ["RMSprop", "average that forgets", "adagrad is s ← s + g²"]),
@@ -137,7 +137,7 @@ def test_a_reference_driven_here_makes_the_steps_that_torch_makes() -> None:
         ),
         pytest.param("RAdam", {"lr": 0.01}, "adam", ["that of RAdam", "rectification"], marks=pytest.mark.slow),
         pytest.param("ASGD", {"lr": 0.01}, "sgd", ["that of ASGD"], marks=pytest.mark.slow),
-        ("Adam", {"lr": 0.01, "eps": 1e-6}, "adam(eps=1e-8)", ["ε = 1e-06 is executed", "1e-08 was asked"]),
+        ("Adam", {"lr": 0.01, "eps": 1e-6}, "adam(eps=1e-8)", ["eps = 1e-06, asked 1e-08"]),
     ],
     ids=lambda value: value if isinstance(value, str) else "of",
 )
@@ -223,7 +223,7 @@ def test_a_file_is_checked_in_a_process_of_its_own(tmp_path: Path) -> None:
     file = tmp_path / "own.py"
     file.write_text(FILE)
     found = check_optimizer(Target(str(file), "Own"), DECAYED, against="sgd", dtypes=("float64", "bfloat16"))
-    assert found.verdict == "disagree" and "weight_decay = 0.2 is executed, 0.1 was asked" in found.text
+    assert found.verdict == "disagree" and "weight_decay = 0.2, asked 0.1" in found.text
     assert [label.partition(",")[0] for label in found.residual] == ["float64", "bfloat16"]
 
 

@@ -15,6 +15,7 @@ import parity
 from parity.explain import cause
 from parity.explain.diagnosis import diagnose
 from parity.explain.finding import Diagnosis
+from parity.explain.words import words_of
 from parity.features.check.in_process import trajectory_here
 
 
@@ -77,5 +78,5 @@ def test_every_entry_of_the_words_is_said_of_something_and_has_places_for_what_i
     entries = set(tomllib.loads(Path(cause.__file__).with_name("words.toml").read_text(encoding="utf-8")))
     assert not {id for id in entries if not any(f'"{id}"' in source for source in sources)}
     with pytest.raises(KeyError):
-        cause.words_of("gradient-clipped-each", {})
-    assert cause.words_of("gradient-clipped-each", {"limit": 0.5}).text.endswith("to the norm 0.5")
+        words_of("gradient-clipped-each", {})
+    assert words_of("gradient-clipped-each", {"limit": 0.5}).text.endswith("to the norm 0.5")
