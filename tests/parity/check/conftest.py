@@ -6,6 +6,7 @@ import pytest
 
 from parity.explain.update.explain import Search
 from parity.features.check import identify
+from parity.features.check.life import live
 from refimpl.optimizers import OPTIMIZERS
 
 
@@ -16,6 +17,13 @@ def few_references(monkeypatch: pytest.MonkeyPatch, slow_tier: bool) -> None:
         return
     few = ("sgd", "sgdw", "adam", "adamw", "rmsprop", "muon")
     monkeypatch.setattr(identify, "OPTIMIZERS", {name: OPTIMIZERS[name] for name in few})
+
+
+@pytest.fixture
+def few_situations(monkeypatch: pytest.MonkeyPatch, slow_tier: bool) -> None:
+    """In the fast tier a class is led through four situations, where its life is not the point."""
+    if not slow_tier:
+        monkeypatch.setattr(live, "LIFE", ("twins", "groups", "scheduled", "added-later"))
 
 
 @pytest.fixture

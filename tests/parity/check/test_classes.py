@@ -25,6 +25,8 @@ from parity.features.check.optimizer import check_optimizer, conclude
 from parity.features.check.target import Target
 from refimpl.optimizers import SGD, AdamW
 
+pytestmark = pytest.mark.usefixtures("few_situations")
+
 After = Callable[[Tensor, Tensor, Mapping[str, Any]], None]
 DECAYED = {"lr": 0.01, "weight_decay": 0.1}
 INDEPENDENT = "steps do not depend on the weights"

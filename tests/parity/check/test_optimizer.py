@@ -29,6 +29,8 @@ from refimpl.optimizers import OPTIMIZERS, Adam, AdamW
 from refimpl.optimizers.wrappers import WRAPPERS
 from tests.parity.check.classes import DECAYED
 
+pytestmark = pytest.mark.usefixtures("few_situations")
+
 
 @cache
 def examined(name: str, hyper: tuple[tuple[str, Any], ...], dtypes: tuple[str, ...]) -> Examined:

@@ -20,6 +20,8 @@ from parity.features.check.invariance import facts
 from parity.features.check.optimizer import conclude
 from tests.parity.check.classes import DECAYED, Step, descend, made, own
 
+pytestmark = pytest.mark.usefixtures("few_situations")
+
 # -- numbers that are executed -----------------------------------------------------------------------------------------
 
 

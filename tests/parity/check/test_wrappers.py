@@ -20,6 +20,8 @@ from parity.features.check.optimizer import conclude
 from refimpl.optimizers import SGD
 from refimpl.optimizers.wrappers import Lookahead
 
+pytestmark = pytest.mark.usefixtures("few_situations")
+
 
 class LookaheadSGD(torch.optim.SGD):
     """Calls are counted, in the first group; every fifth one pulls all parameters."""

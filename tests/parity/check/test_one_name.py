@@ -19,6 +19,7 @@ from parity.features.check.in_process import trajectory_here
 from parity.features.check.optimizer import conclude
 from tests.parity.check.classes import made
 
+pytestmark = pytest.mark.usefixtures("few_situations")
 FOLDER = Path(words.__file__).parent
 
 
