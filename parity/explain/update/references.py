@@ -183,9 +183,11 @@ def _has(own: Mapping[str, Any], asked: Mapping[str, Any], name: str) -> bool:
 
 
 def _combinations(cls: Any, asked: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The options that differ from those asked for, in every combination: first none."""
+    """The options that differ from those asked for, in every combination: first none. Averages begin with the number
+    that published code has, or with 0 as in papers."""
     hints, usual = get_type_hints(cls), _usual(cls, asked)
-    choices = {f.name: (False, True) for f in fields(cls) if hints[f.name] is bool} | dict(choice_fields(cls))
+    choices: dict[str, tuple[Any, ...]] = {f.name: (False, True) for f in fields(cls) if hints[f.name] is bool}
+    choices |= {name: (0.0,) for name in usual if name.startswith("initial_")} | dict(choice_fields(cls))
     others = [[usual[name], *(value for value in values if value != usual[name])] for name, values in choices.items()]
     for chosen in product(*others):
         yield {name: value for name, value in zip(choices, chosen, strict=True) if value != usual[name]}
