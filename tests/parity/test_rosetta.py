@@ -40,13 +40,16 @@ def test_the_same_class_is_proven_to_be_itself() -> None:
 
 
 def test_a_library_that_steps_otherwise_is_refuted_by_the_first_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = of_torch.run
+    right = of_torch.Package.run
 
-    def other(name: str, hyper: Any, feed: Any, dtype: str) -> Any:
-        weights = dict(right(name, {**hyper, "lr": 1.001 * hyper["lr"]}, feed, dtype))
-        return {**weights, "vector": right(name, hyper, feed, dtype)["vector"]}
+    def other(package: Any, name: str, hyper: Any, feed: Any, dtype: str) -> Any:
+        faster = right(package, name, {**hyper, "lr": 1.001 * hyper["lr"]}, feed, dtype)
+        return [
+            {**one, "vector": own["vector"]}
+            for one, own in zip(faster, right(package, name, hyper, feed, dtype), strict=True)
+        ]
 
-    monkeypatch.setattr(of_torch, "run", other)
+    monkeypatch.setattr(of_torch.Package, "run", other)
     found = convert_optimizer("torch.SGD", "torch.SGD", {"lr": 0.03}, prove=True)
     assert found.exit_code == 1 and found.each[0].verdict == "refuted"
     assert "weight[0, 0] after step 0: torch.SGD has" in found.each[0].text

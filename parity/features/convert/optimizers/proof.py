@@ -205,7 +205,8 @@ def run_side(
 ) -> Side:
     """Run a library and hold it to the reference. Raises ImportError where it is not installed."""
     feed = life()
-    weights = known.run(writing.name, words, feed, dtype)
+    moments = known.run(writing.name, words, feed, dtype)
+    weights = {name: np.stack([np.asarray(moment[name], float) for moment in moments]) for name in moments[0]}
     motions = list(_motions(weights, feed, dtype, known.SCALARS[dtype]))
     share, count, total, first = 0.0, 0, 0, None
     for motion in motions:

@@ -24,7 +24,7 @@ class Inexpressible(Exception):
     """A library has no settings for a rule."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Writing:
     """One optimizer of a library, ``name``, where it is the reference ``family``.
 
@@ -35,8 +35,13 @@ class Writing:
     name: str
     family: str
     words: Mapping[str, str]
-    fixed: Mapping[str, Any] = field(default_factory=dict)
-    given: Mapping[str, Any] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+    given: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+
+
+def same(words: str) -> dict[str, str]:
+    """Words that are the reference's own, with spaces between them."""
+    return {word: word for word in words.split()}
 
 
 def reference_of(writing: Writing, hyper: Mapping[str, Any], defaults: Mapping[str, Any]) -> Optimizer:
