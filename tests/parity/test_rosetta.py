@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks.rosetta.page import page
 from benchmarks.rosetta.rows import ROWS
-from benchmarks.rosetta.run import cells
+from benchmarks.rosetta.run import cells, renewed
 from parity import convert_optimizer
 from parity.errors import InputError
 from parity.features.convert.optimizers import of_torch
@@ -139,6 +139,24 @@ def test_the_page_is_that_of_the_results() -> None:
     assert (ROOT / "docs" / "rosetta.md").read_text(encoding="utf-8") == page(DOCUMENT)
     assert len(DOCUMENT["versions"]) >= 5 and len(ROWS) >= 10
     assert all(named(row.source) for row in ROWS.values())
+
+
+def test_cells_that_are_not_run_again_keep_their_machine_and_their_version() -> None:
+    new = renewed(DOCUMENT, {"torch": "9"}, "another machine", [])
+    assert {one["library"] for one in new["cells"]} == {*LIBRARIES} - {"torch"}
+    assert (new["machines"]["torch"], new["versions"]["torch"]) == ("another machine", "9")
+    assert (new["machines"]["optax"], new["versions"]["optax"]) == (
+        DOCUMENT["machines"]["optax"],
+        DOCUMENT["versions"]["optax"],
+    )
+    lines = page(new).splitlines()
+    assert "* another machine, CPU: torch 9" in lines
+    assert any(line.startswith(f"* {DOCUMENT['machines']['optax']}, CPU: optax") for line in lines)
+
+
+def test_each_optimizer_that_may_be_the_rule_has_its_line() -> None:
+    lines = page(DOCUMENT).splitlines()
+    assert all(sum(f"`{one['call'] or one['to']}`" in line for line in lines) for one in DOCUMENT["cells"])
 
 
 @pytest.mark.slow
