@@ -78,6 +78,7 @@ def test_a_library_that_steps_otherwise_is_refuted_by_the_first_number(monkeypat
         ({3: 1.001}, {3: 1.001, 9: 1.002}, "not decided", ["in step 3; they part later", "after step 9"]),
         ({0: 1.001}, {0: 1.001 + 1e-12}, "not decided", ["neither is the rule", "lr = 0.03003 is executed"]),
         ({}, {9: np.inf}, "refuted", ["after step 9: torch.SGD has"]),
+        ({9: np.inf}, {9: np.inf}, "not decided", ["neither is the rule", "equal to each other"]),
     ],
 )
 def test_where_both_leave_the_rule_they_are_refuted_by_their_difference_alone(
