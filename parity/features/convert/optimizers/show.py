@@ -19,7 +19,7 @@ def print_equivalences(each: Sequence[Equivalence], console: Console) -> None:
         console.print("[yellow]absent[/]: no optimizer that was asked for is of this rule", highlight=False)
         return
     console.print(f"[bold]{escape(each[0].own_call)}[/]", soft_wrap=True, highlight=False)
-    console.print(f"  is {escape(shown(each[0].reference))}\n", soft_wrap=True, highlight=False)
+    console.print(f"  rule: {escape(shown(each[0].reference))}\n", soft_wrap=True, highlight=False)
     for one in each:
         console.print(f"→ [bold]{escape(one.call or one.wanted)}[/]", soft_wrap=True, highlight=False)
         text = f": {escape(one.text)}" if one.text else "; --prove runs both"

@@ -10,11 +10,11 @@ What a library has no word for has the value of ``fixed`` there; a rule with ano
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields, replace
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
 from parity.errors import InputError, Option, OptionError, nearest
-from parity.explain.replay import Slot, with_numbers
+from parity.explain.replay import Slot
 from refimpl.errors import RefimplError
 from refimpl.optimizers import OPTIMIZERS
 from refimpl.types import Optimizer
@@ -102,15 +102,6 @@ def words_of(writing: Writing, reference: Any) -> dict[str, Any]:
         if value != has:
             raise Inexpressible(f"{writing.name} has no {one.name}: it is {has!r} there, asked is {value!r}")
     return words
-
-
-def with_number(reference: Any, place: str, value: float) -> Optimizer:
-    """The rule with another number at ``lr`` or ``betas[0]``."""
-    slot = _slot(place)
-    if slot.index is None:
-        changed: Optimizer = replace(reference, **{slot.field: value})
-        return changed
-    return with_numbers(reference, {slot: value})
 
 
 def _as_usual(value: Any, usual: Any) -> Any:
