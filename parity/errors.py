@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+import sys
+import traceback
 from dataclasses import dataclass
 from difflib import get_close_matches
 from numbers import Integral, Real
@@ -46,6 +48,14 @@ class OptionError(InputError):
 
     def __str__(self) -> str:
         return "".join(part.in_python if isinstance(part, Option) else part for part in self.parts)
+
+
+def is_ours(error: BaseException) -> bool:
+    """Whether this project raised an exception in its own code, or in NumPy or the standard library that it called."""
+    names = [str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__)]
+    rooms = [name.partition(".")[0] for name in names]
+    last = next((room for room in reversed(rooms) if room != "numpy" and room not in sys.stdlib_module_names), "")
+    return last in ("parity", "refimpl")
 
 
 EXPERIMENT = "the name of an experiment, see `parity list`, a file (.toml) or a parity.Experiment"

@@ -7,8 +7,8 @@ from typing import Any
 
 from benchmarks.rosetta.rows import ROWS
 
-MARKS = {"proven": "✓", "refuted": "✗", "absent": "–", "not run": "?"}
-BEST = ("proven", "refuted", "not run", "absent")
+MARKS = {"proven": "✓", "refuted": "✗", "not decided": "?", "not run": "?", "absent": "–"}
+"""The best verdict first."""
 INTRODUCTION = """\
 # Rosetta: one optimizer in many libraries
 
@@ -18,8 +18,12 @@ rate changes and some gradients are zero, with two parameters of one shape and o
 
 * ✓ **proven**: every weight after every step lies within the bound of rounding errors around the hand-derived rule, so
   the library makes the same steps as every other ✓ of its row.
-* ✗ **refuted**: a weight lies beyond that bound; the number, and why, stand below.
+* ✗ **refuted**: a weight differs by more from that of the optimizer after `--from`; the number, and why, stand below.
+* ? **not decided**: neither the one nor the other was shown; what was seen stands below.
 * – **absent**: the library has no optimizer of this rule, or no word for a number of it.
+
+Where a library has several optimizers that may be the rule, the table has the best of their marks; below, each has its
+own.
 
 ✓ says so of the settings and the steps that were run, and of nothing else. Other numbers:
 
@@ -33,11 +37,10 @@ parity convert --from optax.adamw --hyper learning_rate=0.01 --hyper weight_deca
 def page(document: Mapping[str, Any]) -> str:
     """The whole page."""
     libraries = [library for library, number in document["versions"].items() if number]
-    versions = ", ".join(f"{library} {document['versions'][library]}" for library in libraries)
     by_cell: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for one in document["cells"]:
         by_cell.setdefault((one["row"], one["library"]), []).append(one)
-    lines = [f"{versions}; {document['machine']}, CPU. This page is written by `python -m benchmarks.rosetta.run`.", ""]
+    lines = [*_versions(document, libraries), "", "This page is written by `python -m benchmarks.rosetta.run`.", ""]
     lines += [f"| | {' | '.join(libraries)} |", f"|:--|{':-:|' * len(libraries)}"]
     for label in ROWS:
         marks = [MARKS[_best(by_cell.get((label, library), []))] for library in libraries]
@@ -50,9 +53,17 @@ def page(document: Mapping[str, Any]) -> str:
     return INTRODUCTION + "\n".join(lines)
 
 
+def _versions(document: Mapping[str, Any], libraries: Sequence[str]) -> Iterator[str]:
+    """The versions that were run on each machine."""
+    machines = document["machines"]
+    for machine in dict.fromkeys(machines[library] for library in libraries):
+        on_it = [f"{name} {document['versions'][name]}" for name in libraries if machines[name] == machine]
+        yield f"* {machine}, CPU: {', '.join(on_it)}"
+
+
 def _best(entries: Sequence[Mapping[str, Any]]) -> str:
     verdicts = {one["verdict"] for one in entries}
-    return next((verdict for verdict in BEST if verdict in verdicts), "absent")
+    return next((verdict for verdict in MARKS if verdict in verdicts), "absent")
 
 
 def _entries(
@@ -61,14 +72,11 @@ def _entries(
     """One line for each optimizer that may be the rule."""
     for library in libraries:
         entries = by_cell.get((label, library), [])
-        best = _best(entries)
-        shown = [one for one in entries if one["verdict"] == best]
-        if not shown:
+        if not entries:
             yield f"* – {library}: it has no optimizer of this rule"
-        for one in shown:
-            what = f"`{one['call']}`" if one["call"] else f"`{one['to']}`"
-            said = f": {one['text']}" if best != "proven" else ""
-            yield f"* {MARKS[best]} {what}{said}"
+        for one in entries:
+            said = f": {one['text']}" if one["verdict"] != "proven" else ""
+            yield f"* {MARKS[one['verdict']]} `{one['call'] or one['to']}`{said}"
 
 
 def _anchor(label: str) -> str:

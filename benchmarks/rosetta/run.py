@@ -3,14 +3,14 @@
     pip install -e '.[frameworks,zoo]'
     python -m benchmarks.rosetta.run
 
-Rows of libraries that are not installed are kept as they were.
+Cells of libraries that are not installed are kept, with the machine that they were run on.
 """
 
 from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -49,19 +49,28 @@ def installed(library: str) -> str:
         return ""
 
 
+def renewed(old: Mapping[str, Any], here: Mapping[str, str], machine: str, cells: Sequence[Any]) -> dict[str, Any]:
+    """The document with the ``cells`` of the libraries that are ``here``, by their versions; others keep theirs."""
+    every = [one for one in old["cells"] if one["library"] not in here] + list(cells)
+    places = {(label, library): i for i, (label, library) in enumerate((a, b) for a in ROWS for b in LIBRARIES)}
+    return {
+        "machines": {**old["machines"], **dict.fromkeys(here, machine)},
+        "versions": {library: here.get(library, old["versions"].get(library, "")) for library in LIBRARIES},
+        "cells": sorted(every, key=lambda one: places[one["row"], one["library"]]),
+    }
+
+
 def main() -> None:
     """Run what is installed, then write the whole."""
-    old = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {"cells": [], "versions": {}}
-    versions = {library: installed(library) or old["versions"].get(library, "") for library in LIBRARIES}
-    every = [one for one in old["cells"] if not installed(one["library"])]
+    here = {library: number for library in LIBRARIES if (number := installed(library))}
+    made: list[dict[str, Any]] = []
     for label in ROWS:
-        for library in filter(installed, LIBRARIES):
-            every += cells(label, library)
+        for library in here:
+            made += cells(label, library)
         print(label, flush=True)
-    places = {(label, library): i for i, (label, library) in enumerate((a, b) for a in ROWS for b in LIBRARIES)}
-    every.sort(key=lambda one: places[one["row"], one["library"]])
+    old = json.loads(RESULTS.read_text(encoding="utf-8"))
     machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
-    document = {"machine": machine, "versions": versions, "cells": every}
+    document = renewed(old, here, machine, made)
     write_whole(RESULTS, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     write_whole(PAGE, page(document))
 

@@ -6,21 +6,18 @@ A framework's file makes arrays, takes one step and evaluates a loss; what it ca
 from __future__ import annotations
 
 import platform
-import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import refimpl
 from parity.backends.base import Setting
-from parity.errors import OptionError, Unsupported
+from parity.errors import OptionError, Unsupported, is_ours
 from parity.experiment import Experiment, Material
 from parity.formulation import Realised
 from refimpl.arithmetic.bounded import Bounded, Profile
@@ -34,8 +31,6 @@ from refimpl.types import Array, Optimizer
 LOW = ("bfloat16", "float16")
 TINY = {"float64": 2.0**-1074, "float32": 2.0**-149, "bfloat16": 2.0**-133, "float16": 2.0**-24}
 """The smallest subnormal number of each dtype."""
-OURS = (Path(__file__).parents[1], Path(str(refimpl.__file__)).parent)
-"""The folders of this project's own code."""
 Kernel = tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]
 """What a framework makes of two matrices ``(n, k)`` and ``(k, m)``, and the formula of it."""
 Numbers = Mapping[str, Any]
@@ -202,8 +197,7 @@ def in_its_words(refusals: tuple[type[Exception], ...]) -> Iterator[None]:
     try:
         yield
     except refusals as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        if any(Path(frames[-1].filename).is_relative_to(folder) for folder in OURS):
+        if is_ours(error):
             raise
         raise Unsupported(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}") from error
 

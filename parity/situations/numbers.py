@@ -56,7 +56,7 @@ def scheduled(session: Session) -> Iterator[Expected]:
 def scheduled_decay(session: Session) -> Iterator[Expected]:
     """The weight decay changes between the steps."""
     if session.hyper("weight_decay") is None:
-        raise Unsupported("it has no weight decay")
+        raise Unsupported("no weight decay is in effect")
     yield from _changed(session, "weight_decay", (0.4, 0.0, 0.1))
 
 
@@ -100,7 +100,7 @@ def _momentum(session: Session) -> str:
     """The name of its momentum. Raises :class:`Unsupported` where it has none, or it is off."""
     name = next((name for name in MOMENTA if session.hyper(name)), None)
     if name is None:
-        raise Unsupported("it has no momentum")
+        raise Unsupported("no momentum is in effect")
     return name
 
 

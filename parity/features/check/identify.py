@@ -47,13 +47,15 @@ class Identification:
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
     """``share``: largest error ÷ allowance, ``steps``: of each step; ``first``: the first disagreement, in words;
-    ``scalar``: what numbers were taken to be computed in; ``count``: numbers that were held to."""
+    ``scalar``: what numbers were taken to be computed in; ``count``: numbers that have a bound, and were held to it.
+    ``bounded``: whether most have one, or one is beyond its own: else nothing was shown."""
 
     share: float
     steps: Array
     first: str
     scalar: str
     count: int
+    bounded: bool
 
 
 def identify(examined: Examined, families: Mapping[str, Any] = OPTIMIZERS) -> tuple[Identification | None, str]:
@@ -154,26 +156,33 @@ def judge(held: Held, played: Played, dtype: str, *, float32: bool = False) -> J
 
 
 def judge_with(held: Held, played: Played, dtype: str, scalar: str) -> Judgement:
+    """Every number of a run, where the numbers of the reference are computed in ``scalar``."""
     share = np.zeros(max(len(gradient) for gradient in played.gradients.values()))
     disagreements: list[tuple[int, str]] = []
-    bounded, count = 0, 0
+    count, total = 0, 0
     for motion in motions(played, dtype, scalar=scalar):
-        optimizer = held[motion.parameter]
-        replayed = 0
-        for k, piece in enumerate(replay(optimizer, motion)):
+        after = late = played.late.get(motion.parameter, 0)
+        for k, piece in enumerate(replay(held[motion.parameter], motion), start=late):
             worst = float(np.max(piece.share, initial=0))
             share[k] = max(share[k], worst)
-            bounded += int(np.isfinite(piece.allowance).sum())
-            count, replayed = count + piece.share.size, k + 1
+            count, total, after = count + int(np.isfinite(piece.allowance).sum()), total + piece.share.size, k + 1
             if worst > 1:
                 disagreements.append((k, first_of(piece, k)))
-        if replayed < len(motion.gradient.value):
-            share[replayed:] = np.inf
-            disagreements.append((replayed, f"{motion.parameter} is not finite before step {replayed}"))
-    total = float(np.max(share, initial=0)) if 2 * bounded > count else np.inf
-    disagreements += [(len(share), "most numbers have no bound")] if np.isinf(total) else []
+        if after < len(played.gradients[motion.parameter]):
+            share[after:] = np.inf
+            disagreements.append((after, f"{motion.parameter} is not finite before step {after}"))
+    bounded = 2 * count > total
+    disagreements += [] if bounded else [(len(share), "most numbers have no bound")]
     first = min(disagreements, key=itemgetter(0))[1] if disagreements else ""
-    return Judgement(share=total, steps=share, first=first, scalar=scalar, count=count)
+    total_share = float(np.max(share, initial=0)) if bounded else np.inf
+    return Judgement(
+        share=total_share,
+        steps=share,
+        first=first,
+        scalar=scalar,
+        count=count,
+        bounded=bounded or float(np.max(share, initial=0)) > 1,
+    )
 
 
 def first_of(piece: Expected, step: int) -> str:

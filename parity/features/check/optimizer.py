@@ -172,11 +172,7 @@ def _held_to(
         *(decayed if share <= 1 and not left_open else ()),
         *(life.notes if life else ()),
         *(_scalars(judged) if narrow is None else ()),
-        *(
-            [f"{numbers:,} numbers of {', '.join(examined.state.values())} were held to the reference's"]
-            if numbers
-            else []
-        ),
+        *(_held_state(examined, numbers) if share <= 1 else ()),
         *(_defaults(examined, reference) if reference else ()),
     ]
     return Diagnosis(
@@ -254,6 +250,12 @@ def _unseen(held: Held, examined: Examined) -> tuple[str, ...]:
 def _beyond(label: str, wide: Judgement) -> list[str]:
     """That a class, which agrees in the dtypes that were asked, does not do so in float64."""
     return [f"in float64, which was not asked, it is not {label}: {wide.first}"]
+
+
+def _held_state(examined: Examined, numbers: int) -> list[str]:
+    """How many numbers of the state were held to the reference's, where that was asked."""
+    said = f"{numbers:,} numbers of {{}} were held to the reference's" if numbers else "no number of {} has a bound"
+    return [said.format(", ".join(examined.state.values()))] if examined.state else []
 
 
 # -- words -------------------------------------------------------------------------------------------------------------

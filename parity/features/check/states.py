@@ -57,7 +57,7 @@ def of_states(examined: Examined, held: Held) -> tuple[list[Finding], int]:
 
 
 def _first(held: Held, played: Played, dtype: str, own: str, theirs: str) -> tuple[str, int]:
-    """The first number that is off, in words, and how many were looked at."""
+    """The first number that is off, in words, and how many have a bound."""
     firsts: list[tuple[int, str]] = []
     count = 0
     for motion in motions(played, dtype):
@@ -67,7 +67,7 @@ def _first(held: Held, played: Played, dtype: str, own: str, theirs: str) -> tup
             firsts.append((late, f"{name} has none of the parameter's shape"))
             continue
         for k, piece in enumerate(replay_state(held[name], motion, own, kept[late:])):
-            count += piece.share.size
+            count += int(np.isfinite(piece.allowance).sum())
             if np.any(piece.share > 1):
                 firsts.append((late + k, first_of(piece, late + k)))
                 break

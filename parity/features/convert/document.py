@@ -98,14 +98,15 @@ class ConventionsDocument(Document, frozen=True, kw_only=True, tag="convert-list
 
 
 class EquivalenceRecord(msgspec.Struct, frozen=True, kw_only=True, rename={"source": "from", "target": "to"}):
-    """One pair of optimizers. ``rule``: the reference that both are held to; ``call``: the settings of ``to``, empty
-    where it has none; ``text``: why, or why not.
+    """One pair of optimizers. ``rule``: the reference that both are held to; ``from_call``: the settings of ``from``;
+    ``call``: those of ``to``, empty where it has none; ``text``: why, or why not.
     """
 
     source: str
     target: str
     verdict: Verdict
     rule: str
+    from_call: str = ""
     call: str
     text: str
 
@@ -125,6 +126,7 @@ def optimizer_document(each: Sequence[Equivalence]) -> ConvertOptimizerDocument:
             target=one.wanted,
             verdict=one.verdict,
             rule=shown(one.reference),
+            from_call=one.own_call,
             call=one.call,
             text=one.text,
         )

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from torch import Tensor
 
-from parity.errors import InputError
+from parity.errors import InputError, is_ours
+from parity.explain.feeds import Played
 from parity.explain.finding import Diagnosis
+from parity.features.check.drive import Driver, _stacked
 from parity.features.check.examine import examine
+from parity.features.check.examined import Examined
+from parity.features.check.identify import first_of, judge
 from parity.features.check.life.judged import LIKE, WHERE
-from parity.features.check.life.live import LIFE
+from parity.features.check.life.live import LIFE, _lived
+from parity.features.check.life.recorder import Recorder
 from parity.features.check.optimizer import conclude
-from parity.features.check.states import pairs
+from parity.features.check.states import of_states, pairs
+from refimpl.optimizers import Adam, AdamW
 from tests.parity.check.lives import FAULTS, Faulty, faulty
 
 
-def checked(cls: type[Faulty]) -> Diagnosis:
-    return conclude(examine(cls, {}), {}, "adamw")
+def checked(cls: type[Faulty], *dtypes: str) -> Diagnosis:
+    return conclude(examine(cls, {}, dtypes or ("float64", "float32")), {}, "adamw")
 
 
 def test_each_situation_has_its_words_and_a_class_that_fails_there() -> None:
@@ -83,3 +91,88 @@ def test_words_of_refusal_are_a_note_at_the_first_step_and_a_fault_at_a_later_on
     first, later = checked(Refusing), checked(type("Later", (Refusing,), {"late": True}))
     assert first.verdict == "agree" and any("no empty parameters" in note for note in first.notes)
     assert [finding.id for finding in later.findings] == ["situation-empty"]
+
+
+def test_a_disagreement_of_a_late_parameter_has_the_number_of_the_step_of_the_run() -> None:
+    examined = examine(faulty("unfrozen-late"), {}, ("float64",))
+    held = dict.fromkeys(examined.parameters, AdamW(lr=0.01, weight_decay=0.1))
+    judged = judge(held, examined.runs["drawn"], "float64")
+    assert judged.first.startswith("late[0, 0] after step 5: ") and np.argmax(judged.steps > 1) == 5
+
+
+# -- what only its own code may be blamed for --------------------------------------------------------------------------
+
+
+@pytest.mark.every_case
+@pytest.mark.parametrize(("situation", "shape"), [("twins", None), ("twins", (-1,)), ("thousand", (-1,))])
+def test_what_our_own_code_raises_in_a_situation_is_no_fault_of_the_class(
+    situation: str, shape: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Recorder, "shape", shape)
+    with pytest.raises((TypeError, ValueError)):
+        _lived(situation, Recorder(Driver(Faulty, {}), True, {"lr": 0.01}))
+
+
+@pytest.mark.every_case
+@pytest.mark.parametrize(
+    ("act", "ours"),
+    [(lambda: first_of(None, 0), True), (lambda: _stacked({"w": []}), True), (lambda: np.stack([]), False)],
+    ids=["in its own line", "in NumPy for it", "in NumPy for others"],
+)
+def test_an_exception_is_ours_where_our_code_or_numpy_for_it_raised_it(act: Any, ours: bool) -> None:
+    with pytest.raises((AttributeError, ValueError)) as raised:
+        act()
+    assert is_ours(raised.value) is ours
+
+
+# -- closures, small errors, what is left out --------------------------------------------------------------------------
+
+
+class Silent(Faulty):
+    """AdamW that calls its closure and returns nothing; with ``off``, it then goes on with another rate."""
+
+    off = 1.0
+
+    def step(self, closure: Any = None) -> None:
+        rate = self.param_groups[0]["lr"]
+        self.param_groups[0]["lr"] = rate * (self.off if closure else 1)
+        super().step(closure)
+        self.param_groups[0]["lr"] = rate
+
+
+def test_the_weights_of_a_closure_are_judged_where_its_loss_is_not_returned() -> None:
+    right, wrong = checked(Silent, "float64"), checked(type("Wrong", (Silent,), {"off": 1.001}), "float64")
+    assert right.verdict == "agree" and f"so it is in {len(LIFE) - 1} situations" in right.text
+    assert "step(closure): its closure is called and its loss is not returned" in " ".join(right.notes)
+    assert wrong.verdict == "disagree" and "where step() is given a closure" in wrong.findings[0].text
+
+
+class Slight(Faulty):
+    """AdamW with a count in float32, and an error far below what float32 explains, of parameters without axes."""
+
+    def _update(self, p: Tensor, g: Tensor, group: dict[str, Any], s: dict[str, Any]) -> None:
+        s.setdefault("count", torch.zeros((), dtype=torch.float32))
+        super()._update(p, g, group, s)
+        if p.ndim == 0:
+            p.mul_(1 + 1e-12)
+
+
+def test_an_error_far_below_float32_is_not_taken_for_numbers_of_float32() -> None:
+    assert [finding.id for finding in checked(Slight, "float64").findings] == ["situation-zero-dim"]
+
+
+def test_situations_that_a_class_has_not_what_they_need_for_are_said_in_one_line() -> None:
+    diagnosis = conclude(examine(torch.optim.Adagrad, {}, ("float64",)), {}, "adagrad")
+    (line,) = [note for note in diagnosis.notes if "not lived through" in note]
+    assert "groups-of-momenta, scheduled-momentum (no momentum is in effect)" in line
+    assert "; scheduled-decay (no weight decay is in effect)" in line
+
+
+def test_numbers_of_the_state_without_a_bound_are_not_said_to_be_held() -> None:
+    weights, gradients = np.zeros((3, 2, 2)), np.ones((2, 2, 2))
+    gradients[1] = 1e200  # g² is more than a float can hold
+    kept = {"weight": {"v": np.stack([np.full((2, 2), 1 - 0.999), np.full((2, 2), np.inf)])}}
+    played = Played(weights={"weight": weights}, gradients={"weight": gradients}, state=kept)
+    words: dict[str, Any] = {"name": "Adam", "given": {}, "defaults": {}, "state": {"exp_avg_sq": "v"}}
+    examined = Examined(runs={"drawn": played}, dtypes={"float64": played}, **words)
+    assert of_states(examined, {"weight": Adam(lr=0.1)}) == ([], 4)

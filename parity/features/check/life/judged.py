@@ -18,11 +18,10 @@ import numpy as np
 
 from parity.explain.feeds import Played
 from parity.explain.finding import Finding
-from parity.explain.replay import field_of, replay, steps_of, with_fields
+from parity.explain.replay import field_of, with_fields
 from parity.features.check import findings
 from parity.features.check.examined import Examined
-from parity.features.check.held import counts_calls, motions
-from parity.features.check.identify import Held, Judgement, first_of
+from parity.features.check.identify import Held, Judgement, judge, judge_with
 from parity.features.check.life.lived import Lived
 from refimpl.types import Optimizer
 
@@ -69,6 +68,9 @@ UNNAMED = re.compile(r"^update$|(^|\+)line-")
 CHANGE = "make the step right in this situation, too"
 OF_FORM = ("scheduled-momentum",)
 """Situations in which algebraic forms of one rule part: one keeps b, another b·(1 − μ)."""
+FREE: Mapping[str, str] = {"calls": "is not called once", "loss": "is called and its loss is not returned"}
+"""What a class that is not torch's own may do with a closure. The weights are judged all the same where it was called
+once."""
 PROPORTIONAL = ("lr", "weight_decay")
 EXPLAINED = 2
 """Situations whose steps are explained; of the others it is said that they are not those of the reference."""
@@ -93,30 +95,28 @@ def judge_life(examined: Examined, held: Held, dtypes: Collection[str]) -> LifeV
     """
     faults = {fault.id for fault in examined.faults}
     of_life: list[Finding] = []
-    refused: dict[str, list[str]] = {}
+    left_out: dict[str, list[str]] = {}
     open_: list[str] = []
     notes: list[str] = []
     count, share, agreeing = 0, 0.0, 0
     for lived in examined.lives:
-        if LIKE.get(lived.name) in faults or lived.dtype not in dtypes or lived.absent:
+        if LIKE.get(lived.name) in faults or lived.dtype not in dtypes:
             continue
-        if lived.refused:
-            refused.setdefault(lived.refused, []).append(lived.name)
+        if lived.refused or lived.absent:
+            left_out.setdefault(lived.refused or lived.absent, []).append(lived.name)
             continue
-        if lived.name == "closure" and lived.unequal:  # what a class that is not torch's own is free to do
-            said = "is not called once" if "calls" in lived.unequal else "is called and its loss is not returned"
-            notes.append(f"step(closure): its closure {said}, otherwise than with torch's optimizers")
-            continue
-        if lived.raised or lived.unequal:
+        what = lived.unequal.quantity.parameter if lived.unequal else ""
+        if lived.name == "closure" and what in FREE:
+            notes.append(f"step(closure): its closure {FREE[what]}, otherwise than with torch's optimizers")
+            if what == "calls":
+                continue
+        elif lived.raised or lived.unequal:
             of_life.append(_broken(lived))
             continue
         assert lived.played is not None
         case = _beside(lived.played, held, examined.given)
-        if case is None:
-            open_.append(lived.name)
-            continue
-        judged, bounded = _judge(*case, lived.dtype, float32=examined.keeps_float32)
-        if not bounded:
+        judged = judge(*case, lived.dtype, float32=examined.keeps_float32) if case else None
+        if case is None or judged is None or not judged.bounded:
             open_.append(lived.name)
         elif judged.share <= 1:
             count, share, agreeing = count + judged.count, max(share, judged.share), agreeing + 1
@@ -126,7 +126,9 @@ def judge_life(examined: Examined, held: Held, dtypes: Collection[str]) -> LifeV
             )
         else:
             of_life.append(_wrong(lived, *case, judged, explain=len(of_life) < EXPLAINED))
-    notes += [f"not lived through: {', '.join(names)} ({words})" for words, names in refused.items()]
+    if left_out:
+        each = "; ".join(f"{', '.join(names)} ({words})" for words, names in left_out.items())
+        notes.append(f"not lived through: {each}")
     if open_:
         notes.append(f"not judged: {', '.join(open_)}: the reference has no bound there, or no such number")
     return LifeVerdict(
@@ -193,38 +195,6 @@ def _factor(own: Held, changes: Mapping[str, Sequence[Mapping[str, Any]]]) -> tu
     return tuple(step.get("lr", lr) / lr for step in steps)
 
 
-def _judge(held: Held, played: Played, dtype: str, *, float32: bool) -> tuple[Judgement, bool]:
-    """The verdict of the replay, and whether most of its numbers had a bound."""
-    judged, bounded = _replayed(held, played, dtype, "float64")
-    if judged.share > 1 and played.numbers and counts_calls(held):  # or it counts the steps of each parameter
-        other, bound = _judge(held, replace(played, numbers={}), dtype, float32=float32)
-        judged, bounded = (other, bound) if other.share <= 1 else (judged, bounded)
-    if judged.share > 1 and float32:
-        other, _ = _replayed(held, played, dtype, "float32")
-        judged = other if other.share <= 1 else judged
-    return judged, bounded
-
-
-def _replayed(held: Held, played: Played, dtype: str, scalar: str) -> tuple[Judgement, bool]:
-    share, count, bounded = np.zeros(max(map(len, played.gradients.values()))), 0, 0
-    disagreements: list[tuple[int, str]] = []
-    for motion in motions(played, dtype, scalar=scalar):
-        late = played.late.get(motion.parameter, 0)
-        for k, piece in enumerate(replay(held[motion.parameter], motion), start=late):
-            worst = float(np.max(piece.share, initial=0))
-            share[k] = max(share[k], worst)
-            count, bounded = count + piece.share.size, bounded + int(np.isfinite(piece.allowance).sum())
-            if worst > 1:
-                disagreements.append((k, first_of(piece, k)))
-                break
-        if steps_of(motion) < len(motion.gradient.value):
-            share[-1] = np.inf
-            disagreements.append((len(share), f"{motion.parameter} is not finite"))
-    first = min(disagreements)[1] if disagreements else ""
-    judged = Judgement(share=float(np.max(share)), steps=share, first=first, scalar=scalar, count=count)
-    return judged, 2 * bounded > count or judged.share > 1
-
-
 # -- words -------------------------------------------------------------------------------------------------------------
 
 
@@ -265,7 +235,7 @@ def _unread(held: Held, played: Played) -> str:
     """The hyper-parameter whose changes the class does not follow: it steps as if there were none."""
     names = sorted({field for steps in played.changes.values() for step in steps for field in step})
     still = replace(played, changes={})
-    return names[0] if len(names) == 1 and _replayed(held, still, "float64", "float64")[0].share <= 1 else ""
+    return names[0] if len(names) == 1 and judge_with(held, still, "float64", "float64").share <= 1 else ""
 
 
 def _once(all_findings: Sequence[Finding]) -> Iterator[Finding]:

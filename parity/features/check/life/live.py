@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from parity.errors import Unsupported
+from parity.errors import Unsupported, is_ours
 from parity.features.check.drive import Driver
 from parity.features.check.life.lived import Lived
 from parity.features.check.life.recorder import Recorder
@@ -68,16 +68,19 @@ def takes_closure(cls: Any) -> bool:
 
 
 def _lived(name: str, session: Recorder) -> Lived:
-    """One situation. What the class raises is a fault, but for words of refusal before its first step."""
+    """One situation. What the class raises is a fault, but for words of refusal before its first step.
+
+    Raises what our own code raises.
+    """
     lived = Lived(name=name)
     try:
         unequal = [one.disagreement for one in compare(SITUATIONS[name](session)) if one.disagreement]
     except (Unsupported, Vacuous) as refusal:
         return replace(lived, refused=str(refusal)) if session.refused else replace(lived, absent=str(refusal))
-    except (NotImplementedError, ValueError) as error:  # its words for what it does not take, at the first step
-        said = f"{type(error).__name__}: {error}".splitlines()[0]
-        return replace(lived, raised=said) if session.number else replace(lived, refused=said)
     except Exception as error:
+        if is_ours((error.__cause__ or error) if isinstance(error, Broken) else error):
+            raise
         said = str(error) if isinstance(error, Broken) else f"{type(error).__name__}: {error}".splitlines()[0]
-        return replace(lived, raised=said)
-    return replace(lived, played=session.played(), unequal=str(unequal[0]) if unequal else "")
+        words = isinstance(error, NotImplementedError | ValueError) and not session.number
+        return replace(lived, refused=said) if words else replace(lived, raised=said)
+    return replace(lived, played=session.played(), unequal=unequal[0] if unequal else None)

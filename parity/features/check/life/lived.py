@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from parity.explain.feeds import Played
+from parity.step.expected import Disagreement
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +15,7 @@ class Lived:
     ``played``: the steps of every parameter that had a gradient, from its first one on; ``dtype``: the narrowest format
     of its parameters. ``refused``: the words with which the class says that it does not take this; ``absent``: what it
     would need and has not. ``raised``: what a step raised, where it must not. ``unequal``: what must be equal and is
-    not, in words.
+    not.
     """
 
     name: str
@@ -23,4 +24,4 @@ class Lived:
     refused: str = ""
     absent: str = ""
     raised: str = ""
-    unequal: str = ""
+    unequal: Disagreement | None = None

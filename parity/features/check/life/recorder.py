@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from parity.errors import Unsupported
+from parity.errors import Unsupported, is_ours
 from parity.explain.feeds import Played
 from parity.features.check.drive import REFUSALS, Driver
 from parity.features.check.task import exact
@@ -88,6 +88,8 @@ class Recorder:
             made = self.driver.make(named, **options)
             plain = self.driver.make([torch.nn.Parameter(self.values(self.shape))])
         except REFUSALS as error:
+            if is_ours(error):
+                raise
             self.refused = True
             raise Unsupported(_line(error)) from error
         self.usual = _numbers(plain.param_groups[0])
@@ -170,7 +172,10 @@ class Recorder:
     def _changes(self, name: str) -> dict[str, Any]:
         """The hyper-parameters of a parameter's group that are others than those of a group without options."""
         parameter = self.parameters[name]
-        group = next(g for g in self.optimizer.param_groups if any(p is parameter for p in g["params"]))
+        groups = (g for g in self.optimizer.param_groups if any(p is parameter for p in g["params"]))
+        group = next(groups, None)
+        if group is None:
+            raise Unsupported("its groups do not keep the parameters that they are given")
         return {key: value for key, value in _numbers(group).items() if value != self.usual.get(key)}
 
 

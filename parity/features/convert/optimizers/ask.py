@@ -23,7 +23,7 @@ class ConvertedOptimizer(Documented):
 
     @property
     def exit_code(self) -> int:
-        """1 where one is refuted; else 2 where there are no settings, or nothing could be run; else 0."""
+        """1 where one is refuted; else 2 where there are no settings, nothing could be run or decided; else 0."""
         verdicts = {one.verdict for one in self.each}
         if "refuted" in verdicts:
             return 1

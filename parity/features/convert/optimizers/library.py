@@ -7,18 +7,21 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, Protocol
 
-import numpy as np
-
 from parity.errors import InputError, nearest
 from parity.explain.feeds import Feed
 from parity.features.convert.optimizers.writing import Writing
 from refimpl.types import Array
 
+Moments = Sequence[Mapping[str, Array]]
+"""Weights by parameter, before each step and at the end."""
+
 
 class Library(Protocol):
-    """A module of this folder. ``WRITINGS``: its optimizers. ``SCALARS``: of each dtype that it is run in, the format
-    of numbers such as 1 − βᵗ. ``EXTRA``: which installs it."""
+    """A module of this folder, or a package in ``of_torch``. ``MODULE``: where its optimizers are imported from,
+    ``WRITINGS``: which they are. ``SCALARS``: of each dtype that it is run in, the format of numbers such as 1 − βᵗ.
+    ``EXTRA``: which installs it."""
 
+    MODULE: str
     WRITINGS: Sequence[Writing]
     SCALARS: Mapping[str, str]
     EXTRA: str
@@ -26,20 +29,11 @@ class Library(Protocol):
     def maker(self, name: str) -> Any:
         """The class or function of an optimizer. Raises ImportError where the library is not installed."""
 
-    def run(self, name: str, hyper: Mapping[str, Any], feed: Feed, dtype: str) -> Mapping[str, Array]:
-        """The weights before each step and at the end, ``(K + 1, …)`` by parameter, exact in float64."""
+    def run(self, name: str, hyper: Mapping[str, Any], feed: Feed, dtype: str) -> Moments:
+        """The weights before each step and at the end, exact in float64."""
 
 
-LIBRARIES: Mapping[str, str] = {
-    "torch": "of_torch",
-    "optax": "of_optax",
-    "keras": "of_keras",
-    "mlx": "of_mlx",
-    "timm": "of_timm",
-    "pytorch_optimizer": "of_pytorch_optimizer",
-    "torch_optimizer": "of_torch_optimizer",
-    "optimi": "of_optimi",
-}
+LIBRARIES = ("torch", "optax", "keras", "mlx", "timm", "pytorch_optimizer", "torch_optimizer", "optimi")
 
 
 def library(name: str) -> Library:
@@ -47,8 +41,9 @@ def library(name: str) -> Library:
     if name not in LIBRARIES:
         known = ", ".join(LIBRARIES)
         raise InputError(f"{name}: no library whose optimizers are known; allowed: {known}{nearest(name, LIBRARIES)}")
-    module: Any = import_module(f"parity.features.convert.optimizers.{LIBRARIES[name]}")
-    return module  # type: ignore[no-any-return]  # a module that follows the protocol
+    own = name in ("optax", "keras", "mlx")
+    module: Any = import_module(f"parity.features.convert.optimizers.of_{name if own else 'torch'}")
+    return module if own else module.PACKAGES[name]  # type: ignore[no-any-return]  # each follows the protocol
 
 
 def is_optimizer(name: str) -> bool:
@@ -73,8 +68,3 @@ def defaults(known: Library, name: str) -> dict[str, Any]:
     """The default values of an optimizer, by the library's own words."""
     parameters = inspect.signature(known.maker(name)).parameters.values()
     return {one.name: one.default for one in parameters if one.default is not inspect.Parameter.empty}
-
-
-def stacked(moments: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
-    """Recorded weights over the steps."""
-    return {name: np.stack([np.asarray(moment[name], float) for moment in moments]) for name in moments[0]}

@@ -13,44 +13,39 @@ from typing import Any
 import numpy as np
 
 from parity.explain.feeds import Feed
-from parity.features.convert.optimizers.library import stacked
-from parity.features.convert.optimizers.writing import Writing
+from parity.features.convert.optimizers.library import Moments
+from parity.features.convert.optimizers.writing import Writing, same
 from refimpl.types import Array
 
 EXTRA = "frameworks"
 SCALARS = {"float64": "float64", "float32": "float32"}
+MODULE = "keras.optimizers"
 RATE = {"lr": "learning_rate"}
-ADAM = {**RATE, "betas[0]": "beta_1", "betas[1]": "beta_2", "eps": "epsilon"}
-DECAY = {"weight_decay": "weight_decay"}
+BETAS = {"betas[0]": "beta_1", "betas[1]": "beta_2"}
+ADAM = {**RATE, **BETAS, "eps": "epsilon"}
+DECAY = same("weight_decay")
+SGD = {**RATE, **same("momentum nesterov")}
 WRITINGS = (
-    Writing(name="SGD", family="sgd", words={**RATE, "momentum": "momentum", "nesterov": "nesterov"}),
-    Writing(name="SGD", family="sgdw", words={**RATE, "momentum": "momentum", "nesterov": "nesterov", **DECAY}),
-    Writing(name="Adam", family="adam", words={**ADAM, "amsgrad": "amsgrad"}),
-    Writing(name="AdamW", family="adamw", words={**ADAM, **DECAY, "amsgrad": "amsgrad"}),
-    Writing(name="Nadam", family="nadam", words=ADAM),
-    Writing(name="Adamax", family="adamax", words=ADAM),
-    Writing(
-        name="Adagrad",
-        family="adagrad",
-        words={**RATE, "initial_accumulator_value": "initial_accumulator_value", "eps": "epsilon"},
-    ),
-    Writing(name="Adadelta", family="adadelta", words={**RATE, "rho": "rho", "eps": "epsilon"}),
-    Writing(
-        name="RMSprop",
-        family="rmsprop",
-        words={**RATE, "alpha": "rho", "momentum": "momentum", "eps": "epsilon", "centered": "centered"},
-    ),
-    Writing(name="Lion", family="lion", words={**RATE, "betas[0]": "beta_1", "betas[1]": "beta_2", **DECAY}),
-    Writing(name="Lamb", family="lamb", words=ADAM),
+    Writing("SGD", "sgd", SGD),
+    Writing("SGD", "sgdw", {**SGD, **DECAY}),
+    Writing("Adam", "adam", {**ADAM, **same("amsgrad")}),
+    Writing("AdamW", "adamw", {**ADAM, **DECAY, **same("amsgrad")}),
+    Writing("Nadam", "nadam", ADAM),
+    Writing("Adamax", "adamax", ADAM),
+    Writing("Adagrad", "adagrad", {**RATE, **same("initial_accumulator_value"), "eps": "epsilon"}),
+    Writing("Adadelta", "adadelta", {**RATE, **same("rho"), "eps": "epsilon"}),
+    Writing("RMSprop", "rmsprop", {**RATE, "alpha": "rho", "eps": "epsilon", **same("momentum centered")}),
+    Writing("Lion", "lion", {**RATE, **BETAS, **DECAY}),
+    Writing("Lamb", "lamb", ADAM),
 )
 
 
 def maker(name: str) -> Any:
     os.environ.setdefault("KERAS_BACKEND", "torch")
-    return getattr(import_module("keras").optimizers, name)
+    return getattr(import_module(MODULE), name)
 
 
-def run(name: str, hyper: Mapping[str, Any], feed: Feed, dtype: str) -> Mapping[str, Array]:
+def run(name: str, hyper: Mapping[str, Any], feed: Feed, dtype: str) -> Moments:
     """A feed through ``apply``; numbers of the optimizer are kept in the dtype of the weights."""
     make = maker(name)
     keras: Any = import_module("keras")
@@ -68,7 +63,7 @@ def run(name: str, hyper: Mapping[str, Any], feed: Feed, dtype: str) -> Mapping[
             moments.append(_numbers(keras, variables))
     finally:
         keras.config.set_floatx(usual)
-    return stacked(moments)
+    return moments
 
 
 def _numbers(keras: Any, variables: Mapping[str, Any]) -> dict[str, Array]:

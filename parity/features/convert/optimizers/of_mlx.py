@@ -9,36 +9,33 @@ from typing import Any
 import numpy as np
 
 from parity.explain.feeds import Feed
-from parity.features.convert.optimizers.library import stacked
-from parity.features.convert.optimizers.writing import Writing
+from parity.features.convert.optimizers.library import Moments
+from parity.features.convert.optimizers.writing import Writing, same
 from refimpl.types import Array
 
 EXTRA = "frameworks"
 SCALARS = {"float32": "float32"}
+MODULE = "mlx.optimizers"
 RATE = {"lr": "learning_rate"}
-ADAM = {**RATE, "betas": "betas", "eps": "eps"}
+ADAM = {**RATE, **same("betas eps")}
 CORRECTED = {"bias_correction": True}
 WRITINGS = (
-    Writing(
-        name="SGD",
-        family="sgd",
-        words={**RATE, **{n: n for n in ("momentum", "weight_decay", "dampening", "nesterov")}},
-    ),
-    Writing(name="RMSprop", family="rmsprop", words={**RATE, "alpha": "alpha", "eps": "eps"}),
-    Writing(name="Adagrad", family="adagrad", words={**RATE, "eps": "eps"}),
-    Writing(name="AdaDelta", family="adadelta", words={**RATE, "rho": "rho", "eps": "eps"}),
-    Writing(name="Adam", family="adam", words=ADAM, given=CORRECTED),
-    Writing(name="AdamW", family="adamw", words={**ADAM, "weight_decay": "weight_decay"}, given=CORRECTED),
-    Writing(name="Adamax", family="adamax", words=ADAM),
-    Writing(name="Lion", family="lion", words={**RATE, "betas": "betas", "weight_decay": "weight_decay"}),
+    Writing("SGD", "sgd", {**RATE, **same("momentum weight_decay dampening nesterov")}),
+    Writing("RMSprop", "rmsprop", {**RATE, **same("alpha eps")}),
+    Writing("Adagrad", "adagrad", {**RATE, **same("eps")}),
+    Writing("AdaDelta", "adadelta", {**RATE, **same("rho eps")}),
+    Writing("Adam", "adam", ADAM, given=CORRECTED),
+    Writing("AdamW", "adamw", {**ADAM, **same("weight_decay")}, given=CORRECTED),
+    Writing("Adamax", "adamax", ADAM),
+    Writing("Lion", "lion", {**RATE, **same("betas weight_decay")}),
 )
 
 
 def maker(name: str) -> Any:
-    return getattr(import_module("mlx.optimizers"), name)
+    return getattr(import_module(MODULE), name)
 
 
-def run(name: str, hyper: Mapping[str, Any], feed: Feed, dtype: str) -> Mapping[str, Array]:
+def run(name: str, hyper: Mapping[str, Any], feed: Feed, dtype: str) -> Moments:
     """A feed through ``apply_gradients``."""
     make, mx = maker(name), import_module("mlx.core")
     mx.set_default_device(mx.cpu)
@@ -54,7 +51,7 @@ def run(name: str, hyper: Mapping[str, Any], feed: Feed, dtype: str) -> Mapping[
         params = optimizer.apply_gradients({n: array(some[k]) for n, some in feed.gradients.items()}, params)
         mx.eval(params, optimizer.state)
         moments.append(_numbers(params))
-    return stacked(moments)
+    return moments
 
 
 def _numbers(params: Mapping[str, Any]) -> dict[str, Array]:

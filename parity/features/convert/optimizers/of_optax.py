@@ -9,79 +9,49 @@ from typing import Any
 import numpy as np
 
 from parity.explain.feeds import Feed
-from parity.features.convert.optimizers.library import stacked
-from parity.features.convert.optimizers.writing import Writing
+from parity.features.convert.optimizers.library import Moments
+from parity.features.convert.optimizers.writing import Writing, same
 from refimpl.types import Array
 
 EXTRA = "frameworks"
 SCALARS = {"float64": "float64", "float32": "float32"}
-ADAM = {"lr": "learning_rate", "betas[0]": "b1", "betas[1]": "b2", "eps": "eps"}
-DECAY = {"weight_decay": "weight_decay"}
+MODULE = "optax"
+RATE = {"lr": "learning_rate"}
+BETAS = {"betas[0]": "b1", "betas[1]": "b2"}
+ADAM = {**RATE, **BETAS, **same("eps")}
+DECAY = same("weight_decay")
 WRITINGS = (
-    Writing(name="sgd", family="sgd", words={"lr": "learning_rate", "momentum": "momentum", "nesterov": "nesterov"}),
-    Writing(name="adam", family="adam", words=ADAM),
-    Writing(name="adamw", family="adamw", words={**ADAM, **DECAY}),
-    Writing(name="amsgrad", family="adam", words=ADAM, fixed={"amsgrad": True}),
-    Writing(name="nadam", family="nadam", words=ADAM),
-    Writing(name="nadamw", family="nadam", words={**ADAM, **DECAY}, fixed={"decoupled_weight_decay": True}),
-    Writing(name="radam", family="radam", words=ADAM),
-    Writing(name="adamax", family="adamax", words=ADAM),
-    Writing(name="adamaxw", family="adamax", words={**ADAM, **DECAY}),
+    Writing("sgd", "sgd", {**RATE, **same("momentum nesterov")}),
+    Writing("adam", "adam", ADAM),
+    Writing("adamw", "adamw", {**ADAM, **DECAY}),
+    Writing("amsgrad", "adam", ADAM, fixed={"amsgrad": True}),
+    Writing("nadam", "nadam", ADAM),
+    Writing("nadamw", "nadam", {**ADAM, **DECAY}, fixed={"decoupled_weight_decay": True}),
+    Writing("radam", "radam", ADAM),
+    Writing("adamax", "adamax", ADAM),
+    Writing("adamaxw", "adamax", {**ADAM, **DECAY}),
+    Writing("adagrad", "adagrad", {**RATE, **same("initial_accumulator_value eps")}),
+    Writing("adadelta", "adadelta", {**RATE, **same("rho eps")}),
     Writing(
-        name="adagrad",
-        family="adagrad",
-        words={
-            "lr": "learning_rate",
-            "initial_accumulator_value": "initial_accumulator_value",
-            "eps": "eps",
-        },
-    ),
-    Writing(name="adadelta", family="adadelta", words={"lr": "learning_rate", "rho": "rho", "eps": "eps"}),
-    Writing(
-        name="rmsprop",
-        family="rmsprop",
-        words={
-            "lr": "learning_rate",
-            "alpha": "decay",
-            "eps": "eps",
-            "momentum": "momentum",
-            "centered": "centered",
-        },
+        "rmsprop",
+        "rmsprop",
+        {**RATE, "alpha": "decay", **same("eps momentum centered")},
         given={"eps_in_sqrt": False},
     ),
-    Writing(
-        name="lion",
-        family="lion",
-        words={"lr": "learning_rate", "betas[0]": "b1", "betas[1]": "b2", **DECAY},
-    ),
-    Writing(name="adabelief", family="adabelief", words=ADAM, given={"eps_root": 0.0}),
-    Writing(name="lamb", family="lamb", words={**ADAM, **DECAY}),
-    Writing(
-        name="lars",
-        family="lars",
-        words={
-            "lr": "learning_rate",
-            "momentum": "momentum",
-            "trust_coefficient": "trust_coefficient",
-            "eps": "eps",
-            **DECAY,
-        },
-    ),
-    Writing(
-        name="adan",
-        family="adan",
-        words={**ADAM, "betas[2]": "b3", **DECAY},
-        given={"eps_root": 0.0},
-    ),
+    Writing("lion", "lion", {**RATE, **BETAS, **DECAY}),
+    Writing("adabelief", "adabelief", ADAM, given={"eps_root": 0.0}),
+    Writing("lamb", "lamb", {**ADAM, **DECAY}),
+    Writing("lars", "lars", {**RATE, **same("momentum trust_coefficient eps"), **DECAY}),
+    Writing("adan", "adan", {**ADAM, "betas[2]": "b3", **DECAY}, given={"eps_root": 0.0}),
 )
 
 
 def maker(name: str) -> Any:
     import_module("jax")
-    return getattr(import_module("optax"), name)
+    return getattr(import_module(MODULE), name)
 
 
-def run(name: str, hyper: Mapping[str, Any], feed: Feed, dtype: str) -> Mapping[str, Array]:
+def run(name: str, hyper: Mapping[str, Any], feed: Feed, dtype: str) -> Moments:
     """A feed through the transformation; each step is compiled as one."""
     jax: Any = import_module("jax")
     optax: Any = import_module("optax")
@@ -105,7 +75,7 @@ def run(name: str, hyper: Mapping[str, Any], feed: Feed, dtype: str) -> Mapping[
             gradients = {name: array(some[k]) for name, some in feed.gradients.items()}
             params, state = compiled(params, state, gradients)
             moments.append(_numbers(params))
-    return stacked(moments)
+    return moments
 
 
 def _numbers(params: Mapping[str, Any]) -> dict[str, Array]:

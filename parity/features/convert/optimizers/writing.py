@@ -10,11 +10,11 @@ What a library has no word for has the value of ``fixed`` there; a rule with ano
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields, replace
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
 from parity.errors import InputError, Option, OptionError, nearest
-from parity.explain.replay import Slot, with_numbers
+from parity.explain.replay import Slot
 from refimpl.errors import RefimplError
 from refimpl.optimizers import OPTIMIZERS
 from refimpl.types import Optimizer
@@ -24,7 +24,7 @@ class Inexpressible(Exception):
     """A library has no settings for a rule."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Writing:
     """One optimizer of a library, ``name``, where it is the reference ``family``.
 
@@ -35,8 +35,13 @@ class Writing:
     name: str
     family: str
     words: Mapping[str, str]
-    fixed: Mapping[str, Any] = field(default_factory=dict)
-    given: Mapping[str, Any] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+    given: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+
+
+def same(words: str) -> dict[str, str]:
+    """Words that are the reference's own, with spaces between them."""
+    return {word: word for word in words.split()}
 
 
 def reference_of(writing: Writing, hyper: Mapping[str, Any], defaults: Mapping[str, Any]) -> Optimizer:
@@ -97,15 +102,6 @@ def words_of(writing: Writing, reference: Any) -> dict[str, Any]:
         if value != has:
             raise Inexpressible(f"{writing.name} has no {one.name}: it is {has!r} there, asked is {value!r}")
     return words
-
-
-def with_number(reference: Any, place: str, value: float) -> Optimizer:
-    """The rule with another number at ``lr`` or ``betas[0]``."""
-    slot = _slot(place)
-    if slot.index is None:
-        changed: Optimizer = replace(reference, **{slot.field: value})
-        return changed
-    return with_numbers(reference, {slot: value})
 
 
 def _as_usual(value: Any, usual: Any) -> Any:
