@@ -47,6 +47,26 @@ def test_a_fault_that_shows_in_one_situation_is_found_there(situation: str, id: 
     assert id in [finding.id for finding in diagnosis.findings], diagnosis.findings
 
 
+class Forgetful(Faulty):
+    """AdamW whose state is lost where it was saved in another dtype."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        saved = {
+            value.dtype for kept in state_dict["state"].values() for value in kept.values() if torch.is_tensor(value)
+        }
+        super().load_state_dict(state_dict)
+        if self.first[0].dtype not in saved:
+            self.state.clear()
+
+
+def test_a_state_that_is_lost_when_it_is_loaded_is_said_to_begin_anew_there() -> None:
+    found = checked(Forgetful).findings
+    assert [one.id for one in found] == ["state-lost"]
+    assert found[0].text.startswith(
+        "its state begins anew at step 2, after its state was loaded for float64 parameters"
+    )
+
+
 # -- the state ---------------------------------------------------------------------------------------------------------
 
 

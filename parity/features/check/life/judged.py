@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from parity.explain.feeds import Played
-from parity.explain.finding import Finding
+from parity.explain.finding import Finding, finding
 from parity.explain.replay import field_of, with_fields
 from parity.features.check import findings
 from parity.features.check.examined import Examined
@@ -225,10 +225,25 @@ def _wrong(lived: Lived, held: Held, played: Played, judged: Judgement, *, expla
         text = f"{unread} of the group is not read in each step: another value of it has no effect"
         evidence = f"with the value at the start, all numbers lie within their bounds; {first}"
         return Finding(id="number-not-read", text=text, evidence=evidence, change=f'read group["{unread}"] in step()')
+    if lived.name.startswith("reload") and (step := _anew(held, played, judged, lived.dtype)):
+        evidence = f"from there on all numbers are those of a new optimizer; {first}"
+        return finding("state-lost", evidence, what="its state", steps=f"step {step}", kept=f", {where}")
     explained = next(iter(findings.of_update(held, played, judged)), None) if explain and not played.changes else None
     if explained is None or UNNAMED.search(explained.id):
         return plain
     return replace(explained, text=f"{explained.text}, {where}")
+
+
+def _anew(held: Held, played: Played, judged: Judgement, dtype: str) -> int:
+    """The step from which on the numbers are those of the reference with an empty state; 0 where there is none."""
+    k = int(np.argmax(judged.steps > 1))
+    if not k or any(played.late.values()) or played.changes:
+        return 0
+    later: dict[str, Any] = {
+        field: {name: values[k:] for name, values in getattr(played, field).items()}
+        for field in ("weights", "gradients", "elsewhere")
+    }
+    return k if judge(held, replace(played, numbers={}, **later), dtype).share <= 1 else 0
 
 
 def _unread(held: Held, played: Played) -> str:
