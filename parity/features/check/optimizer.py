@@ -20,11 +20,12 @@ from parity.explain.update.references import shown
 from parity.features.check import findings
 from parity.features.check.assumed import ANY, as_assumed, assumed, why_assumed
 from parity.features.check.examined import Examined
-from parity.features.check.held import motions, parse_against, wanted
+from parity.features.check.held import motions, needs_products, of_shapes, parse_against, wanted
 from parity.features.check.identify import Held, Identification, Judgement, identify, judge
 from parity.features.check.invariance import facts
 from parity.features.check.life.judged import LifeVerdict, judge_life
 from parity.features.check.narrow import of_float64
+from parity.features.check.orthogonal import unrecorded
 from parity.features.check.sam import NOT_BACK, with_second_gradients
 from parity.features.check.states import of_states
 from parity.features.check.target import Target
@@ -64,7 +65,7 @@ def check_optimizer(
     if progress:
         progress(0, STAGES, "running the class on drawn gradients")
     try:
-        words = (target, dict(hyper), bool(hyper or against), tuple(dtypes), device)
+        words = (target, dict(hyper), bool(hyper or against), tuple(dtypes), device, needs_products(against))
         examined: Examined | None = run("parity.features.check.examine:examine_target", *words, limit=limit)
     except TheirError as error:
         said = str(error).splitlines()[-1]
@@ -95,13 +96,14 @@ def conclude(
         if isinstance(reference, SAM):
             return _sam(with_second_gradients(examined, reference), reference)
         said = {**demand.own, **hyper, **(demand.inner.own if demand.inner else {})}
-        return _against(examined, reference, left_open="weight_decay" not in said)
+        each = of_shapes(reference, demand, hyper, examined)
+        return _against(examined, reference, each, left_open="weight_decay" not in said)
     held = as_assumed(examined, of_name) if of_name else None
     if held is not None:
         of = (
             _held_to(examined, held.held, held.text, identity=held)
             if isinstance(held, Identification)
-            else _against(examined, held)
+            else _against(examined, held, of_shapes(held, None, hyper, examined))
         )
         return replace(of, notes=(why_assumed(of_name, why, held), *of.notes))
     identity, nearest = identify(examined)
@@ -119,10 +121,12 @@ def _sam(second: Examined, sam: SAM) -> Diagnosis:
     return replace(held, findings=kept, text="; ".join(one.short or one.text for one in kept))
 
 
-def _against(examined: Examined, reference: Optimizer, *, left_open: bool = False) -> Diagnosis:
-    """All parameters held to one reference."""
-    held = dict.fromkeys(examined.parameters, reference)
-    return _held_to(examined, held, shown(reference), reference=reference, left_open=left_open)
+def _against(examined: Examined, reference: Optimizer, held: Held, *, left_open: bool = False) -> Diagnosis:
+    """The parameters ``held`` to one reference, those apart that it has not."""
+    label = " and ".join(dict.fromkeys(shown(one) for one in held.values()))
+    if unseen := unrecorded(held, examined.runs["drawn"]):
+        return Diagnosis(verdict="undecidable", text=unseen, against=label, share=math.inf, notes=examined.notes)
+    return _held_to(examined, held, label, reference=reference, left_open=left_open)
 
 
 def _held_to(
