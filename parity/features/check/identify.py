@@ -47,13 +47,15 @@ class Identification:
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
     """``share``: largest error ÷ allowance, ``steps``: of each step; ``first``: the first disagreement, in words;
-    ``scalar``: what numbers were taken to be computed in; ``count``: numbers that were held to."""
+    ``scalar``: what numbers were taken to be computed in; ``count``: numbers that were held to; ``unknown``: most of
+    them have no bound, and of the others none is off."""
 
     share: float
     steps: Array
     first: str
     scalar: str
     count: int
+    unknown: bool = False
 
 
 def identify(examined: Examined, families: Mapping[str, Any] = OPTIMIZERS) -> tuple[Identification | None, str]:
@@ -171,9 +173,10 @@ def judge_with(held: Held, played: Played, dtype: str, scalar: str) -> Judgement
             share[replayed:] = np.inf
             disagreements.append((replayed, f"{motion.parameter} is not finite before step {replayed}"))
     total = float(np.max(share, initial=0)) if 2 * bounded > count else np.inf
+    unknown = np.isinf(total) and not disagreements
     disagreements += [(len(share), "most numbers have no bound")] if np.isinf(total) else []
     first = min(disagreements, key=itemgetter(0))[1] if disagreements else ""
-    return Judgement(share=total, steps=share, first=first, scalar=scalar, count=count)
+    return Judgement(share=total, steps=share, first=first, scalar=scalar, count=count, unknown=bool(unknown))
 
 
 def first_of(piece: Expected, step: int) -> str:
