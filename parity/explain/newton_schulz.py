@@ -11,7 +11,8 @@ from which one chain of three for each iteration is taken, for each parameter th
     weights      after the step                         held to w(1 − ηλ) − η′O from the last product
 
 O is known exactly where the last product adds aX itself (``addmm``), and to some roundings where it does not. The step
-may be scaled in the format of O before it meets the weights: one rounding more, times the form factor.
+may be scaled in the format of O before it meets the weights: one rounding of it and one of the scale more, times the
+form factor. Matrices of more than two axes, and coefficients that change from round to round, are not judged.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import numpy as np
 from parity.judge.stages import Product, cast
 from parity.step.arithmetics import Rounding
 from parity.step.expected import Expected, Kind, Quantity, expect_one
-from refimpl.arithmetic.bounded import Bounded, Profile
+from refimpl.arithmetic.bounded import Bounded, Profile, gamma
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.arithmetic.kernels import either
 from refimpl.arithmetic.lift import map_numbers
@@ -126,6 +127,10 @@ def _slices(array: Array) -> Array:
     return array.reshape(-1, *array.shape[-2:])
 
 
+def _number(x: Any) -> Any:
+    return x.value if isinstance(x, Bounded) else x
+
+
 def _worst(piece: Expected) -> float:
     return float(np.max(piece.share, initial=0))
 
@@ -167,16 +172,27 @@ class _Rounds:
         O = self._tensor(iterate.result)  # noqa: E741  # the literature's letter
         if iterate.name not in ADDING:
             O = self.elementwise.ns_coefficients[0] * self._tensor(gram.left) + O  # noqa: E741
-        scaled = self.low.form * self.format.u * (np.abs(O.value) + O.error)
+        scaled = self.low.form * (self.format.u + self.summed.compute.u) * (np.abs(O.value) + O.error)
         return Bounded(O.value, O.error + scaled, self.low)
 
     def _polynomial(self, result: Array) -> Any:
         """bA + c(AA), or bA + (cA)A."""
         A, (_, b, c) = self._tensor(result), self.elementwise.ns_coefficients
-        return either(b * A + c * (A @ A), b * A + (c * A) @ A)
+        return self._in_one_sum(either(b * A + c * (A @ A), b * A + (c * A) @ A), b, result, c, result, result)
 
     def _iterate(self, gram: Product, iterate: Product) -> Any:
-        return self.elementwise.iterate(self._tensor(gram.left), self._tensor(iterate.left))
+        """aX + BX."""
+        made = self.elementwise.iterate(self._tensor(gram.left), self._tensor(iterate.left))
+        a, _, _ = self.elementwise.ns_coefficients
+        return self._in_one_sum(made, a, gram.left, 1, iterate.left, gram.left)
+
+    def _in_one_sum(self, made: Bounded, beta: Any, C: Array, alpha: Any, left: Array, right: Array) -> Bounded:
+        """βC + α·(left @ right), as it may also be made: a sum of n + 1 terms in any order, of up to two factors more.
+
+        A kernel that begins with βC rounds it with every term that it adds.
+        """
+        reach = abs(_number(beta)) * np.abs(C) + abs(_number(alpha)) * (np.abs(left) @ np.abs(right))
+        return Bounded(made.value, made.error + gamma(left.shape[-1] + 2, self.low) * reach, self.low)
 
     def _tensor(self, array: Array) -> Bounded:
         return Bounded.tensor(array, self.low)

@@ -113,6 +113,13 @@ def test_a_fault_of_any_stage_is_seen_though_the_products_are_rounded_to_bfloat1
     assert share(cls) > 1
 
 
+@pytest.mark.parametrize("form", ["added", "batched"])
+def test_a_kernel_may_round_what_it_adds_to_with_every_term(form: str) -> None:
+    """βC is where the sum of α·(A @ B) begins; with 22 terms that is more than one rounding of the whole."""
+    cls = type("Own", (Own,), {"form": staticmethod(FORMS[form]), "inside": None})
+    assert share(cls, shapes={"weight": (21, 22)}) <= 1
+
+
 def test_what_is_no_matrix_is_held_to_adamw() -> None:
     assert share(Own, shapes=BOTH) <= 1
     wrong = {n: REFERENCE if w.ndim == 3 else AdamW(lr=0.02) for n, w in played(Own, shapes=BOTH).weights.items()}
