@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from benchmarks.zoo.fault import NUMBERS, ROUNDED, Fault
 from benchmarks.zoo.life_faults import LIFE_FAULTS
+from benchmarks.zoo.matrix_faults import MATRIX_FAULTS
 
 GRAD = "whatever reads `.grad` after the step (logging, accumulation, clipping) reads other numbers"
 
@@ -320,11 +321,15 @@ FAULTS = (
         id="muon_optimizer_missing_gradient",
         package="muon-optimizer",
         classes=("SingleDeviceMuon",),
-        explains=("moved-without-gradient", "moved-frozen", "moved-not-required", "late-gradient-raises"),
+        explains=(
+            *("moved-without-gradient", "moved-frozen", "moved-not-required", "late-gradient-raises"),
+            *("situation-no-gradients", "situation-unfrozen-late"),
+        ),
         title="step() raises where a parameter has no gradient, as a frozen one has",
         where="`muon.py:103`: `muon_update(p.grad, …)` without a look at `p.grad is None`",
         measured="TypeError: lerp_() received an invalid combination of arguments - got (NoneType, float)",
         contradicts="every optimizer of torch skips such a parameter",
     ),
     *LIFE_FAULTS,
+    *MATRIX_FAULTS,
 )

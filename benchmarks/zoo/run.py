@@ -33,7 +33,7 @@ from parity.cluster import executor_of
 from parity.features.check.assumed import ANY
 from parity.features.check.examine import examine
 from parity.features.check.examined import Examined
-from parity.features.check.held import parse_against, wanted
+from parity.features.check.held import needs_products, of_shapes, parse_against, wanted
 from parity.features.check.identify import judge
 from parity.features.check.optimizer import conclude
 from parity.features.check.target import load, parse
@@ -79,7 +79,7 @@ def found(entry: Entry) -> dict[str, Any]:
     hyper = hyper_parameters(entry.hyper)
     try:
         with redirect_stdout(StringIO()):
-            examined = examine(load(parse(entry.target)), hyper)
+            examined = examine(load(parse(entry.target)), hyper, products=needs_products(entry.against))
         diagnosis = conclude(examined, hyper, entry.against or ANY)
         in_float32 = _share_in_float32(examined, entry) if entry.against else None
     except Exception as error:  # theirs: they do not import here, or refuse
@@ -94,8 +94,9 @@ def _share_in_float32(examined: Examined, entry: Entry) -> float | None:
     """The tolerance used in float32 alone: some packages compute in nothing wider."""
     if "float32" not in examined.dtypes:
         return None
-    reference = wanted(parse_against(entry.against), hyper_parameters(entry.hyper), examined.given)
-    share = judge(dict.fromkeys(examined.parameters, reference), examined.dtypes["float32"], "float32").share
+    demand, hyper = parse_against(entry.against), hyper_parameters(entry.hyper)
+    held = of_shapes(wanted(demand, hyper, examined.given), demand, hyper, examined)
+    share = judge(held, examined.dtypes["float32"], "float32").share
     return float(share) if math.isfinite(share) else None
 
 

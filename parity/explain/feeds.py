@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from parity.judge.stages import Product
 from refimpl.types import Array
 
 SHAPES: Mapping[str, tuple[int, ...]] = {"weight": (3, 11), "vector": (33,), "bias": (1,)}
@@ -58,6 +59,7 @@ class Played:
     began with: how far away, and the gradient there. ``changes``: of each parameter and step, the hyper-parameters that
     were others than at the start. ``slack``: as of a :class:`~parity.explain.motion.Motion`.
     ``numbers``: of each parameter and step, the number of the call of ``step()`` in which it was made.
+    ``products``: of each call, the products of matrices that were made in it; none where they were not recorded.
     """
 
     weights: Mapping[str, Array]
@@ -69,6 +71,7 @@ class Played:
     changes: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
     slack: Mapping[str, Array] = field(default_factory=dict)
     numbers: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    products: tuple[tuple[Product, ...], ...] = ()
 
     def moves(self, name: str) -> Array:
         """Δw_k ``(K, …)``."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from parity.judge.stages import Product
 from parity.step.design import Design
 from refimpl.arithmetic.bounded import Profile
 from refimpl.arithmetic.formats import Format
@@ -24,7 +25,8 @@ class Motion:
     in which the weights are stored. ``profile``: of the update's arithmetic. ``changes``: of each step, the
     hyper-parameters by name that are others than the optimizer's; nothing where none are. ``slack`` ``(K, …)``: how far
     from ``weights`` a step may have begun, where code moves them and comes back. ``calls`` ``(K,)``: the number of the
-    call of ``step()`` in which each step was made, some of which were without a gradient.
+    call of ``step()`` in which each step was made, some of which were without a gradient. ``products``: of each step,
+    the products of matrices that were made in it; none where they were not recorded.
     """
 
     parameter: str
@@ -36,6 +38,7 @@ class Motion:
     changes: tuple[Mapping[str, Any], ...] = ()
     slack: Array | None = None
     calls: Array | None = None
+    products: tuple[tuple[Product, ...], ...] = ()
 
 
 def rate_factor(design: Design, name: str) -> Array:

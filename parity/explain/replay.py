@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from parity.explain.motion import Motion
+from parity.explain.newton_schulz import disagreeing, staged
 from parity.step.after import Step, after, replayed
 from parity.step.arithmetics import Rounding
 from parity.step.engine import unchecked
@@ -69,9 +70,15 @@ def with_numbers(optimizer: Optimizer, numbers: Mapping[Slot, Number], *, checke
 def replay(optimizer: Optimizer, motion: Motion) -> Iterator[Expected]:
     """The check of one reference: the weights after each step, with their allowance, one piece per step.
 
+    Of a step that is judged in stages it is the first stage that disagrees, where one does.
+
     It ends where the run's own numbers were no longer finite before a step.
     """
-    for k, (param, _) in enumerate(_replayed(optimizer, motion)):
+    for k, (param, state) in enumerate(_replayed(optimizer, motion)):
+        stage = disagreeing(state)
+        if stage is not None:
+            yield replace(stage, quantity=replace(stage.quantity, parameter=motion.parameter))
+            continue
         candidate = motion.weights[k + 1 : k + 2]
         yield expect(Quantity("value", motion.parameter), np.array([k]), candidate, param, motion.format)
 
@@ -86,6 +93,7 @@ def replay_state(optimizer: Optimizer, motion: Motion, key: str, kept: Array) ->
 def _replayed(optimizer: Optimizer, motion: Motion) -> Iterator[tuple[Any, Mapping[str, Any]]]:
     """The weights and the state of the reference after each step."""
     arithmetic, weights, gradient = Rounding(motion.profile), motion.weights, motion.gradient
+    optimizer = staged(optimizer, motion.products)
     lifted = arithmetic.hyper(optimizer, weights.ndim)
     states: list[Mapping[str, Any]] = []
 

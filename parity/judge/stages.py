@@ -43,12 +43,16 @@ BFLOAT16, FLOAT32 = FORMATS["bfloat16"], FORMATS["float32"]
 
 @dataclass(frozen=True, kw_only=True)
 class Product:
-    """A product that a framework made: ``left @ right``, with what it added; arrays ``(1, …)``, exact in float64."""
+    """A product that a framework made: ``left @ right``, with what it added; arrays ``(1, …)``, exact in float64.
+
+    ``format``: of the factors, where it is known.
+    """
 
     name: str
     left: Array
     right: Array
     result: Array
+    format: str = ""
 
 
 # -- Muon --------------------------------------------------------------------------------------------------------------

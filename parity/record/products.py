@@ -10,6 +10,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from parity.judge.stages import Product
+from parity.record.snapshot import real_name
 from refimpl.types import Array
 
 T = TypeVar("T")
@@ -18,6 +19,12 @@ FACTORS: dict[Callable[..., Any], int] = {
     torch.ops.aten.dot.default: 0,
     torch.ops.aten.mm.default: 0,
     torch.ops.aten.addmm.default: 1,
+    torch.ops.aten.bmm.default: 0,
+    torch.ops.aten.baddbmm.default: 1,
+    torch.ops.aten.mm.out: 0,
+    torch.ops.aten.addmm.out: 1,
+    torch.ops.aten.bmm.out: 0,
+    torch.ops.aten.baddbmm.out: 1,
 }
 """The place of the left factor among the arguments; the right one follows it."""
 
@@ -48,8 +55,8 @@ class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch
         left, right = (None, None) if place is None else map(exactly, args[place : place + 2])  # before they change
         result = func(*args, **(kwargs or {}))
         if left is not None and right is not None:
-            name = func.overloadpacket.__name__
-            self.made.append(Product(name=name, left=left, right=right, result=exactly(result)))
+            name, format = func.overloadpacket.__name__, real_name(result)
+            self.made.append(Product(name=name, left=left, right=right, result=exactly(result), format=format))
         return result
 
 

@@ -34,6 +34,7 @@ from refimpl.optimizers.schedule_free_sgd import ScheduleFreeSGD
 from refimpl.optimizers.sgd import SGD
 from refimpl.optimizers.sgdp import SGDP
 from refimpl.optimizers.sgdw import SGDW
+from refimpl.optimizers.shampoo import Shampoo
 from refimpl.optimizers.sign_sgd import SignSGD
 from refimpl.optimizers.sophia import Sophia
 from refimpl.optimizers.sparse_adam import SparseAdam
@@ -79,6 +80,7 @@ OPTIMIZERS = {
     "adamp": AdamP,
     "sgdp": SGDP,
     "stableadamw": StableAdamW,
+    "shampoo": Shampoo,
 }
 
 __all__ = [
@@ -117,6 +119,7 @@ __all__ = [
     "Rprop",
     "ScheduleFreeAdamW",
     "ScheduleFreeSGD",
+    "Shampoo",
     "SignSGD",
     "Sophia",
     "SparseAdam",

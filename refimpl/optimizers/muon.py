@@ -13,10 +13,12 @@
 
     η′ = η·√max(1, rows/columns)                adjust_lr_fn None or "original"
     η′ = η·0.2·√max(rows, columns)              adjust_lr_fn "match_rms_adamw"
+    η′ = η·√(rows/columns)                      adjust_lr_fn "rms_to_rms"
 
 Sources: Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024, and its code; Liu et al.,
-"Muon is Scalable for LLM Training", 2025, for the second η′. The coefficients make the polynomial steep at 0, so that
-it does not converge to the polar factor of U: singular values end near 1, not at it.
+"Muon is Scalable for LLM Training", 2025, for the second η′; Pethick et al., "Training Deep Learning Models with
+Norm-Constrained LMOs", 2025, for the third, which ``timm`` has and torch has not. The coefficients make the polynomial
+steep at 0, so that it does not converge to the polar factor of U: singular values end near 1, not at it.
 
 torch computes from X to the last product in bfloat16, whatever the dtype of the parameter. These roundings grow from
 one product to the next, and no bound over the whole step is worth having: each stage, a method below, is judged by
@@ -59,7 +61,7 @@ class Muon:
     ns_coefficients: Annotated[tuple[Number, Number, Number], Range()] = (3.4445, -4.775, 2.0315)
     eps: NonNegative = 1e-7
     ns_steps: int = 5
-    adjust_lr_fn: Literal["original", "match_rms_adamw", None] = None
+    adjust_lr_fn: Literal["original", "match_rms_adamw", "rms_to_rms", None] = None
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -112,7 +114,8 @@ class Muon:
         if self.adjust_lr_fn == "match_rms_adamw":
             rate = np.sqrt(self.lr * self.lr * max(rows, columns)) * RMS_OF_ADAMW  # η·0.2·√max(rows, columns)
         else:
-            rate = np.sqrt(self.lr * self.lr * max(rows, columns) / columns)  # η·√max(1, rows/columns)
+            long = rows if self.adjust_lr_fn == "rms_to_rms" else max(rows, columns)
+            rate = np.sqrt(self.lr * self.lr * long / columns)  # η·√(rows/columns), of which "original" has 1 at least
         if not is_zero(self.weight_decay):
             param = param * (1 - self.lr * self.weight_decay)  # w(1 − ηλ)
         return param - rate * O  # w − η′X

@@ -210,6 +210,7 @@ OF_PAPERS = (
     "adamp",
     "sgdp",
     "stableadamw",
+    "shampoo",
 )
 """Optimizers that ``torch.optim`` does not have."""
 ELSEWHERE = {"sgd", "sgdw", "proximal_sgd", "sparse_adam", "muon"}

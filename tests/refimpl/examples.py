@@ -98,14 +98,7 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
         ],
         "adafactor": [
             {"lr": 0.1, "eps": (1e-16, 1e-3), "d": 1.5},
-            {
-                "lr": 0.7,
-                "beta2_decay": -0.5,
-                "eps": (0.1, 0.5),
-                "d": 1.2,
-                "weight_decay": 0.3,
-                "maximize": True,
-            },
+            {"lr": 0.7, "beta2_decay": -0.5, "eps": (0.1, 0.5), "d": 1.2, "weight_decay": 0.3, "maximize": True},
         ],
         "muon": [
             {"lr": 0.1},
@@ -257,6 +250,10 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
             {"lr": 0.1},
             {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.3},
         ],
+        "shampoo": [
+            {"lr": 0.1},
+            {"lr": 0.1, "momentum": 0.3, "weight_decay": 0.3, "eps": 0.7, "update_freq": 2},
+        ],
     },
     "schedule": {
         "constant": [{}],
@@ -340,6 +337,7 @@ WITH_ROOTS |= {
     "adamp",
     "sgdp",
     "stableadamw",
+    "shampoo",
 }
 """Entries of any registry whose formula takes a root or an exponential, and so cannot run in rationals."""
 

@@ -30,8 +30,10 @@ AFFIXES = (
         "foreach",
         "torch",
         "base",
+        "singledevice",
     ),
     *("optimizer", "optim", "legacy", "mine", "impl", "reference", "4bit", "8bit", "16bit", "32bit", "64bit"),
+    "withauxadam",
 )
 """Words that people write before or after the name of a rule."""
 AFFIX = re.compile(f"^(?:{'|'.join(AFFIXES)})|(?:{'|'.join(AFFIXES)}|v\\d+)$")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from copy import deepcopy
 from typing import Any
 
@@ -14,6 +15,8 @@ from torch import Tensor
 
 from parity.explain.feeds import Feed, Played
 from parity.features.check.task import exact
+from parity.judge.stages import Product
+from parity.record.products import Products
 from refimpl.types import Array
 
 Parameters = Mapping[str, Tensor]
@@ -25,10 +28,18 @@ class Driver:
     """One class with the hyper-parameters that were given, in one dtype on one device.
 
     ``closure``: its step demands one. ``keeps_float32``: it kept a float32 number, such as torch's count of steps.
+    ``multiplies``: the products of matrices of each call of ``step()`` are kept, those of the last one in ``products``.
     """
 
     def __init__(
-        self, cls: Any, hyper: Mapping[str, Any], dtype: str = "float64", device: str = "cpu", closure: bool = False
+        self,
+        cls: Any,
+        hyper: Mapping[str, Any],
+        dtype: str = "float64",
+        device: str = "cpu",
+        closure: bool = False,
+        *,
+        multiplies: bool = False,
     ) -> None:
         self.cls, self.hyper = cls, dict(hyper)
         self.dtype: torch.dtype = getattr(torch, dtype)
@@ -37,6 +48,12 @@ class Driver:
         self.keeps_float32 = False
         self.given: dict[Tensor, Tensor] = {}
         self.evaluated: list[dict[Tensor, tuple[Array, Array]]] = []
+        self.multiplies = multiplies or any("muon" in base.__name__.lower() for base in cls.__mro__)
+        self.products: tuple[Product, ...] = ()
+
+    def narrow(self) -> Driver:
+        """The same with float32 parameters."""
+        return Driver(self.cls, self.hyper, "float32", self.device, self.closure, multiplies=self.multiplies)
 
     def may_need_closure(self, error: Exception) -> bool:
         """Whether a step that failed without a closure may have failed for want of one."""
@@ -72,13 +89,15 @@ class Driver:
     def act(self, optimizer: Any) -> None:
         """``step()``, with a closure where one is demanded."""
         self.evaluated = []
-        with warnings.catch_warnings():
+        recorder: Any = Products() if self.multiplies else nullcontext()
+        with warnings.catch_warnings(), recorder:
             warnings.simplefilter("ignore")
             if self.closure:
                 start = {parameter: parameter.detach().clone() for parameter in self.given}
                 optimizer.step(lambda: self._evaluate(start))
             else:
                 optimizer.step()
+        self.products = tuple(recorder.made) if self.multiplies else ()
 
     def elsewhere(self, parameter: Tensor) -> tuple[Array, Array] | None:
         """How far away the last gradient of a step was taken, and that gradient; None where all were taken at w."""
@@ -106,6 +125,7 @@ class Driver:
         given: dict[str, list[Array]] = {name: [] for name in parameters}
         kept: list[dict[str, dict[str, Array]]] = []
         elsewhere: dict[str, list[tuple[Array, Array] | None]] = {name: [] for name in parameters}
+        products: list[tuple[Product, ...]] = []
         rated = _has_rate(optimizer)
         for k in range(len(next(iter(feed.gradients.values())))):
             if feed.factor and rated and k:
@@ -117,6 +137,7 @@ class Driver:
                 given[name].append(exact(self.tensor(feed.gradients[name][k])))
                 elsewhere[name].append(self.elsewhere(parameter))
             kept.append({name: _state(optimizer, parameter) for name, parameter in parameters.items()})
+            products.append(self.products)
         self.keeps_float32 |= any(tensor.dtype == torch.float32 for tensor in _numbers(optimizer))
         return Played(
             weights=_stacked(weights),
@@ -124,6 +145,7 @@ class Driver:
             factor=feed.factor if rated else (),
             late=feed.late,
             numbers={name: tuple(range(len(some))) for name, some in given.items()},
+            products=tuple(products) if self.multiplies else (),
             elsewhere={name: tuple(moments) for name, moments in elsewhere.items()},
             state={name: _over_steps([moment[name] for moment in kept]) for name in parameters},
         )

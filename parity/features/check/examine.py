@@ -23,7 +23,7 @@ from parity.features.check.target import Target, load
 
 
 def examine_target(
-    target: Target, hyper: Mapping[str, Any], meant: bool, dtypes: Sequence[str], device: str
+    target: Target, hyper: Mapping[str, Any], meant: bool, dtypes: Sequence[str], device: str, products: bool = False
 ) -> Examined | None:
     """Examine an optimizer; this runs in the process of its code. None of a training function.
 
@@ -34,13 +34,18 @@ def examine_target(
     code = load(target)
     if kind_of(str(target), code, hyper if meant else None) == "training function":
         return None
-    return examine(code, hyper, dtypes, device)
+    return examine(code, hyper, dtypes, device, products=products)
 
 
 def examine(
-    code: Any, hyper: Mapping[str, Any], dtypes: Sequence[str] = ("float64", "float32"), device: str = "cpu"
+    code: Any,
+    hyper: Mapping[str, Any],
+    dtypes: Sequence[str] = ("float64", "float32"),
+    device: str = "cpu",
+    *,
+    products: bool = False,
 ) -> Examined:
-    """Drive an optimizer class, or what a function makes of parameters.
+    """Drive an optimizer class, or what a function makes of parameters; ``products``: those of matrices are kept.
 
     Raises :class:`InputError` for what is neither and for a hyper-parameter that it does not take, and else what it
     raises when it is made.
@@ -65,6 +70,7 @@ def examine(
     if not shapes:
         blame(code, hyper, works, refusal)
         return Examined(name=cls.__name__, given=given, defaults=defaults, refusal=refusal)
+    driver.multiplies |= products
     drawn_feed, broken = _judged(driver, shapes)
     runs, notes = {"drawn": driver.play(drawn_feed)}, [refusal] if refusal else []
     if wrapper := getattr(cls, "__wrapped_by__", ""):
@@ -82,7 +88,7 @@ def examine(
             narrow[dtype] = (
                 runs["drawn"]
                 if dtype == "float64"
-                else Driver(cls, hyper, dtype, device, driver.closure).play(drawn_feed)
+                else Driver(cls, hyper, dtype, device, driver.closure, multiplies=driver.multiplies).play(drawn_feed)
             )
         except Exception as error:
             raised[dtype] = f"{type(error).__name__}: {error}"

@@ -42,3 +42,7 @@ class Examined:
     def parameters(self) -> tuple[str, ...]:
         """The parameters of the run by which the class is judged."""
         return tuple(self.runs["drawn"].weights)
+
+    def shape_of(self, name: str) -> tuple[int, ...]:
+        """The shape of one of them."""
+        return self.runs["drawn"].weights[name].shape[1:]

@@ -14,6 +14,7 @@ from parity.errors import Option, OptionError, nearest
 from parity.explain.feeds import Played
 from parity.explain.motion import Motion
 from parity.features.check.examined import Examined
+from parity.judge.stages import Product
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.errors import RefimplError
@@ -29,9 +30,18 @@ KNOWN = ChainMap(BY_NAME, {name: name for name in WRAPPERS})
 """All that a class may be held to; wrappers only around one of the others."""
 
 
+OF_MATRICES = ("muon",)
+"""References of matrices alone, beside which another one has the other parameters."""
+REST = "adamw"
+"""The reference of what is no matrix, where none was asked for."""
+
+
 @dataclass(frozen=True)
 class Demand:
-    """A reference by its ``key``, and what is said of it alone; ``inner``: what it is put around, if anything."""
+    """A reference by its ``key``, and what is said of it alone.
+
+    ``inner``: what it is put around, or what has the parameters that are no matrices, if anything.
+    """
 
     key: str
     own: Mapping[str, Any]
@@ -39,7 +49,10 @@ class Demand:
 
 
 def parse_against(text: str) -> Demand:
-    """``adamw``, ``AdamW``, ``sgd(nesterov=False)`` or ``lookahead(sgd, k=5)``. Raises :class:`InputError`."""
+    """``adamw``, ``AdamW``, ``sgd(nesterov=False)``, ``lookahead(sgd, k=5)``, or ``muon(adamw)`` for what is no matrix.
+
+    Raises :class:`InputError`.
+    """
     try:
         node = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError):
@@ -71,7 +84,7 @@ def _demand(node: ast.expr, text: str) -> Demand:
         raise OptionError(
             Option("against"), f" {text}: {key} has no {wrong}; it has {', '.join(allowed)}{nearest(wrong, allowed)}"
         )
-    if (key in WRAPPERS) + 0 != len(call.args):
+    if (key in WRAPPERS) + 0 != len(call.args) and not (key in OF_MATRICES and len(call.args) == 1):
         what = f"is put around a reference: {key}(sgd)" if key in WRAPPERS else "is put around nothing"
         raise OptionError(Option("against"), f" {text}: {key} {what}")
     return Demand(key, own, _demand(call.args[0], text) if call.args else None)
@@ -79,7 +92,7 @@ def _demand(node: ast.expr, text: str) -> Demand:
 
 def wanted(demand: Demand, hyper: Mapping[str, Any], given: Mapping[str, Any]) -> Optimizer:
     """The reference that was demanded; see :func:`demanded`."""
-    if demand.inner is None:
+    if demand.inner is None or demand.key in OF_MATRICES:
         return demanded(demand.key, demand.own, hyper, given)
     cls: Any = WRAPPERS[demand.key]
     names = [f.name for f in fields(cls) if f.name != "inner"]
@@ -89,6 +102,18 @@ def wanted(demand: Demand, hyper: Mapping[str, Any], given: Mapping[str, Any]) -
     except RefimplError as error:
         raise OptionError(Option("against"), f" {demand.key}: {error}") from None
     return made
+
+
+def of_shapes(
+    reference: Optimizer, demand: Demand | None, hyper: Mapping[str, Any], examined: Examined
+) -> dict[str, Optimizer]:
+    """The reference of each parameter: of one of matrices alone, AdamW or what was demanded has the others."""
+    held = dict.fromkeys(examined.parameters, reference)
+    if key_of(reference) not in OF_MATRICES:
+        return held
+    rest = Demand(REST, {}) if demand is None or demand.inner is None else demand.inner
+    others = [name for name in held if len(examined.shape_of(name)) != 2]
+    return held | (dict.fromkeys(others, wanted(rest, hyper, examined.given)) if others else {})
 
 
 def demanded(key: str, own: Mapping[str, Any], hyper: Mapping[str, Any], given: Mapping[str, Any]) -> Optimizer:
@@ -155,10 +180,24 @@ def motions(played: Played, dtype: str, *, scalar: str = "float64") -> list[Moti
             factor=np.array(played.factor or [1.0] * (len(weights) - 1))[played.late.get(name, 0) :],
             changes=played.changes.get(name, ()),
             calls=np.array(played.numbers[name][played.late.get(name, 0) :]) if name in played.numbers else None,
+            products=_products(played, name),
             slack=played.slack[name][played.late.get(name, 0) :] if name in played.slack else None,
         )
         for name, weights in played.weights.items()
     ]
+
+
+def _products(played: Played, name: str) -> tuple[tuple[Product, ...], ...]:
+    """The products of the calls in which a parameter was stepped."""
+    if not played.products:
+        return ()
+    numbers = played.numbers.get(name, range(len(played.weights[name]) - 1))
+    return tuple(played.products[number] for number in numbers[played.late.get(name, 0) :])
+
+
+def needs_products(against: str | None) -> bool:
+    """Whether a class is held to a reference that is judged by the products of matrices that it makes."""
+    return any(key in (against or "").lower() for key in OF_MATRICES)
 
 
 def counts_calls(held: Mapping[str, Any]) -> bool:

@@ -15,7 +15,7 @@ from parity.explain.finding import Diagnosis
 from parity.explain.observed import Observed
 from parity.features.check.assumed import ANY
 from parity.features.check.examine import examine
-from parity.features.check.held import parse_against
+from parity.features.check.held import needs_products, parse_against
 from parity.features.check.kind import kind_of
 from parity.features.check.launch import started_by_torchrun
 from parity.features.check.optimizer import conclude
@@ -50,7 +50,7 @@ def check_class_here(
         parse_against(str(against))
     dtypes = _known(*dtypes)
     with torch.random.fork_rng(devices=[]):  # the check seeds torch's generator, which the caller's tests may use
-        examined = examine(cls, hyper, dtypes)
+        examined = examine(cls, hyper, dtypes, products=needs_products(against))
     return conclude(examined, hyper, against, state)
 
 

@@ -13,18 +13,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, replace
 from typing import Any
 
-from parity.explain.feeds import decay_of, rate_of
+from parity.explain.feeds import Played, decay_of, rate_of
 from parity.explain.finding import CheckVerdict, Diagnosis, Finding, JudgedDtype
 from parity.explain.replay import share_of
 from parity.explain.update.references import shown
 from parity.features.check import findings
 from parity.features.check.assumed import ANY, as_assumed, assumed, why_assumed
 from parity.features.check.examined import Examined
-from parity.features.check.held import motions, parse_against, wanted
+from parity.features.check.held import motions, needs_products, of_shapes, parse_against, wanted
 from parity.features.check.identify import Held, Identification, Judgement, identify, judge
 from parity.features.check.invariance import facts
 from parity.features.check.life.judged import LifeVerdict, judge_life
 from parity.features.check.narrow import of_float64
+from parity.features.check.orthogonal import unrecorded
 from parity.features.check.sam import NOT_BACK, with_second_gradients
 from parity.features.check.states import of_states
 from parity.features.check.target import Target
@@ -64,7 +65,7 @@ def check_optimizer(
     if progress:
         progress(0, STAGES, "running the class on drawn gradients")
     try:
-        words = (target, dict(hyper), bool(hyper or against), tuple(dtypes), device)
+        words = (target, dict(hyper), bool(hyper or against), tuple(dtypes), device, needs_products(against))
         examined: Examined | None = run("parity.features.check.examine:examine_target", *words, limit=limit)
     except TheirError as error:
         said = str(error).splitlines()[-1]
@@ -95,13 +96,14 @@ def conclude(
         if isinstance(reference, SAM):
             return _sam(with_second_gradients(examined, reference), reference)
         said = {**demand.own, **hyper, **(demand.inner.own if demand.inner else {})}
-        return _against(examined, reference, left_open="weight_decay" not in said)
+        each = of_shapes(reference, demand, hyper, examined)
+        return _against(examined, reference, each, left_open="weight_decay" not in said)
     held = as_assumed(examined, of_name) if of_name else None
     if held is not None:
         of = (
             _held_to(examined, held.held, held.text, identity=held)
             if isinstance(held, Identification)
-            else _against(examined, held)
+            else _against(examined, held, of_shapes(held, None, hyper, examined))
         )
         return replace(of, notes=(why_assumed(of_name, why, held), *of.notes))
     identity, nearest = identify(examined)
@@ -119,10 +121,12 @@ def _sam(second: Examined, sam: SAM) -> Diagnosis:
     return replace(held, findings=kept, text="; ".join(one.short or one.text for one in kept))
 
 
-def _against(examined: Examined, reference: Optimizer, *, left_open: bool = False) -> Diagnosis:
-    """All parameters held to one reference."""
-    held = dict.fromkeys(examined.parameters, reference)
-    return _held_to(examined, held, shown(reference), reference=reference, left_open=left_open)
+def _against(examined: Examined, reference: Optimizer, held: Held, *, left_open: bool = False) -> Diagnosis:
+    """The parameters ``held`` to one reference, those apart that it has not."""
+    label = " and ".join(dict.fromkeys(shown(one) for one in held.values()))
+    if unseen := unrecorded(held, examined.runs["drawn"]):
+        return Diagnosis(verdict="undecidable", text=unseen, against=label, share=math.inf, notes=examined.notes)
+    return _held_to(examined, held, label, reference=reference, left_open=left_open)
 
 
 def _held_to(
@@ -139,10 +143,14 @@ def _held_to(
     ``left_open``: whether nothing was said of the weight decay, so that the class must follow the reference with one.
     """
     wide = judge(held, examined.runs["drawn"], "float64", float32=examined.keeps_float32)
-    judged = {
+    every = {
         dtype: wide if dtype == "float64" else judge(held, played, dtype, float32=examined.keeps_float32)
         for dtype, played in examined.dtypes.items()
     }
+    judged = {dtype: one for dtype, one in every.items() if one.bounded}
+    boundless = _boundless(every)
+    if not judged and every:
+        return _open(examined, label, boundless)
     share = max((one.share for one in judged.values()), default=math.inf)
     narrow = of_float64(held, examined.runs["drawn"], wide, torchs=examined.torchs) if "float64" in judged else None
     if narrow is not None:
@@ -164,10 +172,11 @@ def _held_to(
         all_findings.append(
             Finding(id="decay-when-on", text=decayed[0], evidence="a run with that decay", change=change)
         )
-    unseen = () if share > 1 else _unseen(held, examined)
+    unseen = () if share > 1 else _unseen(held, {dtype: examined.dtypes[dtype] for dtype in judged})
     verdict: CheckVerdict = "disagree" if all_findings or share > 1 else "undecidable" if unseen else "agree"
     notes = [
         *examined.notes,
+        *boundless,
         *(_beyond(label, wide) if share <= 1 < wide.share else ()),
         *(decayed if share <= 1 and not left_open else ()),
         *(life.notes if life else ()),
@@ -186,6 +195,27 @@ def _held_to(
         notes=tuple(notes),
         residual={f"{dtype}, {label}": one.steps for dtype, one in judged.items()},
         dtypes=tuple(JudgedDtype(dtype, len(one.steps), one.count, one.share) for dtype, one in judged.items()),
+    )
+
+
+def _boundless(every: Mapping[str, Judgement]) -> list[str]:
+    """A note on the dtypes in which nothing can be judged."""
+    dtypes = " and ".join(dtype for dtype, one in every.items() if not one.bounded)
+    return (
+        [f"in {dtypes} rounding errors could make most numbers any others, so that nothing is judged"] if dtypes else []
+    )
+
+
+def _open(examined: Examined, label: str, boundless: Sequence[str]) -> Diagnosis:
+    """No number of the steps has a bound in any dtype: what it must not do is judged alone."""
+    all_findings = (*examined.faults, *findings.of_dtypes({}, examined.raised, label))
+    return Diagnosis(
+        verdict="disagree" if all_findings else "undecidable",
+        text="; ".join([*(one.short or one.text for one in all_findings), *boundless]),
+        against=label,
+        share=math.inf,
+        findings=all_findings,
+        notes=examined.notes,
     )
 
 
@@ -235,10 +265,10 @@ def _when_decayed(examined: Examined, held: Held) -> list[str]:
     return [f"with weight_decay = {lam:g}, which is off here, it is not the same any more: {said}"] if said else []
 
 
-def _unseen(held: Held, examined: Examined) -> tuple[str, ...]:
-    """Hyper-parameters that could have a neutral value without leaving the tolerance, in all dtypes that were asked."""
+def _unseen(held: Held, runs: Mapping[str, Played]) -> tuple[str, ...]:
+    """Hyper-parameters that could have a neutral value without leaving the tolerance, in all dtypes that are judged."""
     hidden: list[str] | None = None
-    for dtype, played in examined.dtypes.items():
+    for dtype, played in runs.items():
         recorded = motions(played, dtype)
         others = [{name: other for name, _, other in variants(held[motion.parameter])} for motion in recorded]
         pairs = list(zip(others, recorded, strict=True))

@@ -48,5 +48,6 @@ RULES: Mapping[str, str] = {
     "sign_sgd": "m ← μm + (1 − μ)·g, w ← w·(1 − ηλ) − η·sign(m)",
     "adamp": "AdamW without the part of the step along w, and with less decay, where g has none",
     "sgdp": "SGD without the part of the step along w, and with less decay, where g has none",
+    "shampoo": "L ← L + G·Gᵀ, R ← R + Gᵀ·G, w ← w − η·L^(−¼)·G·R^(−¼) of a matrix, w − η·H^(−½)·g of a vector",
     "stableadamw": "AdamW with η/max(1, the root mean square of g/√v) of each parameter",
 }

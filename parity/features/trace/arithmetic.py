@@ -24,6 +24,7 @@ OPERATORS: dict[np.ufunc, tuple[str, Callable[..., Any]]] = {
     np.multiply: ("·", operator.mul),
     np.divide: ("/", operator.truediv),
     np.power: ("^", operator.pow),
+    np.remainder: ("mod", operator.mod),
     np.negative: ("negative", operator.neg),
     np.greater: (">", operator.gt),
     np.greater_equal: ("≥", operator.ge),
@@ -65,6 +66,9 @@ class Traced(NDArrayOperatorsMixin):
         if function is np.concatenate:
             value = np.concatenate([untraced(part) for part in args[0]], *args[1:], **kwargs)
             return Traced(value, kind="join", operands=args[0], detail=kwargs or {"axis": args[1] if args[1:] else 0})
+        if function is np.linalg.eigh:
+            lam, V = np.linalg.eigh(untraced(args[0]))
+            return Traced(lam, "σ"), Traced(V, "V")  # taken as given: no formula has them
         if function is not np.where or len(args) != 3 or kwargs:
             return NotImplemented
         condition, *branches = args

@@ -51,7 +51,7 @@ def live(driver: Driver, vectors: bool, given: Mapping[str, Any]) -> Iterator[Li
     """Each situation. ``vectors``: whether the class takes parameters of one axis; ``given``: its hyper-parameters."""
     for name in LIFE:
         narrow = name in FROM_NARROW
-        worker = Driver(driver.cls, driver.hyper, "float32", driver.device, driver.closure) if narrow else driver
+        worker = driver.narrow() if narrow else driver
         if name == "closure" and not takes_closure(driver.cls):
             lived = Lived(name=name, absent="its step() takes no closure")
         elif name in ("closure", "no-gradients") and driver.closure:

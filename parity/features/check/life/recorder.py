@@ -17,6 +17,7 @@ from parity.errors import Unsupported, is_ours
 from parity.explain.feeds import Played
 from parity.features.check.drive import REFUSALS, Driver
 from parity.features.check.task import exact
+from parity.judge.stages import Product
 from parity.record.snapshot import Snapshot, same
 from parity.step.expected import Expected, Quantity
 from refimpl.arithmetic.bounded import Profile
@@ -49,6 +50,7 @@ class Recorder:
         self.number = 0
         self.usual: dict[str, Any] = {}
         self.steps: dict[str, list[_Step]] = {}
+        self.products: list[tuple[Product, ...]] = []
         self.negated = self.refused = False
 
     @property
@@ -128,7 +130,7 @@ class Recorder:
         if self.negated:  # the reference is asked without it
             given = {name: -gradient for name, gradient in given.items()}
         changes = {name: self._changes(name) for name in moved}
-        self.driver.evaluated = []
+        self.driver.evaluated, self.driver.products = [], ()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             act()
@@ -141,6 +143,7 @@ class Recorder:
                 self.steps.setdefault(name, []).append(step)
             else:
                 yield same(Quantity("untouched", name), self.number, before[name][None], now[None])
+        self.products.append(self.driver.products)
         self.number += 1
 
     def snapshot(self) -> dict[str, Snapshot]:
@@ -167,6 +170,7 @@ class Recorder:
             changes=_where_any(changes),
             elsewhere=elsewhere,
             numbers=numbers,
+            products=tuple(self.products) if self.driver.multiplies else (),
         )
 
     def _changes(self, name: str) -> dict[str, Any]:
