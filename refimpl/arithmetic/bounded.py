@@ -57,7 +57,8 @@ class Profile:
     implementation of the same form as the formula, 2 for an unknown algebraically equal one. ``flush``: subnormal
     numbers are read and written as zero. ``products``: a sum of squares rounds each square before it is added, as
     ``(r * r).sum()`` does where it is no kernel of its own. ``carrier``: what values and errors are computed in,
-    ``longdouble`` or ``float64``.
+    ``longdouble`` or ``float64``. ``depths``: pairs (n, h) where matrix products of n terms were seen to take every
+    term through at most h additions.
     """
 
     compute: Format
@@ -70,6 +71,11 @@ class Profile:
     flush: bool = False
     products: bool = False
     carrier: Any = CARRIER
+    depths: tuple[tuple[int, int], ...] = ()
+
+    def roundings(self, n: int) -> int:
+        """The most roundings of a term in a matrix product of n: that of the product, and those of its additions."""
+        return 1 + dict(self.depths).get(n, n - 1)
 
     @cached_property
     def carrier_u(self) -> Any:

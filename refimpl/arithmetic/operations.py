@@ -131,6 +131,12 @@ LARGE = 2**20
 
 
 def matmul(a: Bounded, b: Bounded) -> Bounded:
+    """A matrix product. γ is of the roundings that a term goes through: n in any order, fewer where the profile has the
+    depth of the sum."""
+    return _product(a, b, a.profile.roundings(a.shape[-1]))
+
+
+def _product(a: Bounded, b: Bounded, roundings: int) -> Bounded:
     """The product in the carrier, the products of its bound in float64, where BLAS makes them.
 
     With v = 2⁻⁵³ and t = 2⁻¹⁰⁷⁴, a factor x ≥ 0 becomes in float64 an x' with ``x ≤ (1 + 2v)x' + t``. In whatever order
@@ -140,7 +146,7 @@ def matmul(a: Bounded, b: Bounded) -> Bounded:
     if b.ndim > 1 and b.size > LARGE and b.shape[-1] > 1:  # a column of the product needs a column of B only
         at_a_time = max(1, LARGE * b.shape[-1] // b.size)
         starts = range(0, b.shape[-1], at_a_time)
-        return concatenate([matmul(a, b[..., start : start + at_a_time]) for start in starts], axis=-1)
+        return concatenate([_product(a, b[..., start : start + at_a_time], roundings) for start in starts], axis=-1)
     a, b = _as_operand(a), _as_operand(b)
     profile, n = a.profile, a.shape[-1]
     magnitude_a, magnitude_b = (np.abs(np.asarray(x.value, np.float64)) for x in (a, b))
@@ -156,7 +162,7 @@ def matmul(a: Bounded, b: Bounded) -> Bounded:
     lost = 4 * n * TINY * (1 + _largest(reach_a, reach_b))
     spread = profile.carrier(1) * spread + lost
     reach = magnitude_a @ magnitude_b + spread
-    error = (spread + gamma(n, profile) * reach) * (1 + (n + ROUNDINGS) * EPSILON)
+    error = (spread + gamma(roundings, profile) * reach) * (1 + (n + ROUNDINGS) * EPSILON)
     return a._accumulated(a.value @ b.value, error + n * profile.tau(profile.accumulate), reach, profile.accumulate)
 
 
@@ -182,7 +188,7 @@ def vecdot(a: Bounded, b: Bounded) -> Bounded:
     """Σ aᵢbᵢ along the last axis."""
     if a.profile.products:
         a, b = multiply(a, b), Bounded(np.ones(b.shape), 0, b.profile)
-    return matmul(a[..., None, :], b[..., :, None])[..., 0, 0]
+    return _product(a[..., None, :], b[..., :, None], a.shape[-1])[..., 0, 0]
 
 
 def _as_operand(x: Bounded) -> Bounded:
