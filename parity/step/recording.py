@@ -90,7 +90,9 @@ def profile_of(trajectory: Trajectory, part: str, *, form: float = 1.0) -> Profi
     many |= part == "loss" and "X" in trajectory.inputs and trajectory.inputs["X"].size >= MANY_INPUTS
     dtype = str(trajectory.meta.get("dtype", "float64"))
     declared: Mapping[str, Any] = trajectory.meta.get("profile", {}).get(part, {})
-    others: dict[str, Any] = {name: FORMATS[declared[name]] for name in ("sums", "power", "operands") if declared.get(name)}
+    others: dict[str, Any] = {
+        name: FORMATS[declared[name]] for name in ("sums", "power", "operands") if declared.get(name)
+    }
     return Profile(
         compute=FORMATS[declared.get("compute", dtype)],
         accumulate=FORMATS[declared.get("accumulate", dtype)],
