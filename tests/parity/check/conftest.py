@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from parity.explain.update.explain import Search
 from parity.features.check import identify
 from parity.features.check.life import live
 from refimpl.optimizers import OPTIMIZERS
+
+Through = Callable[..., None]
 
 
 @pytest.fixture
@@ -24,6 +28,12 @@ def few_situations(monkeypatch: pytest.MonkeyPatch, slow_tier: bool) -> None:
     """In the fast tier a class is led through four situations, where its life is not the point."""
     if not slow_tier:
         monkeypatch.setattr(live, "LIFE", ("twins", "groups", "scheduled", "added-later"))
+
+
+@pytest.fixture
+def through(monkeypatch: pytest.MonkeyPatch) -> Through:
+    """Lead classes through these situations only."""
+    return lambda *names: monkeypatch.setattr(live, "LIFE", names)
 
 
 @pytest.fixture

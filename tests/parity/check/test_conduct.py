@@ -16,6 +16,8 @@ from parity.features.check.conduct import RULES, faults
 from parity.features.check.drive import Driver
 from tests.parity.check.classes import descend, made, own
 
+pytestmark = pytest.mark.usefixtures("few_situations")
+
 
 def broken(cls: Any, **hyper: Any) -> dict[str, str]:
     """The rules that a class breaks, with the evidence."""

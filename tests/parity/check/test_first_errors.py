@@ -28,6 +28,8 @@ from parity.features.check.template import template
 from parity.hyper_words import hyper_parameters
 from refimpl.optimizers import Lion
 
+pytestmark = pytest.mark.usefixtures("few_situations")
+
 CODE = """
 import torch
 

@@ -22,6 +22,7 @@ from parity.features.check.life.recorder import Recorder
 from parity.features.check.optimizer import conclude
 from parity.features.check.states import of_states, pairs
 from refimpl.optimizers import Adam, AdamW
+from tests.parity.check.conftest import Through
 from tests.parity.check.lives import FAULTS, Faulty, faulty
 
 
@@ -41,7 +42,8 @@ def test_a_right_class_is_said_to_be_so_in_all_situations() -> None:
 
 
 @pytest.mark.parametrize(("situation", "id"), FAULTS.items())
-def test_a_fault_that_shows_in_one_situation_is_found_there(situation: str, id: str) -> None:
+def test_a_fault_that_shows_in_one_situation_is_found_there(situation: str, id: str, through: Through) -> None:
+    through(situation)
     diagnosis = checked(faulty(situation))
     assert diagnosis.verdict == "disagree"
     assert id in [finding.id for finding in diagnosis.findings], diagnosis.findings
@@ -59,7 +61,8 @@ class Forgetful(Faulty):
             self.state.clear()
 
 
-def test_a_state_that_is_lost_when_it_is_loaded_is_said_to_begin_anew_there() -> None:
+def test_a_state_that_is_lost_when_it_is_loaded_is_said_to_begin_anew_there(through: Through) -> None:
+    through("reload", "reload-wider")
     found = checked(Forgetful).findings
     assert [one.id for one in found] == ["state-lost"]
     assert found[0].text.startswith(
@@ -70,6 +73,7 @@ def test_a_state_that_is_lost_when_it_is_loaded_is_said_to_begin_anew_there() ->
 # -- the state ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("few_situations")
 def test_a_tensor_of_the_state_is_held_to_the_references_where_that_is_asked() -> None:
     examined = examine(Faulty, {}, ("float64",))
     right = conclude(examined, {}, "adamw", {"exp_avg": "m", "exp_avg_sq": "v"})
@@ -78,6 +82,7 @@ def test_a_tensor_of_the_state_is_held_to_the_references_where_that_is_asked() -
     assert [finding.id for finding in wrong.findings] == ["state-exp_avg"]
 
 
+@pytest.mark.usefixtures("few_situations")
 @pytest.mark.parametrize(
     ("state", "said"),
     [({"m": "m"}, "adamw keeps step, exp_avg, exp_avg_sq"), ({"exp_avg": "q"}, "the class keeps m, v")],
@@ -107,7 +112,8 @@ class Refusing(Faulty):
         super()._update(p, g, group, s)
 
 
-def test_words_of_refusal_are_a_note_at_the_first_step_and_a_fault_at_a_later_one() -> None:
+def test_words_of_refusal_are_a_note_at_the_first_step_and_a_fault_at_a_later_one(through: Through) -> None:
+    through("groups", "empty")
     first, later = checked(Refusing), checked(type("Later", (Refusing,), {"late": True}))
     assert first.verdict == "agree" and any("no empty parameters" in note for note in first.notes)
     assert [finding.id for finding in later.findings] == ["situation-empty"]
@@ -160,9 +166,10 @@ class Silent(Faulty):
         self.param_groups[0]["lr"] = rate
 
 
-def test_the_weights_of_a_closure_are_judged_where_its_loss_is_not_returned() -> None:
+def test_the_weights_of_a_closure_are_judged_where_its_loss_is_not_returned(through: Through) -> None:
+    through("groups", "closure")
     right, wrong = checked(Silent, "float64"), checked(type("Wrong", (Silent,), {"off": 1.001}), "float64")
-    assert right.verdict == "agree" and f"so it is in {len(LIFE) - 1} situations" in right.text
+    assert right.verdict == "agree" and "so it is in 2 situations" in right.text
     assert "step(closure): its closure is called and its loss is not returned" in " ".join(right.notes)
     assert wrong.verdict == "disagree" and "where step() is given a closure" in wrong.findings[0].text
 
@@ -177,11 +184,13 @@ class Slight(Faulty):
             p.mul_(1 + 1e-12)
 
 
-def test_an_error_far_below_float32_is_not_taken_for_numbers_of_float32() -> None:
+def test_an_error_far_below_float32_is_not_taken_for_numbers_of_float32(through: Through) -> None:
+    through("groups", "zero-dim")
     assert [finding.id for finding in checked(Slight, "float64").findings] == ["situation-zero-dim"]
 
 
-def test_situations_that_a_class_has_not_what_they_need_for_are_said_in_one_line() -> None:
+def test_situations_that_a_class_has_not_what_they_need_for_are_said_in_one_line(through: Through) -> None:
+    through("groups-of-momenta", "scheduled-decay", "scheduled-momentum")
     diagnosis = conclude(examine(torch.optim.Adagrad, {}, ("float64",)), {}, "adagrad")
     (line,) = [note for note in diagnosis.notes if "not lived through" in note]
     assert "groups-of-momenta, scheduled-momentum (no momentum is in effect)" in line

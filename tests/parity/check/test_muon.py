@@ -20,6 +20,8 @@ from parity.features.check.optimizer import conclude
 from parity.features.check.orthogonal import of_muon, unrecorded
 from refimpl.optimizers import AdamW, Muon
 
+pytestmark = pytest.mark.usefixtures("few_situations")
+
 MATRICES = {"weight": (3, 11)}
 BOTH = {**MATRICES, "vector": (33,), "bias": (1,)}
 REFERENCE = Muon(lr=0.02, weight_decay=0.1)
