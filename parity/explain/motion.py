@@ -24,7 +24,8 @@ class Motion:
     in which the weights are stored. ``profile``: of the update's arithmetic. ``changes``: of each step, the
     hyper-parameters by name that are others than the optimizer's; nothing where none are. ``slack`` ``(K, …)``: how far
     from ``weights`` a step may have begun, where code moves them and comes back. ``calls`` ``(K,)``: the number of the
-    call of ``step()`` in which each step was made, some of which were without a gradient.
+    call of ``step()`` in which each step was made, some of which were without a gradient. ``sums``: of each step, what
+    an optimizer that shares numbers among all parameters is to find in the state (:func:`parity.explain.joint.joined`).
     """
 
     parameter: str
@@ -36,6 +37,7 @@ class Motion:
     changes: tuple[Mapping[str, Any], ...] = ()
     slack: Array | None = None
     calls: Array | None = None
+    sums: tuple[Mapping[str, Any], ...] = ()
 
 
 def rate_factor(design: Design, name: str) -> Array:

@@ -15,6 +15,7 @@ from refimpl.optimizers.ademamix import AdEMAMix
 from refimpl.optimizers.adopt import ADOPT
 from refimpl.optimizers.aggmo import AggMo
 from refimpl.optimizers.asgd import ASGD
+from refimpl.optimizers.dadapt_adam import DAdaptAdam
 from refimpl.optimizers.diffgrad import DiffGrad
 from refimpl.optimizers.lamb import LAMB
 from refimpl.optimizers.laprop import LaProp
@@ -25,6 +26,7 @@ from refimpl.optimizers.madgrad import MADGRAD
 from refimpl.optimizers.muon import Muon
 from refimpl.optimizers.nadam import NAdam
 from refimpl.optimizers.novograd import NovoGrad
+from refimpl.optimizers.prodigy import Prodigy
 from refimpl.optimizers.proximal_sgd import ProximalSGD
 from refimpl.optimizers.radam import RAdam
 from refimpl.optimizers.rmsprop import RMSprop
@@ -79,6 +81,8 @@ OPTIMIZERS = {
     "adamp": AdamP,
     "sgdp": SGDP,
     "stableadamw": StableAdamW,
+    "prodigy": Prodigy,
+    "dadapt_adam": DAdaptAdam,
 }
 
 __all__ = [
@@ -105,12 +109,14 @@ __all__ = [
     "Adamax",
     "Adan",
     "AggMo",
+    "DAdaptAdam",
     "DiffGrad",
     "LaProp",
     "Lion",
     "Muon",
     "NAdam",
     "NovoGrad",
+    "Prodigy",
     "ProximalSGD",
     "RAdam",
     "RMSprop",

@@ -210,6 +210,8 @@ OF_PAPERS = (
     "adamp",
     "sgdp",
     "stableadamw",
+    "prodigy",
+    "dadapt_adam",
 )
 """Optimizers that ``torch.optim`` does not have."""
 ELSEWHERE = {"sgd", "sgdw", "proximal_sgd", "sparse_adam", "muon"}

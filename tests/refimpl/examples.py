@@ -257,6 +257,32 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
             {"lr": 0.1},
             {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.3},
         ],
+        "prodigy": [
+            {"lr": 0.1},
+            {
+                "lr": 0.7,
+                "betas": (0.8, 0.9),
+                "beta3": 0.7,
+                "eps": 0.01,
+                "weight_decay": 0.3,
+                "d0": 0.03,
+                "d_coef": 1.5,
+                "growth_rate": 1.2,
+            },
+            {
+                "lr": 0.7,
+                "d0": 0.03,
+                "weight_decay": 0.3,
+                "decoupled_weight_decay": False,
+                "bias_correction": True,
+                "safeguard_warmup": True,
+            },
+        ],
+        "dadapt_adam": [
+            {"lr": 0.1},
+            {"lr": 0.7, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.3, "d0": 0.03, "growth_rate": 1.2},
+            {"lr": 0.7, "d0": 0.03, "weight_decay": 0.3, "decoupled_weight_decay": True, "bias_correction": True},
+        ],
     },
     "schedule": {
         "constant": [{}],
@@ -340,6 +366,8 @@ WITH_ROOTS |= {
     "adamp",
     "sgdp",
     "stableadamw",
+    "prodigy",
+    "dadapt_adam",
 }
 """Entries of any registry whose formula takes a root or an exponential, and so cannot run in rationals."""
 

@@ -12,6 +12,7 @@ from parity.errors import InputError
 from parity.features.check.examined import Examined
 from parity.features.check.held import BY_NAME, demanded
 from parity.features.check.identify import Identification, identify
+from parity.features.check.jointly import with_options
 from refimpl.optimizers import OPTIMIZERS
 from refimpl.types import Optimizer
 
@@ -63,11 +64,21 @@ def as_assumed(examined: Examined, key: str) -> Identification | Optimizer | Non
 
     None where the reference does not take what was asked, so that nothing can be assumed.
     """
+    if hasattr(OPTIMIZERS[key], "addends"):
+        return of_options_that_fit(examined, key)
     identity, _ = identify(examined, {key: OPTIMIZERS[key]})
     if identity is not None and not set(_changed(identity)) & set(examined.given):
         return identity
     try:
         return demanded(key, {}, {}, examined.given)
+    except InputError:
+        return None
+
+
+def of_options_that_fit(examined: Examined, key: str) -> Identification | Optimizer | None:
+    """The same of a reference that shares numbers among all parameters, which are replayed together."""
+    try:
+        return with_options(examined, key) or demanded(key, {}, {}, examined.given)
     except InputError:
         return None
 

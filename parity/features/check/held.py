@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
@@ -119,7 +120,8 @@ def _fits(name: str, value: Any, usual: Mapping[str, Any]) -> bool:
     """A default of the same kind as the reference's."""
     if name not in usual or value is None:
         return False
-    return _length(value) == _length(usual[name]) and not callable(value)
+    unlimited = isinstance(value, float) and math.isinf(value) and usual[name] is None
+    return _length(value) == _length(usual[name]) and not callable(value) and not unlimited
 
 
 def _length(value: Any) -> int:

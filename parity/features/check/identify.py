@@ -12,6 +12,7 @@ import numpy as np
 
 from parity.errors import InputError
 from parity.explain.feeds import Played
+from parity.explain.joint import joined
 from parity.explain.replay import replay
 from parity.explain.update.references import BEYOND, ReferenceFit, fit, shown
 from parity.features.check.examined import Examined
@@ -115,7 +116,8 @@ def _is(examined: Examined, held: Held) -> bool:
 
 def _stays(held: Held, played: Played, scalar: str) -> bool:
     """Whether no number of a run is refuted; the replay ends at the first one that is, which costs least."""
-    pieces = (p for motion in motions(played, "float64", scalar=scalar) for p in replay(held[motion.parameter], motion))
+    recorded = joined(held, motions(played, "float64", scalar=scalar))
+    pieces = (p for motion in recorded for p in replay(held[motion.parameter], motion))
     return not any(np.max(piece.share, initial=0) > 1 for piece in pieces)
 
 
@@ -157,7 +159,7 @@ def judge_with(held: Held, played: Played, dtype: str, scalar: str) -> Judgement
     share = np.zeros(max(len(gradient) for gradient in played.gradients.values()))
     disagreements: list[tuple[int, str]] = []
     bounded, count = 0, 0
-    for motion in motions(played, dtype, scalar=scalar):
+    for motion in joined(held, motions(played, dtype, scalar=scalar)):
         optimizer = held[motion.parameter]
         replayed = 0
         for k, piece in enumerate(replay(optimizer, motion)):

@@ -15,6 +15,7 @@ from typing import Any
 
 from parity.explain.feeds import decay_of, rate_of
 from parity.explain.finding import CheckVerdict, Diagnosis, Finding, JudgedDtype
+from parity.explain.joint import joined
 from parity.explain.replay import share_of
 from parity.explain.update.references import shown
 from parity.features.check import findings
@@ -245,9 +246,14 @@ def _unseen(held: Held, examined: Examined) -> tuple[str, ...]:
     for dtype, played in examined.dtypes.items():
         recorded = motions(played, dtype)
         others = [{name: other for name, _, other in variants(held[motion.parameter])} for motion in recorded]
-        pairs = list(zip(others, recorded, strict=True))
         names = dict.fromkeys(name for some in others for name in some) if hidden is None else hidden
-        hidden = [n for n in names if all(share_of(some[n], [motion]) <= 1 for some, motion in pairs if n in some)]
+        hidden = []
+        for name in names:
+            pairs = zip(others, recorded, strict=True)
+            rules = {m.parameter: some.get(name, held[m.parameter]) for some, m in pairs}
+            having = [m for some, m in zip(others, joined(rules, recorded), strict=True) if name in some]
+            if all(share_of(rules[motion.parameter], [motion]) <= 1 for motion in having):
+                hidden.append(name)
     return tuple(hidden or ())
 
 

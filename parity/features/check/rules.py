@@ -49,4 +49,6 @@ RULES: Mapping[str, str] = {
     "adamp": "AdamW without the part of the step along w, and with less decay, where g has none",
     "sgdp": "SGD without the part of the step along w, and with less decay, where g has none",
     "stableadamw": "AdamW with η/max(1, the root mean square of g/√v) of each parameter",
+    "prodigy": "Adam of d·g with the rate η·d, d: the largest ⟨g, w₀ − w⟩ summed up over ‖s‖₁, of all parameters",
+    "dadapt_adam": "Adam with the rate η·d, d: the largest sum of ⟨g, s/√v⟩ over ‖s‖₁, of all parameters",
 }
