@@ -27,10 +27,18 @@ OTHERS = 4
 """Roundings of a sum beside its additions."""
 
 
-def joined(held: Mapping[str, Optimizer], motions: Sequence[Motion], *, sums: str = "") -> list[Motion]:
+def joined(
+    held: Mapping[str, Optimizer],
+    motions: Sequence[Motion],
+    *,
+    kept: Mapping[str, Array] | None = None,
+    sums: str = "",
+) -> list[Motion]:
     """The motions, with the sums of all parameters in each step of those that are held to a joint optimizer.
 
-    ``sums``: the format that they are added up and kept in, where it is another than that of scalars.
+    ``kept``: shared numbers that the code itself had after each call ``(K,)``, by key: where one lies within the bound
+    of the reference's, the next steps go on from it, so that errors of the distance do not pile up. ``sums``: the
+    format that sums are added up and kept in, where it is another than that of scalars.
     """
     joint = {motion.parameter: motion for motion in motions if isinstance(held[motion.parameter], Joint)}
     if not joint:
@@ -38,7 +46,7 @@ def joined(held: Mapping[str, Optimizer], motions: Sequence[Motion], *, sums: st
     alongs = {name: Along(held[name], motion) for name, motion in joint.items()}
     found: dict[str, list[Mapping[str, Any]]] = {name: [] for name in joint}
     states: dict[str, Mapping[str, Any]] = {name: along.start() for name, along in alongs.items()}
-    for present in _calls(joint):
+    for call, present in _calls(joint):
         rules = {name: alongs[name].in_effect(present.get(name, 0)) for name in joint}
         params = {name: alongs[name].before(k) for name, k in present.items()}
         given = {name: alongs[name].given(k) for name, k in present.items()}
@@ -50,19 +58,31 @@ def joined(held: Mapping[str, Optimizer], motions: Sequence[Motion], *, sums: st
             own, shared = states[name], rules[name].shared
             new = {key: value for key, value in ready[name].items() if key not in own or key in shared}
             found[name].append(new)
-        states |= {name: alongs[name].kept(state) for name, state in made.items()}
+        own_numbers = {key: values[call] for key, values in (kept or {}).items() if call < len(values)}
+        for name, state in made.items():
+            states[name] = alongs[name].kept(state) | _within(own_numbers, state, rules[name].shared)
     return [replace(m, sums=tuple(found[m.parameter])) if m.parameter in joint else m for m in motions]
 
 
-def _calls(joint: Mapping[str, Motion]) -> Iterator[dict[str, int]]:
-    """Of each call of ``step()`` the parameters that had a gradient, and which of their steps was made in it."""
+def _calls(joint: Mapping[str, Motion]) -> Iterator[tuple[int, dict[str, int]]]:
+    """Each call of ``step()`` with the parameters that had a gradient, and which of their steps was made in it."""
     last = max(len(motion.gradient.value) for motion in joint.values())
     calls: dict[int, dict[str, int]] = {}
     for name, motion in joint.items():
         own: Array = np.arange(last - len(motion.gradient.value), last) if motion.calls is None else motion.calls
         for k in range(steps_of(motion)):
             calls.setdefault(int(own[k]), {})[name] = k
-    return (calls[call] for call in sorted(calls))
+    return ((call, calls[call]) for call in sorted(calls))
+
+
+def _within(numbers: Mapping[str, float], state: Mapping[str, Any], shared: Sequence[str]) -> dict[str, Any]:
+    """The shared numbers that the code had, exact, where they lie within the bound of the reference's."""
+    exact: dict[str, Any] = {}
+    for key, number in numbers.items():
+        mine = state.get(key)
+        if key in shared and isinstance(mine, Bounded) and np.all(np.abs(mine.value - number) <= mine.error):
+            exact[key] = Bounded(np.full(mine.shape, number), 0, mine.profile, scalar=True)
+    return exact
 
 
 def _kept_in(

@@ -112,7 +112,9 @@ def _overwritten(optimizer: Optimizer, schedule: Schedule) -> set[str]:
     """The hyper-parameters that have no effect because the schedule has values of its own for them."""
     base = hyper_parameters(optimizer)
     moved = schedule.at(0, base)
-    doubled = schedule.at(0, {name: value if isinstance(value, tuple) else 2 * value for name, value in base.items()})
+    doubled = schedule.at(
+        0, {name: value if value is None or isinstance(value, tuple) else 2 * value for name, value in base.items()}
+    )
     return {name for name in moved if not isinstance(moved[name], tuple) and moved[name] == doubled[name]}
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from parity.errors import Option, OptionError, nearest
 from parity.explain.feeds import Played
+from parity.explain.joint import joined
 from parity.explain.motion import Motion
 from parity.features.check.examined import Examined
 from refimpl.arithmetic.bounded import Bounded, Profile
@@ -161,6 +162,11 @@ def motions(played: Played, dtype: str, *, scalar: str = "float64") -> list[Moti
         )
         for name, weights in played.weights.items()
     ]
+
+
+def recorded(held: Mapping[str, Any], played: Played, dtype: str, *, scalar: str = "float64") -> list[Motion]:
+    """Every parameter of a run, with the sums over all of them where it is held to a reference that asks for such."""
+    return joined(held, motions(played, dtype, scalar=scalar), kept=played.kept)
 
 
 def counts_calls(held: Mapping[str, Any]) -> bool:

@@ -28,12 +28,17 @@ def is_joint(held: Held) -> bool:
     return any(isinstance(optimizer, Joint) for optimizer in held.values())
 
 
+def downhill(examined: Examined) -> list[Played]:
+    """The run in which an estimated distance grows, where the class was fed it."""
+    return [examined.runs["downhill"]] if "downhill" in examined.runs else []
+
+
 def with_options(examined: Examined, key: str) -> Identification | None:
     """The reference with the numbers asked for and those of its options that fit; None where none do."""
     asked: Any = demanded(key, {}, {}, examined.given)
     for changes in combinations_of(type(asked), vars(asked)):
         held = dict.fromkeys(examined.parameters, replace(asked, **changes))
-        if judge(held, examined.runs["drawn"], "float64").share <= 1:
+        if all(judge(held, played, "float64").share <= 1 for played in (examined.runs["drawn"], *downhill(examined))):
             optimizer = held[examined.parameters[0]]
             fit = ReferenceFit(name=key, optimizer=optimizer, changed=tuple(changes), fits=True)
             return Identification(fit=fit, held=held)
@@ -43,8 +48,8 @@ def with_options(examined: Examined, key: str) -> Identification | None:
 def of_joint(held: Held, played: Played, first: str) -> Finding:
     """What was executed in the place of the reference, proven; or that the update is not that of it."""
     recorded = motions(played, "float64")
-    for id, text, change, other, sums in _others(held):
-        share = max(share_of(other[motion.parameter], [motion]) for motion in joined(other, recorded, sums=sums))
+    for id, text, change, other, how in _others(held, played):
+        share = max(share_of(other[motion.parameter], [motion]) for motion in joined(other, recorded, **how))
         if share <= 1:
             evidence = f"so all recorded weights lie within their bounds, at most {share:.2g} of them used; {first}"
             return Finding(id=id, text=text, evidence=evidence, change=change)
@@ -58,21 +63,25 @@ def of_joint(held: Held, played: Played, first: str) -> Finding:
     )
 
 
-def _others(held: Held) -> Iterator[tuple[str, str, str, Held, str]]:
-    """Id, text, advice, the optimizers that the run may be of instead, and the format that their sums are kept in."""
+def _others(held: Held, played: Played) -> Iterator[tuple[str, str, str, Held, dict[str, Any]]]:
+    """Id, text, advice, the optimizers that the run may be of instead, and how their sums are to be taken."""
     rule: Any = next(iter(held.values()))
-    alone = dict.fromkeys(held, rule)
+    alone, own = dict.fromkeys(held, rule), {"kept": played.kept}
     if alone != held:
         text = "every group is stepped with the numbers of the first one"
-        yield "numbers-of-the-first-group", text, "read the numbers of a parameter from its own group", alone, ""
+        yield "numbers-of-the-first-group", text, "read the numbers of a parameter from its own group", alone, own
     options = {f.name: getattr(rule, f.name) for f in fields(rule)}
     for changes in combinations_of(type(rule), options):
         if changes:
             said = ", ".join(f"{n} = {value!r} is executed, {options[n]!r} was asked" for n, value in changes.items())
             other = {name: _with(optimizer, changes) for name, optimizer in held.items()}
-            yield f"option-{'-'.join(changes)}", said, f"use {' and '.join(changes)} as asked", other, ""
+            yield f"option-{'-'.join(changes)}", said, f"use {' and '.join(changes)} as asked", other, own
     text = "the sums over all parameters are kept in float32, whatever format the parameters have"
-    yield "float32-sums", text, "keep them as Python numbers, or in the format of the parameters", held, "float32"
+    advice = "keep them as Python numbers, or in the format of the parameters"
+    yield "float32-sums", text, advice, held, own | {"sums": "float32"}
+    if kept := ", ".join(key for key in rule.shared if key in played.kept):
+        text = f"the {kept} that its group keeps is not what it steps with"
+        yield "distance-kept", text, f"step with the {kept} of the group", held, {}
 
 
 def _with(optimizer: Any, changes: Mapping[str, Any]) -> Optimizer:

@@ -18,11 +18,10 @@ import numpy as np
 
 from parity.explain.feeds import Played
 from parity.explain.finding import Finding
-from parity.explain.joint import joined
 from parity.explain.replay import field_of, replay, steps_of, with_fields
 from parity.features.check import findings
 from parity.features.check.examined import Examined
-from parity.features.check.held import counts_calls, motions
+from parity.features.check.held import counts_calls, recorded
 from parity.features.check.identify import Held, Judgement, first_of
 from parity.features.check.life.lived import Lived
 from refimpl.types import Optimizer
@@ -209,7 +208,7 @@ def _judge(held: Held, played: Played, dtype: str, *, float32: bool) -> tuple[Ju
 def _replayed(held: Held, played: Played, dtype: str, scalar: str) -> tuple[Judgement, bool]:
     share, count, bounded = np.zeros(max(map(len, played.gradients.values()))), 0, 0
     disagreements: list[tuple[int, str]] = []
-    for motion in joined(held, motions(played, dtype, scalar=scalar)):
+    for motion in recorded(held, played, dtype, scalar=scalar):
         late = played.late.get(motion.parameter, 0)
         for k, piece in enumerate(replay(held[motion.parameter], motion), start=late):
             worst = float(np.max(piece.share, initial=0))
