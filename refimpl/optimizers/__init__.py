@@ -4,6 +4,7 @@ from refimpl.optimizers.adabelief import AdaBelief
 from refimpl.optimizers.adabound import AdaBound
 from refimpl.optimizers.adadelta import Adadelta
 from refimpl.optimizers.adafactor import Adafactor
+from refimpl.optimizers.adafactor_paper import AdafactorPaper
 from refimpl.optimizers.adagrad import Adagrad
 from refimpl.optimizers.adam import Adam
 from refimpl.optimizers.adamax import Adamax
@@ -83,6 +84,7 @@ OPTIMIZERS = {
     "stableadamw": StableAdamW,
     "prodigy": Prodigy,
     "dadapt_adam": DAdaptAdam,
+    "adafactor_paper": AdafactorPaper,
 }
 
 __all__ = [
@@ -102,6 +104,7 @@ __all__ = [
     "AdaMod",
     "Adadelta",
     "Adafactor",
+    "AdafactorPaper",
     "Adagrad",
     "Adam",
     "AdamP",

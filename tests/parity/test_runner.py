@@ -212,6 +212,7 @@ OF_PAPERS = (
     "stableadamw",
     "prodigy",
     "dadapt_adam",
+    "adafactor_paper",
 )
 """Optimizers that ``torch.optim`` does not have."""
 ELSEWHERE = {"sgd", "sgdw", "proximal_sgd", "sparse_adam", "muon"}

@@ -257,6 +257,20 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
             {"lr": 0.1},
             {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.3},
         ],
+        "adafactor_paper": [
+            {"lr": 0.1},
+            {
+                "lr": 0.1,
+                "eps": (0.02, 0.3),
+                "clip_threshold": 0.7,
+                "decay_rate": -0.6,
+                "beta1": 0.8,
+                "weight_decay": 0.3,
+                "relative_step": False,
+            },
+            {"lr": 0.1, "eps": (0.02, 0.3), "scale_parameter": False, "warmup_init": True},
+            {"lr": 0.1, "eps": (0.02, 0.3), "weight_decay": 0.3, "min_dim_size_to_factor": 9},
+        ],
         "prodigy": [
             {"lr": 0.1},
             {
@@ -368,6 +382,7 @@ WITH_ROOTS |= {
     "stableadamw",
     "prodigy",
     "dadapt_adam",
+    "adafactor_paper",
 }
 """Entries of any registry whose formula takes a root or an exponential, and so cannot run in rationals."""
 

@@ -105,7 +105,7 @@ def conclude(
             if isinstance(held, Identification)
             else _against(examined, held)
         )
-        return replace(of, notes=(why_assumed(of_name, why, held), *of.notes))
+        return replace(of, notes=(why_assumed(why, held, examined.given), *of.notes))
     identity, nearest = identify(examined)
     if identity is not None:
         return _held_to(examined, identity.held, identity.text, identity=identity)

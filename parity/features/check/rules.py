@@ -23,6 +23,7 @@ RULES: Mapping[str, str] = {
     "rprop": "steps of a size of its own for each element, by the sign of g",
     "asgd": "w ← w·(1 − lambd·η) − η·g with a rate that falls",
     "adafactor": "w ← w − η·max(ε, rms w)·g/√v, v of a matrix from the means of its rows and columns",
+    "adafactor_paper": "Adafactor with g² + ε₁ in its means, a rate that is relative or not, and a decay of that rate",
     "muon": "matrices move by their momentum with all singular values made 1",
     "lion": "w ← w·(1 − ηλ) − η·sign(β₁m + (1 − β₁)·g), m ← β₂m + (1 − β₂)·g",
     "lamb": "Adam's step + λw, times ‖w‖/‖step‖ of each parameter",

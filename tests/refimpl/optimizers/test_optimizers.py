@@ -14,7 +14,7 @@ import pytest
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.arithmetic.lift import align, lift, map_numbers
-from refimpl.optimizers import LARS, Muon, Prodigy
+from refimpl.optimizers import LARS, AdafactorPaper, Muon, Prodigy
 from refimpl.stepping import is_zero
 
 Array = npt.NDArray[Any]
@@ -168,7 +168,7 @@ def test_without_weight_decay_the_weights_never_reach_the_averages(every_optimiz
     param, gradients = material()
     param[:, :, 0] = np.inf
     for label, optimizer in every_optimizer.items():
-        if isinstance(optimizer, LARS | Prodigy):
+        if isinstance(optimizer, AdafactorPaper | LARS | Prodigy):
             continue  # a step of which is as long as the weights are, or as far as they have come
         free = replace(optimizer, weight_decay=0.0) if hasattr(optimizer, "weight_decay") else optimizer
         with np.errstate(invalid="ignore"):
