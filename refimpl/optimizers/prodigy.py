@@ -19,9 +19,9 @@ denominator, where the package has Dε, of the distance that was just found; (2)
 and no 1/d₀, which cancel in d̂; (3) β₃ = √β₂ in the paper, which is the default; κ, q, the decay, ``bias_correction``
 and ``safeguard_warmup`` are the package's.
 
-With ``bias_correction`` γ has the correction in the decay, too, where AdamW has none; so it is in all published code.
-``optax`` is the same with ``bias_correction=True``. ``pytorch-optimizer`` is the same but for r and ‖s‖₁, which are
-float32 there.
+With ``bias_correction`` γ has the correction in the decay, too, where AdamW has none: so it is in ``prodigyopt`` and in
+``optax``, which is the same with ``bias_correction=True``. ``pytorch-optimizer`` is the same but for r and ‖s‖₁, which
+are float32 there.
 """
 
 from __future__ import annotations
