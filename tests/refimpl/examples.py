@@ -6,6 +6,7 @@ from typing import Any
 
 from refimpl.penalties import L1, L2, ElasticNet
 from refimpl.schedules import Exponential, Linear, Polynomial
+from tests.refimpl.more_examples import NUMBERS_OF_ALL
 
 EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
     "loss": {
@@ -257,46 +258,7 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
             {"lr": 0.1},
             {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.3},
         ],
-        "adafactor_paper": [
-            {"lr": 0.1},
-            {
-                "lr": 0.1,
-                "eps": (0.02, 0.3),
-                "clip_threshold": 0.7,
-                "decay_rate": -0.6,
-                "beta1": 0.8,
-                "weight_decay": 0.3,
-                "relative_step": False,
-            },
-            {"lr": 0.1, "eps": (0.02, 0.3), "scale_parameter": False, "warmup_init": True},
-            {"lr": 0.1, "eps": (0.02, 0.3), "weight_decay": 0.3, "min_dim_size_to_factor": 9},
-        ],
-        "prodigy": [
-            {"lr": 0.1},
-            {
-                "lr": 0.7,
-                "betas": (0.8, 0.9),
-                "beta3": 0.7,
-                "eps": 0.01,
-                "weight_decay": 0.3,
-                "d0": 0.03,
-                "d_coef": 1.5,
-                "growth_rate": 1.2,
-            },
-            {
-                "lr": 0.7,
-                "d0": 0.03,
-                "weight_decay": 0.3,
-                "decoupled_weight_decay": False,
-                "bias_correction": True,
-                "safeguard_warmup": True,
-            },
-        ],
-        "dadapt_adam": [
-            {"lr": 0.1},
-            {"lr": 0.7, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.3, "d0": 0.03, "growth_rate": 1.2},
-            {"lr": 0.7, "d0": 0.03, "weight_decay": 0.3, "decoupled_weight_decay": True, "bias_correction": True},
-        ],
+        **NUMBERS_OF_ALL,
     },
     "schedule": {
         "constant": [{}],
