@@ -254,10 +254,6 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
             {"lr": 0.1, "momentum": 0.7, "weight_decay": 0.3, "nesterov": True},
             {"lr": 0.03, "momentum": 0.2, "dampening": 0.5, "delta": 3.0, "project_buffer": True},
         ],
-        "stableadamw": [
-            {"lr": 0.1},
-            {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.3},
-        ],
         **NUMBERS_OF_ALL,
     },
     "schedule": {

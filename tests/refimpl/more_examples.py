@@ -1,4 +1,4 @@
-"""Constructor arguments of optimizers that see a whole array, or all of them, as ``examples.py`` has those of others."""
+"""Constructor arguments of optimizers that see a whole array, or all of them, beside ``examples.py``."""
 
 from __future__ import annotations
 
@@ -44,5 +44,9 @@ NUMBERS_OF_ALL: dict[str, list[dict[str, Any]]] = {
         {"lr": 0.1},
         {"lr": 0.7, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.3, "d0": 0.03, "growth_rate": 1.2},
         {"lr": 0.7, "d0": 0.03, "weight_decay": 0.3, "decoupled_weight_decay": True, "bias_correction": True},
+    ],
+    "stableadamw": [
+        {"lr": 0.1},
+        {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.3},
     ],
 }

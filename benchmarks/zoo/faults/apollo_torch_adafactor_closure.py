@@ -11,7 +11,7 @@ optimizer = GaLoreAdafactor([w], lr=0.1, relative_step=False, scale_parameter=Fa
 
 def closure() -> torch.Tensor:
     loss = (w * w).sum()
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     return loss
 
 

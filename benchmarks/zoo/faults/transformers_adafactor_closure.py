@@ -11,7 +11,7 @@ optimizer = Adafactor([w], lr=0.1, relative_step=False, scale_parameter=False)
 
 def closure() -> torch.Tensor:
     loss = (w * w).sum()
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     return loss
 
 
