@@ -6,7 +6,8 @@
         ŷ   = model(params, X_B)                       with the step's mask, where the model drops units
         g_i = ∂J/∂params on the batch                  or on the micro-batches of a window
         g_i ← clip(g_i)                                of the parameters that are not frozen, where it is asked for
-        (params, state) ← optimizer.step(params, g, state)      with the schedule's hyper-parameters
+        (params, state) ← optimizer.step(params, g, state)      with the schedule's hyper-parameters, and with the sums
+                                                                over all parameters, where it asks for such
         e_i ← ema(e_i, params)                         where an average of the weights is asked for
 
 Data, initial weights and the order of batches are arguments, so that every framework is given the same.
@@ -27,6 +28,7 @@ from refimpl.batches import Order
 from refimpl.clipping import Clip
 from refimpl.errors import ParameterError, ShapeError
 from refimpl.freezing import Freeze, live
+from refimpl.joint import together
 from refimpl.problem import Problem
 from refimpl.ranges import number_fields
 from refimpl.reductions import norm
@@ -138,7 +140,8 @@ def train(
             gradient |= {name: np.zeros_like(gradient[name]) for name in frozen}
             gradient = gradient if clip is None else clip(gradient)
             moved = [name for name in params if name not in frozen]
-            stepped = {name: optimizers[name].step(params[name], gradient[name], state[name]) for name in moved}
+            ready = together(optimizers, {name: params[name] for name in moved}, gradient, state)
+            stepped = {name: optimizers[name].step(params[name], gradient[name], ready[name]) for name in moved}
             params = {**params, **{name: param for name, (param, _) in stepped.items()}}
             state = {**state, **{name: new for name, (_, new) in stepped.items()}}
             averages = {name: each(averages.get(name), params[name]) for name, each in emas.items()}

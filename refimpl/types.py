@@ -132,6 +132,18 @@ class Optimizer(Protocol):
         """The parameter and the state after one step."""
 
 
+@runtime_checkable
+class Joint(Optimizer, Protocol):
+    """An optimizer that shares numbers among all arrays, made of sums over all of them (:mod:`refimpl.joint`)."""
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """The keys of the state that are the same for all arrays, ``(runs,)`` each."""
+
+    def addends(self, param: Array, grad: Array, state: State) -> dict[str, Array]:
+        """What one array adds to each sum in this step, ``(runs,)``; ``step`` takes the sums from its state."""
+
+
 class Schedule(Protocol):
     """Hyper-parameters as a function of how often the schedule was advanced."""
 

@@ -61,6 +61,7 @@ def _entries(package: str, module: str, rows: Sequence[tuple[str, str, str, str]
 
 LR = "lr=0.01"
 BOTH = "lr=0.01 weight_decay=0.1"
+FIXED = "relative_step=False, scale_parameter=False"
 MOMENTUM = "lr=0.01 momentum=0.9 weight_decay=0.1"
 
 CATALOGUE: list[Entry] = [
@@ -80,7 +81,7 @@ CATALOGUE: list[Entry] = [
             ("RAdamLegacy", "RAdam, decoupled", BOTH, "radam(decoupled_weight_decay=True)"),
             ("RMSpropTF", "RMSprop as TensorFlow does", MOMENTUM, "rmsprop"),
             ("SGDW", "SGD, decoupled", MOMENTUM, "sgdw"),
-            ("Adafactor", "Adafactor of fairseq", BOTH, ""),
+            ("Adafactor", "Adafactor of fairseq", BOTH, f"adafactor_paper({FIXED})"),
             ("AdafactorBigVision", "Adafactor of Big Vision", BOTH, ""),
             ("AdamP", "AdamP", BOTH, "adamp"),
             ("Adopt", "ADOPT", BOTH, "adopt(clip_exponent=0.333)"),
@@ -117,14 +118,19 @@ CATALOGUE: list[Entry] = [
             ("ScheduleFreeAdamW", "schedule-free AdamW", BOTH, "schedule_free_adamw"),
             ("AdamC", "AdamW, decay × η/η_max", BOTH, ""),
             ("AdaBound", "AdaBound", BOTH, "adabound(decoupled_weight_decay=True, base_lr=0.01, eps_root=1e-15)"),
-            ("AdaFactor", "Adafactor", f"{BOTH} relative_step=False scale_parameter=False", ""),
+            (
+                "AdaFactor",
+                "Adafactor, momentum in bfloat16",
+                f"{BOTH} relative_step=False scale_parameter=False",
+                "adafactor_paper(beta1=0.9)",
+            ),
             ("AdEMAMix", "AdEMAMix", BOTH, "ademamix(decoupled_weight_decay=False)"),
             ("ADOPT", "ADOPT", BOTH, "adopt(clip='steps')"),
             ("AggMo", "AggMo", BOTH, "aggmo"),
             ("DiffGrad", "diffGrad", BOTH, "diffgrad(eps_root=1e-15, decoupled_weight_decay=True)"),
             ("LaProp", "LaProp", BOTH, "laprop"),
             ("MADGRAD", "MADGRAD", BOTH, "madgrad"),
-            ("Prodigy", "Prodigy", "weight_decay=0.1", ""),
+            ("Prodigy", "Prodigy", "weight_decay=0.1", "prodigy"),
             ("SignSGD", "signSGD", MOMENTUM, "sign_sgd"),
             ("StableAdamW", "AdamW, updates clipped", BOTH, "stableadamw"),
             ("Tiger", "Tiger", BOTH, "sign_sgd(momentum=0.965)"),
@@ -155,7 +161,7 @@ CATALOGUE: list[Entry] = [
             ("QHM", "SGD, dampened, where ν = 1", f"{MOMENTUM} nu=1.0", "sgd(lr=0.001)"),
             ("RAdam", "RAdam, decoupled", BOTH, "radam(decoupled_weight_decay=True)"),
             ("SGDW", "SGD, decoupled", MOMENTUM, "sgdw"),
-            ("Adafactor", "Adafactor", f"{BOTH} relative_step=False scale_parameter=False", ""),
+            ("Adafactor", "Adafactor", f"{BOTH} relative_step=False scale_parameter=False", "adafactor_paper"),
             ("AdamP", "AdamP", BOTH, "adamp"),
             ("AdaBound", "AdaBound", BOTH, "adabound(base_lr=0.01)"),
             ("AggMo", "AggMo", BOTH, "aggmo"),
@@ -241,7 +247,7 @@ CATALOGUE: list[Entry] = [
         [
             ("GaLoreAdamW", "AdamW where no rank is given", f"{BOTH} eps=1e-30", "adamw"),
             ("APOLLOAdamW", "AdamW where no rank is given", f"{BOTH} eps=1e-30", "adamw"),
-            ("GaLoreAdafactor", "Adafactor", f"{BOTH} relative_step=False scale_parameter=False", ""),
+            ("GaLoreAdafactor", "Adafactor", f"{BOTH} relative_step=False scale_parameter=False", "adafactor_paper"),
         ],
     ),
     *_entries("muon-optimizer", "muon", [("SingleDeviceMuon", "Muon", BOTH, "muon")]),
@@ -249,7 +255,7 @@ CATALOGUE: list[Entry] = [
         "prodigyopt",
         "prodigyopt",
         [
-            ("Prodigy", "Prodigy", "weight_decay=0.1", ""),
+            ("Prodigy", "Prodigy", "weight_decay=0.1", "prodigy"),
             (
                 "Prodigy",
                 "AdamW where d stays 1",
@@ -263,7 +269,7 @@ CATALOGUE: list[Entry] = [
         "dadaptation",
         [
             ("DAdaptSGD", "D-adaptation", MOMENTUM, ""),
-            ("DAdaptAdam", "D-adaptation", BOTH, ""),
+            ("DAdaptAdam", "D-adaptation", BOTH, "dadapt_adam"),
             ("DAdaptLion", "D-adaptation", BOTH, ""),
             ("DAdaptAdan", "D-adaptation", BOTH, ""),
             ("DAdaptAdaGrad", "D-adaptation", BOTH, ""),
@@ -288,7 +294,7 @@ CATALOGUE: list[Entry] = [
     *_entries(
         "transformers",
         "transformers.optimization",
-        [("Adafactor", "Adafactor of fairseq", f"{BOTH} relative_step=False scale_parameter=False", "")],
+        [("Adafactor", "Adafactor of fairseq", f"{BOTH} relative_step=False scale_parameter=False", "adafactor_paper")],
     ),
     *_entries(
         "torch",

@@ -101,6 +101,27 @@ DOCUMENTED = (
         words="the same words",
     ),
     Documented(
+        package="prodigyopt",
+        classes=("Prodigy",),
+        explains=("numbers-of-the-first-group",),
+        what="β₁ and β₂ of every group are those of the first one",
+        words="by its code, which is the authors': `group = self.param_groups[0]`",
+    ),
+    Documented(
+        package="dadaptation",
+        classes=("DAdaptAdam",),
+        explains=("numbers-of-the-first-group",),
+        what="the same",
+        words="by its code, as there",
+    ),
+    Documented(
+        package="pytorch_optimizer",
+        classes=("AdaFactor",),
+        explains=("update",),
+        what="the momentum is kept in bfloat16",
+        words="its argument `momentum_dtype`, “Data type for the optional momentum buffer”",
+    ),
+    Documented(
         package="dadaptation",
         classes=("DAdaptSGD",),
         explains=("lr-other",),

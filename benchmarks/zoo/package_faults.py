@@ -135,6 +135,16 @@ FAULTS = (
         contradicts="torch's groups have an lr each; the package of Prodigy's authors refuses such groups",
     ),
     Fault(
+        id="pytorch_optimizer_prodigy_float32",
+        package="pytorch_optimizer",
+        classes=("Prodigy",),
+        explains=("float32-sums",),
+        title="Prodigy keeps its sums over all parameters in float32, whatever the dtype of the parameters",
+        where="`optimizer/prodigy.py:193` and `:206`: `torch.tensor([0.0])`",
+        measured="float64, gradient 0.3 twice, d₀ = 0.001: 0.00158153276, not 0.00158153265",
+        contradicts=f"{ROUNDED}; the package of Prodigy's authors keeps Python numbers",
+    ),
+    Fault(
         id="pytorch_optimizer_overwrites_grad",
         package="pytorch_optimizer",
         classes=(

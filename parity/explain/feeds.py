@@ -11,12 +11,13 @@ differ in one thing only, so that what a step depends on can be said where no re
     gradients    plain, times c                     one element    plain, another gradient of it
     weights      plain, times c                     other weights  plain, c times newly drawn ones
     decay        plain with a decay, also with the weights times c and with other ones
+    downhill     as drawn, but for gradients that lead the same way for long, so that an estimated distance grows
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,8 @@ FACTORS = (1.0, 0.5, 2.0, 0.25)
 """Times the rate asked for, in each quarter of the run: powers of two, which round nothing."""
 USUAL_DECAY = 0.1
 """λ, where the check has to choose one."""
+DRAWN = 1 / 16
+"""Of gradients that lead downhill, the share that is drawn."""
 SCALE = 1024.0
 """A power of two, so that scaling rounds nothing."""
 
@@ -60,6 +63,7 @@ class Played:
     were others than at the start. ``slack``: as of a :class:`~parity.explain.motion.Motion`.
     ``numbers``: of each parameter and step, the number of the call of ``step()`` in which it was made.
     ``products``: of each call, the products of matrices that were made in it; none where they were not recorded.
+    ``kept``: numbers of the first group after each call, ``(K,)`` by key.
     """
 
     weights: Mapping[str, Array]
@@ -72,6 +76,7 @@ class Played:
     slack: Mapping[str, Array] = field(default_factory=dict)
     numbers: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     products: tuple[tuple[Product, ...], ...] = ()
+    kept: Mapping[str, Array] = field(default_factory=dict)
 
     def moves(self, name: str) -> Array:
         """Δw_k ``(K, …)``."""
@@ -93,6 +98,13 @@ def judged(shapes: Mapping[str, tuple[int, ...]], *, late: int = LATE, **hyper: 
     start = drawn({**shapes, "twin": shapes["weight"], "late": (2, 5)})
     factor = tuple(FACTORS[k * len(FACTORS) // STEPS] for k in range(STEPS))
     return Feed(weights=start.weights, gradients=start.gradients, hyper=hyper, factor=factor, late={"late": late})
+
+
+def downhill(shapes: Mapping[str, tuple[int, ...]], *, late: int = LATE) -> Feed:
+    """As what a class is judged by; the gradients are the weights at the start, and a little that is drawn."""
+    feed = judged(shapes, late=late)
+    gradients = {n: feed.weights[n] + DRAWN * gradient for n, gradient in feed.gradients.items()}
+    return replace(feed, gradients=gradients)
 
 
 def feeds(
@@ -124,6 +136,7 @@ def feeds(
         yield "decay, weights", feed(few, heavier, weight_decay=lam)
         yield "decay, other weights", feed(few, other, weight_decay=lam)
     yield "one element", feed(_with_other_element(few))
+    yield "downhill", downhill(shapes, late=late)
     if lr is not None:
         yield "plain 2η", feed(few, lr=2 * lr)
 

@@ -27,6 +27,8 @@ class Motion:
     from ``weights`` a step may have begun, where code moves them and comes back. ``calls`` ``(K,)``: the number of the
     call of ``step()`` in which each step was made, some of which were without a gradient. ``products``: of each step,
     the products of matrices that were made in it; none where they were not recorded.
+    call of ``step()`` in which each step was made, some of which were without a gradient. ``sums``: of each step, what
+    an optimizer that shares numbers among all parameters is to find in the state (:func:`parity.explain.joint.joined`).
     """
 
     parameter: str
@@ -39,6 +41,7 @@ class Motion:
     slack: Array | None = None
     calls: Array | None = None
     products: tuple[tuple[Product, ...], ...] = ()
+    sums: tuple[Mapping[str, Any], ...] = ()
 
 
 def rate_factor(design: Design, name: str) -> Array:

@@ -21,7 +21,7 @@ from parity.explain.pattern import which
 from parity.explain.readings import all_rows, nearest_loss, spacings, usual_loss
 from parity.judge.undecidable import unseen
 from parity.step.after import replayed
-from parity.step.design import Design
+from parity.step.design import Design, joining
 from parity.step.engine import Engine, under
 from parity.step.expected import Expected, Quantity, expect, in_use
 from parity.step.free import simulate
@@ -81,7 +81,8 @@ def replay(design: Design, recording: Recording, marks: Array) -> Replay:
         return design.after(name, k, engine.optimizer(design, name, np.array([k]), update), param, given, state)
 
     updates = []
-    for k, made in enumerate(replayed(design.steps, before, gradient, step)):
+    join = joining(design, lambda name, k: engine.optimizer(design, name, np.array([k]), update))
+    for k, made in enumerate(replayed(design.steps, before, gradient, step, join=join)):
         if (report := report_after.get(k + 1)) is not None:
             now = slice(report, report + 1)
             for name, weights in recording.weights.items():

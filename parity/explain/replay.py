@@ -92,32 +92,55 @@ def replay_state(optimizer: Optimizer, motion: Motion, key: str, kept: Array) ->
 
 def _replayed(optimizer: Optimizer, motion: Motion) -> Iterator[tuple[Any, Mapping[str, Any]]]:
     """The weights and the state of the reference after each step."""
-    arithmetic, weights, gradient = Rounding(motion.profile), motion.weights, motion.gradient
-    optimizer = staged(optimizer, motion.products)
-    lifted = arithmetic.hyper(optimizer, weights.ndim)
+    along = Along(staged(optimizer, motion.products), motion)
     states: list[Mapping[str, Any]] = []
 
     def step(_: str, k: int, param: Any, given: Any, state: Any) -> tuple[Any, Any]:
-        in_effect = lifted
         if motion.calls is not None:
-            state = called(lifted, param, state, int(motion.calls[k]))
-        if motion.changes and motion.changes[k]:
-            in_effect = arithmetic.hyper(with_fields(optimizer, motion.changes[k]), weights.ndim)
-        param, state = after(_at_bounded_rate(in_effect, motion, k), param, given, state)
-        states[:] = [_kept(state, motion)]
+            state = called(along.lifted, param, state, int(motion.calls[k]))
+        if motion.sums:
+            state = {**state, **motion.sums[k]}
+        param, state = after(along.in_effect(k), param, given, state)
+        states[:] = [along.kept(state)]
         return param, states[0]
 
-    start: Any = _kept(lifted.init(arithmetic.tensor(weights[:1])), motion)
-    given = Bounded(gradient.value, gradient.error, motion.profile)
-
-    def before(k: int) -> Any:
-        param = arithmetic.tensor(weights[k : k + 1])
-        if motion.slack is None:
-            return param
-        return Bounded(param.value, np.asarray(motion.slack[k : k + 1], param.value.dtype), motion.profile)
-
-    for param in _along(motion, before, lambda k: given[k : k + 1], step, start):
+    for param in _along(motion, along.before, along.given, step, along.start()):
         yield param, states[0]
+
+
+class Along:
+    """What each step of a motion begins with, in running-error arithmetic, for an optimizer."""
+
+    def __init__(self, optimizer: Optimizer, motion: Motion) -> None:
+        self.optimizer, self.motion, self.arithmetic = optimizer, motion, Rounding(motion.profile)
+        self.lifted = self.arithmetic.hyper(optimizer, motion.weights.ndim)
+        self._gradient = Bounded(motion.gradient.value, motion.gradient.error, motion.profile)
+
+    def start(self) -> dict[str, Any]:
+        """The state before the first step."""
+        return self.kept(self.lifted.init(self.before(0)))
+
+    def in_effect(self, k: int) -> Any:
+        """The optimizer with the hyper-parameters of a step."""
+        motion, in_effect = self.motion, self.lifted
+        if motion.changes and motion.changes[k]:
+            in_effect = self.arithmetic.hyper(with_fields(self.optimizer, motion.changes[k]), motion.weights.ndim)
+        return _at_bounded_rate(in_effect, motion, k)
+
+    def before(self, k: int) -> Any:
+        """The weights."""
+        param = self.arithmetic.tensor(self.motion.weights[k : k + 1])
+        if self.motion.slack is None:
+            return param
+        return Bounded(param.value, np.asarray(self.motion.slack[k : k + 1], param.value.dtype), self.motion.profile)
+
+    def given(self, k: int) -> Any:
+        """The gradient."""
+        return self._gradient[k : k + 1]
+
+    def kept(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """The state as it may have been stored."""
+        return _kept(state, self.motion)
 
 
 def _along(

@@ -112,7 +112,9 @@ def _overwritten(optimizer: Optimizer, schedule: Schedule) -> set[str]:
     """The hyper-parameters that have no effect because the schedule has values of its own for them."""
     base = hyper_parameters(optimizer)
     moved = schedule.at(0, base)
-    doubled = schedule.at(0, {name: value if isinstance(value, tuple) else 2 * value for name, value in base.items()})
+    doubled = schedule.at(
+        0, {name: value if value is None or isinstance(value, tuple) else 2 * value for name, value in base.items()}
+    )
     return {name for name in moved if not isinstance(moved[name], tuple) and moved[name] == doubled[name]}
 
 
@@ -134,7 +136,7 @@ def variants(obj: Any) -> Iterator[tuple[str, Any, Any]]:
             for index, part in enumerate(value):
                 if part is not None and not is_zero(part):
                     yield f"{hyper}[{index}]", part, _changed(obj, hyper, part, index)
-        elif not is_zero(value):
+        elif value is not None and not is_zero(value):
             yield hyper, value, _changed(obj, hyper, value)
     penalty = getattr(obj, "penalty", None)  # of a proximal step
     if penalty is not None:

@@ -37,6 +37,8 @@ def after(
 
 Params = dict[str, Any]
 Step = Callable[[str, int, Any, Any, Mapping[str, Any]], tuple[Any, Mapping[str, Any]]]
+States = Mapping[str, Mapping[str, Any]]
+Join = Callable[[int, Params, Mapping[str, Any], States], States]
 
 
 def replayed(
@@ -44,19 +46,22 @@ def replayed(
     before: Callable[[int, Params], Params],
     gradient: Callable[[int, Params], Mapping[str, Any]],
     step: Step,
-    start: Mapping[str, Mapping[str, Any]] | None = None,
+    start: States | None = None,
+    join: Join | None = None,
 ) -> Iterator[Params]:
     """The parameters after each step, where the state is carried along from its ``start``, which may be empty.
 
     ``before(k, made)``: the parameters before step k: those that a run recorded, or, in a free run, what was ``made``
     of them in the step before, which is nothing in the first one. ``gradient(k, params)``: what the optimizer is given.
-    ``step(name, k, param, gradient, state)``: the parameter and the state after it.
+    ``step(name, k, param, gradient, state)``: the parameter and the state after it. ``join(k, params, gradients,
+    states)``: the states that the steps of k begin with, where parameters share numbers (:mod:`refimpl.joint`).
     """
     states, made = dict(start or {}), Params()
     for k in range(steps):
         with np.errstate(all="ignore"):  # a run that diverges is shown as it is
             params = before(k, made)
             given = gradient(k, params)
+            states = dict(join(k, params, given, states)) if join is not None else states
             both = {name: step(name, k, param, given[name], states.get(name, {})) for name, param in params.items()}
         made = {name: param for name, (param, _) in both.items()}
         states = {name: state for name, (_, state) in both.items()}

@@ -24,17 +24,18 @@ import numpy as np
 from parity.errors import InputError
 from parity.experiment import Experiment, Material
 from parity.formulation import Realised, realise
-from parity.step.after import COUNT, after
+from parity.step.after import COUNT, Join, States, after
 from parity.step.arithmetics import like, rounded
 from refimpl.accumulation import Window
 from refimpl.arithmetic.sums import PIECES, add_in_any_order
 from refimpl.batches import Order
 from refimpl.freezing import live
+from refimpl.joint import together
 from refimpl.penalties import L2
 from refimpl.problem import Problem
 from refimpl.stepping import is_zero
 from refimpl.training import hyper_parameters, scheduled
-from refimpl.types import Array, LinearModel, Loss, Model, Optimizer, Params, Penalty, Schedule
+from refimpl.types import Array, Joint, LinearModel, Loss, Model, Optimizer, Params, Penalty, Schedule
 
 Twist = Callable[[dict[str, Any]], dict[str, Any]]
 """From the gradients of all parameters to those that the optimizer is given."""
@@ -279,6 +280,21 @@ class Design:
 def _several(part: Any) -> tuple[Any, ...]:
     """The values of a part by parameter, or the part itself where it is one for all."""
     return tuple(part.values()) if isinstance(part, Mapping) else (part,)
+
+
+def joining(design: Design, optimizer: Callable[[str, int], Any]) -> Join | None:
+    """What puts the sums over all parameters that step k moves beside their states; None where none shares any.
+
+    ``optimizer(name, k)``: with its hyper-parameters in effect.
+    """
+    if not any(isinstance(each, Joint) for each in design.form.optimizers.values()):
+        return None
+
+    def join(k: int, params: Mapping[str, Any], given: Mapping[str, Any], states: States) -> States:
+        moved = {n: param for n, param in params.items() if n not in design.frozen and design.turns(n, k)[0]}
+        return together({name: optimizer(name, k) for name in params}, moved, given, states)
+
+    return join
 
 
 def check_linear(experiment: Experiment) -> None:

@@ -17,15 +17,17 @@ from typing import Any
 
 import numpy as np
 
-from parity.step.after import COUNT, replayed, whole
+from parity.step.after import COUNT, Join, replayed, whole
 from parity.step.arithmetics import PLAIN, Arithmetic, Rounding, in_format, like, narrowly
-from parity.step.design import Design
+from parity.step.design import Design, joining
 from parity.step.expected import Expected, Kind, Quantity, expect
 from parity.step.passes import Pass, Passes
 from parity.step.rates import in_effect
 from parity.step.recording import Recording
 from refimpl.arithmetic.bounded import Bounded
-from refimpl.types import Array
+from refimpl.arithmetic.kernels import item
+from refimpl.joint import together
+from refimpl.types import Array, Joint
 
 LARGE = 10_000_000
 """Numbers of a run from which on not all of its gradients are kept at a time."""
@@ -85,7 +87,11 @@ class Engine:
             its = self.optimizer(design, name, np.array([k]), Rounding(narrow))
             return narrowly(optimizer, its, param, given, state, narrow)
 
-        return replayed(self.recording.steps, before, gradient, step)
+        return replayed(self.recording.steps, before, gradient, step, join=self._join(design, arithmetic))
+
+    def _join(self, design: Design, arithmetic: Arithmetic) -> Join | None:
+        """What puts the sums over all parameters beside their states; None where no optimizer asks for any."""
+        return joining(design, lambda name, k: self.optimizer(design, name, np.array([k]), arithmetic))
 
     def candidate(self, design: Design, name: str) -> Array:
         """The values that are held to a design: those of the run after each step ``(K, …)``."""
@@ -170,12 +176,26 @@ class Engine:
         The gradient is the recorded one, where no other is given. ``steps``: one of :meth:`alike`.
         """
         recording = self.recording
-        before = recording.state_before(name, steps)
-        state = {key: whole(values) if key == COUNT else arithmetic.tensor(values) for key, values in before.items()}
-        if gradient is None:
-            gradient = arithmetic.tensor(recording.gradients[name][steps])
+        state = self._recorded_state(design, name, steps, arithmetic)
+        given = arithmetic.tensor(recording.gradients[name][steps]) if gradient is None else gradient
         optimizer = self.optimizer(design, name, steps, arithmetic)
-        return design.after(name, steps, optimizer, arithmetic.tensor(recording.weights[name][steps]), gradient, state)
+        param = arithmetic.tensor(recording.weights[name][steps])
+        if isinstance(optimizer, Joint):
+            every = {n: self.optimizer(design, n, steps, arithmetic) for n in design.form.optimizers}
+            params = {n: arithmetic.tensor(recording.weights[n][steps]) for n in every if design.turns(n, steps)[0]}
+            grads = {n: arithmetic.tensor(recording.gradients[n][steps]) for n in params} | {name: given}
+            states = {n: self._recorded_state(design, n, steps, arithmetic) for n in every}
+            state = dict(together(every, params, grads, states)[name])
+        return design.after(name, steps, optimizer, param, given, state)
+
+    def _recorded_state(self, design: Design, name: str, steps: Array, arithmetic: Arithmetic) -> dict[str, Any]:
+        """The recorded state before each of ``steps``; numbers that parameters share are no tensors."""
+        before = self.recording.state_before(name, steps)
+        optimizer = design.form.optimizers[name]
+        numbers = optimizer.shared if isinstance(optimizer, Joint) else ()
+        tensors = {key: arithmetic.tensor(values) for key, values in before.items() if key != COUNT}
+        state = {key: item(values) if key in numbers else values for key, values in tensors.items()}
+        return state | {key: whole(values) for key, values in before.items() if key == COUNT}
 
     def alike(self, design: Design, name: str, steps: Array) -> list[Array]:
         """``steps`` in parts that are one step for all: with the same keys of the state, calls and resets."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from parity.step.after import replayed
-from parity.step.design import Design
+from parity.step.design import Design, joining
 from parity.step.engine import unchecked
 from parity.step.passes import Pass
 from refimpl.reductions import norm
@@ -61,14 +61,18 @@ def trained(
         raw.append(design.raw([k], problem, made.data_gradient, params))
         return design.seen([k], design.mixed(k, raw)) | {name: by[k : k + 1] for name, by in design.given.items()}
 
-    def step(name: str, k: int, param: Any, given: Any, state: Any) -> tuple[Any, Any]:
+    def in_effect(name: str, k: int) -> Any:
         optimizer: Any = scheduled(design.form.optimizers[name], design.form.schedule, int(design.advances[k]))
         if name in design.decay_times:
             optimizer = unchecked(optimizer, weight_decay=optimizer.weight_decay * design.decay_times[name][k])
-        return design.after(name, k, optimizer, param, given, state)
+        return optimizer
 
+    def step(name: str, k: int, param: Any, given: Any, state: Any) -> tuple[Any, Any]:
+        return design.after(name, k, in_effect(name, k), param, given, state)
+
+    join = joining(design, in_effect)
     state = {name: optimizer.init(start[name]) for name, optimizer in design.form.optimizers.items()}
-    for k, made in enumerate(replayed(design.steps, lambda *_: now[0], gradient, step, state)):
+    for k, made in enumerate(replayed(design.steps, lambda *_: now[0], gradient, step, state, join)):
         now[0] = made if push is None else push(k, made)
         yield now[0], *losses
 

@@ -79,6 +79,16 @@ def either(one: Any, other: Any) -> Any:
     return Bounded(one.value, error, one.profile)
 
 
+def larger(x: Any, y: Any) -> Any:
+    """max(x, y), with the error of that one alone which is the larger, where this is decided."""
+    return np.where(x > y, x, y)
+
+
+def smaller(x: Any, y: Any) -> Any:
+    """min(x, y), the same."""
+    return np.where(x < y, x, y)
+
+
 def machine_epsilon(x: Any) -> Any:
     """The distance from 1 to the next number of the format that ``x`` is kept in."""
     if isinstance(x, Bounded):

@@ -4,6 +4,7 @@ from refimpl.optimizers.adabelief import AdaBelief
 from refimpl.optimizers.adabound import AdaBound
 from refimpl.optimizers.adadelta import Adadelta
 from refimpl.optimizers.adafactor import Adafactor
+from refimpl.optimizers.adafactor_paper import AdafactorPaper
 from refimpl.optimizers.adagrad import Adagrad
 from refimpl.optimizers.adam import Adam
 from refimpl.optimizers.adamax import Adamax
@@ -15,6 +16,7 @@ from refimpl.optimizers.ademamix import AdEMAMix
 from refimpl.optimizers.adopt import ADOPT
 from refimpl.optimizers.aggmo import AggMo
 from refimpl.optimizers.asgd import ASGD
+from refimpl.optimizers.dadapt_adam import DAdaptAdam
 from refimpl.optimizers.diffgrad import DiffGrad
 from refimpl.optimizers.lamb import LAMB
 from refimpl.optimizers.laprop import LaProp
@@ -25,6 +27,7 @@ from refimpl.optimizers.madgrad import MADGRAD
 from refimpl.optimizers.muon import Muon
 from refimpl.optimizers.nadam import NAdam
 from refimpl.optimizers.novograd import NovoGrad
+from refimpl.optimizers.prodigy import Prodigy
 from refimpl.optimizers.proximal_sgd import ProximalSGD
 from refimpl.optimizers.radam import RAdam
 from refimpl.optimizers.rmsprop import RMSprop
@@ -81,6 +84,9 @@ OPTIMIZERS = {
     "sgdp": SGDP,
     "stableadamw": StableAdamW,
     "shampoo": Shampoo,
+    "prodigy": Prodigy,
+    "dadapt_adam": DAdaptAdam,
+    "adafactor_paper": AdafactorPaper,
 }
 
 __all__ = [
@@ -100,6 +106,7 @@ __all__ = [
     "AdaMod",
     "Adadelta",
     "Adafactor",
+    "AdafactorPaper",
     "Adagrad",
     "Adam",
     "AdamP",
@@ -107,12 +114,14 @@ __all__ = [
     "Adamax",
     "Adan",
     "AggMo",
+    "DAdaptAdam",
     "DiffGrad",
     "LaProp",
     "Lion",
     "Muon",
     "NAdam",
     "NovoGrad",
+    "Prodigy",
     "ProximalSGD",
     "RAdam",
     "RMSprop",

@@ -211,6 +211,9 @@ OF_PAPERS = (
     "sgdp",
     "stableadamw",
     "shampoo",
+    "prodigy",
+    "dadapt_adam",
+    "adafactor_paper",
 )
 """Optimizers that ``torch.optim`` does not have."""
 ELSEWHERE = {"sgd", "sgdw", "proximal_sgd", "sparse_adam", "muon"}

@@ -6,6 +6,7 @@ from typing import Any
 
 from refimpl.penalties import L1, L2, ElasticNet
 from refimpl.schedules import Exponential, Linear, Polynomial
+from tests.refimpl.more_examples import NUMBERS_OF_ALL
 
 EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
     "loss": {
@@ -246,14 +247,11 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
             {"lr": 0.1, "momentum": 0.7, "weight_decay": 0.3, "nesterov": True},
             {"lr": 0.03, "momentum": 0.2, "dampening": 0.5, "delta": 3.0, "project_buffer": True},
         ],
-        "stableadamw": [
-            {"lr": 0.1},
-            {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.3},
-        ],
         "shampoo": [
             {"lr": 0.1},
             {"lr": 0.1, "momentum": 0.3, "weight_decay": 0.3, "eps": 0.7, "update_freq": 2},
         ],
+        **NUMBERS_OF_ALL,
     },
     "schedule": {
         "constant": [{}],
@@ -338,6 +336,9 @@ WITH_ROOTS |= {
     "sgdp",
     "stableadamw",
     "shampoo",
+    "prodigy",
+    "dadapt_adam",
+    "adafactor_paper",
 }
 """Entries of any registry whose formula takes a root or an exponential, and so cannot run in rationals."""
 

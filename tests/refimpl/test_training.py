@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from refimpl import joint
 from refimpl.arithmetic.exact import fits
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.batches import Batches
@@ -160,7 +161,8 @@ def assert_the_loop_is_the_same_by_hand(optimizer: Any, schedule: Any) -> None:
             count = epoch if schedule.per == "epoch" else step
             now = replace(optimizer, **schedule.at(count, hyper_parameters(optimizer)))
             gradient = problem.gradient(params, X[:, rows], y[:, rows])
-            stepped = {name: now.step(params[name], gradient[name], state[name]) for name in params}
+            ready = joint.together(dict.fromkeys(params, now), params, gradient, state)
+            stepped = {name: now.step(params[name], gradient[name], ready[name]) for name in params}
             params = {name: after[0] for name, after in stepped.items()}
             state = {name: after[1] for name, after in stepped.items()}
             step += 1

@@ -25,7 +25,7 @@ import numpy as np
 from parity.explain.update.helpers import HELPERS
 from parity.explain.update.rewrite import bind, matched
 from refimpl.stepping import is_zero
-from refimpl.types import Array, State
+from refimpl.types import Array, Joint, State
 
 DECAYED = ast.parse("param * (1 - self.lr * self.weight_decay)", mode="eval").body
 LAST = (
@@ -61,9 +61,9 @@ class Program:
 
     @classmethod
     def of(cls, optimizer: Any) -> Program | None:
-        """The program of a reference; None where it has none that can be read."""
+        """The program of a reference; None where it has none that can be read, or that is of one parameter alone."""
         kind: Any = type(optimizer)
-        if not is_dataclass(kind) or not hasattr(kind, "step"):
+        if not is_dataclass(kind) or not hasattr(kind, "step") or isinstance(optimizer, Joint):
             return None
         known: Program | None = getattr(optimizer, "program", None)
         if known is not None:

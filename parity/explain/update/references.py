@@ -25,7 +25,11 @@ from refimpl.optimizers import OPTIMIZERS
 from refimpl.ranges import choice_fields, number_fields
 from refimpl.types import Optimizer
 
-BEYOND = {"muon": "a bound over a whole step of it is not worth having: it is judged in stages"}
+OF_ALL = "its numbers are of all parameters together; a class of its name is held to it, or with --against"
+BEYOND = {
+    "muon": "a bound over a whole step of it is not worth having: it is judged in stages",
+    **{name: OF_ALL for name, cls in OPTIMIZERS.items() if hasattr(cls, "addends")},
+}
 """References that are not replayed, and why."""
 RATE = 0.01
 """The rate where none was asked for and the reference has none."""
@@ -85,7 +89,7 @@ def _as_asked(name: str, cls: Any, asked: Mapping[str, Any], motions: Sequence[M
         yield ReferenceFit(name=name, text=f"{name} was left out: {BEYOND[name]}")
         return
     try:
-        for options in _combinations(cls, asked):
+        for options in combinations_of(cls, asked):
             optimizer = _made(cls, {**asked, **options}, repair=bool(options))
             if optimizer is not None:
                 yield _judged(name, optimizer, asked, motions)
@@ -182,7 +186,7 @@ def _has(own: Mapping[str, Any], asked: Mapping[str, Any], name: str) -> bool:
     return name in asked and name in own and isinstance(asked[name], tuple) == isinstance(own[name], tuple)
 
 
-def _combinations(cls: Any, asked: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def combinations_of(cls: Any, asked: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The options that differ from those asked for, in every combination: first none. Averages begin with the number
     that published code has, or with 0 as in papers."""
     hints, usual = get_type_hints(cls), _usual(cls, asked)

@@ -124,6 +124,7 @@ class Driver:
         weights = {name: [exact(parameter)] for name, parameter in parameters.items()}
         given: dict[str, list[Array]] = {name: [] for name in parameters}
         kept: list[dict[str, dict[str, Array]]] = []
+        numbers: list[dict[str, float]] = []
         elsewhere: dict[str, list[tuple[Array, Array] | None]] = {name: [] for name in parameters}
         products: list[tuple[Product, ...]] = []
         rated = _has_rate(optimizer)
@@ -136,6 +137,7 @@ class Driver:
                 weights[name].append(exact(parameter))
                 given[name].append(exact(self.tensor(feed.gradients[name][k])))
                 elsewhere[name].append(self.elsewhere(parameter))
+            numbers.append(_floats(optimizer.param_groups[0]))
             kept.append({name: _state(optimizer, parameter) for name, parameter in parameters.items()})
             products.append(self.products)
         self.keeps_float32 |= any(tensor.dtype == torch.float32 for tensor in _numbers(optimizer))
@@ -148,6 +150,7 @@ class Driver:
             products=tuple(products) if self.multiplies else (),
             elsewhere={name: tuple(moments) for name, moments in elsewhere.items()},
             state={name: _over_steps([moment[name] for moment in kept]) for name in parameters},
+            kept={key: np.array([each[key] for each in numbers if key in each]) for key in numbers[0]},
         )
 
 
@@ -164,6 +167,11 @@ def _change_rates(optimizer: Any, factor: float) -> None:
     if factor != 1:
         for group in optimizer.param_groups:
             group["lr"] = group["lr"] * factor
+
+
+def _floats(group: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers that a group keeps, such as its rate, and what the optimizer itself wrote there."""
+    return {key: value for key, value in group.items() if type(value) is float}
 
 
 def _state(optimizer: Any, parameter: Tensor) -> dict[str, Array]:

@@ -17,6 +17,7 @@ from parity.explain.update.stepped import decoupled
 from parity.explain.words import Words, of_hyper, words_of
 from parity.features.check.held import key_of, motions
 from parity.features.check.identify import Held, Identification, Judgement
+from parity.features.check.jointly import is_joint, of_joint
 from parity.features.check.orthogonal import of_muon
 from parity.features.check.rules import RULES
 from parity.features.check.wrapped import of_wrapped
@@ -34,6 +35,8 @@ ENOUGH = 20
 def of_update(held: Held, played: Played, judged: Judgement) -> list[Finding]:
     """Why a run is not that of the references it is held to: what was executed, proven, or what was measured."""
     first = f"first disagreement: {judged.first}"
+    if is_joint(held):
+        return [of_joint(held, played, first)]
     if any(moment is not None for moments in played.elsewhere.values() for moment in moments):
         back, stays = shares(held, played)
         if min(back, stays) <= 1:

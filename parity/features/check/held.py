@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
@@ -12,6 +13,7 @@ import numpy as np
 
 from parity.errors import Option, OptionError, nearest
 from parity.explain.feeds import Played
+from parity.explain.joint import joined
 from parity.explain.motion import Motion
 from parity.features.check.examined import Examined
 from parity.judge.stages import Product
@@ -144,7 +146,8 @@ def _fits(name: str, value: Any, usual: Mapping[str, Any]) -> bool:
     """A default of the same kind as the reference's."""
     if name not in usual or value is None:
         return False
-    return _length(value) == _length(usual[name]) and not callable(value)
+    unlimited = isinstance(value, float) and math.isinf(value) and usual[name] is None
+    return _length(value) == _length(usual[name]) and not callable(value) and not unlimited
 
 
 def _length(value: Any) -> int:
@@ -198,6 +201,11 @@ def _products(played: Played, name: str) -> tuple[tuple[Product, ...], ...]:
 def needs_products(against: str | None) -> bool:
     """Whether a class is held to a reference that is judged by the products of matrices that it makes."""
     return any(key in (against or "").lower() for key in OF_MATRICES)
+
+
+def recorded(held: Mapping[str, Any], played: Played, dtype: str, *, scalar: str = "float64") -> list[Motion]:
+    """Every parameter of a run, with the sums over all of them where it is held to a reference that asks for such."""
+    return joined(held, motions(played, dtype, scalar=scalar), kept=played.kept)
 
 
 def counts_calls(held: Mapping[str, Any]) -> bool:

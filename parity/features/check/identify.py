@@ -15,7 +15,7 @@ from parity.explain.feeds import Played
 from parity.explain.replay import replay
 from parity.explain.update.references import BEYOND, ReferenceFit, fit, shown
 from parity.features.check.examined import Examined
-from parity.features.check.held import BY_NAME, FORM, counts_calls, demanded, key_of, known_numbers, motions
+from parity.features.check.held import BY_NAME, FORM, counts_calls, demanded, key_of, known_numbers, motions, recorded
 from parity.step.expected import Expected
 from refimpl.optimizers import OPTIMIZERS
 from refimpl.types import Array, Optimizer
@@ -86,13 +86,13 @@ def identify(examined: Examined, families: Mapping[str, Any] = OPTIMIZERS) -> tu
 def _find(examined: Examined, names: Sequence[str], families: Mapping[str, Any]) -> tuple[ReferenceFit | None, str]:
     """The reference of the class's own name, if it fits as asked, else the best of all; and else the nearest."""
     asked = known_numbers(examined)
-    recorded = [motion for motion in motions(examined.runs["drawn"], "float64") if motion.parameter in names]
+    moved = [motion for motion in motions(examined.runs["drawn"], "float64") if motion.parameter in names]
     key = BY_NAME.get(examined.name.lower())
     if key is not None and key in families:
-        own = fit(recorded, asked, {key: OPTIMIZERS[key]}, FORM)[0]
+        own = fit(moved, asked, {key: OPTIMIZERS[key]}, FORM)[0]
         if own.fits and not own.changed:
             return own, ""
-    best = fit(recorded, asked, families, FORM)[0]
+    best = fit(moved, asked, families, FORM)[0]
     if best.fits:
         return best, ""
     for optimizer in _as_asked(asked, key, families) if examined.keeps_float32 else ():
@@ -117,7 +117,9 @@ def _is(examined: Examined, held: Held) -> bool:
 
 def _stays(held: Held, played: Played, scalar: str) -> bool:
     """Whether no number of a run is refuted; the replay ends at the first one that is, which costs least."""
-    pieces = (p for motion in motions(played, "float64", scalar=scalar) for p in replay(held[motion.parameter], motion))
+    pieces = (
+        p for motion in recorded(held, played, "float64", scalar=scalar) for p in replay(held[motion.parameter], motion)
+    )
     return not any(np.max(piece.share, initial=0) > 1 for piece in pieces)
 
 
@@ -160,7 +162,7 @@ def judge_with(held: Held, played: Played, dtype: str, scalar: str) -> Judgement
     share = np.zeros(max(len(gradient) for gradient in played.gradients.values()))
     disagreements: list[tuple[int, str]] = []
     count, total = 0, 0
-    for motion in motions(played, dtype, scalar=scalar):
+    for motion in recorded(held, played, dtype, scalar=scalar):
         after = late = played.late.get(motion.parameter, 0)
         for k, piece in enumerate(replay(held[motion.parameter], motion), start=late):
             worst = float(np.max(piece.share, initial=0))

@@ -15,6 +15,7 @@ from typing import Any
 
 from parity.explain.feeds import Played, decay_of, rate_of
 from parity.explain.finding import CheckVerdict, Diagnosis, Finding, JudgedDtype
+from parity.explain.joint import joined
 from parity.explain.replay import share_of
 from parity.explain.update.references import shown
 from parity.features.check import findings
@@ -23,6 +24,7 @@ from parity.features.check.examined import Examined
 from parity.features.check.held import motions, needs_products, of_shapes, parse_against, wanted
 from parity.features.check.identify import Held, Identification, Judgement, identify, judge
 from parity.features.check.invariance import facts
+from parity.features.check.jointly import downhill, is_joint
 from parity.features.check.life.judged import LifeVerdict, judge_life
 from parity.features.check.narrow import of_float64
 from parity.features.check.orthogonal import unrecorded
@@ -105,7 +107,7 @@ def conclude(
             if isinstance(held, Identification)
             else _against(examined, held, of_shapes(held, None, hyper, examined))
         )
-        return replace(of, notes=(why_assumed(of_name, why, held), *of.notes))
+        return replace(of, notes=(why_assumed(why, held, examined.given), *of.notes))
     identity, nearest = identify(examined)
     if identity is not None:
         return _held_to(examined, identity.held, identity.text, identity=identity)
@@ -160,6 +162,7 @@ def _held_to(
     else:
         of_numbers = findings.of_numbers(identity, examined.given) if identity and wide.share <= 1 else ()
         all_findings = [*of_numbers, *findings.of_dtypes(judged, examined.raised, label)]
+    all_findings += _downhill(examined, held) if wide.share <= 1 else []
     all_findings += examined.faults
     agreeing = ["float64", *(dtype for dtype, one in judged.items() if one.share <= 1)]
     life = judge_life(examined, held, agreeing) if wide.share <= 1 else None
@@ -172,7 +175,9 @@ def _held_to(
         all_findings.append(
             Finding(id="decay-when-on", text=decayed[0], evidence="a run with that decay", change=change)
         )
-    unseen = () if share > 1 else _unseen(held, {dtype: examined.dtypes[dtype] for dtype in judged})
+    runs = [(dtype, examined.dtypes[dtype]) for dtype in judged]
+    runs += [("float64", played) for played in downhill(examined)] if is_joint(held) else []
+    unseen = () if share > 1 else _unseen(held, runs)
     verdict: CheckVerdict = "disagree" if all_findings or share > 1 else "undecidable" if unseen else "agree"
     notes = [
         *examined.notes,
@@ -239,6 +244,13 @@ def _unknown(examined: Examined, nearest: str) -> Diagnosis:
     )
 
 
+def _downhill(examined: Examined, held: Held) -> list[Finding]:
+    """What is wrong where an estimated distance grows, of a class that is held to a reference with one."""
+    played = downhill(examined) if is_joint(held) else []
+    judged = [(run, judge(held, run, "float64", float32=examined.keeps_float32)) for run in played]
+    return [finding for run, one in judged if one.share > 1 for finding in findings.of_update(held, run, one)]
+
+
 def _off(examined: Examined, held: Held, feed: str) -> list[str]:
     """The differences of a run from that of the references; empty where there are none."""
     judged = judge(held, examined.runs[feed], "float64", float32=examined.keeps_float32)
@@ -265,15 +277,22 @@ def _when_decayed(examined: Examined, held: Held) -> list[str]:
     return [f"with weight_decay = {lam:g}, which is off here, it is not the same any more: {said}"] if said else []
 
 
-def _unseen(held: Held, runs: Mapping[str, Played]) -> tuple[str, ...]:
+def _unseen(held: Held, runs: Sequence[tuple[str, Played]]) -> tuple[str, ...]:
     """Hyper-parameters that could have a neutral value without leaving the tolerance, in all dtypes that are judged."""
     hidden: list[str] | None = None
-    for dtype, played in runs.items():
+    for dtype, played in runs:
         recorded = motions(played, dtype)
         others = [{name: other for name, _, other in variants(held[motion.parameter])} for motion in recorded]
-        pairs = list(zip(others, recorded, strict=True))
         names = dict.fromkeys(name for some in others for name in some) if hidden is None else hidden
-        hidden = [n for n in names if all(share_of(some[n], [motion]) <= 1 for some, motion in pairs if n in some)]
+        hidden = []
+        for name in names:
+            pairs = zip(others, recorded, strict=True)
+            rules = {m.parameter: some.get(name, held[m.parameter]) for some, m in pairs}
+            having = [
+                m for some, m in zip(others, joined(rules, recorded, kept=played.kept), strict=True) if name in some
+            ]
+            if all(share_of(rules[motion.parameter], [motion]) <= 1 for motion in having):
+                hidden.append(name)
     return tuple(hidden or ())
 
 
@@ -323,6 +342,7 @@ def _defaults(examined: Examined, reference: Any) -> list[str]:
     """Defaults of the class that are not those of the reference."""
     usual = {field.name: field.default for field in fields(reference) if field.default is not MISSING}
     other = {n: v for n, v in examined.defaults.items() if n in usual and v != usual[n] and v is not None}
+    other = {n: v for n, v in other.items() if v != math.inf or usual[n] is not None}  # both are no limit
     name = type(reference).__name__
     return [
         f"by default {n} = {v!r}, that of {name} is {usual[n]!r}" for n, v in other.items() if not isinstance(v, type)

@@ -23,6 +23,7 @@ RULES: Mapping[str, str] = {
     "rprop": "steps of a size of its own for each element, by the sign of g",
     "asgd": "w ← w·(1 − lambd·η) − η·g with a rate that falls",
     "adafactor": "w ← w − η·max(ε, rms w)·g/√v, v of a matrix from the means of its rows and columns",
+    "adafactor_paper": "Adafactor with g² + ε₁ in its means, a rate that is relative or not, and a decay of that rate",
     "muon": "matrices move by their momentum with all singular values made 1",
     "lion": "w ← w·(1 − ηλ) − η·sign(β₁m + (1 − β₁)·g), m ← β₂m + (1 − β₂)·g",
     "lamb": "Adam's step + λw, times ‖w‖/‖step‖ of each parameter",
@@ -50,4 +51,6 @@ RULES: Mapping[str, str] = {
     "sgdp": "SGD without the part of the step along w, and with less decay, where g has none",
     "shampoo": "L ← L + G·Gᵀ, R ← R + Gᵀ·G, w ← w − η·L^(−¼)·G·R^(−¼) of a matrix, w − η·H^(−½)·g of a vector",
     "stableadamw": "AdamW with η/max(1, the root mean square of g/√v) of each parameter",
+    "prodigy": "Adam of d·g with the rate η·d, d: the largest ⟨g, w₀ − w⟩ summed up over ‖s‖₁, of all parameters",
+    "dadapt_adam": "Adam with the rate η·d, d: the largest sum of ⟨g, s/√v⟩ over ‖s‖₁, of all parameters",
 }

@@ -15,7 +15,7 @@ from parity.explain.feeds import Played
 from parity.explain.finding import Finding
 from parity.explain.replay import replay_state
 from parity.features.check.examined import Examined
-from parity.features.check.held import key_of, motions
+from parity.features.check.held import key_of, recorded
 from parity.features.check.identify import Held, first_of
 
 
@@ -60,7 +60,7 @@ def _first(held: Held, played: Played, dtype: str, own: str, theirs: str) -> tup
     """The first number that is off, in words, and how many have a bound."""
     firsts: list[tuple[int, str]] = []
     count = 0
-    for motion in motions(played, dtype):
+    for motion in recorded(held, played, dtype):
         name, late = motion.parameter, played.late.get(motion.parameter, 0)
         kept = played.state[name].get(theirs)
         if kept is None or kept.shape[1:] != motion.weights.shape[1:]:

@@ -12,6 +12,7 @@ from parity.features.trace.arithmetic import Traced, traced
 from parity.features.trace.names import STATE, STATE_WITHOUT_NAME, named_as_in_the_code, with_symbols
 from parity.formulation import Realised
 from refimpl.arithmetic.sums import add_in_any_order
+from refimpl.joint import together
 from refimpl.training import scheduled
 from refimpl.trajectory import Trajectory
 from refimpl.types import Array
@@ -19,6 +20,8 @@ from refimpl.types import Array
 LETTERS = {"weight": "w", "bias": "b"}
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 COUNT = "step"
+SUMS = {"product": "Σ", "length": "‖s‖₁"}
+"""The symbols of sums over all parameters."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +79,9 @@ def _trace_step(
     gradient = traced(add_in_any_order(_any([data_gradient, *slopes]))).named("g")
     optimizer, hyper = with_symbols(scheduled(form.optimizers[parameter], form.schedule, count), hyper)
     before = {key: Traced(value) for key, value in reference.state_before(step)[parameter].items()}
-    given = before | {COUNT: before.get(COUNT, Traced(np.array([step])))}
+    given = (
+        before | {COUNT: before.get(COUNT, Traced(np.array([step])))} | _sums(form, reference, step, parameter, count)
+    )
     after, state = optimizer.step(w, _any(Traced(gradient.value, "g")), _any(given))
     return TracedStep(
         outputs=outputs,
@@ -92,6 +97,15 @@ def _trace_step(
         state=_named_state(before, {key: traced(value) for key, value in state.items()}, step),
         hyper=hyper,
     )
+
+
+def _sums(form: Realised, reference: Trajectory, step: int, parameter: str, count: int) -> dict[str, Traced]:
+    """What an optimizer that shares numbers among all parameters finds beside its state: the sums over all of them."""
+    optimizers = {name: scheduled(each, form.schedule, count) for name, each in form.optimizers.items()}
+    params, gradients = ({n: of[n][step] for n in optimizers} for of in (reference.params, reference.gradients))
+    states = reference.state_before(step)
+    ready = together(optimizers, params, gradients, states)[parameter]
+    return {key: Traced(value, SUMS.get(key, key)) for key, value in ready.items() if key not in states[parameter]}
 
 
 def letter(parameter: str) -> str:

@@ -25,6 +25,12 @@ KINDS: Mapping[str, Any] = {**REFERENCES, "LBFGS": LBFGS}
 
 def reference_for(optimizer: torch.optim.Optimizer, given: Any) -> Reference:
     """``given`` as an optimizer, as its class or as a function of the group, else the nearest of torch's classes."""
+    kind = given if isinstance(given, type) else type(given)
+    if hasattr(kind, "addends"):
+        raise InputError(
+            f"reference={kind.__name__}: shares numbers among all parameters, and parity.watch judges each by itself; "
+            "`parity check CLASS --against NAME` holds a class to it"
+        )
     if given is None:
         return partial(in_effect, KINDS[nearest_class(optimizer)])
     if isinstance(given, type):

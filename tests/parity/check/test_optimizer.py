@@ -296,3 +296,36 @@ def test_a_wrapper_is_said_not_to_be_checked_itself() -> None:
 def test_adabounds_last_rate_follows_the_rate_that_the_class_began_with() -> None:
     reference: Any = demanded("adabound", {}, {}, {"lr": 0.03})
     assert (reference.lr, reference.base_lr) == (0.03, 0.03)
+
+
+class Adafactor(torch.optim.Optimizer):
+    """The paper's, of matrices and of vectors alike."""
+
+    def __init__(self, params: Any, lr: float = 0.01, eps: Any = (1e-30, 0.001), decay_rate: float = -0.8) -> None:
+        super().__init__(params, {"lr": lr, "eps": eps, "decay_rate": decay_rate})
+
+    @torch.no_grad()
+    def step(self) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            for p in (p for p in group["params"] if p.grad is not None):
+                s, g = self.state[p], p.grad
+                s["t"] = s.get("t", 0) + 1
+                beta = 1 - s["t"] ** group["decay_rate"]
+                scale = max(group["eps"][1], (p.norm() / p.numel() ** 0.5).item()) if p.numel() else 1.0
+                squares = g * g + group["eps"][0]
+                for axis in (-1, -2) if g.ndim > 1 else ():
+                    s[axis] = beta * s.get(axis, 0) + (1 - beta) * squares.mean(axis)
+                if g.ndim > 1:
+                    u = g * (s[-1] / s[-1].mean(-1, keepdim=True)).rsqrt().unsqueeze(-1) * s[-2].rsqrt().unsqueeze(-2)
+                else:
+                    s["v"] = beta * s.get("v", 0) + (1 - beta) * squares
+                    u = g * s["v"].rsqrt()
+                p.sub_(scale * group["lr"] * u / max(1.0, (u.norm() / max(1, u.numel()) ** 0.5).item()))
+
+
+@pytest.mark.slow
+def test_a_class_called_adafactor_is_held_to_the_form_that_fits() -> None:
+    """Not to torch's, which bounds with ε₁ where the paper adds it."""
+    found = conclude(examine(Adafactor, {"lr": 0.01}), {"lr": 0.01})
+    assert found.family.startswith("AdafactorPaper(lr=0.01") and found.findings == ()
+    assert found.notes[0].startswith("held to adafactor_paper, because it is called Adafactor; --against")

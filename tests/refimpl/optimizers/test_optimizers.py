@@ -14,16 +14,25 @@ import pytest
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.arithmetic.lift import align, lift, map_numbers
-from refimpl.optimizers import LARS, Muon
+from refimpl.optimizers import LARS, AdafactorPaper, Muon, Prodigy
 from refimpl.stepping import is_zero
 
 Array = npt.NDArray[Any]
 RUNS, STEPS = 3, 6
 IN_FLOAT32 = {"mu_product", "eta", "mu"}
 """State that is one number for each run, and that torch keeps in float32."""
-NUMBERS = IN_FLOAT32 | {"lr_max", "weight_sum", "exp_avg_lr_1", "grads_ema"}
+NUMBERS = IN_FLOAT32 | {
+    "lr_max",
+    "weight_sum",
+    "exp_avg_lr_1",
+    "grads_ema",
+    "d",
+    "d_max",
+    "d_numerator",
+    "numerator_weighted",
+}
 """State that is one number for each run."""
-WEIGHTS = {"ax", "z", "x0"}
+WEIGHTS = {"ax", "z", "x0", "p0"}
 """State that is weights."""
 FACTORS = {"row_var": -1, "col_var": -2}
 """State that has one number along an axis of the parameter."""
@@ -164,8 +173,8 @@ def test_without_weight_decay_the_weights_never_reach_the_averages(every_optimiz
     param, gradients = material()
     param[:, :, 0] = np.inf
     for label, optimizer in every_optimizer.items():
-        if isinstance(optimizer, LARS):
-            continue  # a step of which is as long as the weights are
+        if isinstance(optimizer, AdafactorPaper | LARS | Prodigy):
+            continue  # a step of which is as long as the weights are, or as far as they have come
         free = replace(optimizer, weight_decay=0.0) if hasattr(optimizer, "weight_decay") else optimizer
         with np.errstate(invalid="ignore"):
             for after in run(free, param, gradients):
