@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from refimpl.accumulation import Accumulation, Window
-from refimpl.averaging import EMA
+from refimpl.averaging import EMA, SWA
 from refimpl.batches import Batches, Order
 from refimpl.clipping import Clip
 from refimpl.datasets.dataset import Dataset, first_not_finite
@@ -55,7 +55,8 @@ class Experiment:
     ``init``: by parameter; a parameter without one starts at 0. ``batches``, ``epochs``: the order of the rows.
     ``accumulation``: how many batches make one step. ``ranks``: over how many ranks each batch is divided. ``clip``:
     how long the gradients of a step may be. ``freeze``: parameters that some steps do not train. ``ema``: a moving
-    average of the weights. ``resume``: before which steps the training is saved and loaded.
+    average of the weights; ``swa``: their equal average. ``resume``: before which steps the training is saved and
+    loaded.
     ``seed``: of data, initial weights, batch order and the masks of dropout, each with a stream of its own.
     ``title``, ``source``: what it is and where it is from, in words; a copy with another name has its own.
     Raises :class:`parity.InputError` where the parts do not fit together.
@@ -76,6 +77,7 @@ class Experiment:
     clip: Clip | None = None
     freeze: tuple[Freeze, ...] = ()
     ema: EMA | None = None
+    swa: SWA | None = None
     resume: Resume | None = None
     model: Model = Linear()  # noqa: RUF009  # frozen
     seed: int = 0
@@ -99,6 +101,8 @@ class Experiment:
                     name, given=getattr(self, name), allowed=f"an integer ≥ {least}", remedy=f"change {name}"
                 )
         self._check_numbers()
+        if self.ema is not None and self.swa is not None:
+            raise ParameterError("swa", given="beside ema", allowed="one average of the weights", remedy="drop one")
         Problem(model=self.model, loss=self.loss, penalties=self.penalties)
         self.optimizers  # noqa: B018  # raises where a group names an unknown parameter or one twice
         self._check_schedule(0)
@@ -145,10 +149,15 @@ class Experiment:
 
     @property
     def trainer_parts(self) -> tuple[str, ...]:
-        """What is asked beside the batches and the optimizer: accumulation, ranks, clip, freeze, ema, resume."""
-        parts = ("accumulation", "ranks", "clip", "freeze", "ema", "resume")
+        """What is asked beside the batches and the optimizer: accumulation, ranks, clip, freeze, ema, swa, resume."""
+        parts = ("accumulation", "ranks", "clip", "freeze", "ema", "swa", "resume")
         asked = {name: getattr(self, name) or None for name in parts}
         return tuple(name for name, part in asked.items() if part is not None)
+
+    @property
+    def average(self) -> EMA | SWA | None:
+        """The average of the weights that is asked for."""
+        return self.ema or self.swa
 
     @property
     def resumed_at(self) -> tuple[int, ...]:
@@ -237,7 +246,7 @@ class Experiment:
         numbers = 0
         for name, optimizer in self.optimizers.items():
             kept = optimizer.init(np.zeros((1, *shapes[name])))
-            numbers += (2 if self.ema is None else 3) * math.prod(shapes[name]) + sum(
+            numbers += (2 if self.average is None else 3) * math.prod(shapes[name]) + sum(
                 np.size(value) for value in kept.values()
             )
         return 8 * (self.epochs * rows + steps * numbers)
@@ -256,7 +265,7 @@ class Experiment:
 def check_plain(experiment: Experiment, tool: str) -> None:
     """Raise :class:`ParameterError` where gradients are accumulated, reduced over ranks, clipped or of frozen
     parameters. An average of the weights and a training that is resumed leave every step what it is."""
-    parts = [part for part in experiment.trainer_parts if part not in ("ema", "resume")]
+    parts = [part for part in experiment.trainer_parts if part not in ("ema", "swa", "resume")]
     if parts:
         raise ParameterError(
             experiment.name,

@@ -22,7 +22,7 @@ import tomli_w
 from parity.errors import InputError, nearest, spelled
 from parity.experiment import Experiment
 from refimpl.accumulation import Accumulation
-from refimpl.averaging import EMA
+from refimpl.averaging import EMA, SWA
 from refimpl.batches import Batches
 from refimpl.clipping import Clip
 from refimpl.datasets import DATASETS
@@ -55,6 +55,7 @@ SINGLE: dict[str, type] = {
     "ranks": Ranks,
     "clip": Clip,
     "ema": EMA,
+    "swa": SWA,
     "resume": Resume,
 }
 """Tables of one kind."""
@@ -129,7 +130,8 @@ def to_toml(experiment: Experiment) -> str:
     document["groups"] = [
         {"parameters": list(group.parameters), **table_of(OPTIMIZERS, group.optimizer)} for group in experiment.groups
     ]
-    return tomli_w.dumps({key: value for key, value in document.items() if value not in ("", [], {})})
+    said = {key: value for key, value in document.items() if value not in ("", [], {}) or key in SINGLE}
+    return tomli_w.dumps(said)
 
 
 # -- reading ------------------------------------------------------------------------------------------------------

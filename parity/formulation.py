@@ -15,7 +15,7 @@ from typing import Any, Literal, cast
 from parity.errors import Unsupported
 from parity.experiment import Experiment
 from refimpl.accumulation import Accumulation
-from refimpl.averaging import EMA
+from refimpl.averaging import EMA, SWA
 from refimpl.clipping import Clip
 from refimpl.freezing import Freeze
 from refimpl.penalties import L2
@@ -32,8 +32,8 @@ FORMULATIONS: tuple[Formulation, ...] = ("loss", "weight_decay", "manual")
 class Realised:
     """The objective as experiments state it, the part of it that gradients contain, and an optimizer per parameter.
 
-    ``accumulation``, ``ranks``, ``clip``, ``freeze``: what comes between the gradients and the optimizers. ``ema``: an
-    average of what they leave.
+    ``accumulation``, ``ranks``, ``clip``, ``freeze``: what comes between the gradients and the optimizers. ``average``:
+    of what they leave.
     """
 
     objective: Problem
@@ -44,7 +44,7 @@ class Realised:
     ranks: Ranks | None = None
     clip: Clip | None = None
     freeze: tuple[Freeze, ...] = ()
-    ema: EMA | None = None
+    average: EMA | SWA | None = None
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -72,7 +72,7 @@ def realise(experiment: Experiment, formulation: Formulation) -> Realised:
             else:
                 remaining.append(term)
     in_gradient = replace(objective, penalties=tuple(remaining))
-    between = experiment.accumulation, experiment.ranks, experiment.clip, experiment.freeze, experiment.ema
+    between = experiment.accumulation, experiment.ranks, experiment.clip, experiment.freeze, experiment.average
     return Realised(objective, in_gradient, optimizers, experiment.schedule, *between)
 
 

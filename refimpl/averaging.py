@@ -43,8 +43,10 @@ class EMA:
     def __post_init__(self) -> None:
         check_fields(self)
 
-    def __call__(self, average: Array | None, param: Array) -> Array:
-        """The average of one parameter after a step, from that before it, None before the first."""
+    def __call__(self, average: Array | None, param: Array, count: Any = None) -> Array:
+        """The average of one parameter after a step, from that before it, None before the first; of how many weights
+        that is makes no difference."""
+        del count
         if average is None:
             return param
         after: Array = combined(average, param, self.decay, 1 - self.decay)

@@ -8,7 +8,7 @@
         g_i ← clip(g_i)                                of the parameters that are not frozen, where it is asked for
         (params, state) ← optimizer.step(params, g, state)      with the schedule's hyper-parameters, and with the sums
                                                                 over all parameters, where it asks for such
-        e_i ← ema(e_i, params)                         where an average of the weights is asked for
+        e_i ← average(e_i, params)                     where an average of the weights is asked for
 
 Data, initial weights and the order of batches are arguments, so that every framework is given the same.
 """
@@ -23,7 +23,7 @@ import numpy as np
 
 from refimpl.accumulation import Window, accumulated, masked
 from refimpl.arithmetic.lift import align
-from refimpl.averaging import EMA
+from refimpl.averaging import EMA, SWA
 from refimpl.batches import Order
 from refimpl.clipping import Clip
 from refimpl.errors import ParameterError, ShapeError
@@ -89,7 +89,7 @@ def train(
     windows: Sequence[Window] = (),
     clip: Clip | None = None,
     freeze: Sequence[Freeze] = (),
-    ema: EMA | None = None,
+    average: EMA | SWA | None = None,
     record: Literal["everything", "losses"] = "everything",
 ) -> Trajectory:
     """Train and record.
@@ -111,7 +111,7 @@ def train(
     recorder = _Recorder(problem, params, state, everything=record == "everything")
     recorder.epoch(params, X, y, validation)
     trained = live(freeze, sum(map(len, order)))
-    emas = {} if ema is None else {name: align(ema, ndim) for name, ndim in problem.model.ndim.items()}
+    of_weights = {} if average is None else {name: align(average, ndim) for name, ndim in problem.model.ndim.items()}
     averages: dict[str, Array] = {}
     optimizers, step = base, 0
     for epoch, batches in enumerate(order):
@@ -144,7 +144,7 @@ def train(
             stepped = {name: optimizers[name].step(params[name], gradient[name], ready[name]) for name in moved}
             params = {**params, **{name: param for name, (param, _) in stepped.items()}}
             state = {**state, **{name: new for name, (_, new) in stepped.items()}}
-            averages = {name: each(averages.get(name), params[name]) for name, each in emas.items()}
+            averages = {name: each(averages.get(name), params[name], step) for name, each in of_weights.items()}
             recorder.step(loss, objective, gradient, params, state, averages)
             step += 1
         recorder.epoch(params, X, y, validation)

@@ -27,5 +27,5 @@ def run_reference(experiment: Experiment, formulation: Formulation, material: Ma
         windows=material.windows,
         clip=form.clip,
         freeze=form.freeze,
-        ema=form.ema,
+        average=form.average,
     )

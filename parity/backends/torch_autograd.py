@@ -19,6 +19,7 @@ from parity.backends.torch_schedules import torch_schedule
 from parity.errors import Unsupported
 from parity.experiment import Experiment, Material
 from parity.formulation import Realised
+from refimpl.averaging import EMA
 from refimpl.types import Array
 
 FLAGS = {
@@ -72,8 +73,10 @@ class Autograd(Run):
             self.scheduler = torch_schedule(self.schedule, self.optimizer)
             multi_avg_fn: Any = get_ema_multi_avg_fn  # Any: torch leaves it untyped
             self.averaged: AveragedModel | None = None
-            if form.ema is not None:
-                self.averaged = AveragedModel(self.net, multi_avg_fn=multi_avg_fn(float(form.ema.decay)))
+            if isinstance(form.average, EMA):
+                self.averaged = AveragedModel(self.net, multi_avg_fn=multi_avg_fn(float(form.average.decay)))
+            elif form.average is not None:
+                self.averaged = AveragedModel(self.net)
 
     def resume(self) -> None:
         parts: dict[str, Any] = {"net": self.net, "optimizer": self.optimizer}

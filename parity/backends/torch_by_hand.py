@@ -17,6 +17,7 @@ from parity.backends.torch_run import Run, record, saved
 from parity.errors import Unsupported
 from parity.experiment import Experiment, Material
 from parity.formulation import Realised
+from refimpl.averaging import EMA
 from refimpl.training import scheduled
 from refimpl.types import Array
 
@@ -31,20 +32,28 @@ class ByHand(Run):
         for kind in {type(optimizer).__name__ for optimizer in form.optimizers.values()} - UPDATES.keys():
             raise Unsupported(f"{kind} is not written by hand here")
         self.averages: dict[str, Tensor] = {}
+        self.averaged = 0
         self.states: dict[str, dict[str, Tensor]] = {name: {} for name in self.params}
 
     def state(self) -> dict[str, dict[str, Tensor]]:
         return self.states
 
     def resume(self) -> None:
-        self.params, self.states, self.averages = saved((self.params, self.states, self.averages))
+        kept = self.params, self.states, self.averages, self.averaged
+        self.params, self.states, self.averages, self.averaged = saved(kept)
 
     def average(self) -> dict[str, Tensor]:
-        if self.form.ema is not None and self.averages:
-            d = float(self.form.ema.decay)
-            self.averages = {name: d * e + (1 - d) * self.params[name] for name, e in self.averages.items()}
-        elif self.form.ema is not None:
+        of_weights, n = self.form.average, self.averaged
+        if of_weights is None:
+            return {}
+        if not n:
             self.averages = {name: w.clone() for name, w in self.params.items()}
+        elif isinstance(of_weights, EMA):
+            d = float(of_weights.decay)
+            self.averages = {name: d * e + (1 - d) * self.params[name] for name, e in self.averages.items()}
+        else:
+            self.averages = {name: a + (self.params[name] - a) / (n + 1) for name, a in self.averages.items()}
+        self.averaged = n + 1
         return self.averages
 
     def provenance(self) -> dict[str, Any]:

@@ -99,7 +99,7 @@ class _Diagnosing:
             *(_start(one) for one in begin),
             *self._precision(),
             *self._stopped(),
-            *average.findings(self.design.form.ema, self.recording),
+            *average.findings(self.design.form.average, self.recording),
         ]
         unreported = [f"{name} was never reported and counts as 0" for name in self.missing]
         notes = unreported + near + form_of(self.trajectory)
@@ -145,7 +145,7 @@ class _Diagnosing:
 
     def _agrees(self, other: Design) -> bool:
         """Whether all that was recorded may be of this design, too."""
-        return self.engine.share(other, enough=1.0) <= 1 and average.agrees(other.form.ema, self.recording)
+        return self.engine.share(other, enough=1.0) <= 1 and average.agrees(other.form.average, self.recording)
 
     @property
     def _numbers(self) -> int:

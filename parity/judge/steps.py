@@ -246,8 +246,8 @@ class Checks:
 
     def averages(self) -> Iterator[Expected]:
         """The moving average after each step, from the candidate's before it and its weights after the step."""
-        if self.form.ema is not None:
-            yield from averaged(self.recording, kept_of(self.form.ema, self.design.steps))
+        if self.form.average is not None:
+            yield from averaged(self.recording, kept_of(self.form.average, self.design.steps))
 
     def _after(self, quantity: Quantity, steps: Array) -> Array:
         """The candidate's values after ``steps``; nan where a state that must be there is missing."""

@@ -19,6 +19,7 @@ import numpy as np
 from parity.experiment import Material
 from parity.formulation import Realised
 from parity.step.design import Design
+from refimpl.averaging import EMA, SWA
 from refimpl.errors import RefimplError
 from refimpl.ranges import number_fields
 from refimpl.ranks import Ranks, steps_of
@@ -90,8 +91,10 @@ def _forms(form: Realised) -> Iterator[tuple[str, Realised]]:
         yield "clip.norm", replace(form, clip=longer)
         if len(form.optimizers) > 1 and longer is not None:
             yield "clip.of", replace(form, clip=replace(form.clip, of="each" if form.clip.of == "all" else "all"))
-    for hyper, _, changed in variants(form.ema) if form.ema is not None else ():
-        yield f"ema.{hyper}", replace(form, ema=changed)
+    for hyper, _, changed in variants(form.average) if isinstance(form.average, EMA) else ():
+        yield f"ema.{hyper}", replace(form, average=changed)
+    if isinstance(form.average, SWA):
+        yield "swa", replace(form, average=EMA(decay=0.5))
     for i in range(len(form.freeze)):
         yield f"freeze[{i}]", replace(form, freeze=(*form.freeze[:i], *form.freeze[i + 1 :]))
     penalties = form.in_gradient.penalties  # a parameter each

@@ -10,7 +10,7 @@ import numpy as np
 from parity.step.arithmetics import Rounding, like
 from parity.step.expected import Expected, Quantity, equal, expect
 from parity.step.recording import Recording
-from refimpl.averaging import EMA, combined
+from refimpl.averaging import EMA, SWA, combined
 from refimpl.types import Array
 
 
@@ -29,11 +29,18 @@ class Averaging:
     roundings: float = 1.0
 
 
-def kept_of(ema: EMA, steps: int) -> Averaging:
+def kept_of(asked: EMA | SWA, steps: int) -> Averaging:
     """The average as it is asked for, whose first update copies the weights."""
-    kept, added = (np.full(steps, float(each)) for each in (ema.decay, 1 - ema.decay))
+    if isinstance(asked, SWA):
+        return equal_weights(np.arange(1, steps + 1))
+    kept, added = (np.full(steps, float(each)) for each in (asked.decay, 1 - asked.decay))
     kept[:1], added[:1] = 0, 1
     return Averaging(kept=kept, added=added)
+
+
+def equal_weights(counts: Array) -> Averaging:
+    """Averages of so many weights ``(K,)``, all counting alike."""
+    return Averaging(kept=1 - 1 / counts, added=1 / counts)
 
 
 def averaged(recording: Recording, how: Averaging) -> Iterator[Expected]:

@@ -16,7 +16,7 @@ from parity.experiment import Experiment
 from parity.experiment_file import from_dict, to_toml
 from parity.explain.diagnosis import diagnose
 from parity.features.check.in_process import trajectory_here
-from refimpl.averaging import EMA
+from refimpl.averaging import EMA, SWA
 from refimpl.batches import Batches
 from refimpl.datasets import Gaussian
 from refimpl.initial_weights import Normal
@@ -56,7 +56,7 @@ class Kept:
         return self.e / (1 - d**n) if self.correct else self.e
 
 
-def loop(task: Any, *, how: str = "torch", lr: float | None = None) -> None:
+def loop(task: Any, *, how: str = "torch", lr: float | None = None, swa: bool = False) -> None:
     net = torch.nn.Linear(task.features, 1, dtype=task.dtype)
     with torch.no_grad():
         net.weight.copy_(task.weight)
@@ -64,7 +64,8 @@ def loop(task: Any, *, how: str = "torch", lr: float | None = None) -> None:
     start = torch.nn.utils.parameters_to_vector(net.parameters()).detach()
     functions: Any = {"equal": get_swa_multi_avg_fn(), "exchanged": get_ema_multi_avg_fn(1 - DECAY)}  # type: ignore[no-untyped-call]
     functions |= {"other": get_ema_multi_avg_fn(0.95)}  # type: ignore[no-untyped-call]
-    function = functions.get(how, get_ema_multi_avg_fn(DECAY))  # type: ignore[no-untyped-call]
+    usual = get_ema_multi_avg_fn(DECAY)  # type: ignore[no-untyped-call]
+    function = functions.get(how, None if swa else usual)
     model = AveragedModel(net, multi_avg_fn=function)
     kept = {
         "by hand": Kept(None),
@@ -106,6 +107,17 @@ NAMES = {
 }
 
 
+OF_EQUAL = {
+    "before": "average-before-step",
+    "equal": "average-share-float32",
+    "exchanged": "average-exponential",
+    "none": "average-of-no-step",
+    "never": "average-not-updated",
+    "seldom": "average-other",
+}
+"""What is kept in the place of an equal average."""
+
+
 def checked(asked: Experiment, dtype: str = "float64", **how: Any) -> Any:
     trajectory, observed = trajectory_here(lambda task: loop(task, **how), asked, dtype)
     return diagnose(asked, trajectory, observed=observed)
@@ -131,6 +143,19 @@ def test_what_is_kept_in_its_place_is_named(bench: Any, how: str, dtype: str) ->
     )
     if how == "other":
         assert "is 0.95, asked 0.9" in diagnosis.findings[0].text
+
+
+@pytest.mark.every_case
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
+def test_the_equal_average_agrees(bench: Any, dtype: str) -> None:
+    diagnosis = checked(experiment(bench, ema=None, swa=SWA()), dtype, swa=True)
+    assert diagnosis.verdict in ("agree", "undecidable") and not diagnosis.findings, diagnosis.text
+
+
+@pytest.mark.parametrize("how", OF_EQUAL)
+def test_what_is_kept_in_the_place_of_an_equal_average_is_named(bench: Any, how: str) -> None:
+    diagnosis = checked(experiment(bench, ema=None, swa=SWA()), how=how, swa=True)
+    assert [one.id for one in diagnosis.findings] == [OF_EQUAL[how]], diagnosis.findings
 
 
 def test_the_loop_of_the_page_agrees(bench: Any) -> None:

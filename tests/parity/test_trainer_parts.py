@@ -23,7 +23,7 @@ from parity.formulation import realise
 from parity.judge import judge
 from parity.judge.undecidable import neutral
 from refimpl.accumulation import Accumulation
-from refimpl.averaging import EMA
+from refimpl.averaging import EMA, SWA
 from refimpl.batches import Batches
 from refimpl.clipping import Clip
 from refimpl.datasets import Gaussian
@@ -51,6 +51,7 @@ ASKED: dict[str, dict[str, Any]] = {
     "clip each": {"accumulation": Accumulation(micro=2), "clip": Clip(norm=0.2, of="each")},
     "freeze": {"freeze": (Freeze(parameters=("bias",), to_step=2), Freeze(parameters=("weight",), from_step=3))},
     "average": {"ema": EMA(decay=0.9)},
+    "equal average": {"swa": SWA(), "resume": Resume(at=(3,))},
     "resume": {
         "resume": Resume(at=(1, 7, 9)),
         "ema": EMA(decay=0.9),
@@ -108,6 +109,7 @@ OTHER: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "no clipping": ({"clip": Clip(norm=0.4)}, {"clip": None}, "gradient"),
     "of each": ({"clip": Clip(norm=0.4)}, {"clip": Clip(norm=0.4, of="each")}, "gradient"),
     "a longer norm by a thousandth": ({"clip": Clip(norm=0.4)}, {"clip": Clip(norm=0.4004)}, "gradient"),
+    "an equal average": ({"ema": EMA(decay=0.5)}, {"swa": SWA()}, "average"),
     "an average of another decay": ({"ema": EMA(decay=0.9)}, {"ema": EMA(decay=0.901)}, "average"),
     "no freezing": ({"freeze": (Freeze(parameters=("bias",), from_step=2),)}, {"freeze": ()}, "gradient"),
 }
@@ -213,6 +215,7 @@ def test_a_run_without_clipping_whose_gradients_no_optimizer_showed_is_named(ask
         ({"ranks": {"count": 0}}, r"ranks.count: given 0; allowed: an integer ≥ 1"),
         ({"ranks": {"count": 2, "shard": "rows"}}, r"ranks.shard: given 'rows'; allowed: 'interleaved', 'blocks'"),
         ({"ranks": {"count": 2, "reduce": "avg"}}, r"ranks.reduce: given 'avg'; allowed: 'mean', 'sum'"),
+        ({"ema": {"decay": 0.5}, "swa": {}}, r"swa: given beside ema; allowed: one average of the weights"),
         ({"ema": {"decay": 1.5}}, r"ema.decay: given 1.5; allowed: a number from 0 to 1"),
         ({"clip": {"norm": -1.0}}, r"clip.norm: given -1.0; allowed: a finite number ≥ 0"),
         ({"clip": {"max_norm": 1.0}}, r"clip.max_norm: unknown key; allowed: norm, of, eps"),

@@ -223,7 +223,7 @@ def test_the_average_is_the_sum_that_its_recursion_unrolls_to_and_that_of_torch(
     groups = [Group(parameters=("weight", "bias"), optimizer=Adam(lr=0.1))]
     two = {name: np.repeat(values, 2, axis=0) for name, values in params.items()}
     freeze = (Freeze(parameters=("bias",), from_step=2),)
-    run = train(PROBLEM, groups, two, X, y, order, ema=EMA(decay=np.array([decay, 0.5])), freeze=freeze)
+    run = train(PROBLEM, groups, two, X, y, order, average=EMA(decay=np.array([decay, 0.5])), freeze=freeze)
     net = torch.nn.Linear(3, 1, dtype=torch.float64)
     average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
     for k in range(6):
@@ -239,7 +239,7 @@ def test_the_average_is_the_sum_that_its_recursion_unrolls_to_and_that_of_torch(
                 np.testing.assert_allclose(values[k, i], unrolled, rtol=1e-13, atol=1e-15)
             ours, theirs = values[k, 0], average.module.get_parameter(name).detach().numpy()
             np.testing.assert_allclose(ours, theirs, rtol=1e-13, atol=1e-15)
-    losses = train(PROBLEM, groups, two, X, y, order, ema=EMA(decay=decay), record="losses")
+    losses = train(PROBLEM, groups, two, X, y, order, average=EMA(decay=decay), record="losses")
     assert len(losses.averages["weight"]) == 1
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from parity.explain.finding import Finding, finding
-from parity.step.averages import Averaging, averaged, kept_of
+from parity.step.averages import Averaging, averaged, equal_weights, kept_of
 from parity.step.expected import Expected
 from parity.step.recording import Recording
-from refimpl.averaging import EMA
+from refimpl.averaging import EMA, SWA
 from refimpl.types import Array
 
 CORRECTED = 4.0
@@ -21,7 +21,7 @@ Named = tuple[str, Averaging, dict[str, Any]]
 """An average by its name, with what its words say."""
 
 
-def findings(asked: EMA | None, recording: Recording) -> list[Finding]:
+def findings(asked: EMA | SWA | None, recording: Recording) -> list[Finding]:
     """What the recorded averages are in the place of those asked for; nothing where these agree, or none are there."""
     if asked is None or not recording.averages:
         return []
@@ -41,7 +41,7 @@ def findings(asked: EMA | None, recording: Recording) -> list[Finding]:
     return [replace(finding(id, evidence + within, **measured), alike=alike)]
 
 
-def agrees(asked: EMA | None, recording: Recording) -> bool:
+def agrees(asked: EMA | SWA | None, recording: Recording) -> bool:
     """Whether the recorded averages, if any, may be those asked for."""
     return asked is None or _share(recording, kept_of(asked, recording.steps)) <= 1
 
@@ -61,14 +61,20 @@ def _wrong(piece: Expected) -> Array:
     return np.any((piece.share > 1).reshape(len(piece.steps), -1), axis=1)  # type: ignore[no-any-return]  # an array
 
 
-def _named(asked: EMA, recording: Recording) -> Iterator[Named]:
+def _named(asked: EMA | SWA, recording: Recording) -> Iterator[Named]:
     """All that have a name."""
-    d, k = float(asked.decay), np.arange(1, recording.steps + 1)
+    k = np.arange(1, recording.steps + 1)
     plain = kept_of(asked, recording.steps)
-    constant = replace(plain, kept=np.full(len(k), d), added=np.full(len(k), 1 - d))
     yield "average-of-no-step", replace(plain, kept=np.zeros(len(k)), added=np.ones(len(k))), {}
     yield "average-not-updated", Averaging(kept=np.ones(len(k)), added=np.zeros(len(k)), start=True), {}
     yield "average-before-step", replace(plain, before=True), {}
+    if isinstance(asked, SWA):
+        yield "average-from-start", replace(equal_weights(k + 1), start=True), {}
+        share = (1 / k).astype(np.float32).astype(float)
+        yield "average-share-float32", Averaging(kept=1 - share, added=share), {}
+        return
+    d = float(asked.decay)
+    constant = replace(plain, kept=np.full(len(k), d), added=np.full(len(k), 1 - d))
     yield "average-from-start", replace(constant, start=True), {}
     yield "average-from-zero", constant, {}
     yield "average-exchanged", kept_of(EMA(decay=1 - d), recording.steps), {"decay": d, "other": 1 - d}
@@ -84,9 +90,12 @@ def _named(asked: EMA, recording: Recording) -> Iterator[Named]:
         yield "average-warm-up", copied, {"decay": d}
 
 
-def _measured(asked: EMA, recording: Recording) -> Iterator[Named]:
+def _measured(asked: EMA | SWA, recording: Recording) -> Iterator[Named]:
     """Averages of another decay."""
     for given in _decays(recording):
+        if isinstance(asked, SWA):
+            yield "average-exponential", kept_of(EMA(decay=given), recording.steps), {"given": given}
+            continue
         copied = kept_of(EMA(decay=given), recording.steps)
         constant = [np.full(recording.steps, number) for number in (given, 1 - given)]
         started = replace(copied, kept=constant[0], added=constant[1], start=True)

@@ -64,8 +64,8 @@ def as_trajectory(experiment: Experiment, recorded: RecordedRun) -> tuple[Trajec
 
 def _averages(experiment: Experiment, reported: Sequence[Mapping[str, Array]], steps: int) -> dict[str, Array]:
     """The averages after each step ``(K, runs, …)``; raises :class:`InputError` where they are not that."""
-    if experiment.ema is None:
-        raise InputError(f"{experiment.name}: asks for no average, one was recorded; add [ema] decay to it")
+    if experiment.average is None:
+        raise InputError(f"{experiment.name}: asks for no average, one was recorded; add [ema] decay, or [swa], to it")
     if len(reported) != steps:
         raise InputError(
             f"{len(reported)} averages and {steps} steps; call task.record_average(…) once after each step"
