@@ -19,9 +19,9 @@ def reproduce() -> bool | None:
             average.update_parameters(net)
             weights.append(net.weight.detach().clone())
         mean = torch.stack(weights).mean(0)
-        errors.append(float((average.module.weight - mean).abs().max()))
+        errors.append(float((dict(average.named_parameters())["module.weight"].detach() - mean).abs().max()))
     print(
-        f"the average of three float64 weights is off by {errors[0]:.1e}, with get_swa_multi_avg_fn by {errors[1]:.1e}"
+        f"an average of three float64 weights is off by {errors[0]:.1e}, with get_swa_multi_avg_fn by {errors[1]:.1e}"
     )
     return errors[1] > 1e-10 > errors[0]
 
