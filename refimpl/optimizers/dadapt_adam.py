@@ -18,8 +18,8 @@ Source: Defazio & Mishchenko, "Learning-Rate-Free Learning by D-Adaptation", ICM
 variant, as in ``dadaptation``, the package of its authors: the v of r is that of the gradients before, in which g has
 no part. q, the decay and ``bias_correction`` are the package's, too.
 
-With ``bias_correction`` γ has the correction in the decay, too, where AdamW has none: so it is in ``dadaptation`` and in
-``optax``, which is the same with ``bias_correction=True`` and the decoupled decay.
+With ``bias_correction`` γ has the correction in the decay, too, where AdamW has none: so it is in ``dadaptation`` and
+``optax``; the latter is the same with ``bias_correction=True`` and the decoupled decay.
 """
 
 from __future__ import annotations
