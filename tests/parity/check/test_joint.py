@@ -116,6 +116,7 @@ def test_a_class_that_shares_its_distance_agrees_and_uses_its_bounds(dtype: str)
     run = played(Prodigy, dtype)
     found = judge(held_to(run), run, dtype)
     assert 0.1 < found.share <= 1 and found.count == 24 * (33 + 33 + 1 + 33) + 19 * 10
+    assert found.steps.min() > 0.01  # no bound is an empty one, however far the distance has grown
     off = judge(held_to(run, d_coef=1 + {"float64": 1e-13, "float32": 1e-4}[dtype]), run, dtype)
     assert off.share > 1  # the distance has grown, and is seen
 
