@@ -209,15 +209,16 @@ def _replayed(held: Held, played: Played, dtype: str, scalar: str) -> tuple[Judg
     share, count, bounded = np.zeros(max(map(len, played.gradients.values()))), 0, 0
     disagreements: list[tuple[int, str]] = []
     for motion in recorded(held, played, dtype, scalar=scalar):
-        late = played.late.get(motion.parameter, 0)
+        late, known = played.late.get(motion.parameter, 0), True
         for k, piece in enumerate(replay(held[motion.parameter], motion), start=late):
             worst = float(np.max(piece.share, initial=0))
             share[k] = max(share[k], worst)
+            known = bool(np.isfinite(piece.allowance).any())
             count, bounded = count + piece.share.size, bounded + int(np.isfinite(piece.allowance).sum())
             if worst > 1:
                 disagreements.append((k, first_of(piece, k)))
                 break
-        if steps_of(motion) < len(motion.gradient.value):
+        if known and steps_of(motion) < len(motion.gradient.value):  # else the reference may overflow as well
             share[-1] = np.inf
             disagreements.append((len(share), f"{motion.parameter} is not finite"))
     first = min(disagreements)[1] if disagreements else ""
