@@ -19,7 +19,7 @@ variant, as in ``dadaptation``, the package of its authors: the v of r is that o
 no part. q, the decay and ``bias_correction`` are the package's, too.
 
 With ``bias_correction`` γ has the correction in the decay, too, where AdamW has none: so it is in ``dadaptation`` and
-``optax``; the latter is the same with ``bias_correction=True`` and the decoupled decay.
+in ``optax``, which is the same with ``bias_correction=True`` and the decoupled decay.
 """
 
 from __future__ import annotations
