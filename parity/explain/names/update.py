@@ -114,9 +114,12 @@ def _optimizer(kind: Any, given: Mapping[str, Array], asked: Any) -> Any:
             parts["lr"] = asked.lr
         elif field.name in given and field.name in number_fields(kind):
             value = np.asarray(given[field.name], float)
-            if np.ptp(value[np.isfinite(value)]) > 0:
+            finite = value[np.isfinite(value)]
+            if not len(finite):  # such as a limit that is none
+                continue
+            if np.ptp(finite) > 0:
                 return None
-            parts[field.name] = float(value[np.isfinite(value)][0])
+            parts[field.name] = float(finite[0])
         elif f"{field.name}[0]" in given:
             parts[field.name] = tuple(float(given[f"{field.name}[{i}]"][0]) for i in range(2))
         elif field.name in given:

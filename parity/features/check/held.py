@@ -21,8 +21,8 @@ from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.errors import RefimplError
 from refimpl.optimizers import OPTIMIZERS
-from refimpl.optimizers.wrappers import WRAPPERS, Lookahead
-from refimpl.types import Optimizer
+from refimpl.optimizers.wrappers import SAM, WRAPPERS, Lookahead
+from refimpl.types import Joint, Optimizer
 
 FORM = 2.0
 """Form factor: code of unknown form."""
@@ -99,8 +99,12 @@ def wanted(demand: Demand, hyper: Mapping[str, Any], given: Mapping[str, Any]) -
     cls: Any = WRAPPERS[demand.key]
     names = [f.name for f in fields(cls) if f.name != "inner"]
     numbers = {name: given[name] for name in names if isinstance(given.get(name), int | float)}
+    inner = wanted(demand.inner, hyper, given)
+    if isinstance(inner, Joint) and cls is not SAM:
+        why = f"is not put around {demand.inner.key} here, whose numbers are of all parameters together"
+        raise OptionError(Option("against"), f" {demand.key}: {why}; ask for {demand.inner.key} alone")
     try:
-        made: Optimizer = cls(**{**numbers, **demand.own, "inner": wanted(demand.inner, hyper, given)})
+        made: Optimizer = cls(**{**numbers, **demand.own, "inner": inner})
     except RefimplError as error:
         raise OptionError(Option("against"), f" {demand.key}: {error}") from None
     return made

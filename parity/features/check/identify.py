@@ -164,13 +164,15 @@ def judge_with(held: Held, played: Played, dtype: str, scalar: str) -> Judgement
     count, total = 0, 0
     for motion in recorded(held, played, dtype, scalar=scalar):
         after = late = played.late.get(motion.parameter, 0)
+        known = True
         for k, piece in enumerate(replay(held[motion.parameter], motion), start=late):
             worst = float(np.max(piece.share, initial=0))
             share[k] = max(share[k], worst)
+            known = bool(np.isfinite(piece.allowance).any())
             count, total, after = count + int(np.isfinite(piece.allowance).sum()), total + piece.share.size, k + 1
             if worst > 1:
                 disagreements.append((k, first_of(piece, k)))
-        if after < len(played.gradients[motion.parameter]):
+        if known and after < len(played.gradients[motion.parameter]):  # else the reference may overflow as well
             share[after:] = np.inf
             disagreements.append((after, f"{motion.parameter} is not finite before step {after}"))
     bounded = 2 * count > total

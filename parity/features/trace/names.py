@@ -39,6 +39,8 @@ HYPER: dict[str, str | tuple[str, ...]] = {
     "l1": "λ₁",
     "l2": "λ₂",
     "factor": "c",
+    "d0": "d₀",
+    "d_coef": "κ",
 }
 """Symbols for fields of the reference's classes; any other field keeps its own name."""
 
@@ -64,6 +66,8 @@ WORDS = {
     "slope": "‖g‖",
     "step_size": "Δ",
     "weight": "ω",
+    "gamma": "γ",
+    "found": "d̂",
 }
 """Symbols for local variables; any other variable keeps its own name.
 

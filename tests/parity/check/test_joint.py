@@ -13,9 +13,11 @@ import torch
 from parity.backends.reference import run_reference
 from parity.errors import InputError
 from parity.explain.feeds import SHAPES, Played, downhill
+from parity.explain.names.update import _optimizer
 from parity.features.check.drive import Driver
 from parity.features.check.examine import examine
 from parity.features.check.findings import of_update
+from parity.features.check.held import parse_against, wanted
 from parity.features.check.identify import judge
 from parity.features.check.optimizer import conclude
 from parity.features.watch.references import reference_for
@@ -24,6 +26,7 @@ from parity.step.design import as_asked
 from parity.step.free import simulate
 from refimpl.optimizers import DAdaptAdam
 from refimpl.optimizers import Prodigy as Reference
+from refimpl.optimizers.wrappers import SAM
 from refimpl.schedules import Step
 
 HYPER: dict[str, Any] = {"betas": (0.8, 0.9), "weight_decay": 0.1, "d0": 0.01}
@@ -113,6 +116,7 @@ def test_a_class_that_shares_its_distance_agrees_and_uses_its_bounds(dtype: str)
     run = played(Prodigy, dtype)
     found = judge(held_to(run), run, dtype)
     assert 0.1 < found.share <= 1 and found.count == 24 * (33 + 33 + 1 + 33) + 19 * 10
+    assert found.steps.min() > 0.01  # no bound is an empty one, however far the distance has grown
     off = judge(held_to(run, d_coef=1 + {"float64": 1e-13, "float32": 1e-4}[dtype]), run, dtype)
     assert off.share > 1  # the distance has grown, and is seen
 
@@ -152,6 +156,17 @@ def test_a_class_is_held_to_the_options_that_fit_in_all_of_training(cls: Any) ->
     assert found.family.startswith("Prodigy(lr=1.0") and found.share <= 1
     assert ("decoupled_weight_decay=False" in found.family) == (cls is Coupled)
     assert {one.id for one in found.findings} <= {"numbers-of-the-first-group"}  # d is that of the first group's β₂
+
+
+def test_only_sam_is_put_around_a_reference_of_all_parameters() -> None:
+    assert isinstance(wanted(parse_against("sam(prodigy)"), {}, {}), SAM)
+    with pytest.raises(InputError, match=r"lookahead: is not put around prodigy here, .*; ask for prodigy alone$"):
+        wanted(parse_against("lookahead(prodigy)"), {}, {})
+
+
+def test_a_limit_that_is_none_is_no_number_that_was_recorded() -> None:
+    given = {"lr": np.ones(3), "d_coef": np.full(3, 1.01), "growth_rate": np.full(3, np.inf)}
+    assert _optimizer(Reference, given, Reference()) == Reference(d_coef=1.01)
 
 
 def test_watch_says_that_it_judges_each_parameter_by_itself() -> None:
