@@ -142,18 +142,19 @@ def _near(fit: ReferenceFit) -> str:
     return f"the nearest reference is {fit.name}, of whose moves {fit.residual:.2g} is left with fitted numbers"
 
 
-def judge(held: Held, played: Played, dtype: str, *, float32: bool = False) -> Judgement:
+def judge(held: Held, played: Played, dtype: str, *, float32: bool = False, shown: bool = False) -> Judgement:
     """Every number of a run, beside its reference's. ``float32``: numbers alone may be computed in that.
 
-    They are, if the error is of that size: where it is far below, something else is wrong.
+    They are, if the error is of that size, or if that was ``shown`` elsewhere: where it is far below, something else is
+    wrong.
     """
     judgement = judge_with(held, played, dtype, "float64")
     if judgement.share > 1 and played.numbers and counts_calls(held):  # or it counts the steps of each parameter
-        other = judge(held, replace(played, numbers={}), dtype, float32=float32)
+        other = judge(held, replace(played, numbers={}), dtype, float32=float32, shown=shown)
         judgement = other if other.share <= 1 else judgement
     if judgement.share > 1 and float32:
         other = judge_with(held, played, dtype, "float32")
-        judgement = other if np.median(other.steps) >= LEAST and other.share <= 1 else judgement
+        judgement = other if other.share <= 1 and (shown or np.median(other.steps) >= LEAST) else judgement
     return judgement
 
 

@@ -165,7 +165,7 @@ def _held_to(
     all_findings += _downhill(examined, held) if wide.share <= 1 else []
     all_findings += examined.faults
     agreeing = ["float64", *(dtype for dtype, one in judged.items() if one.share <= 1)]
-    life = judge_life(examined, held, agreeing) if wide.share <= 1 else None
+    life = judge_life(examined, held, agreeing, shown=wide.scalar == "float32") if wide.share <= 1 else None
     all_findings += life.findings if life else ()
     of_state, numbers = of_states(examined, held) if share <= 1 else ([], 0)
     all_findings += of_state

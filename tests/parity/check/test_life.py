@@ -189,6 +189,15 @@ def test_an_error_far_below_float32_is_not_taken_for_numbers_of_float32(through:
     assert [finding.id for finding in checked(Slight, "float64").findings] == ["situation-zero-dim"]
 
 
+def test_numbers_that_were_shown_to_be_float32_may_be_so_where_that_hardly_shows(through: Through) -> None:
+    through("zero-dim")
+    (played,) = (lived.played for lived in examine(Slight, {}, ("float64",)).lives)
+    assert played is not None
+    held = dict.fromkeys(played.weights, AdamW(lr=0.01, weight_decay=0.1))
+    assert judge(held, played, "float64", float32=True).share > 1
+    assert judge(held, played, "float64", float32=True, shown=True).share <= 1
+
+
 def test_situations_that_a_class_has_not_what_they_need_for_are_said_in_one_line(through: Through) -> None:
     through("groups-of-momenta", "scheduled-decay", "scheduled-momentum")
     diagnosis = conclude(examine(torch.optim.Adagrad, {}, ("float64",)), {}, "adagrad")

@@ -88,10 +88,11 @@ class LifeVerdict:
     situations: int
 
 
-def judge_life(examined: Examined, held: Held, dtypes: Collection[str]) -> LifeVerdict:
+def judge_life(examined: Examined, held: Held, dtypes: Collection[str], *, shown: bool = False) -> LifeVerdict:
     """All situations, beside the references that each parameter follows in the run that was judged first.
 
-    ``dtypes``: in which that run agrees; a situation in another one is passed over.
+    ``dtypes``: in which that run agrees; a situation in another one is passed over. ``shown``: whether that run showed
+    that the class computes its numbers in float32.
     """
     faults = {fault.id for fault in examined.faults}
     of_life: list[Finding] = []
@@ -115,7 +116,7 @@ def judge_life(examined: Examined, held: Held, dtypes: Collection[str]) -> LifeV
             continue
         assert lived.played is not None
         case = _beside(lived.played, held, examined.given)
-        judged = judge(*case, lived.dtype, float32=examined.keeps_float32) if case else None
+        judged = judge(*case, lived.dtype, float32=examined.keeps_float32, shown=shown) if case else None
         if case is None or judged is None or not judged.bounded:
             open_.append(lived.name)
         elif judged.share <= 1:
