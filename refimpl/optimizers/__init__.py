@@ -36,6 +36,7 @@ from refimpl.optimizers.sgdp import SGDP
 from refimpl.optimizers.sgdw import SGDW
 from refimpl.optimizers.shampoo import Shampoo
 from refimpl.optimizers.sign_sgd import SignSGD
+from refimpl.optimizers.soap import SOAP
 from refimpl.optimizers.sophia import Sophia
 from refimpl.optimizers.sparse_adam import SparseAdam
 from refimpl.optimizers.stableadamw import StableAdamW
@@ -81,6 +82,7 @@ OPTIMIZERS = {
     "sgdp": SGDP,
     "stableadamw": StableAdamW,
     "shampoo": Shampoo,
+    "soap": SOAP,
 }
 
 __all__ = [
@@ -94,6 +96,7 @@ __all__ = [
     "SGD",
     "SGDP",
     "SGDW",
+    "SOAP",
     "AdEMAMix",
     "AdaBelief",
     "AdaBound",

@@ -211,6 +211,7 @@ OF_PAPERS = (
     "sgdp",
     "stableadamw",
     "shampoo",
+    "soap",
 )
 """Optimizers that ``torch.optim`` does not have."""
 ELSEWHERE = {"sgd", "sgdw", "proximal_sgd", "sparse_adam", "muon"}

@@ -254,6 +254,18 @@ EXAMPLES: dict[str, dict[str, list[dict[str, Any]]]] = {
             {"lr": 0.1},
             {"lr": 0.1, "momentum": 0.3, "weight_decay": 0.3, "eps": 0.7, "update_freq": 2},
         ],
+        "soap": [
+            {"lr": 0.1},
+            {
+                "lr": 0.1,
+                "betas": (0.8, 0.9),
+                "shampoo_beta": 0.7,
+                "eps": 0.01,
+                "weight_decay": 0.3,
+                "precondition_frequency": 2,
+            },
+            {"lr": 0.1, "correct_bias": False, "precondition_1d": True, "ordered": False, "precondition_frequency": 1},
+        ],
     },
     "schedule": {
         "constant": [{}],
@@ -338,6 +350,7 @@ WITH_ROOTS |= {
     "sgdp",
     "stableadamw",
     "shampoo",
+    "soap",
 }
 """Entries of any registry whose formula takes a root or an exponential, and so cannot run in rationals."""
 
