@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from parity.explain.eigenbases import based
 from parity.explain.motion import Motion
 from parity.explain.newton_schulz import disagreeing, staged
 from parity.step.after import Step, after, replayed
@@ -93,7 +94,7 @@ def replay_state(optimizer: Optimizer, motion: Motion, key: str, kept: Array) ->
 def _replayed(optimizer: Optimizer, motion: Motion) -> Iterator[tuple[Any, Mapping[str, Any]]]:
     """The weights and the state of the reference after each step."""
     arithmetic, weights, gradient = Rounding(motion.profile), motion.weights, motion.gradient
-    optimizer = staged(optimizer, motion.products)
+    optimizer = based(staged(optimizer, motion.products), motion)
     lifted = arithmetic.hyper(optimizer, weights.ndim)
     states: list[Mapping[str, Any]] = []
 

@@ -134,7 +134,7 @@ def variants(obj: Any) -> Iterator[tuple[str, Any, Any]]:
             for index, part in enumerate(value):
                 if part is not None and not is_zero(part):
                     yield f"{hyper}[{index}]", part, _changed(obj, hyper, part, index)
-        elif not is_zero(value):
+        elif value is not None and not is_zero(value):
             yield hyper, value, _changed(obj, hyper, value)
     penalty = getattr(obj, "penalty", None)  # of a proximal step
     if penalty is not None:

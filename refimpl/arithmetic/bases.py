@@ -65,15 +65,14 @@ def orthonormal(S: Any) -> Any:
     if not isinstance(S, np.ndarray) or S.dtype in (np.float64, np.float32):
         Q, _ = np.linalg.qr(S)
         return Q
-    reflected: Array = np.stack([_householder(one) for one in S])
-    return reflected
+    return np.stack([_householder(one) for one in S])
 
 
 def _householder(S: Array) -> Array:
     """Reflections I − βvvᵀ that take each column onto its diagonal, multiplied."""
     n = len(S)
     R, zero = S.copy(), 0 * S[:1, :1].sum()
-    Q = np.where(np.eye(n, dtype=bool), zero + 1, zero)
+    Q: Array = np.where(np.eye(n, dtype=bool), zero + 1, zero)
     for j in range(n - 1):
         v = R[j:, j].copy()
         length = np.sqrt((v * v).sum())

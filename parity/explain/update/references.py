@@ -25,7 +25,10 @@ from refimpl.optimizers import OPTIMIZERS
 from refimpl.ranges import choice_fields, number_fields
 from refimpl.types import Optimizer
 
-BEYOND = {"muon": "a bound over a whole step of it is not worth having: it is judged in stages"}
+BEYOND = {
+    "muon": "a bound over a whole step of it is not worth having: it is judged in stages",
+    "soap": "two correct codes may have other bases: it is judged by those that the code had itself",
+}
 """References that are not replayed, and why."""
 RATE = 0.01
 """The rate where none was asked for and the reference has none."""
