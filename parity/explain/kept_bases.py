@@ -3,20 +3,21 @@
 Names differ from code to code, so that numbers tell. That decides what is judged as what, and no verdict::
 
     precond_i   (n, n), symmetric: the one most parallel, over all steps, to the reference's own
-    basis_i     (n, n), QᵀQ nearer to I than :data:`NEAR`: of these the one that makes precond_i most diagonal
-    exp_avg_sq  of the parameter's shape, nowhere negative: the one that goes on most nearly as v does in that basis
-    exp_avg     of the same shape: the one that goes on most nearly as m does, in the original space or in the rotated
+    basis_i     (n, n), QᵀQ nearer to I than :data:`NEAR`: of these the one that makes the first precond_i most diagonal
+    exp_avg_sq  of the parameter's shape, nowhere negative: the one that goes on most nearly as v does, in any order
+    exp_avg     of the same shape: the one that goes on most nearly as m does, as it is or rotated back
 
 A tensor that has one of these names, or was given it by ``--state``, is taken for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from refimpl.arithmetic.bases import rotated
 from refimpl.arithmetic.lift import map_numbers
@@ -26,6 +27,8 @@ from refimpl.types import Array
 NEAR = 0.5
 SYMMETRIC = 1e-3
 """Of the largest element: up to which a matrix is taken for a symmetric one."""
+EQUAL, ORDER, IMPOSSIBLE = 1e-5, 1e-9, 1e6
+"""What costs so little is nothing; what breaks a tie; what is not taken."""
 
 
 @dataclass(frozen=True)
@@ -66,20 +69,18 @@ class _Search:
         self.left = dict(tensors)
 
     def kept(self) -> Kept:
-        preconds, bases, missing = {}, {}, []
         axes = self.rule.axes(self.gradients.shape)
-        for axis in axes:
-            if (tensor := self._precond(axis)) is not None:
-                preconds[axis] = tensor
-        for axis in axes:
-            if axis in preconds and (tensor := self._basis(axis, preconds[axis].after)) is not None:
-                bases[axis] = tensor
-            missing += [name for name, some in (("precond", preconds), ("basis", bases)) if axis not in some]
+        means = {axis: self._means(axis) for axis in axes}
+        preconds = self._assigned("precond", axes, lambda axis, after: _apart(after, means[axis]))
+        known = {axis: tensor.after for axis, tensor in preconds.items()}
+        bases = self._assigned("basis", [*known], lambda axis, after: _undecomposed(after, known[axis][0]))
+        parts = (("precond", preconds), ("basis", bases))
+        missing = [name for axis in axes for name, tensors in parts if axis not in tensors]
         if missing:
             return Kept(preconds=preconds, bases=bases, missing=tuple(missing))
-        turned = self._turned({axis: tensor.after for axis, tensor in bases.items()})
-        second = self._second(turned)
-        first, rotates = self._first(turned)
+        Q = {axis: tensor.after for axis, tensor in bases.items()}
+        second = self._second(Q)
+        first, rotates = self._first(Q)
         return Kept(preconds=preconds, bases=bases, first=first, second=second, turned=rotates)
 
     def _taken(self, name: str) -> Tensor:
@@ -88,83 +89,81 @@ class _Search:
     def _of_shape(self, shape: tuple[int, ...]) -> list[str]:
         return [name for name, array in self.left.items() if array.shape[1:] == shape]
 
-    def _precond(self, axis: int) -> Tensor | None:
-        n = self.gradients.shape[axis + 1]
-        own, kind = f"precond_{axis}", self._of_shape((n, n))
-        if own in kind:
-            return self._taken(own)
+    def _means(self, axis: int) -> Array:
+        """The reference's own average of GGᵀ after each step."""
         mean: Any = 0
         means = []
         for gradient in self.gradients:
             mean = self.rule.statistic(mean, gradient[None], axis)
             means.append(mean[0])
-        symmetric = {name: _cosine(self.left[name], np.stack(means)) for name in kind if _symmetric(self.left[name])}
-        return self._taken(max(symmetric, key=symmetric.__getitem__)) if symmetric else None
+        return np.stack(means)
 
-    def _basis(self, axis: int, precond: Array) -> Tensor | None:
-        n = self.gradients.shape[axis + 1]
-        own, kind = f"basis_{axis}", self._of_shape((n, n))
-        if own in kind:
-            return self._taken(own)
-        off = {}
-        for name in kind:
-            Q = np.nan_to_num(self.left[name])
-            turned = Q.swapaxes(1, 2) @ Q
-            apart = float(np.max(np.abs(turned - np.eye(n)), initial=0))
-            inside = Q.swapaxes(1, 2) @ np.nan_to_num(precond) @ Q
-            beside = inside * (1 - np.eye(n))
-            if apart <= NEAR:
-                off[name] = apart + float(np.sqrt((beside**2).sum() / max((inside**2).sum(), np.finfo(float).tiny)))
-        return self._taken(min(off, key=off.__getitem__)) if off else None
+    def _assigned(
+        self, name: str, axes: Sequence[int], cost: Callable[[int, Array], float | None]
+    ) -> dict[int, Tensor]:
+        """A matrix for each axis, such that together they cost least; what costs nothing goes in the order of both."""
+        taken = {axis: self._taken(f"{name}_{axis}") for axis in axes if f"{name}_{axis}" in self.left}
+        for n in dict.fromkeys(self.gradients.shape[axis + 1] for axis in axes):
+            some = [axis for axis in axes if axis not in taken and self.gradients.shape[axis + 1] == n]
+            kind = self._of_shape((n, n))
+            table = np.full((len(some), len(kind)), float(IMPOSSIBLE))
+            for i, axis in enumerate(some):
+                for j, key in enumerate(kind):
+                    found = cost(axis, self.left[key])
+                    if found is not None:
+                        table[i, j] = (found if found > EQUAL else 0) + ORDER * (i - j) ** 2
+            for row, column in zip(*linear_sum_assignment(table), strict=True):
+                if table[row, column] < IMPOSSIBLE:
+                    taken[some[row]] = self._taken(kind[column])
+        return {axis: taken[axis] for axis in axes if axis in taken}
 
-    def _turned(self, bases: Mapping[int, Array]) -> Array:
-        """G′ of each step after the first, in the basis that the class had before it."""
-        made = [
-            rotated(self.gradients[k : k + 1], {axis: Q[k - 1 : k] for axis, Q in bases.items()})
-            for k in range(1, len(self.gradients))
-        ]
-        return np.concatenate(made) if made else self.gradients[:0]
-
-    def _second(self, turned: Array) -> Tensor | None:
+    def _second(self, bases: Mapping[int, Array]) -> Tensor | None:
         kind = self._of_shape(self.gradients.shape[1:])
         if "exp_avg_sq" in kind:
             return self._taken("exp_avg_sq")
         positive = [name for name in kind if np.all(np.nan_to_num(self.left[name]) >= 0)]
-        off = {name: _departs(self.left[name], turned**2, self.rule.betas[1]) for name in positive}
+        before = {axis: np.nan_to_num(Q[:-1]) for axis, Q in bases.items()}
+        squares = rotated(self.gradients[1:], before) ** 2  # G′² in the basis before each step
+        off = {name: _departs(self.left[name], squares, self.rule.betas[1], in_any_order=True) for name in positive}
         return self._taken(min(off, key=off.__getitem__)) if off else None
 
-    def _first(self, turned: Array) -> tuple[Tensor | None, bool]:
+    def _first(self, bases: Mapping[int, Array]) -> tuple[Tensor | None, bool]:
         kind = self._of_shape(self.gradients.shape[1:])
         kind = ["exp_avg"] if "exp_avg" in kind else kind
-        off = {
-            (name, rotates): _departs(self.left[name], gradients, self.rule.betas[0])
-            for name in kind
-            for rotates, gradients in ((False, self.gradients[1:]), (True, turned))
-        }
+        known = {axis: np.nan_to_num(Q) for axis, Q in bases.items()}
+        off = {}
+        for name in kind:
+            after = np.nan_to_num(self.left[name])
+            for rotates, original in ((False, after), (True, rotated(after, known, back=True))):
+                off[name, rotates] = _departs(original, self.gradients[1:], self.rule.betas[0])
         if not off:
             return None, False
         name, rotates = min(off, key=off.__getitem__)
         return self._taken(name), rotates
 
 
-def _departs(after: Array, terms: Iterable[Any], beta: Any) -> float:
-    """How far from an average of these terms, in most of its steps: others may have changed the basis."""
+def _departs(after: Array, terms: Array, beta: Any, *, in_any_order: bool = False) -> float:
+    """How far from an average of these terms, relative to its size."""
     after = np.nan_to_num(after)
-    off = [
-        float(np.linalg.norm(after[k + 1] - (beta * after[k] + (1 - beta) * term)))
-        for k, term in enumerate(terms)
-        if len(after) > k + 1
-    ]
-    size = float(np.linalg.norm(after)) or 1.0
-    return float(np.median(off)) / size if off else 0.0
+    mean, next_ = (x.reshape(len(terms), -1) for x in (beta * after[:-1] + (1 - beta) * terms, after[1:]))
+    if in_any_order:
+        mean, next_ = np.sort(mean, axis=1), np.sort(next_, axis=1)
+    return float(np.linalg.norm(next_ - mean)) / (float(np.linalg.norm(next_)) or 1.0)
 
 
-def _symmetric(after: Array) -> bool:
+def _apart(after: Array, means: Array) -> float | None:
+    """1 − the cosine of all of a tensor's numbers and those of the average; None of what is not symmetric."""
     known = np.nan_to_num(after)
-    return bool(np.all(np.abs(known - known.swapaxes(1, 2)) <= SYMMETRIC * np.max(np.abs(known), initial=0)))
+    if np.any(np.abs(known - known.swapaxes(1, 2)) > SYMMETRIC * np.max(np.abs(known), initial=0)):
+        return None
+    size = float(np.linalg.norm(known) * np.linalg.norm(means))
+    return 1 - float(np.vdot(known, means)) / size if size else 1.0
 
 
-def _cosine(one: Array, other: Array) -> float:
-    one, other = np.nan_to_num(one).ravel(), other.ravel()
-    size = float(np.linalg.norm(one) * np.linalg.norm(other))
-    return float(one @ other) / size if size else 0.0
+def _undecomposed(after: Array, first: Array) -> float | None:
+    """How far from orthogonal, and QᵀLQ of the first matrix from diagonal; None of what is not near to orthogonal."""
+    Q, n = np.nan_to_num(after), after.shape[-1]
+    off = float(np.max(np.abs(Q.swapaxes(1, 2) @ Q - np.eye(n)), initial=0))
+    inside = Q[0].T @ np.nan_to_num(first) @ Q[0]
+    beside = float(np.linalg.norm(inside * (1 - np.eye(n))))
+    return off + beside / (float(np.linalg.norm(inside)) or 1.0) if off <= NEAR else None

@@ -16,8 +16,10 @@ from parity.explain.kept_bases import Kept, kept_of
 from parity.explain.motion import Motion
 from parity.explain.replay import replay, share_of
 from parity.explain.update.references import shown
+from parity.features.check.examined import Examined
 from parity.features.check.held import motions
 from parity.features.check.identify import Held, Judgement
+from parity.features.check.states import check_names
 from parity.step.expected import Expected
 from refimpl.arithmetic.bases import unfolded
 from refimpl.optimizers.soap import SOAP
@@ -125,6 +127,28 @@ def unshown(held: Held, played: Played) -> str:
                 "--state basis_0=NAME and precond_0=NAME say which tensor it is"
             )
     return ""
+
+
+def with_names(examined: Examined, held: Held) -> Examined:
+    """The tensors that ``--state`` gives a name have that of the reference, by which they are found.
+
+    Raises :class:`InputError` for a name that the reference, or the class, has not.
+    """
+    if not examined.state or not any(isinstance(rule, SOAP) for rule in held.values()):
+        return examined
+    check_names(examined, held)
+    own = {theirs: name for name, theirs in examined.state.items()}
+
+    def named(played: Played) -> Played:
+        state = {of: {own.get(key, key): array for key, array in kept.items()} for of, kept in played.state.items()}
+        return replace(played, state=state)
+
+    return replace(
+        examined,
+        runs={feed: named(played) for feed, played in examined.runs.items()},
+        dtypes={dtype: named(played) for dtype, played in examined.dtypes.items()},
+        lives=tuple(replace(lived, played=lived.played and named(lived.played)) for lived in examined.lives),
+    )
 
 
 def of_soap(held: Held, played: Played, judged: Judgement) -> list[Finding]:

@@ -19,7 +19,7 @@ from parity.explain.replay import share_of
 from parity.explain.update.references import shown
 from parity.features.check import findings
 from parity.features.check.assumed import ANY, as_assumed, assumed, why_assumed
-from parity.features.check.eigenbases import unshown
+from parity.features.check.eigenbases import unshown, with_names
 from parity.features.check.examined import Examined
 from parity.features.check.held import motions, needs_products, of_shapes, parse_against, wanted
 from parity.features.check.identify import Held, Identification, Judgement, identify, judge
@@ -125,6 +125,7 @@ def _sam(second: Examined, sam: SAM) -> Diagnosis:
 def _against(examined: Examined, reference: Optimizer, held: Held, *, left_open: bool = False) -> Diagnosis:
     """The parameters ``held`` to one reference, those apart that it has not."""
     label = " and ".join(dict.fromkeys(shown(one) for one in held.values()))
+    examined = with_names(examined, held)
     if unseen := unrecorded(held, examined.runs["drawn"]) or unshown(held, examined.runs["drawn"]):
         return Diagnosis(verdict="undecidable", text=unseen, against=label, share=math.inf, notes=examined.notes)
     return _held_to(examined, held, label, reference=reference, left_open=left_open)

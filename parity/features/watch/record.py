@@ -21,10 +21,10 @@ from parity.record.sums import accumulation
 from parity.step.expected import Comparison, Disagreement, Expected
 from refimpl.arithmetic.bounded import Profile
 from refimpl.arithmetic.formats import FORMATS
-from refimpl.optimizers import LAMB, LARS, LBFGS, SGDP, Adafactor, AdamP, Muon, NovoGrad, Shampoo, StableAdamW
+from refimpl.optimizers import LAMB, LARS, LBFGS, SGDP, SOAP, Adafactor, AdamP, Muon, NovoGrad, Shampoo, StableAdamW
 from refimpl.types import Array, Optimizer
 
-WHOLE = (LAMB, LARS, LBFGS, SGDP, Adafactor, AdamP, Muon, NovoGrad, Shampoo, StableAdamW)
+WHOLE = (LAMB, LARS, LBFGS, SGDP, SOAP, Adafactor, AdamP, Muon, NovoGrad, Shampoo, StableAdamW)
 """References that see the whole of a tensor: some elements of it are not enough."""
 
 
