@@ -207,8 +207,7 @@ def _part(rule: Optimizer, k: int, piece: Expected, motion: Motion, late: int) -
         text = f"the basis {key} of {name} changes in step {late + k}, where it is not due"
         return _named("soap-basis-changed", text, "renew it every precondition_frequency steps")
     if key in axes:
-        beta = _executed(kept.preconds[axes[key]].after, motion, axes[key])
-        said = f"; its factor of GGᵀ is {beta:.{DIGITS}g}" if beta is not None else ""
+        said = _said(_executed(kept.preconds[axes[key]].after, motion, axes[key]), rule) if k == 0 else ""
         text = f"{key} of {name} is not the average of GGᵀ{said}"
         return _named("soap-matrix", text, "L ← L + (1 − β)(GGᵀ − L)")
     if kept.second is not None and key == kept.second.name:
@@ -226,6 +225,16 @@ def _part(rule: Optimizer, k: int, piece: Expected, motion: Motion, late: int) -
 
 def _named(id: str, text: str, change: str) -> Finding:
     return Finding(id=id, text=text, evidence="", change=change)
+
+
+def _said(factor: float | None, rule: Any) -> str:
+    """Which factor GGᵀ has in the first matrix, beside the one that it should have."""
+    if factor is None:
+        return ""
+    beta = float(np.max(rule.betas[1] if rule.shampoo_beta is None else rule.shampoo_beta))
+    twice = abs(factor - (1 - beta**2)) < 10.0**-DIGITS * factor
+    said = f"; its first factor of GGᵀ is {factor:.{DIGITS}g}, where 1 − β is {1 - beta:.{DIGITS}g}"
+    return f"{said}: that is 1 − β², as if the gradient came twice" if twice else said
 
 
 def _executed(after: Array, motion: Motion, axis: int) -> float | None:

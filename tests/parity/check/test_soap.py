@@ -198,7 +198,7 @@ def test_a_fault_is_told_in_the_part_that_has_it(fault: str) -> None:
     (finding,) = of_soap(dict.fromkeys(run.weights, REFERENCE), run, judged(run))
     assert finding.id == FAULTS[fault], finding.text
     if fault == "beta":
-        assert "its factor of GGᵀ is 0.03" in finding.text
+        assert "its first factor of GGᵀ is 0.03, where 1 − β is 0.05" in finding.text
     if fault == "correction":
         assert "correct_bias=False" in finding.text
 
