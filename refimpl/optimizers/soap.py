@@ -88,12 +88,12 @@ class SOAP:
         for i in axes:
             L = after[f"precond_{i}"] = self.statistic(state[f"precond_{i}"], grad, i)
             after[f"basis_{i}"] = Q[i]
-            if renewed.any():
+            if some(renewed):
                 order = self.order(L, Q[i])
                 basis = orthonormal(columns(L @ Q[i], order))  # qr(LQ)
                 after[f"basis_{i}"] = np.where(renewed.reshape(-1, 1, 1), basis, Q[i])
         param = self.moved(param, rotated(m, Q), v, Q, t - 1)
-        for i in axes if renewed.any() else ():
+        for i in axes if some(renewed) else ():
             v = np.where(
                 renewed.reshape(-1, *(1,) * (v.ndim - 1)), along(v, i, self.order(after[f"precond_{i}"], Q[i])), v
             )
@@ -135,3 +135,8 @@ class SOAP:
 def of_matrices(number: Any) -> Any:
     """A number, or one for each run, shaped to meet ``(runs, n, n)``."""
     return number.reshape(-1, 1, 1) if getattr(number, "ndim", 0) else number
+
+
+def some(truth: Any) -> bool:
+    """Whether any of an array of truth values, or of what carries one, is true."""
+    return bool(np.any(getattr(truth, "value", truth)))
