@@ -142,7 +142,7 @@ CATALOGUE: list[Entry] = [
                 f"{LR} matrix_eps=0.0001 preconditioning_compute_steps=3",
                 "shampoo(update_freq=3)",
             ),
-            ("SOAP", "SOAP", BOTH, ""),
+            ("SOAP", "SOAP", BOTH, "soap"),
             ("FlashAdamW", "AdamW, compressed state", f"{BOTH} quantize=False", "adamw"),
             ("NovoGrad", "NovoGrad", BOTH, "novograd"),
             ("AdaMod", "AdaMod", BOTH, "adamod"),

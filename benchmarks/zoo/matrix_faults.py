@@ -35,4 +35,15 @@ MATRIX_FAULTS = (
         measured="shape (0, 2): RuntimeError: cannot reshape tensor of 0 elements into shape [0, -1]",
         contradicts="torch's optimizers take it",
     ),
+    Fault(
+        id="pytorch_optimizer_soap_late",
+        package="pytorch_optimizer",
+        classes=("SOAP",),
+        explains=("soap-matrix",),
+        title="SOAP counts the first gradient of a late parameter twice, and makes a step with it",
+        where="`optimizer/soap.py:121` averages it; `:303` skips the step only where the group has made none",
+        measured="one gradient of (1, 1): alone L = 2(1 − β) and no move; beside a parameter with five steps before, "
+        "L = 2(1 − β²), and it moves by 0.33·η",
+        contradicts="the authors' `soap.py`: “first step is skipped so that we never use the current gradients”",
+    ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,9 +26,9 @@ class Motion:
     hyper-parameters by name that are others than the optimizer's; nothing where none are. ``slack`` ``(K, …)``: how far
     from ``weights`` a step may have begun, where code moves them and comes back. ``calls`` ``(K,)``: the number of the
     call of ``step()`` in which each step was made, some of which were without a gradient. ``products``: of each step,
-    the products of matrices that were made in it; none where they were not recorded.
-    call of ``step()`` in which each step was made, some of which were without a gradient. ``sums``: of each step, what
+    the products of matrices that were made in it; none where they were not recorded. ``sums``: of each step, what
     an optimizer that shares numbers among all parameters is to find in the state (:func:`parity.explain.joint.joined`).
+    ``kept``: the tensors of the code's own state after each step ``(K, …)`` by name, NaN before they were there.
     """
 
     parameter: str
@@ -42,6 +42,7 @@ class Motion:
     calls: Array | None = None
     products: tuple[tuple[Product, ...], ...] = ()
     sums: tuple[Mapping[str, Any], ...] = ()
+    kept: Mapping[str, Array] = field(default_factory=dict)
 
 
 def rate_factor(design: Design, name: str) -> Array:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from parity.explain.eigenbases import based
 from parity.explain.motion import Motion
 from parity.explain.newton_schulz import disagreeing, staged
 from parity.step.after import Step, after, replayed
@@ -92,7 +93,7 @@ def replay_state(optimizer: Optimizer, motion: Motion, key: str, kept: Array) ->
 
 def _replayed(optimizer: Optimizer, motion: Motion) -> Iterator[tuple[Any, Mapping[str, Any]]]:
     """The weights and the state of the reference after each step."""
-    along = Along(staged(optimizer, motion.products), motion)
+    along = Along(based(staged(optimizer, motion.products), motion), motion)
     states: list[Mapping[str, Any]] = []
 
     def step(_: str, k: int, param: Any, given: Any, state: Any) -> tuple[Any, Any]:

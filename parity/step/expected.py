@@ -21,7 +21,8 @@ OfTensor = Literal[
 ]
 OfTensors = Literal["accumulated", "reduced", "ranks", "storage", "count"]
 OfStage = Literal["start", "gram", "polynomial", "iterate", "products"]
-Kind = Literal[OfRun, OfBatch, OfStep, OfTensor, OfTensors, OfStage]
+OfBasis = Literal["orthogonality", "eigenvectors", "power iteration", "basis"]
+Kind = Literal[OfRun, OfBatch, OfStep, OfTensor, OfTensors, OfStage, OfBasis]
 """The kinds in the order of the computation; ``"value"``, of a tensor after a step, is named by the tensor alone."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
 NAMELESS = ("train loss", "validation loss", "norm", "loss", "objective", "objective as asked", "gradient off span")

@@ -39,6 +39,7 @@ from refimpl.optimizers.sgdp import SGDP
 from refimpl.optimizers.sgdw import SGDW
 from refimpl.optimizers.shampoo import Shampoo
 from refimpl.optimizers.sign_sgd import SignSGD
+from refimpl.optimizers.soap import SOAP
 from refimpl.optimizers.sophia import Sophia
 from refimpl.optimizers.sparse_adam import SparseAdam
 from refimpl.optimizers.stableadamw import StableAdamW
@@ -87,6 +88,7 @@ OPTIMIZERS = {
     "prodigy": Prodigy,
     "dadapt_adam": DAdaptAdam,
     "adafactor_paper": AdafactorPaper,
+    "soap": SOAP,
 }
 
 __all__ = [
@@ -100,6 +102,7 @@ __all__ = [
     "SGD",
     "SGDP",
     "SGDW",
+    "SOAP",
     "AdEMAMix",
     "AdaBelief",
     "AdaBound",

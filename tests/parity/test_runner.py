@@ -214,6 +214,7 @@ OF_PAPERS = (
     "prodigy",
     "dadapt_adam",
     "adafactor_paper",
+    "soap",
 )
 """Optimizers that ``torch.optim`` does not have."""
 ELSEWHERE = {"sgd", "sgdw", "proximal_sgd", "sparse_adam", "muon"}

@@ -339,6 +339,7 @@ WITH_ROOTS |= {
     "prodigy",
     "dadapt_adam",
     "adafactor_paper",
+    "soap",
 }
 """Entries of any registry whose formula takes a root or an exponential, and so cannot run in rationals."""
 

@@ -45,6 +45,18 @@ NUMBERS_OF_ALL: dict[str, list[dict[str, Any]]] = {
         {"lr": 0.7, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.3, "d0": 0.03, "growth_rate": 1.2},
         {"lr": 0.7, "d0": 0.03, "weight_decay": 0.3, "decoupled_weight_decay": True, "bias_correction": True},
     ],
+    "soap": [
+        {"lr": 0.1},
+        {
+            "lr": 0.1,
+            "betas": (0.8, 0.9),
+            "shampoo_beta": 0.7,
+            "eps": 0.01,
+            "weight_decay": 0.3,
+            "precondition_frequency": 2,
+        },
+        {"lr": 0.1, "correct_bias": False, "precondition_1d": True, "ordered": False, "precondition_frequency": 1},
+    ],
     "stableadamw": [
         {"lr": 0.1},
         {"lr": 0.1, "betas": (0.8, 0.9), "eps": 0.01, "weight_decay": 0.3},

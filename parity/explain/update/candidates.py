@@ -24,7 +24,7 @@ from refimpl.errors import RefimplError
 from refimpl.optimizers import OPTIMIZERS
 from refimpl.ranges import choice_fields
 
-LEFT_OUT = ("muon", "lbfgs")
+LEFT_OUT = ("muon", "lbfgs", "soap")
 """References that no single bound over a step is worth having of."""
 IN_FLOAT32 = ("nadam", "asgd")
 """References that keep a number in float32."""

@@ -29,6 +29,7 @@ OF_ALL = "its numbers are of all parameters together; a class of its name is hel
 BEYOND = {
     "muon": "a bound over a whole step of it is not worth having: it is judged in stages",
     **{name: OF_ALL for name, cls in OPTIMIZERS.items() if hasattr(cls, "addends")},
+    "soap": "two correct codes may have other bases: it is judged by those that the code had itself",
 }
 """References that are not replayed, and why."""
 RATE = 0.01

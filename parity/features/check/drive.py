@@ -28,6 +28,7 @@ class Driver:
     """One class with the hyper-parameters that were given, in one dtype on one device.
 
     ``closure``: its step demands one. ``keeps_float32``: it kept a float32 number, such as torch's count of steps.
+    ``keeps_matrices``: its state has square matrices beside what has the shape of a parameter.
     ``multiplies``: the products of matrices of each call of ``step()`` are kept, those of the last one in ``products``.
     """
 
@@ -45,7 +46,7 @@ class Driver:
         self.dtype: torch.dtype = getattr(torch, dtype)
         self.device = device
         self.closure = closure or _demands_closure(cls)
-        self.keeps_float32 = False
+        self.keeps_float32 = self.keeps_matrices = False
         self.given: dict[Tensor, Tensor] = {}
         self.evaluated: list[dict[Tensor, tuple[Array, Array]]] = []
         self.multiplies = multiplies or any("muon" in base.__name__.lower() for base in cls.__mro__)
@@ -53,7 +54,9 @@ class Driver:
 
     def narrow(self) -> Driver:
         """The same with float32 parameters."""
-        return Driver(self.cls, self.hyper, "float32", self.device, self.closure, multiplies=self.multiplies)
+        driver = Driver(self.cls, self.hyper, "float32", self.device, self.closure, multiplies=self.multiplies)
+        driver.keeps_matrices = self.keeps_matrices
+        return driver
 
     def may_need_closure(self, error: Exception) -> bool:
         """Whether a step that failed without a closure may have failed for want of one."""
@@ -138,8 +141,9 @@ class Driver:
                 given[name].append(exact(self.tensor(feed.gradients[name][k])))
                 elsewhere[name].append(self.elsewhere(parameter))
             numbers.append(_floats(optimizer.param_groups[0]))
-            kept.append({name: _state(optimizer, parameter) for name, parameter in parameters.items()})
+            kept.append({name: state_of(optimizer, parameter) for name, parameter in parameters.items()})
             products.append(self.products)
+        self.keeps_matrices |= any(map(_is_matrix, (array for name in kept[-1] for array in kept[-1][name].values())))
         self.keeps_float32 |= any(tensor.dtype == torch.float32 for tensor in _numbers(optimizer))
         return Played(
             weights=_stacked(weights),
@@ -149,7 +153,7 @@ class Driver:
             numbers={name: tuple(range(len(some))) for name, some in given.items()},
             products=tuple(products) if self.multiplies else (),
             elsewhere={name: tuple(moments) for name, moments in elsewhere.items()},
-            state={name: _over_steps([moment[name] for moment in kept]) for name in parameters},
+            state={name: over_steps([moment[name] for moment in kept]) for name in parameters},
             kept={key: np.array([each[key] for each in numbers if key in each]) for key in numbers[0]},
         )
 
@@ -174,13 +178,22 @@ def _floats(group: Mapping[str, Any]) -> dict[str, float]:
     return {key: value for key, value in group.items() if type(value) is float}
 
 
-def _state(optimizer: Any, parameter: Tensor) -> dict[str, Array]:
+def state_of(optimizer: Any, parameter: Tensor) -> dict[str, Array]:
     """The tensors that are kept for a parameter."""
     own = optimizer.state.get(parameter, {})
-    return {str(key): exact(value) for key, value in own.items() if isinstance(value, Tensor)}
+    return {name: exact(value) for name, value in _tensors(own)}
 
 
-def _over_steps(moments: list[dict[str, Array]]) -> dict[str, Array]:
+def _tensors(kept: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
+    """The tensors in a state, those in lists and dictionaries as ``Q.0``."""
+    if isinstance(kept, Tensor):
+        yield name, kept
+    elif isinstance(kept, Mapping | list | tuple):
+        for key, value in kept.items() if isinstance(kept, Mapping) else enumerate(kept):
+            yield from _tensors(value, f"{name}.{key}" if name else str(key))
+
+
+def over_steps(moments: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
     """Tensors of one shape throughout, over the steps."""
     last = moments[-1]
     stacked = {}
@@ -189,6 +202,10 @@ def _over_steps(moments: list[dict[str, Array]]) -> dict[str, Array]:
         if all(row.shape == value.shape for row in rows):
             stacked[key] = np.stack(rows)
     return stacked
+
+
+def _is_matrix(array: Array) -> bool:
+    return array.ndim == 2 and array.shape[0] == array.shape[1]
 
 
 def _numbers(optimizer: Any) -> Iterator[Tensor]:

@@ -15,6 +15,7 @@ from parity.explain.update import explain_update
 from parity.explain.update.references import shown
 from parity.explain.update.stepped import decoupled
 from parity.explain.words import Words, of_hyper, words_of
+from parity.features.check.eigenbases import of_soap
 from parity.features.check.held import key_of, motions
 from parity.features.check.identify import Held, Identification, Judgement
 from parity.features.check.jointly import is_joint, of_joint
@@ -24,6 +25,7 @@ from parity.features.check.wrapped import of_wrapped
 from refimpl.arithmetic.bounded import Bounded
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.optimizers.muon import Muon
+from refimpl.optimizers.soap import SOAP
 from refimpl.optimizers.wrappers import WRAPPERS
 from refimpl.ranges import Finite
 from refimpl.types import Array, Optimizer, State
@@ -43,6 +45,8 @@ def of_update(held: Held, played: Played, judged: Judgement) -> list[Finding]:
             return [_of_gradients_elsewhere(back if back <= 1 else stays, played, first, back=back <= 1)]
     if any(isinstance(optimizer, Muon) for optimizer in held.values()):
         return of_muon(held, played, judged)
+    if any(isinstance(optimizer, SOAP) for optimizer in held.values()):
+        return of_soap(held, played, judged)
     if any(type(optimizer) in WRAPPERS.values() for optimizer in held.values()):
         return [of_wrapped(held, played, first)]
     explained = explain_update(held, motions(played, "float64"), late=played.late)

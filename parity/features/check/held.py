@@ -188,6 +188,7 @@ def motions(played: Played, dtype: str, *, scalar: str = "float64") -> list[Moti
             changes=played.changes.get(name, ()),
             calls=np.array(played.numbers[name][played.late.get(name, 0) :]) if name in played.numbers else None,
             products=_products(played, name),
+            kept={key: array[played.late.get(name, 0) :] for key, array in played.state.get(name, {}).items()},
             slack=played.slack[name][played.late.get(name, 0) :] if name in played.slack else None,
         )
         for name, weights in played.weights.items()

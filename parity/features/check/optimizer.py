@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields, replace
+from dataclasses import replace
 from typing import Any
 
 from parity.explain.feeds import Played, decay_of, rate_of
@@ -19,7 +19,9 @@ from parity.explain.joint import joined
 from parity.explain.replay import share_of
 from parity.explain.update.references import shown
 from parity.features.check import findings
+from parity.features.check import notes as notes_on
 from parity.features.check.assumed import ANY, as_assumed, assumed, why_assumed
+from parity.features.check.eigenbases import unshown, with_names
 from parity.features.check.examined import Examined
 from parity.features.check.held import motions, needs_products, of_shapes, parse_against, wanted
 from parity.features.check.identify import Held, Identification, Judgement, identify, judge
@@ -126,7 +128,8 @@ def _sam(second: Examined, sam: SAM) -> Diagnosis:
 def _against(examined: Examined, reference: Optimizer, held: Held, *, left_open: bool = False) -> Diagnosis:
     """The parameters ``held`` to one reference, those apart that it has not."""
     label = " and ".join(dict.fromkeys(shown(one) for one in held.values()))
-    if unseen := unrecorded(held, examined.runs["drawn"]):
+    examined = with_names(examined, held)
+    if unseen := unrecorded(held, examined.runs["drawn"]) or unshown(held, examined.runs["drawn"]):
         return Diagnosis(verdict="undecidable", text=unseen, against=label, share=math.inf, notes=examined.notes)
     return _held_to(examined, held, label, reference=reference, left_open=left_open)
 
@@ -150,7 +153,7 @@ def _held_to(
         for dtype, played in examined.dtypes.items()
     }
     judged = {dtype: one for dtype, one in every.items() if one.bounded}
-    boundless = _boundless(every)
+    boundless = notes_on.boundless(every)
     if not judged and every:
         return _open(examined, label, boundless)
     share = max((one.share for one in judged.values()), default=math.inf)
@@ -182,12 +185,12 @@ def _held_to(
     notes = [
         *examined.notes,
         *boundless,
-        *(_beyond(label, wide) if share <= 1 < wide.share else ()),
+        *(notes_on.beyond(label, wide) if share <= 1 < wide.share else ()),
         *(decayed if share <= 1 and not left_open else ()),
         *(life.notes if life else ()),
-        *(_scalars(judged) if narrow is None else ()),
-        *(_held_state(examined, numbers) if share <= 1 else ()),
-        *(_defaults(examined, reference) if reference else ()),
+        *(notes_on.scalars(judged) if narrow is None else ()),
+        *(notes_on.held_state(examined, numbers) if share <= 1 else ()),
+        *(notes_on.defaults(examined, reference) if reference else ()),
     ]
     return Diagnosis(
         verdict=verdict,
@@ -200,14 +203,6 @@ def _held_to(
         notes=tuple(notes),
         residual={f"{dtype}, {label}": one.steps for dtype, one in judged.items()},
         dtypes=tuple(JudgedDtype(dtype, len(one.steps), one.count, one.share) for dtype, one in judged.items()),
-    )
-
-
-def _boundless(every: Mapping[str, Judgement]) -> list[str]:
-    """A note on the dtypes in which nothing can be judged."""
-    dtypes = " and ".join(dtype for dtype, one in every.items() if not one.bounded)
-    return (
-        [f"in {dtypes} rounding errors could make most numbers any others, so that nothing is judged"] if dtypes else []
     )
 
 
@@ -296,17 +291,6 @@ def _unseen(held: Held, runs: Sequence[tuple[str, Played]]) -> tuple[str, ...]:
     return tuple(hidden or ())
 
 
-def _beyond(label: str, wide: Judgement) -> list[str]:
-    """That a class, which agrees in the dtypes that were asked, does not do so in float64."""
-    return [f"in float64, which was not asked, it is not {label}: {wide.first}"]
-
-
-def _held_state(examined: Examined, numbers: int) -> list[str]:
-    """How many numbers of the state were held to the reference's, where that was asked."""
-    said = f"{numbers:,} numbers of {{}} were held to the reference's" if numbers else "no number of {} has a bound"
-    return [said.format(", ".join(examined.state.values()))] if examined.state else []
-
-
 # -- words -------------------------------------------------------------------------------------------------------------
 
 
@@ -328,22 +312,3 @@ def _text(
     unsaid = f"; {', '.join(unseen)} cannot be seen in these steps" if unseen else ""
     lived = f"; so it is in {life.situations} situations of training" if life and life.situations else ""
     return f"it is {label}: {within}{lived}{unsaid}"
-
-
-def _scalars(judged: Mapping[str, Judgement]) -> list[str]:
-    """A note on dtypes in which the class agrees only if its numbers are computed in less than Python's precision."""
-    narrow = " and ".join(dtype for dtype, one in judged.items() if one.share <= 1 and one.scalar != "float64")
-    return (
-        [f"in {narrow} it agrees if numbers such as 1 − βᵗ are computed in float32, not in float64"] if narrow else []
-    )
-
-
-def _defaults(examined: Examined, reference: Any) -> list[str]:
-    """Defaults of the class that are not those of the reference."""
-    usual = {field.name: field.default for field in fields(reference) if field.default is not MISSING}
-    other = {n: v for n, v in examined.defaults.items() if n in usual and v != usual[n] and v is not None}
-    other = {n: v for n, v in other.items() if v != math.inf or usual[n] is not None}  # both are no limit
-    name = type(reference).__name__
-    return [
-        f"by default {n} = {v!r}, that of {name} is {usual[n]!r}" for n, v in other.items() if not isinstance(v, type)
-    ]

@@ -50,6 +50,7 @@ RULES: Mapping[str, str] = {
     "adamp": "AdamW without the part of the step along w, and with less decay, where g has none",
     "sgdp": "SGD without the part of the step along w, and with less decay, where g has none",
     "shampoo": "L ← L + G·Gᵀ, R ← R + Gᵀ·G, w ← w − η·L^(−¼)·G·R^(−¼) of a matrix, w − η·H^(−½)·g of a vector",
+    "soap": "Adam's step of G′ = Q_Lᵀ·G·Q_R, rotated back; Q: eigenvectors of the averages of G·Gᵀ and Gᵀ·G",
     "stableadamw": "AdamW with η/max(1, the root mean square of g/√v) of each parameter",
     "prodigy": "Adam of d·g with the rate η·d, d: the largest ⟨g, w₀ − w⟩ summed up over ‖s‖₁, of all parameters",
     "dadapt_adam": "Adam with the rate η·d, d: the largest sum of ⟨g, s/√v⟩ over ‖s‖₁, of all parameters",

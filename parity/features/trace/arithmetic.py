@@ -69,6 +69,9 @@ class Traced(NDArrayOperatorsMixin):
         if function is np.linalg.eigh:
             lam, V = np.linalg.eigh(untraced(args[0]))
             return Traced(lam, "σ"), Traced(V, "V")  # taken as given: no formula has them
+        if function is np.linalg.qr:
+            Q, R = np.linalg.qr(untraced(args[0]))
+            return Traced(Q, "Q"), Traced(R, "R")
         if function is not np.where or len(args) != 3 or kwargs:
             return NotImplemented
         condition, *branches = args

@@ -26,6 +26,7 @@ from refimpl.optimizers import (
     LARS,
     LBFGS,
     SGDP,
+    SOAP,
     Adafactor,
     AdafactorPaper,
     AdamP,
@@ -36,7 +37,7 @@ from refimpl.optimizers import (
 )
 from refimpl.types import Array, Optimizer
 
-WHOLE = (LAMB, LARS, LBFGS, SGDP, Adafactor, AdafactorPaper, AdamP, Muon, NovoGrad, Shampoo, StableAdamW)
+WHOLE = (LAMB, LARS, LBFGS, SGDP, SOAP, Adafactor, AdafactorPaper, AdamP, Muon, NovoGrad, Shampoo, StableAdamW)
 """References that see the whole of a tensor: some elements of it are not enough."""
 
 

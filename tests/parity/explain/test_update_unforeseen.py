@@ -44,9 +44,9 @@ def test_what_no_rule_explains_is_described_and_not_named(asked: Any) -> None:
     assert found.structure[0].startswith("weight and vector: not as asked in every element")
 
 
-NO_PROGRAM = {"muon", "sparse_adam", "prodigy", "dadapt_adam"}
-"""References whose step is no sequence of lines of its own: one takes matrices only, one calls another class, and two
-share numbers among all parameters."""
+NO_PROGRAM = {"muon", "soap", "sparse_adam", "prodigy", "dadapt_adam"}
+"""References whose step is no sequence of lines of its own: one takes matrices only, one goes over axes, one calls
+another class, and two share numbers among all parameters."""
 PROGRAMS = sorted({*OPTIMIZERS} - NO_PROGRAM - {"lbfgs"})
 
 

@@ -14,7 +14,7 @@ import pytest
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.arithmetic.lift import align, lift, map_numbers
-from refimpl.optimizers import LARS, AdafactorPaper, Muon, Prodigy
+from refimpl.optimizers import LARS, SOAP, AdafactorPaper, Muon, Prodigy
 from refimpl.stepping import is_zero
 
 Array = npt.NDArray[Any]
@@ -36,7 +36,7 @@ WEIGHTS = {"ax", "z", "x0", "p0"}
 """State that is weights."""
 FACTORS = {"row_var": -1, "col_var": -2}
 """State that has one number along an axis of the parameter."""
-SQUARES = {f"{name}_{axis}": axis for name in ("precond", "rooted") for axis in range(2)}
+SQUARES = {f"{name}_{axis}": axis for name in ("precond", "rooted", "basis") for axis in range(2)}
 """State that is a matrix for an axis of the parameter."""
 FLOAT64 = Profile(compute=FORMATS["float64"], accumulate=FORMATS["float64"])
 
@@ -120,6 +120,8 @@ def test_one_value_per_run_is_each_run_by_itself_bit_for_bit(every_optimizer: di
 def test_every_arithmetic_takes_the_same_steps(
     any_optimizer: Any, high_precision: Any, long_double: Any, rational: Any
 ) -> None:
+    if isinstance(any_optimizer, SOAP):
+        return  # one gradient of a row leaves a null space, of which every arithmetic has another basis
     param, gradients = material()
     plain = run(any_optimizer, param, gradients)
     digits = 1e-12 if "step" in plain[0][1] else 1e-14  # steps divided by a small root lose some
@@ -133,8 +135,8 @@ def test_every_arithmetic_takes_the_same_steps(
 
 def test_the_bound_holds_for_the_steps_that_are_taken_in_each_dtype(any_optimizer: Any, high_precision: Any) -> None:
     """Torch's order of operations: an expression of hyper-parameters is a double that is rounded once."""
-    if isinstance(any_optimizer, Muon):
-        return  # a bound over its whole step is worth nothing: the stages of torch's steps are judged
+    if isinstance(any_optimizer, Muon | SOAP):
+        return  # a bound over a whole step is worth nothing, or there is none: stages are judged
     for dtype in ("float64", "float32"):
         profile = Profile(compute=FORMATS[dtype], accumulate=FORMATS[dtype])
         param, gradients = (array.astype(dtype) for array in material())

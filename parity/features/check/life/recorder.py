@@ -15,7 +15,7 @@ from torch import Tensor
 
 from parity.errors import Unsupported, is_ours
 from parity.explain.feeds import Played
-from parity.features.check.drive import REFUSALS, Driver
+from parity.features.check.drive import REFUSALS, Driver, over_steps, state_of
 from parity.features.check.task import exact
 from parity.judge.stages import Product
 from parity.record.snapshot import Snapshot, same
@@ -137,9 +137,9 @@ class Recorder:
         for name, parameter in self.parameters.items():
             now = exact(parameter)
             if name in moved:
-                step = _Step(
-                    self.number, before[name], given[name], now, changes[name], self.driver.elsewhere(parameter)
-                )
+                elsewhere = self.driver.elsewhere(parameter)
+                kept = state_of(self.optimizer, parameter) if self.driver.keeps_matrices else {}
+                step = _Step(self.number, before[name], given[name], now, changes[name], elsewhere, kept)
                 self.steps.setdefault(name, []).append(step)
             else:
                 yield same(Quantity("untouched", name), self.number, before[name][None], now[None])
@@ -155,7 +155,7 @@ class Recorder:
 
     def played(self) -> Played:
         """What was recorded; before its first gradient a parameter has steps of nothing."""
-        weights, gradients, late, changes, elsewhere, numbers = {}, {}, {}, {}, {}, {}
+        weights, gradients, late, changes, elsewhere, numbers, state = {}, {}, {}, {}, {}, {}, {}
         for name, steps in self.steps.items():
             wait = late[name] = steps[0].number
             weights[name] = np.stack([steps[0].before] * (wait + 1) + [step.after for step in steps])
@@ -163,6 +163,7 @@ class Recorder:
             changes[name] = tuple(step.changes for step in steps)
             elsewhere[name] = (None,) * wait + tuple(step.elsewhere for step in steps)
             numbers[name] = (*range(wait), *(step.number for step in steps))
+            state[name] = over_steps([{}] * wait + [step.kept for step in steps])
         return Played(
             weights=weights,
             gradients=gradients,
@@ -170,6 +171,7 @@ class Recorder:
             changes=_where_any(changes),
             elsewhere=elsewhere,
             numbers=numbers,
+            state=state,
             products=tuple(self.products) if self.driver.multiplies else (),
         )
 
@@ -194,9 +196,10 @@ class _Step:
         after: Array,
         changes: Mapping[str, Any],
         elsewhere: tuple[Array, Array] | None,
+        kept: Mapping[str, Array],
     ) -> None:
         self.number, self.before, self.gradient, self.after = number, before, gradient, after
-        self.changes, self.elsewhere = changes, elsewhere
+        self.changes, self.elsewhere, self.kept = changes, elsewhere, kept
 
 
 def _numbers(group: Mapping[str, Any]) -> dict[str, Any]:
