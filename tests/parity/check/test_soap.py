@@ -117,7 +117,10 @@ class Own(torch.optim.Optimizer):
         original = self.turn(m, Q, back=True) if self.form == "rotated" else m
         beta = 0.97 if fault == "beta" else b2
         newer = [self.mean(matrix, side, beta) for matrix, side in zip(L, self.sides(g), strict=True)]
-        if t % group["precondition_frequency"] == 0 and fault != "never":
+        due = t % group["precondition_frequency"] == 0
+        if fault == "spoiled" and t == 4:  # a step in which none is due
+            Q = [basis.flip(1).contiguous() for basis in Q]
+        if due and fault != "never":
             Q, v = self.renewed(L if fault == "old" else newer, Q, v)
         self.keep(state, "L", newer)
         self.keep(state, "Q", Q)
@@ -191,6 +194,7 @@ FAULTS = {
     "correction": "update-options",
     "unturned": "soap-not-rotated-back",
     "never": "soap-basis-not-renewed",
+    "spoiled": "soap-basis-changed",
     "old": "soap-old-matrix",
     "order": "soap-second-not-ordered",
     "eigenvectors": "soap-eigenvectors",
