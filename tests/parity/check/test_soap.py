@@ -181,6 +181,16 @@ def test_a_basis_that_is_new_in_every_step_hides_neither_average(form: str) -> N
     assert kept.second is not None and kept.second.name == "v"
 
 
+def test_tensors_of_one_shape_are_told_apart_by_their_numbers_in_any_order() -> None:
+    (motion,) = motions(played(feed=drawn({"weight": (4, 4)}, steps=8)), "float64")
+    backwards = dict(reversed([*motion.kept.items()]))
+    kept = kept_of(REFERENCE, motion.gradient.value, backwards)
+    assert [tensor.name for tensor in kept.preconds.values()] == ["L0", "L1"]
+    assert [tensor.name for tensor in kept.bases.values()] == ["Q0", "Q1"]
+    assert kept.first is not None and kept.second is not None
+    assert (kept.first.name, kept.second.name, kept.turned) == ("m", "v", False)
+
+
 FAULTS = {
     "beta": "soap-matrix",
     "rows": "soap-basis",
