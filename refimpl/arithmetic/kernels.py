@@ -6,23 +6,38 @@ roundings fall, which the formula alone cannot show.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from refimpl.arithmetic.bounded import Bounded
+from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.errors import ParameterError
 
 
-def fused(formula: Callable[[Any], Any], x: Any) -> Any:
-    """``formula(x)`` in one kernel: rounded to the format of sums inside, and once to that of tensors at the end."""
-    if not isinstance(x, Bounded) or x.profile.accumulate.digits <= x.profile.compute.digits:
-        return formula(x)
-    inside = replace(x.profile, compute=x.profile.accumulate)
-    return formula(x.under(inside)).under(x.profile)
+def fused(formula: Callable[..., Any], *arrays: Any) -> Any:
+    """``formula(*arrays)`` in one kernel: rounded to the format of sums inside, and once to that of tensors at the end.
+
+    Arguments and result may be mappings and tuples of arrays, too; hyper-parameters of the formula are arguments.
+    """
+    profile = next((x.profile for x in arrays if isinstance(x, Bounded)), None)
+    if profile is None or profile.accumulate.digits <= profile.compute.digits:
+        return formula(*arrays)
+    inside = replace(profile, compute=profile.accumulate)
+    return _under(profile, formula(*_under(inside, arrays)))
+
+
+def _under(profile: Profile, x: Any) -> Any:
+    """Every tensor of ``x`` rounded to a profile; a hyper-parameter is as exact as before."""
+    if isinstance(x, tuple):
+        return tuple(_under(profile, each) for each in x)
+    if isinstance(x, Mapping):
+        return {name: _under(profile, each) for name, each in x.items()}
+    if isinstance(x, Bounded):
+        return Bounded(x.value, x.error, profile, scalar=True) if x.scalar else x.under(profile)
+    return x
 
 
 def norm(x: Any) -> Any:
