@@ -1,0 +1,45 @@
+"""The parts of networks, each with its local derivatives by hand, by name."""
+
+from refimpl.layers.attention import Attention
+from refimpl.layers.batch_norm import BatchNorm
+from refimpl.layers.bias import Bias
+from refimpl.layers.gelu import GELU
+from refimpl.layers.layer_norm import LayerNorm
+from refimpl.layers.linear import Linear
+from refimpl.layers.relu import ReLU
+from refimpl.layers.residual import Residual
+from refimpl.layers.rms_norm import RMSNorm
+from refimpl.layers.silu import SiLU
+from refimpl.layers.softmax import Softmax
+from refimpl.layers.tanh import Tanh
+
+LAYERS = {
+    "linear": Linear,
+    "bias": Bias,
+    "residual": Residual,
+    "relu": ReLU,
+    "gelu": GELU,
+    "silu": SiLU,
+    "tanh": Tanh,
+    "softmax": Softmax,
+    "layer_norm": LayerNorm,
+    "rms_norm": RMSNorm,
+    "batch_norm": BatchNorm,
+    "attention": Attention,
+}
+
+__all__ = [
+    "GELU",
+    "LAYERS",
+    "Attention",
+    "BatchNorm",
+    "Bias",
+    "LayerNorm",
+    "Linear",
+    "RMSNorm",
+    "ReLU",
+    "Residual",
+    "SiLU",
+    "Softmax",
+    "Tanh",
+]
