@@ -3,6 +3,9 @@
 from refimpl.layers.attention import Attention
 from refimpl.layers.batch_norm import BatchNorm
 from refimpl.layers.bias import Bias
+from refimpl.layers.convolution import Convolution
+from refimpl.layers.dropout import Dropout
+from refimpl.layers.embedding import Embedding
 from refimpl.layers.gelu import GELU
 from refimpl.layers.layer_norm import LayerNorm
 from refimpl.layers.linear import Linear
@@ -15,12 +18,15 @@ from refimpl.layers.tanh import Tanh
 
 LAYERS = {
     "linear": Linear,
+    "convolution": Convolution,
+    "embedding": Embedding,
     "bias": Bias,
     "residual": Residual,
     "relu": ReLU,
     "gelu": GELU,
     "silu": SiLU,
     "tanh": Tanh,
+    "dropout": Dropout,
     "softmax": Softmax,
     "layer_norm": LayerNorm,
     "rms_norm": RMSNorm,
@@ -34,6 +40,9 @@ __all__ = [
     "Attention",
     "BatchNorm",
     "Bias",
+    "Convolution",
+    "Dropout",
+    "Embedding",
     "LayerNorm",
     "Linear",
     "RMSNorm",

@@ -16,6 +16,9 @@ from refimpl.layers import (
     Attention,
     BatchNorm,
     Bias,
+    Convolution,
+    Dropout,
+    Embedding,
     LayerNorm,
     Linear,
     ReLU,
@@ -35,7 +38,8 @@ class Case:
     """``layer`` with parameters and an input, or a tuple of several; ``torch`` is the same function of tensors.
 
     Arrays of integers have no gradient, nor have those that ``fixed`` names. ``smooth``: complex numbers can
-    run through it. ``rational``: a polynomial of degree 2 at most in every number, without roots. ``floats``: only
+    run through it. ``rational``: a polynomial of degree 2 at most in every number, without roots. ``slopes``: the
+    gradients are the slopes of the output, not other numbers by convention. ``floats``: only
     floating-point numbers can. ``cancels``: the numbers are such that a bound that holds for all forms is wide.
     """
 
@@ -46,6 +50,7 @@ class Case:
     fixed: tuple[str, ...] = ()
     smooth: bool = True
     rational: bool = False
+    slopes: bool = True
     floats: bool = False
     cancels: bool = False
 
@@ -105,6 +110,61 @@ def residual(rng: np.random.Generator) -> Case:
 def elementwise(layer: Any, function: Callable[[Any], Any], **what: Any) -> Callable[[np.random.Generator], Case]:
     def make(rng: np.random.Generator) -> Case:
         return Case(layer=layer, x=rng.uniform(0.1, 4) * rng.standard_normal((3, 17)), torch=function, **what)
+
+    return make
+
+
+def convolution(
+    places: tuple[int, ...], kernel: tuple[int, ...], channels: tuple[int, int] = (2, 3), **options: Any
+) -> Any:
+    def make(rng: np.random.Generator) -> Case:
+        layer, rows = Convolution(**options), int(rng.integers(1, 3))
+        params = {"weight": rng.standard_normal((channels[1], channels[0] // layer.groups, *kernel))}
+        if layer.bias:
+            params["bias"] = rng.standard_normal(channels[1])
+        function = (functional.conv1d, functional.conv2d, functional.conv3d)[len(kernel) - 1]
+        return Case(
+            layer=layer,
+            params=params,
+            x=rng.standard_normal((rows, channels[0], *places)),
+            torch=lambda x, weight, bias=None: function(
+                x, weight, bias, layer.stride, layer.padding, layer.dilation, layer.groups
+            ),
+            rational=True,
+        )
+
+    return make
+
+
+def embedding(sparse: bool = False, **options: Any) -> Any:
+    def make(rng: np.random.Generator) -> Case:
+        layer = Embedding(**options)
+        x = rng.integers(0, 5, (3, 4))
+        x[0, :2] = 3  # the row of the padding
+        return Case(
+            layer=layer,
+            params={"weight": rng.standard_normal((7, 2))},
+            x=x,
+            torch=lambda x, weight: functional.embedding(
+                x, weight, layer.padding_idx, scale_grad_by_freq=layer.scale_grad_by_freq, sparse=sparse
+            ),
+            rational=layer.padding_idx is None and not layer.scale_grad_by_freq,
+            slopes=layer.padding_idx is None and not layer.scale_grad_by_freq,
+        )
+
+    return make
+
+
+def dropout(p: float, kept: float) -> Any:
+    def make(rng: np.random.Generator) -> Case:
+        mask = (rng.random((4, 6)) < kept).astype(int)
+        scaled = torch.tensor(mask, dtype=torch.float64) * (0 if p == 1 else 1 / (1 - p))
+        return Case(
+            layer=Dropout(p=p, mask=mask),
+            x=rng.standard_normal((4, 6)),
+            torch=lambda x: x * scaled.to(x.dtype),
+            rational=True,
+        )
 
     return make
 
@@ -210,6 +270,21 @@ def attention(how: str = "", **options: Any) -> Any:
 
 CASES: dict[str, dict[str, Callable[[np.random.Generator], Case]]] = {
     "linear": {"linear": linear, "wide linear": wide_linear},
+    "convolution": {
+        "convolution": convolution((5, 4), (3, 2)),
+        "strided convolution": convolution((7,), (2,), (2, 3), stride=3, bias=False),
+        "convolution of groups": convolution((4, 3), (2, 3), (4, 6), groups=2, stride=(2, 1), padding=(1, 2)),
+        "dilated convolution": convolution((5, 4), (3, 2), (2, 2), groups=2, dilation=(2, 3), padding=2, stride=2),
+        "convolution of volumes": convolution((3, 3, 2), (2, 1, 2), padding=(0, 1, 1)),
+        "convolution of one place": convolution((1, 1), (1, 1)),
+    },
+    "embedding": {
+        "embedding": embedding(),
+        "embedding with padding": embedding(padding_idx=3),
+        "embedding with padding from the end": embedding(padding_idx=-4, sparse=True),
+        "embedding by frequency": embedding(scale_grad_by_freq=True),
+    },
+    "dropout": {"dropout": dropout(0.25, 0.75), "dropout of all": dropout(1.0, 0.0), "no dropout": dropout(0.5, 1.0)},
     "bias": {"bias": bias, "bias of channels": bias_of_channels},
     "residual": {"residual": residual},
     "relu": {"relu": elementwise(ReLU(), functional.relu, rational=True)},

@@ -13,12 +13,12 @@ from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.exact import Exact
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.arithmetic.lift import lift
-from refimpl.layers import LAYERS, LayerNorm
+from refimpl.layers import LAYERS, Embedding, LayerNorm
 from tests.refimpl.layers.cases import CASES, MADE, arrays, backward, changed, draw, forward, in_torch
 
 Array = npt.NDArray[Any]
 ACCUMULATED = {"float64": "float64", "float32": "float32", "bfloat16": "float32"}
-ANY = [label for label in MADE if not draw(label).floats]
+ANY = [label for label in MADE if not draw(label).floats and draw(label).slopes]
 SMOOTH = [label for label in ANY if draw(label).smooth]
 STEP = 2.0**-300
 RATIONAL = [label for label in MADE if draw(label).rational]
@@ -35,7 +35,7 @@ def in_bounds(case: Any, profile: Profile) -> Any:
 
 
 def expected(case: Any, upstream: Array, dtype: str) -> dict[str, Any]:
-    """Output and gradients with their bounds; torch on a CPU adds up the gradients of layer norm's parameters as
+    """Output and gradients with their bounds; the parameters of some layers have a sum that torch on a CPU adds up as
     coarsely as it keeps tensors."""
 
     def under(profile: Profile) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def expected(case: Any, upstream: Array, dtype: str) -> dict[str, Any]:
         return {"output": forward(bounded), **backward(bounded, Bounded.tensor(upstream, profile))}
 
     results = under(profile_of(dtype))
-    if isinstance(case.layer, LayerNorm):
+    if isinstance(case.layer, LayerNorm | Embedding):
         coarse = under(profile_of(dtype, sums=FORMATS[dtype]))
         results |= {name: coarse[name] for name in case.params}
     return results
@@ -109,7 +109,7 @@ def test_the_gradients_are_exact_where_the_layer_is_rational(label: str, rationa
     delta, step = rational.array(np.rint(4 * upstream_of(case)) / 4), Exact.of(2.0**-10)
     for name, gradient in backward(exact, delta).items():
         x = arrays(exact)[name]
-        for element in np.random.default_rng(2).choice(x.size, min(x.size, 6), replace=False):
+        for element in np.random.default_rng(2).choice(x.size, min(x.size, 3), replace=False):
             index = np.unravel_index(element, x.shape)
             sides = []
             for sign in (1, -1):
