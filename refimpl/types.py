@@ -84,7 +84,7 @@ class Layer(Protocol):
     def backward(self, params: Params, x: Any, upstream: Array) -> tuple[Any, dict[str, Array]]:
         """∂L/∂input, one for each input, and ∂L/∂parameter by name, from ``upstream`` = ∂L/∂output.
 
-        An input that is made of integers has None for its gradient.
+        An input that is data, indices and targets, has None for its gradient.
         """
 
 

@@ -13,7 +13,7 @@ from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.exact import Exact
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.arithmetic.lift import lift
-from refimpl.layers import LAYERS, Embedding, LayerNorm
+from refimpl.layers import LAYERS, LOSSES, Embedding, LayerNorm
 from tests.refimpl.layers.cases import CASES, MADE, arrays, backward, changed, draw, forward, in_torch
 
 Array = npt.NDArray[Any]
@@ -60,8 +60,9 @@ def total(products: Any) -> Any:
 
 
 def test_every_layer_has_a_case_and_is_a_frozen_keyword_only_dataclass() -> None:
-    assert set(CASES) == set(LAYERS)
-    for name, cls in LAYERS.items():
+    assert not set(LAYERS) & set(LOSSES)
+    assert set(CASES) == set(LAYERS | LOSSES)
+    for name, cls in (LAYERS | LOSSES).items():
         assert {type(draw(label).layer) for label in CASES[name]} == {cls}
         assert cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
         assert all(each.kw_only for each in dataclasses.fields(cls))
