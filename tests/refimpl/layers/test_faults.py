@@ -12,7 +12,8 @@ from scipy import special
 
 from refimpl.arithmetic.bounded import Bounded
 from refimpl.layers import BatchNorm
-from tests.refimpl.layers.cases import Case, backward, draw
+from tests.refimpl.layers.case import Case, backward
+from tests.refimpl.layers.cases import draw
 from tests.refimpl.layers.test_layers import in_bounds, profile_of, upstream_of
 
 Array = npt.NDArray[Any]

@@ -14,7 +14,8 @@ from refimpl.arithmetic.exact import Exact
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.arithmetic.lift import lift
 from refimpl.layers import LAYERS, LOSSES, Embedding, LayerNorm
-from tests.refimpl.layers.cases import CASES, MADE, arrays, backward, changed, draw, forward, in_torch
+from tests.refimpl.layers.case import arrays, backward, changed, forward, in_torch
+from tests.refimpl.layers.cases import CASES, MADE, draw
 
 Array = npt.NDArray[Any]
 ACCUMULATED = {"float64": "float64", "float32": "float32", "bfloat16": "float32"}

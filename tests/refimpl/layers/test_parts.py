@@ -10,7 +10,8 @@ import pytest
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.layers import Convolution, Embedding, Linear
-from tests.refimpl.layers.cases import CASES, changed, draw
+from tests.refimpl.layers.case import changed
+from tests.refimpl.layers.cases import CASES, draw
 from tests.refimpl.layers.test_layers import upstream_of
 
 ROWS, COLUMNS = np.array([0, 2]), np.array([1, 3])
