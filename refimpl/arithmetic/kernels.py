@@ -14,6 +14,7 @@ import numpy as np
 
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
+from refimpl.arithmetic.operations import as_operand
 from refimpl.errors import ParameterError
 
 
@@ -38,6 +39,11 @@ def _under(profile: Profile, x: Any) -> Any:
     if isinstance(x, Bounded):
         return Bounded(x.value, x.error, profile, scalar=True) if x.scalar else x.under(profile)
     return x
+
+
+def operand(x: Any) -> Any:
+    """What is added to a matrix product in the product's own kernel, which may round its operands first (autocast)."""
+    return as_operand(x) if isinstance(x, Bounded) else x
 
 
 def norm(x: Any) -> Any:

@@ -195,7 +195,7 @@ def matmul(a: Bounded, b: Bounded) -> Bounded:
         at_a_time = max(1, LARGE * b.shape[-1] // b.size)
         starts = range(0, b.shape[-1], at_a_time)
         return concatenate([matmul(a, b[..., start : start + at_a_time]) for start in starts], axis=-1)
-    a, b = _as_operand(a), _as_operand(b)
+    a, b = as_operand(a), as_operand(b)
     profile, n = a.profile, a.shape[-1]
     magnitude_a, magnitude_b = (np.abs(np.asarray(x.value, np.float64)) for x in (a, b))
     reach_a, reach_b, spread = magnitude_a, magnitude_b, np.zeros(())
@@ -233,7 +233,7 @@ def vecdot(a: Bounded, b: Bounded) -> Bounded:
     return matmul(a[..., None, :], b[..., :, None])[..., 0, 0]
 
 
-def _as_operand(x: Bounded) -> Bounded:
+def as_operand(x: Bounded) -> Bounded:
     """An operand of a matrix product, rounded first where the profile says so."""
     format = x.profile.operands
     return x if format is None else x._rounded(x.value, x.error, format=format, underflow=True)

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from refimpl.arithmetic.kernels import operand
 from refimpl.ranges import check_integers
 from refimpl.types import Array, Params
 
@@ -55,7 +56,7 @@ class Convolution:
             P = self._patches(x[:, _group(g, x.shape[1], self.groups)], W.shape)
             parts.append(_by_place(W[rows].reshape(len(W) // self.groups, -1), P))  # PWᵀ
         y = np.concatenate(parts, axis=1).reshape(len(x), len(W), *self._places(x.shape, W.shape))
-        return y + params["bias"].reshape(-1, *(1,) * (x.ndim - 2)) if self.bias else y  # + b
+        return y + operand(params["bias"]).reshape(-1, *(1,) * (x.ndim - 2)) if self.bias else y  # + b
 
     def backward(self, params: Params, x: Array, upstream: Array) -> tuple[Array, dict[str, Array]]:
         """∂L/∂x, ∂L/∂W and ∂L/∂b, each of the shape of what it is of, for δ ``(n, out, *places)``."""

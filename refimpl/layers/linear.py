@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from refimpl.arithmetic.kernels import operand
 from refimpl.types import Array, Params
 
 ALL = slice(None)
@@ -31,7 +32,7 @@ class Linear:
         W = params["weight"]
         y = _rows(x) @ W.T  # xWᵀ
         if self.bias:
-            y = y + params["bias"]  # + b
+            y = y + operand(params["bias"])  # + b
         return y.reshape(*x.shape[:-1], len(W))
 
     def backward(self, params: Params, x: Array, upstream: Array) -> tuple[Array, dict[str, Array]]:

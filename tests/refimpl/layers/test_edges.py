@@ -25,6 +25,9 @@ from refimpl.layers import (
     ReLU,
     RMSNorm,
 )
+from tests.refimpl.layers.case import backward, forward, in_torch
+from tests.refimpl.layers.cases import draw
+from tests.refimpl.layers.test_layers import in_bounds, upstream_of
 
 functional = torch.nn.functional
 FLOAT32 = Profile(compute=FORMATS["float32"], accumulate=FORMATS["float32"])
@@ -153,3 +156,23 @@ def test_an_option_that_does_not_exist_is_refused_with_what_is_allowed(make: Any
     with pytest.raises(ParameterError) as refused:
         make()
     assert str(refused.value) == message
+
+
+@pytest.mark.parametrize("label", ["wide linear", "linear", "convolution", "convolution of groups"])
+def test_under_autocast_operands_are_rounded_first_and_torch_is_within_that_bound(label: str) -> None:
+    profile = Profile(compute=FORMATS["bfloat16"], accumulate=FORMATS["float32"], operands=FORMATS["bfloat16"])
+    unaware, outside = Profile(compute=FORMATS["bfloat16"], accumulate=FORMATS["float32"]), 0
+    for seed in range(12):
+        case = draw(label, seed, "float32")
+        delta = upstream_of(case, seed, "bfloat16")
+        with torch.autocast("cpu", torch.bfloat16):
+            output, gradients = in_torch(case, delta, "float32")
+        for name, found in {"output": output, **gradients}.items():
+            bounds = {}
+            for how in (profile, unaware):
+                bounded = in_bounds(case, how)
+                by_hand: Any = {"output": forward(bounded), **backward(bounded, Bounded.tensor(delta, how))}
+                bounds[how] = np.abs(found - by_hand[name].value) - by_hand[name].error
+            assert np.all(bounds[profile] <= 0), (name, seed)
+            outside += np.any(bounds[unaware] > 0)
+    assert outside
