@@ -17,7 +17,7 @@ so r by −½r³·2(xᵢ − μ)/n = −r²x̂ᵢ/n; in evaluation it moves x̂�
     ∂L/∂γ = Σ δ x̂,     ∂L/∂β = Σ δ               over rows and places
 
 Rounding: kernels on CPUs expand y to ``x(γr) + (β − μγr)``, which cancels where μ is large; running-error arithmetic
-admits both forms. In low precision torch rounds μ and r of a batch to the format of the parameters.
+admits that form. In low precision torch rounds μ and r of a batch to the format of the parameters.
 
 Source: Ioffe & Szegedy, "Batch normalization", 2015, algorithm 1 and §3.
 """
@@ -29,7 +29,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from refimpl.arithmetic.kernels import either, fused
+from refimpl.arithmetic.kernels import by_way_of, fused
 from refimpl.ranges import NonNegative, Range, check_fields
 from refimpl.types import Array, Number, Params
 
@@ -55,11 +55,10 @@ class BatchNorm:
         def formula(x: Array, params: Params, eps: Any) -> Array:
             mu, r = self._statistics(params, x, eps)
             if not self.affine:
-                return either((x - mu) * r, x * r - mu * r)  # type: ignore[no-any-return]  # x̂
+                return by_way_of((x - mu) * r, x * r, mu * r)  # type: ignore[no-any-return]  # x̂
             gamma, beta = params["weight"][:, None], params["bias"][:, None]
-            scale = gamma * r
-            # x̂γ + β, or x(γr) + (β − μγr)
-            return either((x - mu) * r * gamma + beta, x * scale + (beta - mu * scale))  # type: ignore[no-any-return]
+            parts = x * (gamma * r), mu * (gamma * r), beta - mu * (gamma * r)
+            return by_way_of((x - mu) * r * gamma + beta, *parts)  # type: ignore[no-any-return]  # x̂γ + β
 
         inputs = _by_channel(x), params, self.eps
         return _placed(formula(*inputs) if self.training else fused(formula, *inputs), x)

@@ -13,9 +13,9 @@ Backwards, ``g = ∂L/∂x̂ = δγ`` for δ = ∂L/∂y. A number xᵢ moves al
 
 The two means are what a shift and a scale of the row would change: x̂ does not, nor does L, where ε is small.
 
-Rounding: kernels on CPUs expand x̂ to ``xr − μr`` and ∂L/∂x to ``rg + bx + c``, with ``b = r³(μΣg − Σgx)/n`` and ``c =
-−bμ − rΣg/n``, which cancel where μ is large; running-error arithmetic admits both forms. In low precision torch on CPUs
-rounds μ, r, b and c to the format of tensors, and ∂L/∂γ and ∂L/∂β after every addition: for these two a profile says so
+Rounding: kernels on CPUs expand x̂ to ``xr − μr`` and ∂L/∂x to ``r(g − mean(g)) − bx + bμ``, with ``b = r²·mean(g x̂)``
+and ``mean(g x̂) = r(mean(gx) − μ·mean(g))``; running-error arithmetic admits these forms. In low precision torch on CPUs
+rounds μ, r and b to the format of tensors, and ∂L/∂γ and ∂L/∂β after every addition: for these two a profile says so
 with ``sums``.
 
 Source: Ba, Kiros & Hinton, "Layer normalization", 2016, eq. 4.
@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from refimpl.arithmetic.kernels import either, fused
+from refimpl.arithmetic.kernels import by_way_of, either, fused
 from refimpl.ranges import NonNegative, check_fields
 from refimpl.types import Array, Params
 
@@ -66,13 +66,11 @@ class LayerNorm:
             normed, mu, r = _standardised(x, eps)
             g = delta * params["weight"].reshape(-1) if self.elementwise_affine else delta  # δγ
             n = x.shape[1]
-            # r(g − mean(g) − x̂·mean(g x̂))
-            by_x = r * (g - g.sum(axis=1)[:, None] / n - normed * ((g * normed).sum(axis=1)[:, None] / n))
-            # rg + bx + c
-            sum_g, sum_gx = g.sum(axis=1)[:, None], (g * x).sum(axis=1)[:, None]
-            b = (mu * sum_g - sum_gx) * r * r * r / n
-            c = -b * mu - sum_g * r / n
-            by_x = either(by_x, r * g + b * x + c)
+            mean_g, mean_gx = g.sum(axis=1)[:, None] / n, (g * x).sum(axis=1)[:, None] / n
+            mean_g_normed = either((g * normed).sum(axis=1)[:, None] / n, r * (mean_gx - mu * mean_g))
+            by_x = r * (g - mean_g - normed * mean_g_normed)  # r(g − mean(g) − x̂·mean(g x̂))
+            b = r * r * mean_g_normed
+            by_x = by_way_of(by_x, b * x, b * mu)
             gradients = {}
             if self.elementwise_affine:
                 gradients["weight"] = (delta * normed).sum(axis=0)  # Σ δ x̂
@@ -96,4 +94,4 @@ def _standardised(x: Array, eps: Any) -> tuple[Array, Array, Array]:
     mu = x.sum(axis=1)[:, None] / n  # Σ x/n
     v = ((x - mu) ** 2).sum(axis=1)[:, None] / n  # Σ (x − μ)²/n
     r = 1 / np.sqrt(v + eps)  # 1/√(v + ε)
-    return either((x - mu) * r, x * r - mu * r), mu, r
+    return by_way_of((x - mu) * r, x * r, mu * r), mu, r  # (x − μ)r

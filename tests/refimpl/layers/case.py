@@ -20,7 +20,7 @@ class Case:
     Arrays of integers have no gradient, nor have those that ``fixed`` names. ``smooth``: complex numbers can
     run through it. ``rational``: a polynomial of degree 2 at most in every number, without roots. ``slopes``: the
     gradients are the slopes of the output, not other numbers by convention. ``floats``: only
-    floating-point numbers can. ``cancels``: the numbers are such that a bound that holds for all forms is wide.
+    floating-point numbers can. ``cancels``: in low precision the numbers cancel altogether.
     """
 
     layer: Any

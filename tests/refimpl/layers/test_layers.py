@@ -141,7 +141,7 @@ def test_torch_is_within_the_bounds_and_near_them(label: str, dtype: str) -> Non
     for name in errors:
         error, bound = (np.concatenate(lists[name]) for lists in (errors, bounds))
         typical = np.sqrt(np.mean(error**2))
-        assert typical == 0 or case.cancels or np.sqrt(np.mean(bound**2)) <= 1000 * typical
+        assert typical == 0 or (case.cancels and dtype == "bfloat16") or np.sqrt(np.mean(bound**2)) <= 1000 * typical
 
 
 @pytest.mark.parametrize("label", MADE)
@@ -151,4 +151,4 @@ def test_a_gradient_that_is_off_by_1e_4_is_outside_of_the_bounds_of_float32(labe
     upstream = upstream_of(case, 0, "float32")
     gradients: Any = backward(in_bounds(case, profile), Bounded.tensor(upstream, profile))
     for gradient in gradients.values():
-        assert case.cancels or not gradient.value.any() or np.any(np.abs(1e-4 * gradient.value) > gradient.error)
+        assert not gradient.value.any() or np.any(np.abs(1e-4 * gradient.value) > gradient.error)
