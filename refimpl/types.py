@@ -72,6 +72,7 @@ class Dropping(Model, Protocol):
         """The model of a training step with that mask; without one it is the model of evaluation."""
 
 
+@runtime_checkable
 class Layer(Protocol):
     """A part of a network by itself, with its local derivatives.
 

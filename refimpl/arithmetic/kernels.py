@@ -41,9 +41,17 @@ def _under(profile: Profile, x: Any) -> Any:
     return x
 
 
-def operand(x: Any) -> Any:
-    """What is added to a matrix product in the product's own kernel, which may round its operands first (autocast)."""
-    return as_operand(x) if isinstance(x, Bounded) else x
+def product_with_bias(A: Any, B: Any, bias: Any) -> Any:
+    """AB + b, the bias b being one number for each column of B.
+
+    A kernel may add b at the end, or begin each sum with it: then b is one more term, which every addition rounds
+    along. Where operands are rounded first, b is one.
+    """
+    if not isinstance(A, Bounded):
+        return A @ B + bias
+    ones = Bounded.tensor(np.ones((*A.shape[:-1], 1)), A.profile)
+    as_term = np.concatenate([A, ones], axis=-1) @ np.concatenate([B, bias[None]], axis=0)
+    return either(A @ B + as_operand(bias), as_term)
 
 
 def norm(x: Any) -> Any:

@@ -13,6 +13,8 @@ The last is a linear layer, too: on patches of δ, whose number of output channe
 ``o = (i + p − d·κ)/s``, and 0 where that is no place of the output. With ``groups`` input and output channels are dealt
 out in order, and each group is a convolution by itself.
 
+Rounding: b may be added at the end, or the sum may begin with it; running-error arithmetic admits both.
+
 An element of ∂L/∂W needs one output channel of δ and one column of P. So chosen elements are found without the others.
 """
 
@@ -24,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from refimpl.arithmetic.kernels import operand
+from refimpl.arithmetic.kernels import product_with_bias
 from refimpl.ranges import check_integers
 from refimpl.types import Array, Params
 
@@ -54,9 +56,9 @@ class Convolution:
         for g in range(self.groups):
             rows = _group(g, len(W), self.groups)
             P = self._patches(x[:, _group(g, x.shape[1], self.groups)], W.shape)
-            parts.append(_by_place(W[rows].reshape(len(W) // self.groups, -1), P))  # PWᵀ
-        y = np.concatenate(parts, axis=1).reshape(len(x), len(W), *self._places(x.shape, W.shape))
-        return y + operand(params["bias"]).reshape(-1, *(1,) * (x.ndim - 2)) if self.bias else y  # + b
+            bias = params["bias"][rows] if self.bias else None
+            parts.append(_by_place(W[rows].reshape(len(W) // self.groups, -1), P, bias))  # PWᵀ + b
+        return np.concatenate(parts, axis=1).reshape(len(x), len(W), *self._places(x.shape, W.shape))
 
     def backward(self, params: Params, x: Array, upstream: Array) -> tuple[Array, dict[str, Array]]:
         """∂L/∂x, ∂L/∂W and ∂L/∂b, each of the shape of what it is of, for δ ``(n, out, *places)``."""
@@ -151,6 +153,8 @@ def _gathered(x: Array, channel: Array, at: list[Array], there: list[Array]) -> 
     return values.reshape(len(x), -1, len(channel))
 
 
-def _by_place(W: Array, P: Array) -> Array:
-    """``PWᵀ`` with channels before places: ``(n, rows of W, places)``."""
-    return (P.reshape(-1, P.shape[-1]) @ W.T).reshape(*P.shape[:2], len(W)).swapaxes(1, 2)
+def _by_place(W: Array, P: Array, bias: Array | None = None) -> Array:
+    """``PWᵀ`` or ``PWᵀ + b`` with channels before places: ``(n, rows of W, places)``."""
+    rows = P.reshape(-1, P.shape[-1])
+    y: Array = rows @ W.T if bias is None else product_with_bias(rows, W.T, bias)
+    return y.reshape(*P.shape[:2], len(W)).swapaxes(1, 2)

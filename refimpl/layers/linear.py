@@ -7,6 +7,8 @@ chain rule sums over what the variable reaches, outputs for an input and rows fo
     ∂L/∂W = Σ δ xᵀ        ∂L/∂Wₒᵢ = Σ δₒ xᵢ      over the rows
     ∂L/∂b = Σ δ           ∂L/∂bₒ  = Σ δₒ         over the rows
 
+Rounding: b may be added at the end, or the sum may begin with it; running-error arithmetic admits both.
+
 An element of ∂L/∂W needs one column of δ and one of x. So chosen rows and columns of W are found without the others.
 """
 
@@ -15,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from refimpl.arithmetic.kernels import operand
+from refimpl.arithmetic.kernels import product_with_bias
 from refimpl.types import Array, Params
 
 ALL = slice(None)
@@ -30,9 +32,7 @@ class Linear:
     def forward(self, params: Params, x: Array) -> Array:
         """y ``(…, out)``."""
         W = params["weight"]
-        y = _rows(x) @ W.T  # xWᵀ
-        if self.bias:
-            y = y + operand(params["bias"])  # + b
+        y: Array = product_with_bias(_rows(x), W.T, params["bias"]) if self.bias else _rows(x) @ W.T  # xWᵀ + b
         return y.reshape(*x.shape[:-1], len(W))
 
     def backward(self, params: Params, x: Array, upstream: Array) -> tuple[Array, dict[str, Array]]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
-from refimpl.arithmetic.kernels import by_way_of, either, fused, kept, operand
+from refimpl.arithmetic.kernels import by_way_of, either, fused, kept, product_with_bias
 
 DOUBLE = Profile(compute=FORMATS["float64"], accumulate=FORMATS["float64"])
 
@@ -84,12 +84,27 @@ def test_by_way_of_parts_that_cancel_the_roundings_of_the_parts_are_admitted_and
     assert by_way_of(x, x, m) is x
 
 
-def test_what_is_added_in_the_kernel_of_a_product_is_rounded_as_its_operands_are() -> None:
+def test_a_bias_may_be_where_the_sums_of_a_product_begin_or_added_at_the_end(high_precision: Any) -> None:
+    """In float32, with a bias that is large against the product: both are within the bound, and it is near."""
+    profile, rng = Profile(compute=FORMATS["float32"], accumulate=FORMATS["float32"]), np.random.default_rng(0)
+    A, B, bias = (rng.standard_normal(shape).astype(np.float32) for shape in ((300, 4), (4, 3), 3))
+    bias = np.float32(100) * bias
+    begun, added = np.broadcast_to(bias, (300, 3)), np.zeros((300, 3), np.float32)
+    for i in range(4):
+        begun, added = begun + A[:, i, None] * B[i], added + A[:, i, None] * B[i]
+    bound = product_with_bias(*(Bounded.tensor(x, profile) for x in (A, B, bias)))
+    truth = product_with_bias(*(high_precision.array(x) for x in (A, B, bias)))
+    share = np.abs(high_precision.array(begun) - truth) / high_precision.array(bound.error)
+    assert 0.2 < np.max(share) <= 1
+    assert np.all(np.abs(high_precision.array(added + bias) - truth) <= high_precision.array(bound.error))
+    plain: Any = Bounded.tensor(A, profile) @ Bounded.tensor(B, profile) + Bounded.tensor(bias, profile)
+    assert np.any(np.abs(begun - plain.value) > plain.error)
+
+
+def test_a_bias_is_rounded_as_the_operands_of_its_product_are() -> None:
     profile = Profile(compute=FORMATS["float32"], accumulate=FORMATS["float32"], operands=FORMATS["bfloat16"])
-    third = np.full(1, 1 / 3)
-    assert operand(Bounded.tensor(third, profile)).error > 2.0**-12
-    assert operand(Bounded.tensor(third, DOUBLE)).error == 0
-    assert operand(third) is third
+    zeros, third = Bounded.tensor(np.zeros((1, 1)), profile), Bounded.tensor(np.full(1, 1 / 3), profile)
+    assert product_with_bias(zeros, zeros, third).error > 2.0**-12
 
 
 def test_a_fused_kernel_takes_and_gives_mappings_and_tuples_and_keeps_hyper_parameters_exact() -> None:

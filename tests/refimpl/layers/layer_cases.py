@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,15 @@ def wide_linear(rng: np.random.Generator) -> Case:
     )
 
 
+def linear_with_a_large_bias(rng: np.random.Generator) -> Case:
+    return replace(
+        linear(rng),
+        params={"weight": rng.standard_normal((40, 9)), "bias": 10 * rng.standard_normal(40)},
+        x=rng.standard_normal((20, 9)),
+        rational=False,
+    )
+
+
 def bias(rng: np.random.Generator) -> Case:
     return Case(
         layer=Bias(),
@@ -90,13 +100,17 @@ def elementwise(layer: Any, function: Callable[[Any], Any], **what: Any) -> Call
 
 
 def convolution(
-    places: tuple[int, ...], kernel: tuple[int, ...], channels: tuple[int, int] = (2, 3), **options: Any
+    places: tuple[int, ...],
+    kernel: tuple[int, ...],
+    channels: tuple[int, int] = (2, 3),
+    large: float = 1.0,
+    **options: Any,
 ) -> Any:
     def make(rng: np.random.Generator) -> Case:
         layer, rows = Convolution(**options), int(rng.integers(1, 3))
         params = {"weight": rng.standard_normal((channels[1], channels[0] // layer.groups, *kernel))}
         if layer.bias:
-            params["bias"] = rng.standard_normal(channels[1])
+            params["bias"] = large * rng.standard_normal(channels[1])
         function = (functional.conv1d, functional.conv2d, functional.conv3d)[len(kernel) - 1]
         return Case(
             layer=layer,
@@ -105,7 +119,7 @@ def convolution(
             torch=lambda x, weight, bias=None: function(
                 x, weight, bias, layer.stride, layer.padding, layer.dilation, layer.groups
             ),
-            rational=True,
+            rational=large == 1,
         )
 
     return make
@@ -244,13 +258,14 @@ def attention(how: str = "", **options: Any) -> Any:
 
 
 LAYER_CASES: dict[str, dict[str, Callable[[np.random.Generator], Case]]] = {
-    "linear": {"linear": linear, "wide linear": wide_linear},
+    "linear": {"linear": linear, "wide linear": wide_linear, "linear with a large bias": linear_with_a_large_bias},
     "convolution": {
         "convolution": convolution((5, 4), (3, 2)),
         "strided convolution": convolution((7,), (2,), (2, 3), stride=3, bias=False),
         "convolution of groups": convolution((4, 3), (2, 3), (4, 6), groups=2, stride=(2, 1), padding=(1, 2)),
         "dilated convolution": convolution((5, 4), (3, 2), (2, 2), groups=2, dilation=(2, 3), padding=2, stride=2),
         "convolution of volumes": convolution((3, 3, 2), (2, 1, 2), padding=(0, 1, 1)),
+        "depthwise convolution with a large bias": convolution((8, 8), (3, 3), (8, 8), groups=8, large=10.0),
         "convolution of one place": convolution((1, 1), (1, 1)),
     },
     "embedding": {

@@ -14,6 +14,7 @@ from refimpl.arithmetic.exact import Exact
 from refimpl.arithmetic.formats import FORMATS
 from refimpl.arithmetic.lift import lift
 from refimpl.layers import LAYERS, LOSSES, Embedding, LayerNorm
+from refimpl.types import Layer
 from tests.refimpl.layers.case import arrays, backward, changed, forward, in_torch
 from tests.refimpl.layers.cases import CASES, MADE, draw
 
@@ -65,6 +66,7 @@ def test_every_layer_has_a_case_and_is_a_frozen_keyword_only_dataclass() -> None
     assert set(CASES) == set(LAYERS | LOSSES)
     for name, cls in (LAYERS | LOSSES).items():
         assert {type(draw(label).layer) for label in CASES[name]} == {cls}
+        assert isinstance(cls, type) and issubclass(cls, Layer)
         assert cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
         assert all(each.kw_only for each in dataclasses.fields(cls))
 
