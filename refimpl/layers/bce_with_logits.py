@@ -14,6 +14,8 @@ The slope of log σ is 1 − σ. Hence, with ``δ = ∂L/∂(what comes out)`` a
 
     ∂ℓ/∂z = w(1 − y − v(1 − σ)) = w(vσ − q·y)
     ∂L/∂z = δ·w(vσ − q·y)/N
+
+Rounding: v may also be ``(q·y + 1) − y`` or ``1 + (q − 1)y``; running-error arithmetic admits these forms.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from refimpl.arithmetic.elementary import sigmoid
+from refimpl.arithmetic.kernels import either
 from refimpl.ranges import check_fields
 from refimpl.reductions import Reduction, of_each, reduced
 from refimpl.types import Array, Params
@@ -63,5 +66,6 @@ def _positive(params: Params, y: Array) -> tuple[Array, Any]:
     """q·y and v; None for v where it is 1."""
     if "pos_weight" not in params:
         return y, None
-    qy = params["pos_weight"] * y
-    return qy, qy + (1 - y)  # q·y + 1 − y
+    q = params["pos_weight"]
+    v = either(q * y + (1 - y), q * y + 1 - y)  # q·y + 1 − y
+    return q * y, either(v, 1 + (q - 1) * y)

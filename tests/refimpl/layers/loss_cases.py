@@ -65,15 +65,18 @@ def huber(**options: Any) -> Any:
     )
 
 
-def bce_with_logits(*weights: str, scale: float = 2.0, **options: Any) -> Any:
+def bce_with_logits(*weights: str, scale: float = 2.0, rare: float = 1.0, **options: Any) -> Any:
+    """``rare``: targets are so near to 1, and positives weigh so little."""
+
     def make(rng: np.random.Generator) -> Case:
         layer = BCEWithLogits(**options)
         shapes = {"weight": (3, 1), "pos_weight": (4,)}
         y = rng.random((3, 4))
         y[0] = rng.integers(0, 2, 4)
+        y = 1 - rare * y
         return Case(
             layer=layer,
-            params={name: rng.uniform(0.2, 2, shapes[name]) for name in weights},
+            params={name: rare * rng.uniform(0.2, 2, shapes[name]) for name in weights},
             x=(scale * rng.standard_normal((3, 4)), y),
             torch=lambda z, y, weight=None, pos_weight=None: functional.binary_cross_entropy_with_logits(
                 z, y, weight, reduction=layer.reduction, pos_weight=pos_weight
@@ -105,6 +108,7 @@ LOSS_CASES: dict[str, dict[str, Callable[[np.random.Generator], Case]]] = {
     "bce_with_logits": {
         "bce": bce_with_logits(),
         "weighted bce": bce_with_logits("weight", "pos_weight", reduction="sum"),
+        "bce of positives that weigh little": bce_with_logits("pos_weight", rare=0.01, reduction="none"),
         "bce of large outputs": bce_with_logits("pos_weight", scale=40.0, reduction="none"),
     },
 }
