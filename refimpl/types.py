@@ -72,6 +72,23 @@ class Dropping(Model, Protocol):
         """The model of a training step with that mask; without one it is the model of evaluation."""
 
 
+@runtime_checkable
+class Layer(Protocol):
+    """A part of a network by itself, with its local derivatives.
+
+    Arrays have torch's own shapes, rows first: there is no axis of runs.
+    """
+
+    def forward(self, params: Params, x: Any) -> Array:
+        """The output for an input, or for a tuple of several."""
+
+    def backward(self, params: Params, x: Any, upstream: Array) -> tuple[Any, dict[str, Array]]:
+        """∂L/∂input, one for each input, and ∂L/∂parameter by name, from ``upstream`` = ∂L/∂output.
+
+        An input that is data, indices and targets, has None for its gradient.
+        """
+
+
 class Loss(Protocol):
     """A function of outputs and targets; every reduction runs over all axes but the first."""
 

@@ -21,6 +21,7 @@ from math_core import LatexToMathML
 
 import parity
 from parity.markdown import as_text
+from refimpl import layers
 from refimpl.losses import LOSSES
 from refimpl.models import MODELS
 from refimpl.optimizers import LBFGS, OPTIMIZERS
@@ -119,6 +120,7 @@ def test_a_line_is_not_broken_before_a_comma_or_inside_of_a_name() -> None:
     [
         ("losses-and-penalties", "value", [*LOSSES.values(), *PENALTIES.values()]),
         ("losses-and-penalties", "backward", [*MODELS.values()]),
+        ("layers", "backward", [*layers.LAYERS.values(), *layers.LOSSES.values()]),
         ("optimizers", "step", [*OPTIMIZERS.values()]),
         ("optimizers", "step", [*WRAPPERS.values()]),
         ("optimizers", "step_group", [LBFGS]),

@@ -13,6 +13,8 @@ tolerance. ``x̂`` being what the implementation has, ``|x̂ − x| ≤ eₓ`` i
     cos x : e = eₓ·min(1, |sin x| + eₓ/2)              then 2 roundings (a cos good to an ulp)
     exp x : e = eˣ·(exp(eₓ) − 1)                      then 4 roundings (an exp good to two ulps)
     log x : e = −log(1 − eₓ/x)                        then 4 roundings (the same); unbounded where x ≤ eₓ
+    tanh x : e = eₓ·tanh′(max(|x| − eₓ, 0))             then 4 roundings (the same); erf alike
+    σ(x)  : e = min(σ, 1 − σ)·(exp(eₓ) − 1)           then 6 roundings (an exp, a sum and a quotient)
     A @ B : e = |A|E_B + E_A|B| + E_A E_B + γₙ(|A| + E_A)(|B| + E_B),   γₙ = n·u_acc/(1 − n·u_acc)
     Σ     : e = Σeᵢ + γₙ₋₁ Σ(|xᵢ| + eᵢ)               any order of summation, any use of FMA
     max, min, |·|, − : errors pass through

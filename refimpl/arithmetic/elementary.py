@@ -1,10 +1,11 @@
-"""What formulas in whole numbers need to run in every arithmetic: exact integers, cube roots, cos πx, choices."""
+"""What formulas in whole numbers need to run in every arithmetic: exact integers, π, roots, erf, σ, choices."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from refimpl.arithmetic.bounded import CARRIER, CARRIER_U, Bounded
 
@@ -24,18 +25,39 @@ def cube_root(x: Any) -> Any:
     return x ** (integer(1, x) / 3)
 
 
-def cos_pi(x: Any) -> Any:
-    """cos(πx), with π to the digits that the arithmetic of ``x`` has; objects need a method ``cos``.
+def pi(like: Any) -> Any:
+    """π to the digits that the arithmetic of ``like`` has.
 
-    Bounded, π is known as far as an implementation knows it: rounded to its scalar precision.
+    Bounded, it is a scalar, known as far as an implementation knows it: rounded to its scalar precision.
     """
-    if isinstance(x, Bounded):
-        pi = CARRIER(PI)
-        error = np.abs(pi - x.profile.scalar.round(np.asarray(pi))) + CARRIER_U * pi
-        return np.cos(Bounded(pi, error, x.profile, scalar=x.scalar) * x)
-    one: Any = np.asarray(x).ravel()[0]
-    number: Any = type(one) if isinstance(one, np.inexact) or np.asarray(x).dtype == object else float
-    return np.cos(number(PI) * x)
+    if isinstance(like, Bounded):
+        known = CARRIER(PI)
+        error = np.abs(known - like.profile.scalar.round(np.asarray(known))) + CARRIER_U * known
+        return Bounded(known, error, like.profile, scalar=True)
+    one: Any = np.asarray(like).ravel()[0]
+    if isinstance(one, np.complexfloating):
+        return np.longdouble(PI)
+    number: Any = type(one) if isinstance(one, np.inexact) or np.asarray(like).dtype == object else float
+    return number(PI)
+
+
+def cos_pi(x: Any) -> Any:
+    """cos(πx); objects need a method ``cos``."""
+    return np.cos(pi(x) * x)
+
+
+def erf(x: Any) -> Any:
+    """(2/√π)∫₀ˣ exp(−t²) dt; objects need a method ``erf``."""
+    if not isinstance(x, Bounded) and np.asarray(x).dtype == object:
+        return np.frompyfunc(lambda number: number.erf(), 1, 1)(x)
+    return special.erf(x)
+
+
+def sigmoid(x: Any) -> Any:
+    """σ(x) = 1/(1 + exp(−x))."""
+    if isinstance(x, Bounded) or np.asarray(x).dtype.kind == "f":
+        return special.expit(x)
+    return 1 / (1 + np.exp(-x))
 
 
 def choose(condition: Any, x: Any, y: Any) -> Any:

@@ -6,23 +6,52 @@ roundings fall, which the formula alone cannot show.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from refimpl.arithmetic.bounded import Bounded
+from refimpl.arithmetic.bounded import Bounded, Profile
 from refimpl.arithmetic.formats import FORMATS
+from refimpl.arithmetic.operations import as_operand
 from refimpl.errors import ParameterError
 
 
-def fused(formula: Callable[[Any], Any], x: Any) -> Any:
-    """``formula(x)`` in one kernel: rounded to the format of sums inside, and once to that of tensors at the end."""
-    if not isinstance(x, Bounded) or x.profile.accumulate.digits <= x.profile.compute.digits:
-        return formula(x)
-    inside = replace(x.profile, compute=x.profile.accumulate)
-    return formula(x.under(inside)).under(x.profile)
+def fused(formula: Callable[..., Any], *arrays: Any) -> Any:
+    """``formula(*arrays)`` in one kernel: rounded to the format of sums inside, and once to that of tensors at the end.
+
+    Arguments and result may be mappings and tuples of arrays, too; hyper-parameters of the formula are arguments.
+    """
+    profile = next((x.profile for x in arrays if isinstance(x, Bounded)), None)
+    if profile is None or profile.accumulate.digits <= profile.compute.digits:
+        return formula(*arrays)
+    inside = replace(profile, compute=profile.accumulate)
+    return _under(profile, formula(*_under(inside, arrays)))
+
+
+def _under(profile: Profile, x: Any) -> Any:
+    """Every tensor of ``x`` rounded to a profile; a hyper-parameter is as exact as before."""
+    if isinstance(x, tuple):
+        return tuple(_under(profile, each) for each in x)
+    if isinstance(x, Mapping):
+        return {name: _under(profile, each) for name, each in x.items()}
+    if isinstance(x, Bounded):
+        return Bounded(x.value, x.error, profile, scalar=True) if x.scalar else x.under(profile)
+    return x
+
+
+def product_with_bias(A: Any, B: Any, bias: Any) -> Any:
+    """AB + b, the bias b being one number for each column of B.
+
+    A kernel may add b at the end, or begin each sum with it: then b is one more term, which every addition rounds
+    along. Where operands are rounded first, b is one.
+    """
+    if not isinstance(A, Bounded):
+        return A @ B + bias
+    ones = Bounded.tensor(np.ones((*A.shape[:-1], 1)), A.profile)
+    as_term = np.concatenate([A, ones], axis=-1) @ np.concatenate([B, bias[None]], axis=0)
+    return either(A @ B + as_operand(bias), as_term)
 
 
 def norm(x: Any) -> Any:
@@ -87,6 +116,16 @@ def larger(x: Any, y: Any) -> Any:
 def smaller(x: Any, y: Any) -> Any:
     """min(x, y), the same."""
     return np.where(x < y, x, y)
+
+
+def by_way_of(x: Any, *parts: Any) -> Any:
+    """x, computed by way of parts that cancel: each is rounded once more, and their other errors act on x as they do on
+    the form that x has here.
+    """
+    if not isinstance(x, Bounded):
+        return x
+    roundings = sum(x.profile.u(x.format) * (np.abs(part.value) + part.error) for part in parts)
+    return Bounded(x.value, x.profile.widened(x.error + roundings), x.profile)
 
 
 def machine_epsilon(x: Any) -> Any:

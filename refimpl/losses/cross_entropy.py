@@ -71,8 +71,8 @@ class CrossEntropy:
 
 def log_softmax(z: Array) -> Array:
     """``log p`` along the last axis."""
-    m = z.max(axis=2)[:, :, None]
-    s = np.exp(z - m).sum(axis=2)[:, :, None]  # Σ exp(z − m)
+    m = z.max(axis=-1)[..., None]
+    s = np.exp(z - m).sum(axis=-1)[..., None]  # Σ exp(z − m)
     return either(z - m - np.log(s), z - (m + np.log(s)))  # type: ignore[no-any-return]
 
 

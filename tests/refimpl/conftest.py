@@ -78,6 +78,9 @@ FIFTY_DIGITS.dps = 50
 FIFTY_DIGITS.mpf.cos = lambda number: FIFTY_DIGITS.cos(number)  # the methods that np.cos … ask an object for
 FIFTY_DIGITS.mpf.exp = lambda number: FIFTY_DIGITS.exp(number)
 FIFTY_DIGITS.mpf.log = lambda number: FIFTY_DIGITS.log(number)
+FIFTY_DIGITS.mpf.log1p = lambda number: FIFTY_DIGITS.log1p(number)
+FIFTY_DIGITS.mpf.tanh = lambda number: FIFTY_DIGITS.tanh(number)
+FIFTY_DIGITS.mpf.erf = lambda number: FIFTY_DIGITS.erf(number)
 
 
 class HighPrecision:
