@@ -13,12 +13,14 @@ from torch import Tensor
 
 from parity.explain.feeds import Played, drawn
 from parity.features.check.drive import Driver
+from parity.features.check.examine import examine
 from parity.features.check.examined import Examined
 from parity.features.check.held import Demand, needs_products, of_shapes, parse_against
 from parity.features.check.identify import Held, judge
 from parity.features.check.optimizer import conclude
 from parity.features.check.orthogonal import of_muon, unrecorded
 from refimpl.optimizers import AdamW, Muon
+from tests.parity.check.conftest import Through
 
 pytestmark = pytest.mark.usefixtures("few_situations")
 
@@ -162,3 +164,10 @@ def test_the_rate_of_rms_to_rms_is_the_root_of_rows_by_columns() -> None:
         ]
         rows, columns = shape.shape[1:]
         np.testing.assert_allclose(after[0], after[1] * np.sqrt(rows / columns) / (0.2 * np.sqrt(5)), rtol=1e-14)
+
+
+def test_a_class_whose_products_are_judged_is_not_led_through_a_thousand_steps(through: Through) -> None:
+    """One such check would cost more than all others."""
+    through("thousand")
+    (lived,) = examine(torch.optim.Muon, {"lr": 0.02}, ("float64",)).lives
+    assert lived.name == "thousand" and "products of matrices" in lived.absent

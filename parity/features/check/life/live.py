@@ -54,6 +54,8 @@ def live(driver: Driver, vectors: bool, given: Mapping[str, Any]) -> Iterator[Li
         worker = driver.narrow() if narrow else driver
         if name == "closure" and not takes_closure(driver.cls):
             lived = Lived(name=name, absent="its step() takes no closure")
+        elif name == "thousand" and driver.multiplies:
+            lived = Lived(name=name, absent="each of its steps is judged by many products of matrices")
         elif name in ("closure", "no-gradients") and driver.closure:
             lived = Lived(name=name, absent="its step() asks a closure for gradients, as often as it wants")
         else:
