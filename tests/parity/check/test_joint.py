@@ -19,6 +19,7 @@ from parity.features.check.examine import examine
 from parity.features.check.findings import of_update
 from parity.features.check.held import parse_against, wanted
 from parity.features.check.identify import judge
+from parity.features.check.life.judged import judge_life
 from parity.features.check.optimizer import conclude
 from parity.features.watch.references import reference_for
 from parity.judge.verdict import judge as judge_run
@@ -28,6 +29,7 @@ from refimpl.optimizers import DAdaptAdam
 from refimpl.optimizers import Prodigy as Reference
 from refimpl.optimizers.wrappers import SAM
 from refimpl.schedules import Step
+from tests.parity.check.conftest import Through
 
 HYPER: dict[str, Any] = {"betas": (0.8, 0.9), "weight_decay": 0.1, "d0": 0.01}
 
@@ -189,3 +191,11 @@ def test_a_run_of_an_experiment_has_one_distance_for_weight_and_bias(rule: Any, 
         assert judge_run(other, one).name == "disagree"
     found = simulate(as_asked(experiment))
     np.testing.assert_allclose(found.weights["bias"][-1], run.params["bias"][-1], rtol=1e-12)
+
+
+def test_a_thousand_steps_are_said_not_to_be_judged(through: Through) -> None:
+    """Their bounds grow, and each would be replayed twice."""
+    through("thousand")
+    examined = examine(Prodigy, HYPER, ("float64",))
+    life = judge_life(examined, dict.fromkeys(examined.parameters, Reference(**HYPER)), ("float64",))
+    assert life.situations == 0 and not life.findings and "thousand (bounds of sums" in " ".join(life.notes)
