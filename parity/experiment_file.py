@@ -189,7 +189,9 @@ def _build(cls: type, table: Any, where: str) -> Any:
     allowed = [field.name for field in settable(cls)]
     for key in table:
         if key not in allowed:
-            raise InputError(f"{where}.{key}: unknown key; allowed: {', '.join(allowed)}{nearest(key, allowed)}")
+            raise InputError(
+                f"{where}.{key}: unknown key; allowed: {', '.join(allowed) or 'none'}{nearest(key, allowed)}"
+            )
     for field in settable(cls):
         if field.name not in table and field.default is MISSING and field.default_factory is MISSING:
             raise InputError(f"{where}.{field.name}: is missing; add {field.name} to [{where}]")

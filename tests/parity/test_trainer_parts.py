@@ -216,6 +216,7 @@ def test_a_run_without_clipping_whose_gradients_no_optimizer_showed_is_named(ask
         ({"ranks": {"count": 2, "shard": "rows"}}, r"ranks.shard: given 'rows'; allowed: 'interleaved', 'blocks'"),
         ({"ranks": {"count": 2, "reduce": "avg"}}, r"ranks.reduce: given 'avg'; allowed: 'mean', 'sum'"),
         ({"ema": {"decay": 0.5}, "swa": {}}, r"swa: given beside ema; allowed: one average of the weights"),
+        ({"swa": {"decay": 0.5}}, r"swa.decay: unknown key; allowed: none"),
         ({"ema": {"decay": 1.5}}, r"ema.decay: given 1.5; allowed: a number from 0 to 1"),
         ({"clip": {"norm": -1.0}}, r"clip.norm: given -1.0; allowed: a finite number ≥ 0"),
         ({"clip": {"max_norm": 1.0}}, r"clip.max_norm: unknown key; allowed: norm, of, eps"),
